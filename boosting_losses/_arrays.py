@@ -1,0 +1,146 @@
+"""The one door for data: labels, raw scores and sample weights come in, checked arrays go out.
+
+Shapes, dtypes and lengths are checked here. Values are checked by the kernels as they go; when one reports a row
+without meaning, ``refuse_binary`` or ``refuse_multiclass`` finds it and words the error.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from .kernels.softmax import ROW_SUM_TOLERANCE
+
+Array = npt.NDArray[np.floating]
+
+
+def binary(
+    y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, ready for the kernels."""
+    scores = raw_scores(raw, multiclass=False)
+    y, weight = labels_and_weights(y_true, sample_weight, multiclass=False)
+    _same_length(y, scores)
+    return y, scores, weight
+
+
+def multiclass(
+    y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, ready for the kernels."""
+    scores = raw_scores(raw, multiclass=True)
+    y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
+    _same_length(y, scores)
+    if y.ndim == 2 and y.shape != scores.shape:
+        raise ValueError(f"y_true with soft labels must have the shape of raw, got {y.shape} and {scores.shape}")
+    return y, scores, weight
+
+
+def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
+    """Raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
+    scores = numbers("raw", raw)
+    if multiclass and (scores.ndim != 2 or scores.shape[1] < 2):
+        raise ValueError(f"raw must have shape (n, K) with K >= 2 for a multiclass loss, got {scores.shape}")
+    if not multiclass and scores.ndim != 1:
+        raise ValueError(f"raw must have shape (n,) for a binary loss, got {scores.shape}")
+    return scores
+
+
+def labels_and_weights(
+    y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, multiclass: bool
+) -> tuple[Array, Array | None]:
+    """Labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
+    y = numbers("y_true", y_true)
+    if y.ndim != 1 and not (multiclass and y.ndim == 2):
+        shapes = "(n,) or (n, K)" if multiclass else "(n,)"
+        raise ValueError(f"y_true must have shape {shapes}, got {y.shape}")
+    if y.shape[0] == 0:
+        raise ValueError("y_true must hold at least one label, got none")
+    if sample_weight is None:
+        return y, None
+    weight = numbers("sample_weight", sample_weight)
+    if weight.shape != y.shape[:1]:
+        raise ValueError(f"sample_weight must have shape {y.shape[:1]}, one weight per label, got {weight.shape}")
+    if weight.dtype != y.dtype:
+        y, weight = y.astype(np.float64, copy=False), weight.astype(np.float64, copy=False)
+    return y, weight
+
+
+def numbers(name: str, values: npt.ArrayLike) -> Array:
+    """An aligned, writeable C-ordered array of native float32 or float64; a copy only where that needs one.
+
+    float32 stays float32. float64, integers and booleans become float64, and so does anything that NumPy sees as
+    objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the boosting
+    libraries read it wrongly without a word.
+    """
+    array = np.asarray(values)
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must be numeric, got objects that are not: {error}") from None
+    elif kind not in "biuf" or (kind == "f" and size not in (4, 8)):
+        raise TypeError(f"{name} must be of a float32, float64, integer or boolean dtype, got {array.dtype}")
+    dtype = np.float32 if kind == "f" and size == 4 else np.float64
+    result: Array = np.require(array, dtype, ["C", "A", "W"])
+    return result
+
+
+def refuse_binary(y: Array, raw: Array, weight: Array | None) -> NoReturn:
+    """Raise ValueError for the first row that a binary kernel cannot give a meaning."""
+    refuse_weights(weight)
+    refuse_binary_labels(y)
+    refuse_raw(raw)
+
+
+def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> NoReturn:
+    """Raise ValueError for the first row that a multiclass kernel cannot give a meaning."""
+    refuse_weights(weight)
+    refuse_class_labels(y, raw.shape[1])
+    refuse_raw(raw)
+
+
+def refuse_weights(weight: Array | None) -> None:
+    """Raise ValueError unless the weights are finite, >= 0 and not all 0."""
+    if weight is None:
+        return
+    _refuse_first(~((weight >= 0) & (weight < np.inf)), weight, "sample_weight must be finite and >= 0")
+    if not weight.any():
+        raise ValueError(f"sample_weight must have a sum > 0, got {weight.shape[0]} weights that are all 0")
+
+
+def refuse_binary_labels(y: Array) -> None:
+    """Raise ValueError unless the labels ``(n,)`` lie in [0, 1]."""
+    _refuse_first(~((y >= 0) & (y <= 1)), y, "y_true must lie in [0, 1]")
+
+
+def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
+    """Raise ValueError unless the labels are class codes ``(n,)`` below ``n_classes`` or rows of shares ``(n, K)``."""
+    if y.ndim == 1:
+        bad = ~((y >= 0) & (y < (np.inf if n_classes is None else n_classes)) & (y == np.floor(y)))
+        codes = "0, 1, 2, ..." if n_classes is None else f"0..{n_classes - 1}"
+        _refuse_first(bad, y, f"y_true must hold class codes {codes}")
+    else:
+        _refuse_first(~((y >= 0) & (y <= 1)), y, "y_true with soft labels must lie in [0, 1]")
+        sums = y.sum(axis=1, dtype=np.float64)
+        _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of y_true with soft labels must sum to 1")
+
+
+def refuse_raw(raw: Array) -> NoReturn:
+    """Raise ValueError for the first raw score that is not finite."""
+    _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
+    raise AssertionError("a kernel refused data in which no fault can be found")
+
+
+def _refuse_first(bad: npt.NDArray[Any], values: Array, rule: str) -> None:
+    if bad.any():
+        first = np.argwhere(bad)[0]
+        raise ValueError(f"{rule}, got {values[tuple(first)]} in row {first[0]}")
+
+
+def _same_length(y: Array, raw: Array) -> None:
+    if y.shape[0] != raw.shape[0]:
+        raise ValueError(f"y_true must have one label per row of raw, got {y.shape[0]} labels for {raw.shape[0]} rows")

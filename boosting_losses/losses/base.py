@@ -1,0 +1,139 @@
+"""The contract of a loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+_Self = TypeVar("_Self", bound="Loss")
+
+
+class Loss(ABC):
+    """A loss of raw scores, written once and usable with every boosting library.
+
+    A *raw score* (margin, logit) is what the trees of a model sum to. Losses are immutable, hashable, picklable and
+    stateless: they hold their parameters and remember nothing about data.
+
+    All methods take their arguments in the order ``(y_true, raw, sample_weight=None)``:
+
+    y_true : array-like
+        Binary losses: ``(n,)`` labels in [0, 1], hard or soft. Multiclass losses: ``(n,)`` class codes 0..K-1, or
+        ``(n, K)`` soft labels whose rows sum to 1. Any boolean, integer or floating dtype but float16.
+    raw : array-like
+        Finite raw scores, ``(n,)`` for a binary loss and ``(n, K)`` for a multiclass one; float32 or float64 (integers
+        and booleans become float64).
+    sample_weight : array-like of shape (n,), optional
+        Finite, >= 0, not all 0. Multiplies value, gradient and Hessian of its row: an integer weight does exactly what
+        repeating the row would do.
+
+    Raises
+    ------
+    TypeError
+        From every method, when a dtype is not numeric, or is half precision.
+    ValueError
+        From every method, when shapes disagree, data are empty, or a value has no meaning; the message names the
+        argument, the rule, the value and its row.
+    """
+
+    #: Does a sample have one raw score (False) or one for each class (True)?
+    multiclass: ClassVar[bool]
+
+    def __call__(self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Mean loss in nats: ``sum(w_i * loss_i) / sum(w_i)``."""
+        total, weight = self.sum_and_weight(y_true, raw, sample_weight)
+        return total / weight
+
+    def sum_and_weight(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[float, float]:
+        """The pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64.
+
+        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them.
+        """
+        losses = self.per_sample(y_true, raw, sample_weight)
+        weight = losses.shape[0] if sample_weight is None else np.sum(np.asarray(sample_weight, dtype=np.float64))
+        return float(np.sum(losses)), float(weight)
+
+    @abstractmethod
+    def per_sample(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Loss of each sample times its weight, in nats: ``(n,)`` float64, whatever the dtype of ``raw``."""
+
+    @abstractmethod
+    def gradient_hessian(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """First and second derivatives of ``per_sample`` in ``raw``; two arrays of the shape and dtype of ``raw``.
+
+        For a multiclass loss the second is the diagonal of each sample's K x K Hessian.
+        """
+
+    @abstractmethod
+    def init_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
+    ) -> float | npt.NDArray[np.float64]:
+        """The constant raw score that minimises the weighted mean loss: where boosting should start.
+
+        Parameters
+        ----------
+        y_true, sample_weight
+            As everywhere.
+        n_classes : int, optional
+            The number of classes K, where class codes alone do not tell it. Default: the largest code plus one.
+
+        Returns
+        -------
+        float or ndarray of shape (K,)
+            For K classes the scores sum to 0 (a common constant changes nothing).
+
+        Raises
+        ------
+        ValueError
+            When all labels are of one class, or a class is missing whose best score would be minus infinity.
+        """
+
+    @abstractmethod
+    def activation(self, raw: npt.ArrayLike) -> Array:
+        """The plain sigmoid or softmax of the raw scores, of their shape and dtype."""
+
+    @abstractmethod
+    def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
+        """The class probability P(y | x) that raw scores imply when they minimise the expected loss.
+
+        This is the plain activation where the loss is proper. A focal term and class weights move the minimiser away
+        from the probability; both are undone here in closed form. Label smoothing is a regulariser and stays, unless
+        asked for: undoing it moves rows to exactly 0 and 1.
+
+        Parameters
+        ----------
+        raw : array-like of shape (n,) or (n, K)
+        undo_smoothing : bool, default False
+
+        Returns
+        -------
+        ndarray of the shape and dtype of ``raw``
+            Binary losses: P(y = 1 | x).
+        """
+
+    @abstractmethod
+    def posterior_offset(self, n_classes: int = 2) -> float | npt.NDArray[np.float64] | None:
+        """The constant c with ``posterior(raw) == activation(raw + c)``: what class weights have shifted.
+
+        Returns
+        -------
+        float, ndarray of shape (n_classes,), or None
+            0 where the plain activation already is the probability, None where no constant makes it one (focal losses).
+        """
+
+    @property
+    @abstractmethod
+    def is_proper(self) -> bool:
+        """Is the plain activation already the class probability (label smoothing aside)?"""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # immutable; scikit-learn's clone and CatBoost compare by identity

@@ -1,0 +1,225 @@
+"""Losses of one raw score per sample: log loss and focal loss."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arrays as arrays
+from ..kernels import focal, logistic
+from . import parameters
+from .base import Array, Loss
+
+
+class _BinaryLoss(Loss):
+    """The way from data to a kernel and back, the same for both losses."""
+
+    multiclass: ClassVar[bool] = False
+
+    def per_sample(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.float64]:
+        y, scores, weight = arrays.binary(y_true, raw, sample_weight)
+        losses = np.empty(scores.shape[0])
+        if not self._fill_losses(y, scores, weight, losses):
+            arrays.refuse_binary(y, scores, weight)
+        return losses
+
+    def gradient_hessian(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        y, scores, weight = arrays.binary(y_true, raw, sample_weight)
+        gradient, hessian = np.empty_like(scores), np.empty_like(scores)
+        if not self._fill_derivatives(y, scores, weight, gradient, hessian):
+            arrays.refuse_binary(y, scores, weight)
+        return gradient, hessian
+
+    def init_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
+    ) -> float:
+        if n_classes not in (None, 2):
+            raise ValueError(f"n_classes must be 2 or None for a binary loss, got {n_classes}")
+        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=False)
+        arrays.refuse_weights(weight)
+        arrays.refuse_binary_labels(y)
+        y = y.astype(np.float64)
+        ones, zeros = float(np.average(y, weights=weight)), float(np.average(1.0 - y, weights=weight))
+        if not (ones > 0.0 and zeros > 0.0):
+            raise ValueError(f"y_true must hold both classes with weight, got only class {int(ones > 0.0)}")
+        return self._best_constant(ones, zeros)
+
+    def activation(self, raw: npt.ArrayLike) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=False)
+        proba = np.empty_like(scores)
+        if not logistic.posterior(scores, 0.0, 0.0, proba):
+            arrays.refuse_raw(scores)
+        return proba
+
+    def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=False)
+        proba = np.empty_like(scores)
+        if not self._fill_posterior(scores, undo_smoothing, proba):
+            arrays.refuse_raw(scores)
+        return proba
+
+    @abstractmethod
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _fill_derivatives(
+        self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool: ...
+
+    @abstractmethod
+    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _best_constant(self, ones: float, zeros: float) -> float:
+        """The minimiser for the given mean shares of the two classes."""
+
+
+@dataclass(frozen=True)
+class LogLoss(_BinaryLoss):
+    """Log loss, also called binary cross-entropy or logistic loss, on raw scores.
+
+    Parameters
+    ----------
+    pos_weight : float, default 1.0
+        Factor of the loss of class 1, finite and > 0 (``scale_pos_weight`` of XGBoost, ``pos_weight`` of PyTorch).
+    label_smoothing : float, default 0.0
+        Moves labels towards 1/2, in [0, 1): ``t = (1 - label_smoothing) * y + label_smoothing / 2``.
+
+    Notes
+    -----
+    With p the sigmoid of the raw score z, the loss of a sample is::
+
+        -(pos_weight * t * log(p) + (1 - t) * log(1 - p))
+
+    Labels are smoothed first and weighted afterwards, as PyTorch does. Without ``pos_weight`` the loss is strictly
+    proper: the sigmoid of the minimiser is the class probability. With it, the odds of the sigmoid are ``pos_weight``
+    times too high and ``posterior`` divides them again (Elkan 2001, theorem 2), so that 0.5 is no longer the threshold
+    that ``pos_weight`` was meant to move: choose a threshold on the probabilities instead.
+
+    Examples
+    --------
+    >>> from boosting_losses import LogLoss
+    >>> loss = LogLoss()
+    >>> round(loss([0, 1], [-2.0, 1.0]), 4)
+    0.2201
+    >>> gradient, hessian = loss.gradient_hessian([0, 1], [-2.0, 1.0])
+    >>> gradient.round(4)
+    array([ 0.1192, -0.2689])
+    """
+
+    pos_weight: float = 1.0
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pos_weight", parameters.finite_above_zero("pos_weight", self.pos_weight))
+        object.__setattr__(self, "label_smoothing", parameters.smoothing_strength(self.label_smoothing))
+
+    @property
+    def is_proper(self) -> bool:
+        return self.pos_weight == 1.0
+
+    def posterior_offset(self, n_classes: int = 2) -> float:
+        return 0.0 - math.log(self.pos_weight)
+
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
+        return logistic.per_sample(y, raw, weight, self.pos_weight, 1.0, self.label_smoothing, out)
+
+    def _fill_derivatives(self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> bool:
+        smoothing = self.label_smoothing
+        return logistic.gradient_hessian(y, raw, weight, self.pos_weight, 1.0, smoothing, gradient, hessian)
+
+    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
+        smoothing = self.label_smoothing if undo_smoothing else 0.0
+        return logistic.posterior(raw, self.posterior_offset(), smoothing, out)
+
+    def _best_constant(self, ones: float, zeros: float) -> float:
+        spread = 0.5 * self.label_smoothing * (ones + zeros)
+        keep = 1.0 - self.label_smoothing
+        return math.log(self.pos_weight) + math.log(keep * ones + spread) - math.log(keep * zeros + spread)
+
+
+@dataclass(frozen=True)
+class FocalLoss(_BinaryLoss):
+    """Focal loss on raw scores: log loss with the weight of well classified samples turned down.
+
+    Parameters
+    ----------
+    gamma : float, default 2.0
+        Finite and >= 0; how strongly easy samples are turned down. 0 is log loss.
+    alpha : float, optional
+        In (0, 1): weighs class 1 by ``alpha`` and class 0 by ``1 - alpha``. Default: both by 1.
+    hessian : {"guarded", "exact"}, default "guarded"
+        The second derivative is negative where the model is confidently wrong, and a Newton step then goes uphill.
+        "guarded" keeps it at or above ``0.25 * min(gamma, 1)`` times the gradient's magnitude, which bounds the step;
+        "exact" leaves it as it is.
+
+    Notes
+    -----
+    With p the sigmoid of the raw score and, for y = 1, p_y = p and alpha_y = alpha (for y = 0 their complements), the
+    loss of a sample is::
+
+        -alpha_y * (1 - p_y) ** gamma * log(p_y)
+
+    (Lin et al. 2017, arXiv 1708.02002, equation 5); a soft label mixes the two. Focal loss is not proper: its sigmoid
+    is closer to 1/2 than the probability. ``posterior`` maps it back (Charoenphakdee et al. 2021, arXiv 2011.09172),
+    and undoes ``alpha`` as well.
+
+    Examples
+    --------
+    >>> from boosting_losses import FocalLoss
+    >>> loss = FocalLoss(gamma=2.0)
+    >>> raw = loss.init_score([0] * 95 + [1] * 5)
+    >>> round(float(loss.activation([raw])[0]), 3), round(float(loss.posterior([raw])[0]), 3)
+    (0.25, 0.05)
+    """
+
+    gamma: float = 2.0
+    alpha: float | None = None
+    hessian: Literal["guarded", "exact"] = "guarded"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", parameters.finite_at_least_zero("gamma", self.gamma))
+        if self.alpha is not None:
+            object.__setattr__(self, "alpha", parameters.between_zero_and_one("alpha", self.alpha))
+        parameters.check_hessian_rule(self.hessian)
+
+    @property
+    def is_proper(self) -> bool:
+        return self.gamma == 0.0 and self.alpha in (None, 0.5)
+
+    def posterior_offset(self, n_classes: int = 2) -> float | None:
+        return self._log_odds_of_weights() if self.gamma == 0.0 else None
+
+    def _class_weights(self) -> tuple[float, float]:
+        return (1.0, 1.0) if self.alpha is None else (self.alpha, 1.0 - self.alpha)
+
+    def _log_odds_of_weights(self) -> float:
+        positive, negative = self._class_weights()
+        return math.log(negative) - math.log(positive)
+
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
+        positive, negative = self._class_weights()
+        return focal.per_sample(y, raw, weight, positive, negative, self.gamma, out)
+
+    def _fill_derivatives(self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> bool:
+        positive, negative = self._class_weights()
+        floor = parameters.hessian_floor(self.hessian, self.gamma)
+        return focal.gradient_hessian(y, raw, weight, positive, negative, self.gamma, floor, gradient, hessian)
+
+    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
+        return focal.posterior(raw, self.gamma, self._log_odds_of_weights(), out)
+
+    def _best_constant(self, ones: float, zeros: float) -> float:
+        positive, negative = self._class_weights()
+        log_p = np.empty(2)
+        focal.minimiser(np.log([positive * ones, negative * zeros]), self.gamma, log_p)
+        return float(log_p[0] - log_p[1])

@@ -1,0 +1,231 @@
+"""Losses of K raw scores per sample: softmax cross-entropy and softmax focal loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arrays as arrays
+from ..kernels import focal, softmax, softmax_focal
+from . import parameters
+from .base import Array, Loss
+
+
+class _MulticlassLoss(Loss):
+    """The way from data to a kernel and back, the same for both losses."""
+
+    multiclass: ClassVar[bool] = True
+
+    class_weight: Sequence[float] | None
+
+    def per_sample(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.float64]:
+        y, scores, weight = arrays.multiclass(y_true, raw, sample_weight)
+        losses = np.empty(scores.shape[0])
+        if not self._fill_losses(y, scores, weight, self._class_weights(scores.shape[1]), losses):
+            arrays.refuse_multiclass(y, scores, weight)
+        return losses
+
+    def gradient_hessian(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        y, scores, weight = arrays.multiclass(y_true, raw, sample_weight)
+        gradient, hessian = np.empty_like(scores), np.empty_like(scores)
+        if not self._fill_derivatives(y, scores, weight, self._class_weights(scores.shape[1]), gradient, hessian):
+            arrays.refuse_multiclass(y, scores, weight)
+        return gradient, hessian
+
+    def init_score(
+        self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
+    ) -> npt.NDArray[np.float64]:
+        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
+        arrays.refuse_weights(weight)
+        arrays.refuse_class_labels(y, n_classes)
+        if y.ndim == 2:
+            classes = y.shape[1]
+            if n_classes not in (None, classes):
+                raise ValueError(f"y_true with soft labels must have n_classes={n_classes} columns, got {classes}")
+            shares = np.average(y.astype(np.float64), axis=0, weights=weight)
+        else:
+            classes = int(y.max()) + 1 if n_classes is None else n_classes
+            shares = np.bincount(y.astype(np.intp), weight, classes).astype(np.float64)
+        present = np.flatnonzero(shares > 0.0)
+        if len(present) == 1:
+            raise ValueError(f"y_true must hold at least 2 classes with weight, got only class {present[0]}")
+        shares = self._smoothed(shares / shares.sum())
+        if not (shares > 0.0).all():
+            missing = np.flatnonzero(shares == 0.0)
+            raise ValueError(
+                f"y_true must hold every class 0..{classes - 1} with weight, got none of class {missing[0]}: its best"
+                " score is minus infinity"
+            )
+        log_p = self._best_log_p(np.log(shares) + np.log(self._class_weights(classes)))
+        best: npt.NDArray[np.float64] = log_p - log_p.mean()
+        return best
+
+    def activation(self, raw: npt.ArrayLike) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=True)
+        proba = np.empty_like(scores)
+        if not softmax.posterior(scores, np.zeros(scores.shape[1]), 0.0, proba):
+            arrays.refuse_raw(scores)
+        return proba
+
+    def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=True)
+        proba = np.empty_like(scores)
+        offset = -np.log(self._class_weights(scores.shape[1]))
+        if not self._fill_posterior(scores, offset, undo_smoothing, proba):
+            arrays.refuse_raw(scores)
+        return proba
+
+    def _class_weights(self, classes: int) -> npt.NDArray[np.float64]:
+        if self.class_weight is None:
+            return np.ones(classes)
+        if len(self.class_weight) != classes:
+            raise ValueError(f"class_weight must hold one weight per class, got {len(self.class_weight)} for {classes}")
+        return np.array(self.class_weight)
+
+    def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The mean label after smoothing, of the mean label before."""
+        return shares
+
+    @abstractmethod
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _fill_derivatives(
+        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+    ) -> bool: ...
+
+    @abstractmethod
+    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The minimiser for the given logarithms of each class's mean share times its weight."""
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(_MulticlassLoss):
+    """Cross-entropy of the softmax of K raw scores; for hard labels also called multiclass log loss.
+
+    Parameters
+    ----------
+    class_weight : sequence of K floats, optional
+        Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
+    label_smoothing : float, default 0.0
+        Moves labels towards 1/K, in [0, 1): ``t_k = (1 - label_smoothing) * y_k + label_smoothing / K``.
+
+    Notes
+    -----
+    With p the softmax of the raw scores, the loss of a sample is::
+
+        -sum_k class_weight[k] * t_k * log(p_k)
+
+    Labels are smoothed first and weighted afterwards, as ``torch.nn.CrossEntropyLoss`` does (which divides a mean by
+    the class weights too; here only sample weights count for a mean). Without ``class_weight`` the loss is strictly
+    proper. With it, ``posterior`` divides each class's probability by its weight and normalises (Elkan 2001).
+
+    Examples
+    --------
+    >>> from boosting_losses import SoftmaxCrossEntropy
+    >>> loss = SoftmaxCrossEntropy()
+    >>> gradient, hessian = loss.gradient_hessian([2], [[0.0, 0.0, 0.0]])
+    >>> gradient.round(4)
+    array([[ 0.3333,  0.3333, -0.6667]])
+    """
+
+    class_weight: Sequence[float] | None = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_weight", parameters.class_weights(self.class_weight))
+        object.__setattr__(self, "label_smoothing", parameters.smoothing_strength(self.label_smoothing))
+
+    @property
+    def is_proper(self) -> bool:
+        return parameters.all_equal(self.class_weight)
+
+    def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64]:
+        return 0.0 - np.log(self._class_weights(n_classes))
+
+    def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return (1.0 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
+
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
+        return softmax.per_sample(y, raw, weight, class_weight, self.label_smoothing, out)
+
+    def _fill_derivatives(
+        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+    ) -> bool:
+        return softmax.gradient_hessian(y, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
+
+    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
+        return softmax.posterior(raw, offset, self.label_smoothing if undo_smoothing else 0.0, out)
+
+    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return log_terms
+
+
+@dataclass(frozen=True)
+class SoftmaxFocalLoss(_MulticlassLoss):
+    """Focal loss of the softmax of K raw scores.
+
+    Parameters
+    ----------
+    gamma : float, default 2.0
+        Finite and >= 0; how strongly easy samples are turned down. 0 is softmax cross-entropy.
+    class_weight : sequence of K floats, optional
+        Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
+    hessian : {"guarded", "exact"}, default "guarded"
+        As for :class:`FocalLoss`, entry by entry of the Hessian's diagonal.
+
+    Notes
+    -----
+    With p the softmax of the raw scores, the loss of a sample of class y is::
+
+        -class_weight[y] * (1 - p_y) ** gamma * log(p_y)
+
+    (Lin et al. 2017, arXiv 1708.02002); a soft label mixes the classes' losses, at a cost that grows with the square of
+    the number of classes it names. ``posterior`` maps the softmax back to the class probabilities (Charoenphakdee et
+    al. 2021, arXiv 2011.09172, theorem 11) and undoes the class weights.
+    """
+
+    gamma: float = 2.0
+    class_weight: Sequence[float] | None = None
+    hessian: Literal["guarded", "exact"] = "guarded"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", parameters.finite_at_least_zero("gamma", self.gamma))
+        object.__setattr__(self, "class_weight", parameters.class_weights(self.class_weight))
+        parameters.check_hessian_rule(self.hessian)
+
+    @property
+    def is_proper(self) -> bool:
+        return self.gamma == 0.0 and parameters.all_equal(self.class_weight)
+
+    def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64] | None:
+        return 0.0 - np.log(self._class_weights(n_classes)) if self.gamma == 0.0 else None
+
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
+        return softmax_focal.per_sample(y, raw, weight, class_weight, self.gamma, out)
+
+    def _fill_derivatives(
+        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+    ) -> bool:
+        floor = parameters.hessian_floor(self.hessian, self.gamma)
+        return softmax_focal.gradient_hessian(y, raw, weight, class_weight, self.gamma, floor, gradient, hessian)
+
+    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
+        return softmax_focal.posterior(raw, self.gamma, offset, out)
+
+    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        log_p = np.empty_like(log_terms)
+        focal.minimiser(log_terms, self.gamma, log_p)
+        return log_p
