@@ -22,7 +22,7 @@ def binary(
     """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, ready for the kernels."""
     scores = raw_scores(raw, multiclass=False)
     y, weight = labels_and_weights(y_true, sample_weight, multiclass=False)
-    _same_length(y, scores)
+    refuse_other_length(y, scores, "raw")
     return y, scores, weight
 
 
@@ -32,9 +32,8 @@ def multiclass(
     """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, ready for the kernels."""
     scores = raw_scores(raw, multiclass=True)
     y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
-    _same_length(y, scores)
-    if y.ndim == 2 and y.shape != scores.shape:
-        raise ValueError(f"y_true with soft labels must have the shape of raw, got {y.shape} and {scores.shape}")
+    refuse_other_length(y, scores, "raw")
+    refuse_other_shape(y, scores, "raw")
     return y, scores, weight
 
 
@@ -129,6 +128,14 @@ def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
         _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of y_true with soft labels must sum to 1")
 
 
+def refuse_bad_probabilities(proba: Array) -> None:
+    """Raise ValueError unless probabilities lie in [0, 1] and rows of them sum to 1."""
+    _refuse_first(~((proba >= 0) & (proba <= 1)), proba, "proba must lie in [0, 1]")
+    if proba.ndim == 2:
+        sums = proba.sum(axis=1, dtype=np.float64)
+        _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of proba must sum to 1")
+
+
 def refuse_raw(raw: Array) -> NoReturn:
     """Raise ValueError for the first raw score that is not finite."""
     _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
@@ -141,6 +148,14 @@ def _refuse_first(bad: npt.NDArray[Any], values: Array, rule: str) -> None:
         raise ValueError(f"{rule}, got {values[tuple(first)]} in row {first[0]}")
 
 
-def _same_length(y: Array, raw: Array) -> None:
-    if y.shape[0] != raw.shape[0]:
-        raise ValueError(f"y_true must have one label per row of raw, got {y.shape[0]} labels for {raw.shape[0]} rows")
+def refuse_other_length(y: Array, values: Array, name: str) -> None:
+    """Raise ValueError unless there is one label per row of ``values``."""
+    if y.shape[0] != values.shape[0]:
+        rows = f"{y.shape[0]} labels for {values.shape[0]} rows"
+        raise ValueError(f"y_true must have one label per row of {name}, got {rows}")
+
+
+def refuse_other_shape(y: Array, values: Array, name: str) -> None:
+    """Raise ValueError if soft labels ``(n, K)`` and ``values`` differ in shape."""
+    if y.ndim == 2 and y.shape != values.shape:
+        raise ValueError(f"y_true with soft labels must have the shape of {name}, got {y.shape} and {values.shape}")

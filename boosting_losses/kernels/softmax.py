@@ -57,7 +57,7 @@ def label_of_class(y: Array, i: int, k: int) -> float:
 def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) -> float:
     """The factor of -log p_k in the loss of row i."""
     smoothed = (1.0 - smoothing) * label_of_class(y, i, k) + smoothing / class_weight.shape[0]
-    return float(class_weight[k]) * smoothed
+    return float(class_weight[k] * smoothed)
 
 
 @jit

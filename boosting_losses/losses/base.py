@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-_Self = TypeVar("_Self", bound="Loss")
 
 
 class Loss(ABC):

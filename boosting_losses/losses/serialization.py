@@ -9,9 +9,9 @@ from .base import Loss
 from .binary import FocalLoss, LogLoss
 from .multiclass import SoftmaxCrossEntropy, SoftmaxFocalLoss
 
-_LOSSES: dict[str, type[LogLoss | FocalLoss | SoftmaxCrossEntropy | SoftmaxFocalLoss]] = {
-    loss.__name__: loss for loss in (LogLoss, FocalLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss)
-}
+_LOSSES = (LogLoss, FocalLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss)
+_BY_NAME = {loss.__name__: loss for loss in _LOSSES}
+_NAMES = ", ".join(_BY_NAME)
 
 
 def loss_to_json(loss: Loss) -> str:
@@ -22,8 +22,8 @@ def loss_to_json(loss: Loss) -> str:
     TypeError
         If the loss is not one of this package's.
     """
-    if not isinstance(loss, tuple(_LOSSES.values())):
-        raise TypeError(f"loss must be one of {', '.join(_LOSSES)}, got {loss!r}")
+    if not isinstance(loss, _LOSSES):
+        raise TypeError(f"loss must be one of {_NAMES}, got {loss!r}")
     return json.dumps({"loss": type(loss).__name__, **dataclasses.asdict(loss)})
 
 
@@ -37,6 +37,6 @@ def loss_from_json(text: str) -> Loss:
     """
     try:
         parameters = json.loads(text)
-        return _LOSSES[parameters.pop("loss")](**parameters)
+        return _BY_NAME[parameters.pop("loss")](**parameters)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"text must describe one of {', '.join(_LOSSES)} in JSON, got {text!r}") from error
+        raise ValueError(f"text must describe one of {_NAMES} in JSON, got {text!r}") from error

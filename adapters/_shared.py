@@ -1,0 +1,99 @@
+"""What the adapters have in common; knows no boosting library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..losses import Loss, loss_from_json, loss_to_json
+
+Array = npt.NDArray[np.floating]
+Score = Callable[..., float]
+
+#: The name under which a model file carries its loss.
+ATTRIBUTE = "boosting_losses"
+
+
+@dataclass(frozen=True)
+class MetricBase:
+    """A loss, or a score of the probabilities that it implies, as an eval metric."""
+
+    loss: Loss
+    score: Score | None = None
+    input: Literal["raw", "proba"] = "raw"
+    name: str | None = None
+    greater_is_better: bool = False
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",  # noqa: A002  the word for it
+        name: str | None = None,
+        greater_is_better: bool = False,
+    ) -> None:
+        check_loss(loss)
+        if score is not None and not callable(score):
+            raise TypeError(f"score must be a function (y_true, proba, sample_weight), got {score!r}")
+        if input not in ("raw", "proba"):
+            raise ValueError(f"input must be 'raw' or 'proba', got {input!r}")
+        if name is not None and not re.fullmatch(r"[A-Za-z]\w*", name):
+            raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {name!r}")
+        for field, value in (
+            ("loss", loss),
+            ("score", score),
+            ("input", input),
+            ("name", name),
+            ("greater_is_better", bool(greater_is_better)),
+        ):
+            object.__setattr__(self, field, value)
+
+    @property
+    def label(self) -> str:
+        """The name that logs show."""
+        if self.name is not None:
+            return self.name
+        if self.score is not None:
+            return str(getattr(self.score, "__name__", type(self.score).__name__))
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self.loss).__name__).lower()
+
+    def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
+        """The metric of predictions that are raw scores or probabilities, as ``input`` says."""
+        if self.score is None:
+            raw = predictions if self.input == "raw" else _logits(np.asarray(predictions))
+            return self.loss(y_true, raw, sample_weight)
+        proba = self.loss.posterior(predictions) if self.input == "raw" else predictions
+        if sample_weight is None:
+            return float(self.score(y_true, proba))
+        return float(self.score(y_true, proba, sample_weight=sample_weight))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MetricBase:
+        return self  # immutable
+
+
+def check_loss(loss: object) -> None:
+    """Refuse what is not a loss; most often its class instead of an object."""
+    if not isinstance(loss, Loss):
+        hint = f"; did you mean {loss.__name__}()?" if isinstance(loss, type) and issubclass(loss, Loss) else ""
+        raise TypeError(f"loss must be a Loss, such as LogLoss(), got {loss!r}{hint}")
+
+
+def two_columns(proba: Array) -> Array:
+    """Class probabilities as ``(n, K)``; a binary loss gives the second of two columns."""
+    return proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
+
+
+def _logits(proba: Array) -> Array:
+    """Raw scores that give these probabilities; 0 and 1 are moved inwards by the epsilon of their dtype."""
+    eps = np.finfo(proba.dtype).eps
+    inner = np.clip(proba, eps, 1 - eps)
+    return np.log(inner) - np.log1p(-inner) if proba.ndim == 1 else np.log(inner)
+
+
+__all__ = ["ATTRIBUTE", "MetricBase", "check_loss", "loss_from_json", "loss_to_json", "two_columns"]

@@ -1,0 +1,58 @@
+"""Reading and editing what XGBoost stores in a model."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+
+from ..losses import Loss
+from ._shared import ATTRIBUTE, loss_from_json
+
+Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
+
+
+def booster_of(model: Model) -> xgb.Booster:
+    return model if isinstance(model, xgb.Booster) else model.get_booster()
+
+
+def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Booster:
+    return xgb_model if isinstance(xgb_model, xgb.Booster) else xgb.Booster(model_file=xgb_model)
+
+
+def loss_of(model: Model) -> Loss:
+    stored = booster_of(model).attr(ATTRIBUTE)
+    if stored is not None:
+        return loss_from_json(stored)
+    loss = getattr(getattr(model, "objective", None), "loss", None)
+    if isinstance(loss, Loss):
+        return loss
+    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+
+
+def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
+    """The raw score of no trees at all, one per class."""
+    stored = json.loads(booster.save_config())["learner"]
+    scores = np.atleast_1d(json.loads(stored["learner_model_param"]["base_score"])).astype(np.float64)
+    if stored["objective"]["name"] == "binary:logistic":
+        scores = np.log(scores) - np.log1p(-scores)
+    return scores
+
+
+def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[float]) -> xgb.Booster:
+    """A copy with a sigmoid or softmax as its link and another intercept, edited where XGBoost stores them."""
+    model = json.loads(booster.save_raw("json"))
+    learner = model["learner"]
+    learner["learner_model_param"]["base_score"] = json.dumps(np.atleast_1d(base_score).tolist())
+    if n_classes == 1:
+        learner["objective"] = {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}}
+    else:
+        learner["objective"] = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(n_classes)}}
+        learner["learner_model_param"].update(num_class=str(n_classes), num_target="1")
+    served = xgb.Booster()
+    served.load_model(bytearray(json.dumps(model).encode()))
+    return served

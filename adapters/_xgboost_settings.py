@@ -1,0 +1,118 @@
+"""What XGBoost must be told for a loss of ours, and what a caller must not tell it beside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+
+from ..losses import LogLoss, Loss
+from ._shared import ATTRIBUTE, Array, loss_from_json
+from ._xgboost_model import intercept
+
+#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
+RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
+
+
+def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
+    """The caller's parameters, without any that would be ignored or contradict the loss."""
+    settings = dict(params)
+    if "objective" in settings:
+        raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings['objective']!r}")
+    if settings.get("scale_pos_weight", 1) != 1:
+        raise ValueError(
+            f"scale_pos_weight has no effect under a custom objective, got {settings['scale_pos_weight']}; use"
+            " LogLoss(pos_weight=...), FocalLoss(alpha=...) or sample weights"
+        )
+    if not loss.multiclass and settings.get("num_class", 1) > 1:
+        raise ValueError(f"num_class must be left out for the binary {loss}, got {settings['num_class']}")
+    return settings
+
+
+def fold_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Link and intercept for training on these data from the start; refuses data without meaning."""
+    labels, weight = labels_and_weights(data)
+    init = loss.init_score(labels, weight, settings.get("num_class"))
+    if data.get_base_margin().size:
+        init = init * 0.0
+    stored = link(loss, np.size(init), soft=labels.ndim == 2)
+    return {**stored, "base_score": base_score(loss.is_proper, init)}
+
+
+def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
+    """The link for adding trees to a model; refuses a model of another loss and data without meaning."""
+    stored = previous.attr(ATTRIBUTE)
+    if stored is not None and loss_from_json(stored) != loss:
+        raise ValueError(f"xgb_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    labels, weight = labels_and_weights(data)
+    n_classes = np.size(intercept(previous))
+    settings = link(loss, n_classes, soft=labels.ndim == 2)
+    objective = json.loads(previous.save_config())["learner"]["objective"]["name"]
+    if objective != settings["objective"]:
+        raise ValueError(f"xgb_model must have the objective {settings['objective']!r} for {loss}, got {objective!r}")
+    loss(labels, zeros(loss, len(labels), n_classes), weight)
+    return settings
+
+
+def link(loss: Loss, n_classes: int, *, soft: bool) -> dict[str, Any]:
+    """The parameters that decide what ``predict`` does to raw scores: a sigmoid or softmax only if that is right.
+
+    For K classes the identity is ``reg:squarederror`` with ``num_class``: its own gradient is never asked for. Soft
+    labels are several targets to XGBoost, which its softmax objective refuses.
+    """
+    quiet = {"disable_default_eval_metric": True}
+    if not loss.multiclass:
+        return {"objective": "binary:logistic" if loss.is_proper else "binary:logitraw", **quiet}
+    if soft:
+        return {"objective": "reg:squarederror", **quiet}
+    return {"objective": "multi:softprob" if loss.is_proper else "reg:squarederror", "num_class": n_classes, **quiet}
+
+
+def base_score(sigmoid_link: bool, init: float | Array) -> float | list[float]:
+    """An intercept as XGBoost wants it: a probability under a sigmoid, otherwise raw scores."""
+    if isinstance(init, np.ndarray) and init.size > 1:
+        return [float(score) for score in init]
+    score = float(np.squeeze(init))
+    if not sigmoid_link:
+        return score
+    # XGBoost moves such a probability to [1e-6, 1 - 1e-6], and refuses what float32 rounds to 1.
+    return float(np.clip(LogLoss().activation([score])[0], 1e-6, 1 - 1e-6))
+
+
+def check_metrics(eval_metric: Any, objective: str) -> None:
+    """Refuse builtin metrics that would read raw scores as probabilities."""
+    names = [eval_metric] if isinstance(eval_metric, str) else list(eval_metric or ())
+    right = {"binary:logitraw": RANK_METRICS, "reg:squarederror": ("merror",)}.get(objective)
+    for name in names:
+        if right is not None and not name.startswith(right):
+            raise ValueError(
+                f"eval_metric must be one of {', '.join(right)} where the model predicts raw scores, got {name!r},"
+                " which would misread them; use custom_metric=Metric(loss, score)"
+            )
+
+
+def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, margins: bool) -> None:
+    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    try:
+        labels, weight = labels_and_weights(data)
+        n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)
+        loss(labels, zeros(loss, len(labels), n_classes), weight)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"evals {name!r}: {error}") from error
+    if bool(data.get_base_margin().size) != margins:
+        raise ValueError(f"evals {name!r} must have base margins if and only if dtrain has")
+
+
+def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
+    labels, weight = data.get_label(), data.get_weight()
+    rows = data.num_row()
+    if labels.size != rows and rows and labels.size:
+        labels = labels.reshape(rows, -1)  # soft labels, which xgboost 3.1 hands over flat
+    return labels, weight if weight.size else None
+
+
+def zeros(loss: Loss, rows: int, n_classes: int) -> Array:
+    return np.zeros((rows, n_classes) if loss.multiclass else rows, np.float32)

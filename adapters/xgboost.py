@@ -1,0 +1,432 @@
+"""XGBoost: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+
+>>> import xgboost as xgb
+>>> from sklearn.datasets import load_breast_cancer
+>>> from boosting_losses import FocalLoss
+>>> from boosting_losses.adapters.xgboost import predict_proba, train
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> booster = train({"max_depth": 3}, xgb.DMatrix(X, y), 20, loss=FocalLoss(gamma=2.0))
+>>> predict_proba(booster, X).shape
+(569, 2)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+
+from ..losses import Loss
+from ._shared import ATTRIBUTE, Array, MetricBase, check_loss, loss_to_json, two_columns
+from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
+from ._xgboost_settings import (
+    RANK_METRICS,
+    base_score,
+    check_evaluation,
+    check_metrics,
+    continued_settings,
+    fold_settings,
+    labels_and_weights,
+    link,
+    own_settings,
+)
+
+__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
+
+    Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
+    XGBoost's own softmax objective. Bare use leaves the intercept and the link to the caller: see :func:`params`.
+
+    Parameters
+    ----------
+    loss : Loss
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
+        if isinstance(y_pred, xgb.DMatrix):
+            labels, weight = labels_and_weights(y_pred)
+            gradient, hessian = self.loss.gradient_hessian(labels, y_true, weight)
+        else:
+            gradient, hessian = self.loss.gradient_hessian(y_true, y_pred, sample_weight)
+        if self.loss.multiclass:
+            hessian *= 2
+        return gradient, hessian
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``custom_metric=`` and as ``eval_metric=`` of ``XGBClassifier``.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``,
+        such as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    input : {"raw", "proba"}, default "raw"
+        What XGBoost hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+    name : str, optional
+        Name in logs. Default: that of the score or the loss.
+    greater_is_better : bool, default False
+        Direction of the score, for the early stopping of :func:`train` and :func:`cv`. Bare use needs
+        ``maximize=True``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described, or XGBoost would maximise a metric of that name although lower is better.
+
+    Notes
+    -----
+    XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
+    """
+
+    def __init__(self, loss: Loss, score: Callable[..., float] | None = None, **options: Any) -> None:
+        super().__init__(loss, score, **options)
+        if self.label.startswith(RANK_METRICS) and not self.greater_is_better:
+            starts = ", ".join(RANK_METRICS)
+            raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
+
+    @property
+    def __name__(self) -> str:
+        return self.label
+
+    def __call__(
+        self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
+    ) -> float | tuple[str, float]:
+        """``(name, value)`` from ``(predictions, DMatrix)``; the value from ``(y_true, predictions, weights)``."""
+        if isinstance(y_score, xgb.DMatrix):
+            labels, weight = labels_and_weights(y_score)
+            return self.label, self.value(labels, y_true, weight)
+        return self.value(y_true, y_score, sample_weight)
+
+
+def params(
+    loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
+) -> dict[str, Any]:
+    """The settings that bare use of :class:`Objective` needs: link, intercept, number of classes, metric.
+
+    XGBoost estimates no intercept for a custom objective, and applies the link of whichever objective stands in its
+    parameters.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true, sample_weight : array-like
+        The training labels and weights, for the intercept.
+    sklearn : bool, default False
+        Settings for ``xgboost.train`` (False) or for the constructor of ``XGBClassifier`` (True), these with objective
+        and metric. ``XGBClassifier`` always applies a sigmoid or softmax: under a focal loss or class weights its own
+        ``predict_proba`` is no probability; :func:`predict_proba` gives it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss.
+    """
+    check_loss(loss)
+    init = loss.init_score(y_true, sample_weight)
+    if not sklearn:
+        stored = link(loss, np.size(init), soft=np.ndim(y_true) == 2)
+        return {**stored, "base_score": base_score(loss.is_proper, init)}
+    return {
+        "objective": Objective(loss),
+        "eval_metric": Metric(loss),
+        "base_score": base_score(True, init),
+        "disable_default_eval_metric": True,
+    }
+
+
+def train(
+    params: Mapping[str, Any],
+    dtrain: xgb.DMatrix,
+    num_boost_round: int = 10,
+    *,
+    loss: Loss,
+    evals: Sequence[tuple[xgb.DMatrix, str]] | None = None,
+    maximize: bool | None = None,
+    early_stopping_rounds: int | None = None,
+    evals_result: dict[str, Any] | None = None,
+    verbose_eval: bool | int | None = True,
+    xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray | None = None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
+    custom_metric: Callable[..., Any] | None = None,
+) -> xgb.Booster:
+    """``xgboost.train`` with a loss of ours: intercept, link, weights and metric are as they must be.
+
+    Parameters
+    ----------
+    params : mapping
+        XGBoost's parameters, without an objective. ``base_score`` replaces the computed intercept, in XGBoost's units:
+        a probability where the stored link is a sigmoid, otherwise raw scores.
+    dtrain : DMatrix, QuantileDMatrix or ExtMemQuantileDMatrix
+        With labels; its weights and base margins are honoured. With base margins the raw score is the margin plus the
+        trees, and no intercept is added.
+    num_boost_round, evals, early_stopping_rounds, evals_result, verbose_eval, callbacks
+        As in ``xgboost.train``.
+    loss : Loss
+    maximize : bool, optional
+        Direction of early stopping. Default: that of ``custom_metric``, if it is a :class:`Metric`.
+    xgb_model : Booster, path or bytearray, optional
+        A model to continue, trained with the same loss. It keeps its intercept.
+    custom_metric : callable, optional
+        Default: ``Metric(loss)``, unless ``params`` asks for an ``eval_metric``.
+
+    Returns
+    -------
+    Booster
+        Its raw scores contain the intercept and its attributes the loss, in the model file too. Its own ``predict``
+        gives class probabilities where the plain sigmoid or softmax is one, otherwise raw scores (for soft ``(n, K)``
+        labels too). :func:`predict_proba` always gives probabilities; :func:`servable` makes a model that does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
+        ignored or give wrong numbers.
+    """
+    check_loss(loss)
+    settings = own_settings(params, loss)
+    previous = None if xgb_model is None else load(xgb_model)
+    if previous is None:
+        settings = {**fold_settings(loss, dtrain, settings), **settings}
+    else:
+        settings = {**continued_settings(loss, dtrain, previous), **settings}
+        settings.pop("base_score", None)
+    check_metrics(settings.get("eval_metric"), settings["objective"])
+    for data, name in [*(evals or ())]:
+        check_evaluation(loss, data, name, settings, margins=bool(dtrain.get_base_margin().size))
+    metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
+    booster = xgb.train(
+        settings,
+        dtrain,
+        num_boost_round,
+        evals=evals,
+        obj=Objective(loss),
+        maximize=_direction(maximize, metric),
+        early_stopping_rounds=early_stopping_rounds,
+        evals_result=evals_result,
+        verbose_eval=verbose_eval,
+        xgb_model=previous,
+        callbacks=callbacks,
+        custom_metric=metric,
+    )
+    booster.set_attr(**{ATTRIBUTE: loss_to_json(loss)})
+    if previous is not None and booster.attr("best_iteration") == previous.attr("best_iteration"):
+        # What stopped the first run says nothing about the trees added since.
+        booster.set_attr(best_iteration=None, best_score=None)
+    return booster
+
+
+def cv(
+    params: Mapping[str, Any],
+    dtrain: xgb.DMatrix,
+    num_boost_round: int = 10,
+    *,
+    loss: Loss,
+    metrics: str | Sequence[str] = (),
+    maximize: bool | None = None,
+    fpreproc: Callable[..., tuple[xgb.DMatrix, xgb.DMatrix, dict[str, Any]]] | None = None,
+    custom_metric: Callable[..., Any] | None = None,
+    **options: Any,
+) -> Any:
+    """``xgboost.cv`` with a loss of ours; each fold starts from the intercept of its own training part.
+
+    Parameters
+    ----------
+    params : mapping
+        As for :func:`train`.
+    dtrain : DMatrix
+    num_boost_round, metrics, fpreproc
+        As in ``xgboost.cv``.
+    loss : Loss
+    maximize, custom_metric
+        As for :func:`train`.
+    **options
+        The other arguments of ``xgboost.cv`` by their names: ``nfold``, ``stratified``, ``folds``,
+        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``callbacks``, ``shuffle``.
+
+    Returns
+    -------
+    DataFrame or dict
+        What ``xgboost.cv`` returns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`train`, before the first round of any fold.
+    """
+    check_loss(loss)
+    settings = own_settings(params, loss)
+    labels, weight = labels_and_weights(dtrain)
+    if loss.multiclass and labels.ndim == 1:
+        settings.setdefault("num_class", np.size(loss.init_score(labels, weight)))
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    asked = asked or settings.get("eval_metric") or []
+    fold = 0
+
+    def prepare(
+        train_part: xgb.DMatrix, test_part: xgb.DMatrix, fold_params: dict[str, Any]
+    ) -> tuple[xgb.DMatrix, xgb.DMatrix, dict[str, Any]]:
+        nonlocal fold
+        fold += 1
+        if fpreproc is not None:
+            train_part, test_part, fold_params = fpreproc(train_part, test_part, fold_params)
+        try:
+            computed = fold_settings(loss, train_part, fold_params)
+        except ValueError as error:
+            raise ValueError(f"training part of fold {fold}: {error}") from error
+        check_metrics(asked, computed["objective"])
+        return train_part, test_part, {**computed, **fold_params}
+
+    metric = _default_metric(loss, custom_metric, asked)
+    return xgb.cv(
+        settings,
+        dtrain,
+        num_boost_round,
+        metrics=asked,
+        obj=Objective(loss),
+        maximize=_direction(maximize, metric),
+        fpreproc=prepare,
+        custom_metric=metric,
+        **options,
+    )
+
+
+def raw_score(model: Model, X: Any, *, iteration_range: tuple[int, int] | None = None) -> Array:
+    """Raw scores of a model, intercept and base margins included.
+
+    Parameters
+    ----------
+    model : Booster or XGBModel
+    X : DMatrix or what one is made of
+    iteration_range : (int, int), optional
+        Rounds to use, as in ``Booster.predict``. Default: up to the best one of an early-stopped model (also of a
+        Booster, whose own ``predict`` uses all), otherwise all.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, K), float32
+    """
+    booster = booster_of(model)
+    if iteration_range is None:
+        best = booster.attr("best_iteration")
+        iteration_range = (0, 0) if best is None else (0, int(best) + 1)
+    if isinstance(model, xgb.Booster) or isinstance(X, xgb.DMatrix):
+        data = X if isinstance(X, xgb.DMatrix) else xgb.DMatrix(X, enable_categorical=True)
+        scores: Array = booster.predict(data, output_margin=True, iteration_range=iteration_range)
+    else:
+        scores = model.predict(X, output_margin=True, iteration_range=iteration_range)
+    return scores
+
+
+def predict_proba(
+    model: Model, X: Any, loss: Loss | None = None, *, iteration_range: tuple[int, int] | None = None
+) -> Array:
+    """Class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+
+    Parameters
+    ----------
+    model : Booster or XGBModel
+    X, iteration_range
+        As for :func:`raw_score`.
+    loss : Loss, optional
+        Default: the loss that the model carries.
+
+    Returns
+    -------
+    ndarray of shape (n, K), float32
+        Two columns for a binary loss.
+
+    Raises
+    ------
+    ValueError
+        If the model carries no loss and none is given.
+    """
+    loss = loss_of(model) if loss is None else loss
+    check_loss(loss)
+    return two_columns(loss.posterior(raw_score(model, X, iteration_range=iteration_range)))
+
+
+@overload
+def servable(model: xgb.Booster, loss: Loss | None = None) -> xgb.Booster: ...
+@overload
+def servable(model: xgb.XGBModel, loss: Loss | None = None) -> xgb.XGBModel: ...
+def servable(model: Model, loss: Loss | None = None) -> Model:
+    """A copy whose own ``predict`` (``predict_proba`` of a classifier) gives the posterior, in any language.
+
+    The sigmoid or softmax is stored as the model's link and what class weights have shifted is taken out of the
+    intercept. Do not continue training from it.
+
+    Parameters
+    ----------
+    model : Booster or XGBModel
+    loss : Loss, optional
+        Default: the loss that the model carries.
+
+    Returns
+    -------
+    Booster or XGBModel
+        Of the type of ``model``.
+
+    Raises
+    ------
+    ValueError
+        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), the model carries no loss and
+        none is given, or XGBoost cannot store the intercept.
+    """
+    loss = loss_of(model) if loss is None else loss
+    check_loss(loss)
+    booster = booster_of(model)
+    before = intercept(booster)
+    offset = loss.posterior_offset(np.size(before))
+    if offset is None:
+        raise ValueError(
+            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no XGBoost link can give it;"
+            " use predict_proba"
+        )
+    served = with_link(booster, np.size(before), base_score(True, before + offset))
+    if np.abs(intercept(served) - before - offset).max() > 1e-4:
+        raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")
+    if isinstance(model, xgb.Booster):
+        return served
+    classifier = type(model)(**model.get_params())
+    classifier.load_model(served.save_raw("ubj"))
+    return classifier
+
+
+def _default_metric(
+    loss: Loss, custom_metric: Callable[..., Any] | None, eval_metric: Any
+) -> Callable[..., Any] | None:
+    return Metric(loss) if custom_metric is None and not eval_metric else custom_metric
+
+
+def _direction(maximize: bool | None, metric: Callable[..., Any] | None) -> bool | None:
+    return metric.greater_is_better if maximize is None and isinstance(metric, Metric) else maximize

@@ -1,0 +1,89 @@
+"""Scores of class probabilities, in scikit-learn's argument order.
+
+Each takes ``(y_true, proba, sample_weight=None)``, where ``proba`` holds P(y = 1) for binary labels, ``(n,)``, or one
+column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Metric``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arrays as arrays
+
+Array = npt.NDArray[np.floating]
+
+
+def log_loss(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+    """Mean negative log-likelihood of the labels, in nats; 0 is best.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,) or (n, K)
+        Labels in [0, 1] or, for ``(n, K)`` probabilities, class codes 0..K-1 or soft labels.
+    proba : array-like of shape (n,) or (n, K)
+        Probabilities. Like in scikit-learn, 0 and 1 are first moved inwards by the machine epsilon of their dtype.
+    sample_weight : array-like of shape (n,), optional
+
+    Returns
+    -------
+    float
+        ``sum_i w_i * -sum_k y_ik log p_ik / sum_i w_i``
+
+    Raises
+    ------
+    TypeError, ValueError
+        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+    """
+    y, p, weight = _checked(y_true, proba, sample_weight)
+    eps = np.finfo(p.dtype).eps
+    log_p = np.log(np.clip(p, eps, 1 - eps))
+    if p.ndim == 1:
+        losses = -(y * log_p + (1 - y) * np.log1p(-np.clip(p, eps, 1 - eps)))
+    else:
+        losses = -(y * log_p).sum(axis=1)
+    return float(np.average(losses, weights=weight))
+
+
+def brier_score(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+    """Mean squared error of the probabilities (Brier 1950); 0 is best.
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight
+        As for :func:`log_loss`.
+
+    Returns
+    -------
+    float
+        Binary: the mean of ``(y - p)**2``, in [0, 1]. For K columns: the mean of ``sum_k (y_k - p_k)**2``, in [0, 2].
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`log_loss`.
+    """
+    y, p, weight = _checked(y_true, proba, sample_weight)
+    squares = (y - p) ** 2
+    return float(np.average(squares if p.ndim == 1 else squares.sum(axis=1), weights=weight))
+
+
+def _checked(
+    y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[npt.NDArray[np.float64], Array, Array | None]:
+    """Labels in the shape of the probabilities, the probabilities, and weights."""
+    p = arrays.numbers("proba", proba)
+    if p.ndim not in (1, 2) or (p.ndim == 2 and p.shape[1] < 2):
+        raise ValueError(f"proba must have shape (n,) or (n, K) with K >= 2, got {p.shape}")
+    y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=p.ndim == 2)
+    arrays.refuse_weights(weight)
+    arrays.refuse_other_length(y, p, "proba")
+    arrays.refuse_bad_probabilities(p)
+    if p.ndim == 1:
+        arrays.refuse_binary_labels(y)
+        return y.astype(np.float64), p, weight
+    arrays.refuse_class_labels(y, p.shape[1])
+    if y.ndim == 1:
+        return np.eye(p.shape[1])[y.astype(np.intp)], p, weight
+    arrays.refuse_other_shape(y, p, "proba")
+    return y.astype(np.float64), p, weight
