@@ -26,3 +26,9 @@ def jit(function: _Function) -> _Function:
     * no ``fastmath``: the kernels rely on signed zeros, infinities and NaN, and on sums in the order they are written.
     """
     return cast(_Function, numba.njit(function, cache=True, nogil=True, error_model="numpy"))
+
+
+@jit
+def double(x: float) -> float:
+    """A number of any precision in double precision; ``float`` alone keeps float32 when compiled."""
+    return 1.0 * float(x)

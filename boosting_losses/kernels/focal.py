@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ._jit import Array, jit
+from ._jit import Array, double, jit
 from .logistic import class_terms, is_valid, sigmoid, softplus
 
 # ---- points ---------------------------------------------------------------------------------------------------------
@@ -71,8 +71,8 @@ def per_sample(
 ) -> bool:
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        label, z = float(y[i]), float(raw[i])
-        w = 1.0 if weight is None else float(weight[i])
+        label, z = double(y[i]), double(raw[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(label, z, w)
         total += w
         a, b = class_terms(label, positive, negative, 0.0)
@@ -98,8 +98,8 @@ def gradient_hessian(
     """
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        label, z = float(y[i]), float(raw[i])
-        w = 1.0 if weight is None else float(weight[i])
+        label, z = double(y[i]), double(raw[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(label, z, w)
         total += w
         a, b = class_terms(label, positive, negative, 0.0)
@@ -118,7 +118,7 @@ def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
     """Sigmoid of the true log odds: the focal term undone, then the class weights by ``offset``."""
     valid = True
     for i in range(raw.shape[0]):
-        z = float(raw[i])
+        z = double(raw[i])
         valid &= -math.inf < z < math.inf
         out[i] = sigmoid(log_odds_ratio(z, gamma) + offset)[0]
     return valid

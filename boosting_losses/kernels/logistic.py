@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._jit import Array, jit
+from ._jit import Array, double, jit
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
@@ -56,8 +56,8 @@ def per_sample(
 ) -> bool:
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        label, z = float(y[i]), float(raw[i])
-        w = 1.0 if weight is None else float(weight[i])
+        label, z = double(y[i]), double(raw[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(label, z, w)
         total += w
         a, b = class_terms(label, positive, negative, smoothing)
@@ -78,8 +78,8 @@ def gradient_hessian(
 ) -> bool:
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        label, z = float(y[i]), float(raw[i])
-        w = 1.0 if weight is None else float(weight[i])
+        label, z = double(y[i]), double(raw[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(label, z, w)
         total += w
         a, b = class_terms(label, positive, negative, smoothing)
@@ -94,7 +94,7 @@ def posterior(raw: Array, offset: float, smoothing: float, out: Array) -> bool:
     """Sigmoid of the shifted score; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     valid = True
     for i in range(raw.shape[0]):
-        z = float(raw[i])
+        z = double(raw[i])
         valid &= -math.inf < z < math.inf
         p = sigmoid(z + offset)[0]
         out[i] = min(max((p - 0.5 * smoothing) / (1.0 - smoothing), 0.0), 1.0)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ._jit import Array, jit
+from ._jit import Array, double, jit
 
 #: A soft label's row may miss a sum of 1 by this much; 100 float32 numbers that add up to 1 miss it by 3e-6 at most.
 ROW_SUM_TOLERANCE = 1e-5
@@ -30,10 +30,10 @@ def exponentials(raw: Array, i: int, e: Array) -> tuple[float, int, float]:
     for k in range(1, classes):
         if raw[i, k] > raw[i, best]:
             best = k
-    top = float(raw[i, best])
+    top = double(raw[i, best])
     rest = 0.0
     for k in range(classes):
-        e[k] = math.exp(float(raw[i, k]) - top)
+        e[k] = math.exp(double(raw[i, k]) - top)
         if k != best:
             rest += e[k]
     return top, best, rest
@@ -50,7 +50,7 @@ def label_of_class(y: Array, i: int, k: int) -> float:
     """The label's share of class k: y holds class codes (1-d) or one row of shares per sample (2-d)."""
     if y.ndim == 1:
         return 1.0 if y[i] == k else 0.0
-    return float(y[i, k])
+    return double(y[i, k])
 
 
 @jit
@@ -84,7 +84,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
     e = np.empty(raw.shape[1])
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else float(weight[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(y, raw, i, w)
         total += w
         top, _, rest = exponentials(raw, i, e)
@@ -93,7 +93,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
         for k in range(raw.shape[1]):
             term = class_term(y, i, k, class_weight, smoothing)
             if term > 0.0:
-                loss += term * ((top - float(raw[i, k])) + log_rest)
+                loss += term * ((top - double(raw[i, k])) + log_rest)
         out[i] = w * loss
     return valid and total > 0.0
 
@@ -113,7 +113,7 @@ def gradient_hessian(
     e = np.empty(classes)
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else float(weight[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(y, raw, i, w)
         total += w
         _, best, rest = exponentials(raw, i, e)
@@ -140,7 +140,7 @@ def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
     valid = True
     for i in range(raw.shape[0]):
         for k in range(classes):
-            shifted[0, k] = float(raw[i, k]) + offset[k]
+            shifted[0, k] = double(raw[i, k]) + offset[k]
         valid &= normalise(shifted, i, e, out)
         if smoothing > 0.0:
             total = 0.0

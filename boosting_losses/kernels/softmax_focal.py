@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ._jit import Array, jit
+from ._jit import Array, double, jit
 from .softmax import class_term, exponentials, is_valid, normalise, sum_of_others
 
 # ---- points ---------------------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
     e = np.empty(raw.shape[1])
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else float(weight[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(y, raw, i, w)
         total += w
         top, best, rest = exponentials(raw, i, e)
@@ -50,7 +50,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
             term = class_term(y, i, k, class_weight, 0.0)
             if term > 0.0:
                 q = sum_of_others(e, k, best, rest) / (1.0 + rest)
-                loss += term * (math.pow(q, gamma) * ((top - float(raw[i, k])) + log_rest))
+                loss += term * (math.pow(q, gamma) * ((top - double(raw[i, k])) + log_rest))
         out[i] = w * loss
     return valid and total > 0.0
 
@@ -75,7 +75,7 @@ def gradient_hessian(
     g, h, magnitude = np.empty(classes), np.empty(classes), np.empty(classes)
     valid, total = True, 0.0
     for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else float(weight[i])
+        w = 1.0 if weight is None else double(weight[i])
         valid &= is_valid(y, raw, i, w)
         total += w
         top, best, rest = exponentials(raw, i, e)
@@ -87,7 +87,7 @@ def gradient_hessian(
             if not term > 0.0:
                 continue
             others = sum_of_others(e, j, best, rest)
-            loss = (top - float(raw[i, j])) + log_rest
+            loss = (top - double(raw[i, j])) + log_rest
             a, a_q, q2_f = factors(e[j] * scale, others * scale, loss, gamma)
             for k in range(classes):
                 if k == j:
@@ -120,17 +120,17 @@ def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
         second = -math.inf  # the largest score but one, relative to the largest
         for k in range(classes):
             if k != best:
-                second = max(second, float(raw[i, k]) - top)
+                second = max(second, double(raw[i, k]) - top)
         scaled_rest = 0.0
         for k in range(classes):
             if k != best:
-                scaled_rest += math.exp((float(raw[i, k]) - top) - second)
+                scaled_rest += math.exp((double(raw[i, k]) - top) - second)
         for k in range(classes):
             valid &= -math.inf < raw[i, k] < math.inf
             p = e[k] / (1.0 + rest)
             others = sum_of_others(e, k, best, rest)
             q = others / (1.0 + rest)
-            loss = (top - float(raw[i, k])) + log_rest
+            loss = (top - double(raw[i, k])) + log_rest
             # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
             log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
             ratio = loss / q if q > 0.0 else 1.0

@@ -1,0 +1,47 @@
+"""One list of losses, and the data that try them: every property is tested for every loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+
+BINARY = {
+    "log": LogLoss(),
+    "log-weighted": LogLoss(pos_weight=3.5),
+    "log-smooth": LogLoss(pos_weight=0.4, label_smoothing=0.1),
+    "focal-0": FocalLoss(gamma=0.0),
+    "focal-0.5": FocalLoss(gamma=0.5, hessian="exact"),
+    "focal-1": FocalLoss(gamma=1.0, alpha=0.25),
+    "focal-2": FocalLoss(gamma=2.0),
+    "focal-2-exact": FocalLoss(gamma=2.0, alpha=0.7, hessian="exact"),
+    "focal-5": FocalLoss(gamma=5.0, hessian="exact"),
+}
+MULTICLASS = {
+    "softmax": SoftmaxCrossEntropy(),
+    "softmax-weighted": SoftmaxCrossEntropy(class_weight=(1.0, 0.3, 2.5, 4.0)),
+    "softmax-smooth": SoftmaxCrossEntropy(class_weight=(1.0, 0.3, 2.5, 4.0), label_smoothing=0.2),
+    "softmax-focal-0": SoftmaxFocalLoss(gamma=0.0),
+    "softmax-focal-0.5": SoftmaxFocalLoss(gamma=0.5, hessian="exact"),
+    "softmax-focal-1": SoftmaxFocalLoss(gamma=1.0, class_weight=(1.0, 0.3, 2.5, 4.0)),
+    "softmax-focal-2": SoftmaxFocalLoss(gamma=2.0),
+    "softmax-focal-5": SoftmaxFocalLoss(gamma=5.0, class_weight=(1.0, 0.3, 2.5, 4.0), hessian="exact"),
+}
+LOSSES = {**BINARY, **MULTICLASS}
+CLASSES = 4
+
+each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+each_binary = pytest.mark.parametrize("loss", BINARY.values(), ids=BINARY.keys())
+each_multiclass = pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTICLASS.keys())
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def sample(loss, n=200, seed=0, spread=3.0, soft=False):
+    """Labels and raw scores of the loss's kind; the scores reach both tails."""
+    rng = np.random.default_rng(seed)
+    if not loss.multiclass:
+        y = rng.random(n) if soft else rng.integers(0, 2, n)
+        return y, spread * rng.standard_normal(n)
+    y = rng.dirichlet(np.ones(CLASSES), n) if soft else rng.permutation(np.arange(n) % CLASSES)
+    return y, spread * rng.standard_normal((n, CLASSES))

@@ -1,0 +1,177 @@
+"""The way back from raw scores to class probabilities, and the best constant, against numerical minimisers."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit, log_softmax, logit, softmax
+
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+
+from .cases import each_dtype, each_loss, sample
+
+GAMMAS = [0.0, 0.5, 1.0, 2.0, 5.0, 8.0]
+BINARY = [
+    LogLoss(),
+    LogLoss(pos_weight=16.0),
+    LogLoss(pos_weight=0.3, label_smoothing=0.1),
+    *[FocalLoss(gamma, alpha) for gamma in GAMMAS for alpha in (None, 0.25, 0.9)],
+]
+
+
+def weights_for(classes):
+    return tuple(np.linspace(0.5, 3.0, classes))
+
+
+def multiclass_losses(classes):
+    weights = weights_for(classes)
+    return [
+        SoftmaxCrossEntropy(),
+        SoftmaxCrossEntropy(weights),
+        SoftmaxCrossEntropy(weights, label_smoothing=0.1),
+        *[SoftmaxFocalLoss(gamma, w) for gamma in GAMMAS for w in (None, weights)],
+    ]
+
+
+def newton(gradient_hessian, z):
+    """The root of a gradient on the line, by Newton with bisection as a safeguard."""
+    low, high = -100.0, 100.0
+    for _ in range(300):
+        g, h = gradient_hessian(z)
+        low, high = (low, z) if g > 0 else (z, high)
+        step = z - g / h if h > 0 else np.nan
+        z = step if low < step < high else 0.5 * (low + high)
+    return z
+
+
+@pytest.mark.parametrize("eta", [1e-6, 1e-3, 0.05, 0.3, 0.5, 0.77, 0.999])
+@pytest.mark.parametrize("loss", BINARY, ids=repr)
+def test_posterior_at_the_binary_minimiser(loss, eta):
+    """The expected loss at one x is that of the soft label eta; its minimiser is found on the exact derivatives."""
+    exact = FocalLoss(loss.gamma, loss.alpha, "exact") if isinstance(loss, FocalLoss) else loss
+    best = newton(lambda z: [array[0] for array in exact.gradient_hessian([eta], [z])], 0.0)
+    assert_allclose(loss.posterior([best], undo_smoothing=True), eta, rtol=1e-7, atol=1e-9)
+    assert_allclose(loss.init_score([eta]), best, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("classes", [3, 10])
+@pytest.mark.parametrize("index", range(len(multiclass_losses(3))), ids=lambda i: repr(multiclass_losses(3)[i]))
+def test_posterior_at_the_multiclass_minimiser(index, classes):
+    loss = multiclass_losses(classes)[index]
+    for seed in range(3):
+        eta = np.random.default_rng(seed).dirichlet(np.ones(classes))
+        best = minimise(loss, eta)
+        posterior = loss.posterior(best[None], undo_smoothing=True)[0]
+        assert_allclose(posterior, eta, atol=1e-7)
+        assert_allclose(loss.init_score(eta[None]), best - best.mean(), atol=1e-8)
+
+
+def minimise(loss, eta):
+    """BFGS on the expected loss, polished by Newton's method on its gradient."""
+    y = eta[None]
+
+    def gradient(z):
+        return loss.gradient_hessian(y, z[None])[0][0]
+
+    best = minimize(lambda z: loss(y, z[None]), np.log(eta), jac=gradient, method="BFGS", options={"gtol": 1e-9}).x
+    for _ in range(30):
+        step = 1e-5
+        jacobian = np.array(
+            [(gradient(best + step * e) - gradient(best - step * e)) / (2 * step) for e in np.eye(len(eta))]
+        )
+        best = best - np.linalg.lstsq(jacobian, gradient(best), rcond=1e-8)[0]
+    return best
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_binary_posterior_is_monotone_odd_and_finite(gamma):
+    loss = FocalLoss(gamma)
+    positive = np.logspace(-300, 300, 400)
+    raw = np.concatenate([-positive[::-1], [0.0], positive])
+    p = loss.posterior(raw)
+    assert np.isfinite(p).all()
+    assert (np.diff(p) >= 0).all()
+    assert_allclose(p + p[::-1], 1.0, rtol=1e-15)
+    middle = np.linspace(-20, 20, 200)
+    assert (np.diff(logit(FocalLoss(gamma).posterior(middle / (1 + gamma)))) > 0).all()
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_asymptote(gamma):
+    raw = np.array([30.0, 100.0])
+    assert_allclose(np.log(FocalLoss(gamma).posterior(-raw)), -((1 + gamma) * raw - np.log1p(gamma)), rtol=1e-11)
+
+
+def test_multiclass_posterior_far_out():
+    for gamma in GAMMAS:
+        raw = np.array([[900.0, -900.0, 0.0], [1e300, -1e300, 1e299], [0.0, 0.0, 0.0]])
+        p = SoftmaxFocalLoss(gamma).posterior(raw)
+        assert_array_equal(p[:2], [[1, 0, 0], [1, 0, 0]])
+        assert_allclose(p[2], 1 / 3)
+
+
+@each_loss
+@each_dtype
+def test_activation_is_the_plain_sigmoid_or_softmax(loss, dtype):
+    _, raw = sample(loss)
+    raw = raw.astype(dtype)
+    expected = softmax(raw.astype(float), axis=1) if loss.multiclass else expit(raw.astype(float))
+    assert_allclose(loss.activation(raw), expected, rtol=2e-7 if dtype == np.float32 else 1e-14)
+
+
+@each_loss
+def test_posterior_offset_and_is_proper(loss):
+    _, raw = sample(loss)
+    offset = loss.posterior_offset(4)
+    if offset is None:
+        assert loss.gamma > 0
+        assert not loss.is_proper
+        return
+    assert_allclose(loss.posterior(raw), loss.activation(raw + offset), rtol=1e-12)
+    assert loss.is_proper == np.allclose(loss.posterior(raw), loss.activation(raw))
+
+
+def test_equal_weights_leave_a_loss_proper():
+    assert SoftmaxCrossEntropy((2.0, 2.0, 2.0)).is_proper
+    assert FocalLoss(0.0, alpha=0.5).is_proper
+
+
+def test_smoothing_is_undone_only_on_request_and_cut_to_0_and_1():
+    loss = LogLoss(label_smoothing=0.2)
+    assert_allclose(loss.posterior([-9.0, 0.0, 9.0]), expit([-9.0, 0.0, 9.0]))
+    assert_allclose(loss.posterior([-9.0, 0.0, 9.0], undo_smoothing=True), [0.0, 0.5, 1.0])
+    p = SoftmaxCrossEntropy(label_smoothing=0.2).posterior([[9.0, 0.0, 0.0], [1.0, 0.0, -9.0]], undo_smoothing=True)
+    assert_array_equal(p[0], [1, 0, 0])
+    assert_allclose(p.sum(axis=1), 1)
+    assert p[1, 2] == 0
+
+
+def test_init_score_of_plain_losses():
+    y = np.array([0, 0, 0, 1, 2, 2])
+    assert_allclose(softmax(SoftmaxCrossEntropy().init_score(y)), [1 / 2, 1 / 6, 1 / 3])
+    assert_allclose(LogLoss().init_score([0, 0, 0, 1]), -np.log(3))
+    assert_allclose(LogLoss().init_score([0, 1], [1e-9, 1.0]), np.log(1e9))
+    assert_allclose(SoftmaxCrossEntropy(label_smoothing=0.3).init_score(y, n_classes=4)[3], log_of_share(0.3 / 4, y))
+
+
+def log_of_share(share, y):
+    smoothed = 0.7 * np.bincount(y, minlength=4) / len(y) + 0.3 / 4
+    return np.log(share) - np.log(smoothed).mean()
+
+
+def test_init_score_minimises_over_a_whole_training_set():
+    rng = np.random.default_rng(0)
+    y, weight = rng.integers(0, 3, 500), rng.random(500)
+    for loss in (SoftmaxCrossEntropy((1, 2, 3), 0.1), SoftmaxFocalLoss(2.0, (1, 2, 3))):
+        best = loss.init_score(y, weight)
+        for change in np.eye(3) * 1e-3:
+            raw = np.tile(best, (500, 1))
+            assert loss(y, raw, weight) < min(loss(y, raw + change, weight), loss(y, raw - change, weight))
+
+
+def test_losses_match_scipy_where_it_has_them():
+    y, raw = sample(LogLoss())
+    assert_allclose(LogLoss().per_sample(y, raw), -np.where(y == 1, log_expit(raw), log_expit(-raw)), rtol=1e-13)
+    y, raw = sample(SoftmaxCrossEntropy())
+    expected = -log_softmax(raw, axis=1)[np.arange(len(y)), y]
+    assert_allclose(SoftmaxCrossEntropy().per_sample(y, raw), expected, rtol=1e-12, atol=1e-15)
