@@ -285,9 +285,9 @@ def cv(
     """
     check_loss(loss)
     settings = own_settings(params, loss)
-    labels, weight = labels_and_weights(dtrain)
-    if loss.multiclass and labels.ndim == 1:
-        settings.setdefault("num_class", np.size(loss.init_score(labels, weight)))
+    whole = fold_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
+    if "num_class" in whole:
+        settings["num_class"] = whole["num_class"]
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []
     fold = 0

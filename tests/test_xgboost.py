@@ -105,7 +105,8 @@ def splits(booster):
     """The nodes in the order in which they were made; a leaf is a split of gain 0."""
     frame = booster.trees_to_dataframe()
     leaf = frame.Feature == "Leaf"
-    return frame.assign(Gain=frame.Gain.where(~leaf, 0.0), Key=frame.Feature + " " + frame.Split.astype(str))
+    keys = [f"{feature} {split}" for feature, split in zip(frame.Feature, frame.Split, strict=True)]
+    return frame.assign(Gain=frame.Gain.where(~leaf, 0.0), Key=keys)
 
 
 @pytest.mark.parametrize(
