@@ -96,6 +96,10 @@ def check_metrics(eval_metric: Any, objective: str) -> None:
 
 def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, margins: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    if " " in name or ":" in name:
+        raise ValueError(
+            f"names in evals must hold no blank and no colon, which XGBoost cannot read back, got {name!r}"
+        )
     try:
         labels, weight = labels_and_weights(data)
         n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)

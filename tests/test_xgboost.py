@@ -17,7 +17,7 @@ from boosting_losses.adapters.xgboost import Metric, Objective, cv, params, pred
 from boosting_losses.metrics import brier_score, log_loss
 
 ROUNDS = 50
-PLAIN = {"max_depth": 4, "nthread": 2}
+PLAIN = {"max_depth": 4}
 SAMPLED = {**PLAIN, "subsample": 0.7, "colsample_bytree": 0.6, "colsample_bynode": 0.8, "seed": 7}
 
 
@@ -264,8 +264,8 @@ def test_base_margins_are_composed_with(cancer):
     assert_allclose(ours.predict(data), builtin.predict(data), atol=1e-6)
     assert_allclose(raw_score(ours, data) - margin, raw_score(ours, X), atol=1e-5)
     assert_array_equal(data.get_base_margin(), margin)
-    with pytest.raises(ValueError, match="evals 'held out' must have base margins if and only if dtrain has"):
-        train(PLAIN, data, 20, loss=LogLoss(), evals=[(xgb.DMatrix(X, y), "held out")])
+    with pytest.raises(ValueError, match="evals 'valid' must have base margins if and only if dtrain has"):
+        train(PLAIN, data, 20, loss=LogLoss(), evals=[(xgb.DMatrix(X, y), "valid")])
 
 
 def test_base_margins_of_many_classes(digits):
@@ -494,7 +494,7 @@ def test_focal_training_at_a_base_rate_of_one_in_a_thousand(gamma):
         scores = []
         for loss in (FocalLoss(gamma), LogLoss()):
             metric = Metric(loss, log_loss)
-            settings = {"max_depth": 3, "eta": 0.1, "min_child_weight": 0.1, "nthread": 2}
+            settings = {"max_depth": 3, "eta": 0.1, "min_child_weight": 0.1}
             shared = {"evals": [(halves[1], "valid")], "early_stopping_rounds": 20, "verbose_eval": False}
             model = train(settings, halves[0], 400, loss=loss, custom_metric=metric, **shared)
             scores.append(log_loss(y[45_000:], predict_proba(model, X[45_000:])[:, 1]))

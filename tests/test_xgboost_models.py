@@ -196,7 +196,7 @@ def test_labels_are_refused():
 def test_xgboost_itself_refuses_values_without_meaning():
     X, y = CANCER
     for bad in ({"label": np.where(y == 1, np.nan, 0)}, {"label": y, "weight": -np.ones(len(y))}):
-        with pytest.raises(ValueError, match="Label contains NaN|Weights must be positive"):
+        with pytest.raises(ValueError, match=r"Label contains NaN|Weights must be positive"):
             xgb.DMatrix(X, **bad)
 
 
@@ -207,6 +207,8 @@ def test_evaluation_data_are_refused():
     with pytest.raises(ValueError, match="evals 'shifted'") as raised:
         train({}, evals[0][0], 3, loss=LogLoss(), evals=evals, callbacks=[Never()])
     assert str(raised.value) == message
+    with pytest.raises(ValueError, match="names in evals must hold no blank and no colon, which XGBoost cannot read"):
+        train({}, evals[0][0], 3, loss=LogLoss(), evals=[(evals[0][0], "held out")], callbacks=[Never()])
     with pytest.raises(ValueError, match=r"evals 'more': y_true must hold class codes 0..9, got 10.0"):
         train(
             {},

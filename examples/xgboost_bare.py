@@ -1,0 +1,33 @@
+"""The bare objects: `obj=`, `custom_metric=` and `XGBClassifier(objective=)`, and what they leave to you."""
+
+import xgboost as xgb
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import train_test_split
+
+from boosting_losses import FocalLoss
+from boosting_losses.adapters.xgboost import Metric, Objective, params, predict_proba
+from boosting_losses.metrics import log_loss
+
+X, y = load_breast_cancer(return_X_y=True)
+X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0)
+loss = FocalLoss(gamma=2.0)
+
+# XGBoost's own train: `params` holds what a custom objective lacks, the intercept and the link.
+booster = xgb.train(
+    {"max_depth": 3, **params(loss, y_fit)},
+    xgb.DMatrix(X_fit, y_fit),
+    num_boost_round=200,
+    obj=Objective(loss),
+    custom_metric=Metric(loss, log_loss),  # log loss of the posterior, not of a sigmoid
+    evals=[(xgb.DMatrix(X_test, y_test), "test")],
+    early_stopping_rounds=10,
+    verbose_eval=20,
+)
+# A booster that was trained without our `train` carries no loss: name it.
+print("xgb.train:     log loss", round(log_loss(y_test, predict_proba(booster, X_test, loss)), 4))
+
+# The scikit-learn interface: the same objects, and the settings as keywords.
+classifier = xgb.XGBClassifier(max_depth=3, n_estimators=50, **params(loss, y_fit, sklearn=True))
+classifier.fit(X_fit, y_fit)
+print("XGBClassifier: log loss", round(log_loss(y_test, predict_proba(classifier, X_test)), 4))
+print("its own predict_proba, a sigmoid of focal scores:", round(log_loss(y_test, classifier.predict_proba(X_test)), 4))
