@@ -61,19 +61,35 @@ def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) 
 
 
 @jit
+def is_finite(raw: Array, i: int) -> bool:
+    """Are all scores of the row finite?"""
+    finite = True
+    for k in range(raw.shape[1]):
+        finite &= -math.inf < raw[i, k] < math.inf
+    return finite
+
+
+@jit
 def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
     """Is this a class code or a row of shares that sum to 1, finite scores and a finite weight >= 0? False for NaN."""
-    classes = raw.shape[1]
-    valid = 0.0 <= w < math.inf
+    valid = is_finite(raw, i) and 0.0 <= w < math.inf
     shares = 0.0
     known = False
-    for k in range(classes):
-        valid &= -math.inf < raw[i, k] < math.inf
+    for k in range(raw.shape[1]):
         share = label_of_class(y, i, k)
         valid &= 0.0 <= share <= 1.0
         shares += share
         known |= share == 1.0
     return valid and (known or y.ndim == 2) and abs(shares - 1.0) <= ROW_SUM_TOLERANCE
+
+
+@jit
+def normalise(scores: Array, p: Array) -> None:
+    """Write the softmax of the one row of ``scores`` to p."""
+    _, _, rest = exponentials(scores, 0, p)
+    scale = 1.0 / (1.0 + rest)
+    for k in range(p.shape[0]):
+        p[k] *= scale
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
@@ -82,10 +98,11 @@ def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
 @jit
 def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, smoothing: float, out: Array) -> bool:
     e = np.empty(raw.shape[1])
-    valid, total = True, 0.0
+    total = 0.0
     for i in range(raw.shape[0]):
         w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(y, raw, i, w)
+        if not is_valid(y, raw, i, w):
+            return False
         total += w
         top, _, rest = exponentials(raw, i, e)
         log_rest = math.log1p(rest)
@@ -95,7 +112,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
             if term > 0.0:
                 loss += term * ((top - double(raw[i, k])) + log_rest)
         out[i] = w * loss
-    return valid and total > 0.0
+    return total > 0.0
 
 
 @jit
@@ -111,10 +128,11 @@ def gradient_hessian(
     """The Hessian's diagonal only."""
     classes = raw.shape[1]
     e = np.empty(classes)
-    valid, total = True, 0.0
+    total = 0.0
     for i in range(raw.shape[0]):
         w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(y, raw, i, w)
+        if not is_valid(y, raw, i, w):
+            return False
         total += w
         _, best, rest = exponentials(raw, i, e)
         scale = 1.0 / (1.0 + rest)
@@ -128,7 +146,7 @@ def gradient_hessian(
             # Both products are >= 0 and one of them is 0 for a hard label: no digits cancel.
             gradient[i, k] = w * ((terms - term) * p - term * q)
             hessian[i, k] = w * (terms * (p * q))
-    return valid and total > 0.0
+    return total > 0.0
 
 
 @jit
@@ -136,30 +154,17 @@ def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
     """Softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     classes = raw.shape[1]
     shifted = np.empty((1, classes))
-    e = np.empty(classes)
-    valid = True
+    p = np.empty(classes)
     for i in range(raw.shape[0]):
+        if not is_finite(raw, i):
+            return False
         for k in range(classes):
             shifted[0, k] = double(raw[i, k]) + offset[k]
-        valid &= normalise(shifted, i, e, out)
-        if smoothing > 0.0:
-            total = 0.0
-            for k in range(classes):
-                e[k] = min(max((e[k] - smoothing / classes) / (1.0 - smoothing), 0.0), 1.0)
-                total += e[k]
-            for k in range(classes):
-                out[i, k] = e[k] / total
-    return valid
-
-
-@jit
-def normalise(scores: Array, i: int, p: Array, out: Array) -> bool:
-    """Write the softmax of the one row of ``scores`` to p and to row i of out; False if a score is not finite."""
-    top, _, rest = exponentials(scores, 0, p)
-    valid = -math.inf < top < math.inf
-    scale = 1.0 / (1.0 + rest)
-    for k in range(p.shape[0]):
-        valid &= -math.inf < scores[0, k]
-        p[k] *= scale
-        out[i, k] = p[k]
-    return valid
+        normalise(shifted, p)
+        total = 0.0
+        for k in range(classes):
+            p[k] = min(max((p[k] - smoothing / classes) / (1.0 - smoothing), 0.0), 1.0)
+            total += p[k]
+        for k in range(classes):
+            out[i, k] = p[k] / total if smoothing > 0.0 else p[k]
+    return True

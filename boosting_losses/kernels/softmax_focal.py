@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ._jit import Array, double, jit
-from .softmax import class_term, exponentials, is_valid, normalise, sum_of_others
+from .softmax import class_term, exponentials, is_finite, is_valid, normalise, sum_of_others
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
@@ -38,10 +38,11 @@ def factors(p: float, q: float, loss: float, gamma: float) -> tuple[float, float
 @jit
 def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, gamma: float, out: Array) -> bool:
     e = np.empty(raw.shape[1])
-    valid, total = True, 0.0
+    total = 0.0
     for i in range(raw.shape[0]):
         w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(y, raw, i, w)
+        if not is_valid(y, raw, i, w):
+            return False
         total += w
         top, best, rest = exponentials(raw, i, e)
         log_rest = math.log1p(rest)
@@ -52,7 +53,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
                 q = sum_of_others(e, k, best, rest) / (1.0 + rest)
                 loss += term * (math.pow(q, gamma) * ((top - double(raw[i, k])) + log_rest))
         out[i] = w * loss
-    return valid and total > 0.0
+    return total > 0.0
 
 
 @jit
@@ -73,10 +74,11 @@ def gradient_hessian(
     classes = raw.shape[1]
     e = np.empty(classes)
     g, h, magnitude = np.empty(classes), np.empty(classes), np.empty(classes)
-    valid, total = True, 0.0
+    total = 0.0
     for i in range(raw.shape[0]):
         w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(y, raw, i, w)
+        if not is_valid(y, raw, i, w):
+            return False
         total += w
         top, best, rest = exponentials(raw, i, e)
         log_rest = math.log1p(rest)
@@ -104,7 +106,7 @@ def gradient_hessian(
         for k in range(classes):
             gradient[i, k] = w * g[k]
             hessian[i, k] = w * (max(h[k], floor * magnitude[k]) if floor > 0.0 else h[k])
-    return valid and total > 0.0
+    return total > 0.0
 
 
 @jit
@@ -113,8 +115,9 @@ def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
     classes = raw.shape[1]
     scores = np.empty((1, classes))
     e = np.empty(classes)
-    valid = True
     for i in range(raw.shape[0]):
+        if not is_finite(raw, i):
+            return False
         top, best, rest = exponentials(raw, i, e)
         log_rest = math.log1p(rest)
         second = -math.inf  # the largest score but one, relative to the largest
@@ -126,7 +129,6 @@ def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
             if k != best:
                 scaled_rest += math.exp((double(raw[i, k]) - top) - second)
         for k in range(classes):
-            valid &= -math.inf < raw[i, k] < math.inf
             p = e[k] / (1.0 + rest)
             others = sum_of_others(e, k, best, rest)
             q = others / (1.0 + rest)
@@ -135,5 +137,6 @@ def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
             log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
             ratio = loss / q if q > 0.0 else 1.0
             scores[0, k] = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
-        valid &= normalise(scores, i, e, out)
-    return valid
+        normalise(scores, e)
+        out[i, :] = e
+    return True
