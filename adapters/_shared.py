@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Loss, loss_from_json, loss_to_json
+from ..losses import Loss
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
@@ -21,38 +21,26 @@ ATTRIBUTE = "boosting_losses"
 
 @dataclass(frozen=True)
 class MetricBase:
-    """A loss, or a score of the probabilities that it implies, as an eval metric."""
+    """A loss, or a score of the probabilities that it implies, as an eval metric.
+
+    ``init_score`` is the constant that the objective adds to the scores that the library hands over.
+    """
 
     loss: Loss
     score: Score | None = None
     input: Literal["raw", "proba"] = "raw"
     name: str | None = None
     greater_is_better: bool = False
+    init_score: float | tuple[float, ...] = 0.0
 
-    def __init__(
-        self,
-        loss: Loss,
-        score: Score | None = None,
-        *,
-        input: Literal["raw", "proba"] = "raw",  # noqa: A002  the word for it
-        name: str | None = None,
-        greater_is_better: bool = False,
-    ) -> None:
-        check_loss(loss)
-        if score is not None and not callable(score):
-            raise TypeError(f"score must be a function (y_true, proba, sample_weight), got {score!r}")
-        if input not in ("raw", "proba"):
-            raise ValueError(f"input must be 'raw' or 'proba', got {input!r}")
-        if name is not None and not re.fullmatch(r"[A-Za-z]\w*", name):
-            raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {name!r}")
-        for field, value in (
-            ("loss", loss),
-            ("score", score),
-            ("input", input),
-            ("name", name),
-            ("greater_is_better", bool(greater_is_better)),
-        ):
-            object.__setattr__(self, field, value)
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        if self.score is not None and not callable(self.score):
+            raise TypeError(f"score must be a function (y_true, proba, sample_weight), got {self.score!r}")
+        if self.input not in ("raw", "proba"):
+            raise ValueError(f"input must be 'raw' or 'proba', got {self.input!r}")
+        if self.name is not None and not re.fullmatch(r"[A-Za-z]\w*", self.name):
+            raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {self.name!r}")
 
     @property
     def label(self) -> str:
@@ -65,6 +53,8 @@ class MetricBase:
 
     def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
         """The metric of predictions that are raw scores or probabilities, as ``input`` says."""
+        if self.input == "raw":
+            predictions = shifted(predictions, self.init_score)
         if self.score is None:
             raw = predictions if self.input == "raw" else _logits(np.asarray(predictions))
             return self.loss(y_true, raw, sample_weight)
@@ -84,6 +74,17 @@ def check_loss(loss: object) -> None:
         raise TypeError(f"loss must be a Loss, such as LogLoss(), got {loss!r}{hint}")
 
 
+def constant(init_score: object) -> float | tuple[float, ...]:
+    """An init score, of one score or of K, as something immutable."""
+    scores = np.atleast_1d(np.asarray(init_score, dtype=np.float64))
+    return float(scores[0]) if scores.size == 1 else tuple(scores.tolist())
+
+
+def shifted(raw: npt.ArrayLike, init_score: float | tuple[float, ...]) -> npt.ArrayLike:
+    """Raw scores with the constant added that training started from; the same array where that is 0."""
+    return np.asarray(raw) + np.asarray(init_score) if np.any(init_score) else raw
+
+
 def two_columns(proba: Array) -> Array:
     """Class probabilities as ``(n, K)``; a binary loss gives the second of two columns."""
     return proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
@@ -94,6 +95,3 @@ def _logits(proba: Array) -> Array:
     eps = np.finfo(proba.dtype).eps
     inner = np.clip(proba, eps, 1 - eps)
     return np.log(inner) - np.log1p(-inner) if proba.ndim == 1 else np.log(inner)
-
-
-__all__ = ["ATTRIBUTE", "MetricBase", "check_loss", "loss_from_json", "loss_to_json", "two_columns"]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from ..losses import Loss
-from ._shared import ATTRIBUTE, loss_from_json
+from ..losses import Loss, loss_from_json
+from ._shared import ATTRIBUTE
 
 Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-from ..losses import LogLoss, Loss
-from ._shared import ATTRIBUTE, Array, loss_from_json
+from ..losses import LogLoss, Loss, loss_from_json
+from ._shared import ATTRIBUTE, Array
 from ._xgboost_model import intercept
 
 #: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.

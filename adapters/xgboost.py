@@ -15,14 +15,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from ..losses import Loss
-from ._shared import ATTRIBUTE, Array, MetricBase, check_loss, loss_to_json, two_columns
+from ..losses import Loss, loss_to_json
+from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, two_columns
 from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
 from ._xgboost_settings import (
     RANK_METRICS,
@@ -104,8 +104,16 @@ class Metric(MetricBase):
     XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
     """
 
-    def __init__(self, loss: Loss, score: Callable[..., float] | None = None, **options: Any) -> None:
-        super().__init__(loss, score, **options)
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+    ) -> None:
+        super().__init__(loss, score, input, name, greater_is_better)
         if self.label.startswith(RANK_METRICS) and not self.greater_is_better:
             starts = ", ".join(RANK_METRICS)
             raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")

@@ -1,0 +1,475 @@
+"""LightGBM: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+
+>>> import lightgbm as lgb
+>>> from sklearn.datasets import load_breast_cancer
+>>> from boosting_losses import FocalLoss
+>>> from boosting_losses.adapters.lightgbm import predict_proba, train
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> booster = train({"verbosity": -1}, lgb.Dataset(X, y), 20, loss=FocalLoss(gamma=2.0))
+>>> predict_proba(booster, X).shape
+(569, 2)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from ..losses import Loss, loss_from_json, loss_to_json
+from ._lightgbm_model import KeepColumnSampler, edited, link_line
+from ._lightgbm_settings import (
+    check_evaluation,
+    check_values,
+    checked_init_score,
+    has_init_score,
+    labels_and_weights,
+    own_settings,
+    wants_intercept,
+)
+from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, constant, shifted, two_columns
+
+__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
+
+Model: TypeAlias = "lgb.Booster | lgb.LGBMModel"
+Feval: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``params["objective"]`` of ``lightgbm.train`` and ``objective=`` of ``LGBMClassifier``.
+
+    Weights of the data multiply gradient and Hessian. For K classes the Hessian's diagonal is multiplied by K / (K - 1),
+    as in LightGBM's own softmax objective.
+
+    Parameters
+    ----------
+    loss : Loss
+    init_score : float or sequence of K floats, default 0.0
+        A constant that is added to LightGBM's scores, so that training starts there. It does not become a part of the
+        model: :func:`raw_score` adds it for an ``LGBMClassifier``, :func:`train` folds it into the model.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+    init_score: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        object.__setattr__(self, "init_score", constant(self.init_score))
+
+    def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
+        if isinstance(y_pred, lgb.Dataset):
+            labels, weight = labels_and_weights(y_pred)
+            raw = y_true
+        else:
+            labels, raw = y_true, y_pred
+        gradient, hessian = self.loss.gradient_hessian(labels, shifted(raw, self.init_score), weight)
+        if self.loss.multiclass:
+            classes = hessian.shape[1]
+            hessian *= classes / (classes - 1)
+        return gradient, hessian
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``feval=`` and as ``eval_metric=`` of ``LGBMClassifier.fit``.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
+        as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    input : {"raw", "proba"}, default "raw"
+        What LightGBM hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+    name : str, optional
+        Name in logs. Default: that of the score or the loss.
+    greater_is_better : bool, default False
+        Direction of the score.
+    init_score : float or sequence of K floats, default 0.0
+        That of the :class:`Objective`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+        init_score: float | Sequence[float] = 0.0,
+    ) -> None:
+        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
+
+    def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[str, float, bool]:
+        """Name, value and direction, from ``(predictions, Dataset)`` or from ``(y_true, predictions, weight)``."""
+        if isinstance(y_pred, lgb.Dataset):
+            labels, weight = labels_and_weights(y_pred)
+            return self.label, self.value(labels, y_true, weight), self.greater_is_better
+        return self.label, self.value(y_true, y_pred, weight), self.greater_is_better
+
+
+def params(
+    loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
+) -> dict[str, Any]:
+    """The settings that bare use needs: objective with intercept, number of classes, no builtin metric.
+
+    LightGBM estimates no intercept for a custom objective, and its builtin metrics read raw scores as probabilities;
+    ``LGBMClassifier`` adds one of them to the early stopping unless it is told not to.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true, sample_weight : array-like
+        The training labels and weights, for the intercept.
+    sklearn : bool, default False
+        Settings for ``lightgbm.train`` (False) or for the constructor of ``LGBMClassifier`` (True), whose own ``predict``
+        and ``predict_proba`` give raw scores without the intercept; use :func:`predict_proba`.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss.
+    """
+    check_loss(loss)
+    init = constant(loss.init_score(y_true, sample_weight))
+    settings: dict[str, Any] = {"objective": Objective(loss, init), "metric": "None"}
+    return settings if sklearn or isinstance(init, float) else {**settings, "num_class": len(init)}
+
+
+def train(
+    params: Mapping[str, Any],
+    train_set: lgb.Dataset,
+    num_boost_round: int = 100,
+    valid_sets: Sequence[lgb.Dataset] | lgb.Dataset | None = None,
+    valid_names: Sequence[str] | str | None = None,
+    feval: Feval | Sequence[Feval] | None = None,
+    init_model: str | Path | lgb.Booster | None = None,
+    callbacks: Sequence[Callable[..., Any]] | None = None,
+    *,
+    loss: Loss,
+) -> lgb.Booster:
+    """``lightgbm.train`` with a loss of ours: intercept, weights, metric and column sampling are as they must be.
+
+    Parameters
+    ----------
+    params : mapping
+        LightGBM's parameters, without an objective. ``boost_from_average=False`` starts from 0.
+    train_set : Dataset
+        With labels; its weights and init scores are honoured, and it comes back as it was. With init scores of its own
+        the raw score is that score plus the trees, and no intercept is added.
+    num_boost_round, valid_sets, valid_names, callbacks
+        As in ``lightgbm.train``.
+    feval : callable or list of callables, optional
+        They see raw scores with the intercept. Default: ``Metric(loss)``, unless ``params`` asks for a metric.
+    init_model : Booster or path, optional
+        A model to continue, trained with the same loss. It keeps its intercept.
+    loss : Loss
+
+    Returns
+    -------
+    Booster
+        Its leaves contain the intercept, in the model file too. Its own ``predict`` gives class probabilities where the
+        plain sigmoid or softmax is one, otherwise raw scores. :func:`predict_proba` always gives probabilities;
+        :func:`servable` makes a model that does. The booster remembers its loss when pickled, but a model file cannot.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
+        ignored or give wrong numbers.
+    """
+    check_loss(loss)
+    settings = own_settings(params, loss)
+    if init_model is None:
+        init = checked_init_score(loss, train_set, settings)
+        offset = constant(init if wants_intercept(train_set, settings) else 0.0 * init)
+    else:
+        previous = init_model if isinstance(init_model, lgb.Booster) else lgb.Booster(model_file=init_model)
+        init = np.zeros(previous.num_model_per_iteration())
+        offset = constant(init)
+        _check_continued(previous, loss)
+        check_values(loss, train_set, len(init))
+    if loss.multiclass:
+        settings["num_class"] = len(init)
+    sets = [valid_sets] if isinstance(valid_sets, lgb.Dataset) else list(valid_sets or ())
+    names = [valid_names] if isinstance(valid_names, str) else list(valid_names or ())
+    for index, data in enumerate(sets):
+        name = names[index] if index < len(names) else f"valid_{index}"
+        check_evaluation(loss, data, name, len(init), scores=has_init_score(train_set))
+    booster = lgb.train(
+        {**settings, "objective": Objective(loss, offset)},
+        train_set,
+        num_boost_round,
+        valid_sets=sets or None,
+        valid_names=names or None,
+        feval=_metrics(loss, feval, settings["metric"], offset),
+        init_model=init_model,
+        callbacks=[*(callbacks or ()), *_column_sampling()],
+    )
+    return _finished(booster, loss, np.atleast_1d(offset))
+
+
+def cv(
+    params: Mapping[str, Any],
+    train_set: lgb.Dataset,
+    num_boost_round: int = 100,
+    *,
+    loss: Loss,
+    metrics: str | Sequence[str] | None = None,
+    feval: Feval | Sequence[Feval] | None = None,
+    fpreproc: Callable[..., tuple[lgb.Dataset, lgb.Dataset, dict[str, Any]]] | None = None,
+    callbacks: Sequence[Callable[..., Any]] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """``lightgbm.cv`` with a loss of ours; each fold starts from the intercept of its own training part.
+
+    Parameters
+    ----------
+    params, loss, feval
+        As for :func:`train`.
+    train_set : Dataset
+    num_boost_round, metrics, fpreproc, callbacks
+        As in ``lightgbm.cv``.
+    **options
+        The other arguments of ``lightgbm.cv`` by their names: ``folds``, ``nfold``, ``stratified``, ``shuffle``,
+        ``init_model``, ``seed``, ``eval_train_metric``, ``return_cvbooster``.
+
+    Returns
+    -------
+    dict
+        What ``lightgbm.cv`` returns; boosters among it are as :func:`train` returns them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`train`, before the first round of any fold.
+    """
+    check_loss(loss)
+    settings = own_settings(params if metrics is None else {**params, "metric": metrics}, loss)
+    whole = checked_init_score(loss, train_set, settings)
+    if loss.multiclass:
+        settings["num_class"] = len(whole)
+    offsets: list[Array] = []
+
+    def prepare(
+        train_part: lgb.Dataset, test_part: lgb.Dataset, fold_params: dict[str, Any]
+    ) -> tuple[lgb.Dataset, lgb.Dataset, dict[str, Any]]:
+        if fpreproc is not None:
+            train_part, test_part, fold_params = fpreproc(train_part, test_part, fold_params)
+        try:
+            init = checked_init_score(loss, train_part, fold_params)
+        except ValueError as error:
+            raise ValueError(f"training part of fold {len(offsets) + 1}: {error}") from error
+        if options.get("init_model") is not None or not wants_intercept(train_part, fold_params):
+            init = 0.0 * init
+        offsets.append(init)
+        if init.any():  # the parts are subsets made for this fold: nothing of the caller's changes
+            for part in (train_part, test_part):
+                part.construct().set_init_score(np.tile(init, (part.num_data(), 1)).squeeze())
+        return train_part, test_part, fold_params
+
+    results: dict[str, Any] = lgb.cv(
+        {**settings, "objective": Objective(loss)},
+        train_set,
+        num_boost_round,
+        feval=_metrics(loss, feval, settings["metric"], 0.0),
+        fpreproc=prepare,
+        callbacks=[*(callbacks or ()), *_column_sampling()],
+        **options,
+    )
+    if "cvbooster" in results:
+        for booster, offset in zip(results["cvbooster"].boosters, offsets, strict=True):
+            _finished(booster, loss, offset)
+    return results
+
+
+def raw_score(model: Model, X: Any, **options: Any) -> Array:
+    """Raw scores of a model, intercept included.
+
+    Parameters
+    ----------
+    model : Booster or LGBMModel
+    X : array-like or DataFrame
+    **options
+        Of ``Booster.predict``: ``num_iteration`` (default: the best one of an early-stopped model), ``start_iteration``
+        and others.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, K), float64
+    """
+    scores = np.asarray(_booster(model).predict(X, raw_score=True, **options))
+    objective = getattr(model, "objective", None)
+    return np.asarray(shifted(scores, objective.init_score)) if isinstance(objective, Objective) else scores
+
+
+def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any) -> Array:
+    """Class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+
+    Parameters
+    ----------
+    model : Booster or LGBMModel
+    X, **options
+        As for :func:`raw_score`.
+    loss : Loss, optional
+        Default: the loss that the model carries. LightGBM's model files carry none.
+
+    Returns
+    -------
+    ndarray of shape (n, K), float64
+        Two columns for a binary loss.
+
+    Raises
+    ------
+    ValueError
+        If the model carries no loss and none is given.
+    """
+    loss = _loss_of(model) if loss is None else loss
+    check_loss(loss)
+    return two_columns(loss.posterior(raw_score(model, X, **options)))
+
+
+def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
+    """A copy whose own ``predict`` gives the posterior, in any language.
+
+    The sigmoid or softmax is stored as the model's link, and what class weights have shifted is taken out of the leaves
+    of the first trees.
+
+    Parameters
+    ----------
+    model : Booster or LGBMModel
+    loss : Loss, optional
+        Default: the loss that the model carries.
+
+    Returns
+    -------
+    Booster
+
+    Raises
+    ------
+    ValueError
+        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
+        none is given.
+    """
+    loss = _loss_of(model) if loss is None else loss
+    check_loss(loss)
+    booster = _booster(model)
+    n_classes = booster.num_model_per_iteration()
+    offset = loss.posterior_offset(n_classes)
+    if offset is None:
+        raise ValueError(
+            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no LightGBM objective can give it;"
+            " use predict_proba"
+        )
+    objective = getattr(model, "objective", None)
+    start = objective.init_score if isinstance(objective, Objective) else 0.0
+    total = np.atleast_1d(np.asarray(offset) + np.asarray(start))
+    served = lgb.Booster(model_str=edited(booster, total.tolist(), link_line(loss.multiclass, n_classes)))
+    served.best_iteration = booster.best_iteration
+    return served
+
+
+def _finished(booster: lgb.Booster, loss: Loss, offset: Array) -> lgb.Booster:
+    """Fold the intercept into the model, give it its link if that is right, and let it remember its loss."""
+    link = link_line(loss.multiclass, booster.num_model_per_iteration()) if loss.is_proper else None
+    booster.model_from_string(edited(booster, offset.tolist(), link))
+    setattr(booster, ATTRIBUTE, loss_to_json(loss))
+    return booster
+
+
+def _metrics(
+    loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, offset: float | tuple[float, ...]
+) -> list[Feval] | None:
+    """The metrics that were asked for, made to see the raw scores with the intercept."""
+    if feval is None:
+        return [Metric(loss, init_score=offset)] if metric == "None" else None
+    functions = [feval] if callable(feval) else list(feval)
+    return [
+        replace_init_score(function, offset) if isinstance(function, Metric) else _Shifted(function, offset)
+        for function in functions
+    ]
+
+
+def replace_init_score(metric: Metric, offset: float | tuple[float, ...]) -> Metric:
+    """The metric, starting from another constant."""
+    return Metric(
+        metric.loss,
+        metric.score,
+        input=metric.input,
+        name=metric.name,
+        greater_is_better=metric.greater_is_better,
+        init_score=offset,
+    )
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """A metric of the caller's, on scores with the intercept."""
+
+    metric: Feval
+    offset: float | tuple[float, ...]
+
+    def __call__(self, predictions: Array, data: lgb.Dataset) -> Any:
+        return self.metric(shifted(predictions, self.offset), data)
+
+
+def _column_sampling() -> list[KeepColumnSampler]:
+    if not hasattr(lgb.Booster, "update") or KeepColumnSampler.FLAG not in lgb.Booster.update.__code__.co_names:
+        warnings.warn(
+            f"LightGBM {lgb.__version__} is unknown: with feature_fraction < 1 or dart, training may draw other columns than"
+            " under a builtin objective",
+            stacklevel=3,
+        )
+        return []
+    return [KeepColumnSampler()]
+
+
+def _check_continued(previous: lgb.Booster, loss: Loss) -> None:
+    stored = getattr(previous, ATTRIBUTE, None)
+    if stored is not None and loss_from_json(stored) != loss:
+        raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    text = previous.model_to_string(num_iteration=1)
+    link = next((line for line in text.splitlines() if line.startswith("objective=")), None)
+    expected = link_line(loss.multiclass, previous.num_model_per_iteration()) if loss.is_proper else None
+    if link not in (None, expected):
+        raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
+
+
+def _booster(model: Model) -> lgb.Booster:
+    return model if isinstance(model, lgb.Booster) else model.booster_
+
+
+def _loss_of(model: Model) -> Loss:
+    stored = getattr(model, ATTRIBUTE, None)
+    if stored is not None:
+        return loss_from_json(stored)
+    objective = getattr(model, "objective", None)
+    if isinstance(objective, Objective):
+        return objective.loss
+    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
