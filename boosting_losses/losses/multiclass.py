@@ -16,7 +16,7 @@ from . import parameters
 from .base import Array, Loss
 
 
-class _MulticlassLoss(Loss):
+class MulticlassLoss(Loss):
     """The way from data to a kernel and back, the same for both losses."""
 
     multiclass: ClassVar[bool] = True
@@ -40,6 +40,31 @@ class _MulticlassLoss(Loss):
         if not self._fill_derivatives(y, scores, weight, self._class_weights(scores.shape[1]), gradient, hessian):
             arrays.refuse_multiclass(y, scores, weight)
         return gradient, hessian
+
+    def row_derivatives(self, label: int, raw: Array, weight: float = 1.0) -> tuple[list[float], list[float]]:
+        """Gradient and full Hessian of one sample, for libraries that ask row by row.
+
+        Nothing is checked.
+
+        Parameters
+        ----------
+        label : int
+            A class code.
+        raw : ndarray of shape (K,)
+        weight : float, default 1.0
+            Factor of both; a negative one changes their signs.
+
+        Returns
+        -------
+        gradient : list of K floats
+        hessian : list of K * (K + 1) / 2 floats
+            The upper triangle, row by row. For a guarded focal loss the nearest form of it that is positive semi-definite:
+            the curvature in the direction of the gradient is left out where it is negative.
+        """
+        classes = raw.shape[0]
+        gradient, hessian = np.empty(classes), np.empty(classes * (classes + 1) // 2)
+        self._fill_row(label, raw.reshape(1, classes), weight, self._class_weights(classes), gradient, hessian)
+        return gradient.tolist(), hessian.tolist()
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
@@ -104,6 +129,11 @@ class _MulticlassLoss(Loss):
     ) -> bool: ...
 
     @abstractmethod
+    def _fill_row(
+        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
+    ) -> None: ...
+
+    @abstractmethod
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
 
     @abstractmethod
@@ -112,7 +142,7 @@ class _MulticlassLoss(Loss):
 
 
 @dataclass(frozen=True)
-class SoftmaxCrossEntropy(_MulticlassLoss):
+class SoftmaxCrossEntropy(MulticlassLoss):
     """Cross-entropy of the softmax of K raw scores; for hard labels also called multiclass log loss.
 
     Parameters
@@ -166,6 +196,11 @@ class SoftmaxCrossEntropy(_MulticlassLoss):
     ) -> bool:
         return softmax.gradient_hessian(y, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
 
+    def _fill_row(
+        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
+    ) -> None:
+        softmax.row_derivatives(label, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
+
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return softmax.posterior(raw, offset, self.label_smoothing if undo_smoothing else 0.0, out)
 
@@ -174,7 +209,7 @@ class SoftmaxCrossEntropy(_MulticlassLoss):
 
 
 @dataclass(frozen=True)
-class SoftmaxFocalLoss(_MulticlassLoss):
+class SoftmaxFocalLoss(MulticlassLoss):
     """Focal loss of the softmax of K raw scores.
 
     Parameters
@@ -221,6 +256,12 @@ class SoftmaxFocalLoss(_MulticlassLoss):
     ) -> bool:
         floor = parameters.hessian_floor(self.hessian, self.gamma)
         return softmax_focal.gradient_hessian(y, raw, weight, class_weight, self.gamma, floor, gradient, hessian)
+
+    def _fill_row(
+        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
+    ) -> None:
+        semidefinite = self.hessian == "guarded"
+        softmax_focal.row_derivatives(label, raw, weight, class_weight, self.gamma, semidefinite, gradient, hessian)
 
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return softmax_focal.posterior(raw, self.gamma, offset, out)

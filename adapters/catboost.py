@@ -1,0 +1,467 @@
+"""CatBoost: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+
+>>> import catboost
+>>> from sklearn.datasets import load_breast_cancer
+>>> from boosting_losses import FocalLoss
+>>> from boosting_losses.adapters.catboost import predict_proba, train
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> model = train(catboost.Pool(X, y), {"iterations": 20, "verbose": False}, loss=FocalLoss(gamma=2.0))
+>>> predict_proba(model, X).shape
+(569, 2)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import catboost as cb
+import numpy as np
+import numpy.typing as npt
+
+from ..losses import Loss, loss_from_json, loss_to_json
+from ..losses.multiclass import MulticlassLoss
+from ._catboost_settings import codes_of, encode, has_baseline, own_settings, weights_of
+from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, constant, shifted, two_columns
+
+__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``loss_function=`` of CatBoost, on the CPU.
+
+    Weights of the data, which contain class weights, multiply the derivatives. A multiclass loss gives the full K x K
+    Hessian, in a form that is positive semi-definite: CatBoost stops at any other.
+
+    Parameters
+    ----------
+    loss : Loss
+    init_score : float or sequence of K floats, default 0.0
+        A constant that is added to CatBoost's scores, so that training starts there. :func:`train` stores it as the
+        model's bias; :func:`raw_score` adds it for a model trained otherwise.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+    init_score: float | tuple[float, ...] = 0.0
+
+    no_jit = True  # CatBoost would compile the methods again on each fit, and warn that it cannot
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        object.__setattr__(self, "init_score", constant(self.init_score))
+
+    def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
+        """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
+        if self.loss.multiclass:
+            raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
+        derivatives = np.zeros((len(targets), 2))
+        if weights is None or weights.any():  # a block may happen to have no weight at all
+            gradient, hessian = self.loss.gradient_hessian(targets, shifted(approxes, self.init_score), weights)
+            np.negative(gradient, out=derivatives[:, 0])
+            np.negative(hessian, out=derivatives[:, 1])
+        return derivatives
+
+    def calc_ders_multi(self, approx: Array, target: float, weight: float) -> tuple[list[float], tuple[list[float]]]:
+        """First and second derivatives of minus the loss for one row.
+
+        The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.
+        """
+        if not isinstance(self.loss, MulticlassLoss):
+            raise TypeError(f"{self.loss} is binary, got {len(approx)} scores per sample")
+        raw = np.asarray(shifted(approx, self.init_score))
+        gradient, hessian = self.loss.row_derivatives(int(target), raw, -weight)
+        return gradient, (hessian,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable; CatBoost and scikit-learn's clone compare by identity
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``eval_metric=`` of CatBoost.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
+        as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    greater_is_better : bool, default False
+        Direction of the score.
+    init_score : float or sequence of K floats, default 0.0
+        That of the :class:`Objective`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described.
+
+    Notes
+    -----
+    CatBoost hands over raw scores under every objective, and calls a metric by the name of its class, here ``Metric``:
+    ``input`` and ``name`` exist for the other libraries, and ``input`` must be "raw".
+    """
+
+    no_jit = True
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+        init_score: float | Sequence[float] = 0.0,
+    ) -> None:
+        if input != "raw":
+            raise ValueError(f"input must be 'raw', which CatBoost hands over under every objective, got {input!r}")
+        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
+
+    def is_max_optimal(self) -> bool:
+        """Is greater better?"""
+        return self.greater_is_better
+
+    def evaluate(self, approxes: Sequence[Array], target: Array, weight: Array | None) -> tuple[float, float]:
+        """The sum of weighted losses, or the score times the weights, and the sum of weights."""
+        raw = np.column_stack(approxes) if self.loss.multiclass else np.asarray(approxes[0])
+        total = float(len(target)) if weight is None else float(np.sum(weight, dtype=np.float64))
+        return (self.value(target, raw, weight) * total if total > 0.0 else 0.0), total
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        """The mean."""
+        return error / weight if weight > 0.0 else 0.0
+
+
+def params(loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> dict[str, Any]:
+    """The settings that bare use needs: objective with intercept, metric, class names.
+
+    CatBoost estimates no intercept for a custom objective, demands an eval metric, and reads labels as numbers unless the
+    classes are named. They serve ``catboost.train`` and ``CatBoostClassifier`` alike.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true : array-like of shape (n,)
+        The training labels, of any kind that CatBoost takes.
+    sample_weight : array-like of shape (n,), optional
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss.
+    """
+    check_loss(loss)
+    codes, names = encode(loss, y_true, {})
+    init = constant(loss.init_score(codes, sample_weight))
+    return _companions(loss, init, names, {}) | {"allow_writing_files": False}
+
+
+def train(
+    pool: cb.Pool,
+    params: Mapping[str, Any] | None = None,
+    *,
+    loss: Loss,
+    eval_set: cb.Pool | Sequence[cb.Pool] | None = None,
+    init_model: cb.CatBoost | str | Path | None = None,
+    **options: Any,
+) -> cb.CatBoost:
+    """``catboost.train`` with a loss of ours: intercept, class labels, weights and metric are as they must be.
+
+    Parameters
+    ----------
+    pool : Pool
+        With labels of any kind; its weights and baseline are honoured, and it comes back as it was. With a baseline of its
+        own the raw score is that baseline plus the trees, and no intercept is added.
+    params : mapping, optional
+        CatBoost's parameters, without a loss function. ``boost_from_average=False`` starts from 0. ``class_weights`` act
+        as sample weights do; class weights of the loss are undone by :func:`predict_proba`, these are not. Nothing is
+        written to disk unless asked for.
+    loss : Loss
+    eval_set : Pool or list of Pools, optional
+    init_model : CatBoost or path, optional
+        A model to continue, trained with the same loss. It keeps its bias.
+    **options
+        The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
+        ``save_snapshot`` and others.
+
+    Returns
+    -------
+    CatBoost
+        Its bias is the intercept and its metadata hold the loss, in the model file too. Its ``predict`` gives raw scores;
+        :func:`predict_proba` gives probabilities, :func:`servable` a classifier that does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
+        ignored or give wrong numbers.
+    """
+    check_loss(loss)
+    outlets = {name: options.pop(name) for name in _OUTLETS if name in options}
+    settings = own_settings({**(params or {}), **options}, loss)
+    codes, names = encode(loss, pool.get_label(), settings)
+    n_classes = 2 if names is None else len(names)
+    average = settings.pop("boost_from_average", None)
+    if init_model is None:
+        init = loss.init_score(codes, weights_of(pool, codes, n_classes, settings), n_classes)
+        offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
+    else:
+        init_model, offset = _without_bias(_checked_model(init_model, loss, n_classes))
+        _check_values(loss, pool, codes, n_classes)
+    for index, data in enumerate([eval_set] if isinstance(eval_set, cb.Pool) else eval_set or ()):
+        _check_evaluation(loss, data, f"eval_set {index}", names, baseline=has_baseline(pool))
+    model = _uninterrupted(
+        cb.train,
+        pool,
+        {**settings, **_companions(loss, offset, names, settings)},
+        eval_set=eval_set,
+        init_model=init_model,
+        **outlets,
+    )
+    _finish(model, loss, offset)
+    return model
+
+
+def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **options: Any) -> Any:
+    """``catboost.cv`` with a loss of ours.
+
+    CatBoost offers no settings for one fold alone: all folds start from the intercept of the whole pool. It takes no class
+    names here either: labels must be class codes 0..K-1 (or soft).
+
+    Parameters
+    ----------
+    pool, params, loss
+        As for :func:`train`.
+    **options
+        The other arguments of ``catboost.cv`` by their names: ``fold_count``, ``folds``, ``stratified``,
+        ``early_stopping_rounds``, ``as_pandas``, ``return_models`` and others.
+
+    Returns
+    -------
+    DataFrame, dict or tuple
+        What ``catboost.cv`` returns; models among it are as :func:`train` returns them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`train`.
+    """
+    check_loss(loss)
+    settings = own_settings(params or {}, loss)
+    codes, names = encode(loss, pool.get_label(), settings)
+    n_classes = 2 if names is None else len(names)
+    average = settings.pop("boost_from_average", None)
+    init = loss.init_score(codes, weights_of(pool, codes, n_classes, settings), n_classes)
+    offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
+    if names is not None:
+        if names != tuple(range(n_classes)):
+            raise ValueError(
+                f"labels must be class codes 0..{n_classes - 1} for catboost.cv with a loss of ours, got {names}"
+            )
+        settings["classes_count"] = n_classes  # catboost.cv takes no class names
+    results = _uninterrupted(cb.cv, pool, {**settings, **_companions(loss, offset, None, settings)}, **options)
+    if options.get("return_models"):
+        for model in results[1]:
+            _finish(model, loss, offset)
+    return results
+
+
+def raw_score(model: cb.CatBoost, X: Any, **options: Any) -> Array:
+    """Raw scores of a model, intercept included.
+
+    Parameters
+    ----------
+    model : CatBoost or CatBoostClassifier
+    X : Pool, array-like or DataFrame
+    **options
+        Of ``CatBoost.predict``: ``ntree_start``, ``ntree_end`` and others.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, K), float64
+    """
+    scores = np.asarray(model.predict(X, prediction_type="RawFormulaVal", **options))
+    return np.asarray(shifted(scores, _start(model)))
+
+
+def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **options: Any) -> Array:
+    """Class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+
+    Parameters
+    ----------
+    model : CatBoost or CatBoostClassifier
+    X, **options
+        As for :func:`raw_score`.
+    loss : Loss, optional
+        Default: the loss that the model carries.
+
+    Returns
+    -------
+    ndarray of shape (n, K), float64
+        Columns in the order of ``model.classes_``; two for a binary loss.
+
+    Raises
+    ------
+    ValueError
+        If the model carries no loss and none is given.
+    """
+    loss = _loss_of(model) if loss is None else loss
+    check_loss(loss)
+    return two_columns(loss.posterior(raw_score(model, X, **options)))
+
+
+def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassifier:
+    """A copy whose own ``predict_proba`` gives the posterior, in any language.
+
+    CatBoost applies a sigmoid or softmax to every classifier; what class weights have shifted is taken out of the bias.
+
+    Parameters
+    ----------
+    model : CatBoost or CatBoostClassifier
+    loss : Loss, optional
+        Default: the loss that the model carries.
+
+    Returns
+    -------
+    CatBoostClassifier
+
+    Raises
+    ------
+    ValueError
+        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
+        none is given.
+    """
+    loss = _loss_of(model) if loss is None else loss
+    check_loss(loss)
+    scale, bias = model.get_scale_and_bias()
+    offset = loss.posterior_offset(len(model.classes_) or 2)
+    if offset is None:
+        raise ValueError(
+            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no CatBoost model can give it;"
+            " use predict_proba"
+        )
+    served = cb.CatBoostClassifier()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.cbm")
+        model.save_model(path)
+        served.load_model(path)
+    total = constant(np.asarray(bias) + np.asarray(offset) + np.asarray(_start(model)))
+    served.set_scale_and_bias(scale, total if isinstance(total, float) else list(total))
+    return served
+
+
+# ---- training -------------------------------------------------------------------------------------------------------
+
+#: Arguments of ``catboost.train`` that are no parameters.
+_OUTLETS = ("plot", "plot_file", "log_cout", "log_cerr")
+
+
+def _companions(
+    loss: Loss, offset: float | tuple[float, ...], names: tuple[Any, ...] | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Objective, metric and classes; a metric of the caller's is made to see the intercept."""
+    metric = settings.get("eval_metric") or Metric(loss)
+    if isinstance(metric, Metric):
+        metric = Metric(
+            metric.loss,
+            metric.score,
+            name=metric.name,
+            greater_is_better=metric.greater_is_better,
+            init_score=offset,
+        )
+    companions = {"loss_function": Objective(loss, offset), "eval_metric": metric}
+    return companions if names is None else {**companions, "class_names": names}
+
+
+def _finish(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> None:
+    """Store the intercept as the model's bias, and the loss in its metadata."""
+    if np.any(offset):
+        model.set_scale_and_bias(1, offset if isinstance(offset, float) else list(offset))
+    model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
+
+
+def _uninterrupted(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Run a training; Ctrl-C in one of our methods stays a KeyboardInterrupt."""
+    try:
+        return call(*arguments, **options)
+    except cb.CatBoostError as error:
+        if "KeyboardInterrupt" in str(error):
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _check_values(loss: Loss, pool: cb.Pool, codes: Array, n_classes: int) -> None:
+    """Refuse labels and weights without meaning for the loss."""
+    scores = np.zeros((len(codes), n_classes) if loss.multiclass else len(codes))
+    loss(codes, scores, np.asarray(pool.get_weight(), dtype=np.float64))
+
+
+def _check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ...] | None, *, baseline: bool) -> None:
+    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    if not isinstance(pool, cb.Pool):
+        raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}")
+    try:
+        labels = pool.get_label()
+        codes = np.asarray(labels, dtype=np.float64) if names is None else codes_of(labels, names)
+        _check_values(loss, pool, codes, 2 if names is None else len(names))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+    if has_baseline(pool) != baseline:
+        raise ValueError(f"{name} must have a baseline if and only if the training pool has")
+
+
+def _checked_model(init_model: cb.CatBoost | str | Path, loss: Loss, n_classes: int) -> cb.CatBoost:
+    """The model to continue; refuses one of another loss or number of classes."""
+    model = init_model if isinstance(init_model, cb.CatBoost) else cb.CatBoost().load_model(str(init_model))
+    stored = model.get_metadata().get(ATTRIBUTE)
+    if stored is not None and loss_from_json(stored) != loss:
+        raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    scores = np.size(model.get_scale_and_bias()[1])
+    if loss.multiclass and scores not in (1, n_classes):
+        raise ValueError(f"init_model must have {n_classes} classes like the labels, got {scores}")
+    return model
+
+
+def _without_bias(model: cb.CatBoost) -> tuple[cb.CatBoost, float | tuple[float, ...]]:
+    """A copy that CatBoost can continue, and the bias taken from it: CatBoost would forget it."""
+    scale, bias = model.get_scale_and_bias()
+    if scale != 1:
+        raise ValueError(f"init_model must have scale 1, got {scale}")
+    copy = model.copy()
+    copy.set_scale_and_bias(1, np.zeros_like(bias).tolist() if np.size(bias) > 1 else 0)
+    return copy, constant(bias)
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+
+def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
+    """The constant that training started from, where it is not the model's bias already."""
+    objective = model.get_params().get("loss_function")
+    if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
+        return objective.init_score
+    return 0.0
+
+
+def _loss_of(model: cb.CatBoost) -> Loss:
+    stored = model.get_metadata().get(ATTRIBUTE)
+    if stored is not None:
+        return loss_from_json(stored)
+    objective = model.get_params().get("loss_function")
+    if isinstance(objective, Objective):
+        return objective.loss
+    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
