@@ -32,7 +32,7 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
         )
     if isinstance(loss, SoftmaxFocalLoss) and loss.hessian == "exact":
         raise ValueError(
-            "hessian must be 'guarded', got 'exact': CatBoost solves with the full Hessian, which must be positive semi-definite"
+            "hessian must be 'guarded', got 'exact': CatBoost needs a full Hessian that is positive semi-definite"
         )
     _check_metrics(settings)
     writes = any(settings.get(name) for name in ("train_dir", "save_snapshot", "snapshot_file"))

@@ -359,8 +359,8 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
         path = str(Path(folder) / "model.cbm")
         model.save_model(path)
         served.load_model(path)
-    total = constant(np.asarray(bias) + np.asarray(offset) + np.asarray(_start(model)))
-    served.set_scale_and_bias(scale, total if isinstance(total, float) else list(total))
+    total = np.asarray(bias) + np.asarray(offset) + np.asarray(_start(model))
+    served.set_scale_and_bias(scale, np.atleast_1d(total).tolist())
     return served
 
 
@@ -390,7 +390,7 @@ def _companions(
 def _finish(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> None:
     """Store the intercept as the model's bias, and the loss in its metadata."""
     if np.any(offset):
-        model.set_scale_and_bias(1, offset if isinstance(offset, float) else list(offset))
+        model.set_scale_and_bias(1, np.atleast_1d(offset).tolist())
     model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
 
 
@@ -442,7 +442,7 @@ def _without_bias(model: cb.CatBoost) -> tuple[cb.CatBoost, float | tuple[float,
     if scale != 1:
         raise ValueError(f"init_model must have scale 1, got {scale}")
     copy = model.copy()
-    copy.set_scale_and_bias(1, np.zeros_like(bias).tolist() if np.size(bias) > 1 else 0)
+    copy.set_scale_and_bias(1, [0.0] * np.size(bias))
     return copy, constant(bias)
 
 
