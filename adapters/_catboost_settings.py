@@ -81,7 +81,7 @@ def codes_of(labels: npt.ArrayLike, names: tuple[Any, ...]) -> Array:
     wrong = known[found] != array
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(f"labels must be among the classes {list(names)}, got {array[row]!r} in row {row}")
+        raise ValueError(f"labels must be among the classes {list(names)}, got {array[row].item()!r} in row {row}")
     codes: Array = found.astype(np.float64)
     return codes
 

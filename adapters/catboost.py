@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from ..losses import Loss, loss_from_json, loss_to_json
 from ..losses.multiclass import MulticlassLoss
+from ._catboost_model import added, on_top_of
 from ._catboost_settings import codes_of, encode, has_baseline, own_settings, weights_of
 from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, constant, shifted, two_columns
 
@@ -193,7 +194,7 @@ def train(
     loss : Loss
     eval_set : Pool or list of Pools, optional
     init_model : CatBoost or path, optional
-        A model to continue, trained with the same loss. It keeps its bias.
+        A model to continue, trained with the same loss. It keeps its bias. The returned model has no evaluation history.
     **options
         The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
         ``save_snapshot`` and others.
@@ -216,24 +217,28 @@ def train(
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
     average = settings.pop("boost_from_average", None)
-    if init_model is None:
+    previous = None if init_model is None else _checked_model(init_model, loss, n_classes)
+    if previous is None:
         init = loss.init_score(codes, weights_of(pool, codes, n_classes, settings), n_classes)
         offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
     else:
-        init_model, offset = _without_bias(_checked_model(init_model, loss, n_classes))
         _check_values(loss, pool, codes, n_classes)
-    for index, data in enumerate([eval_set] if isinstance(eval_set, cb.Pool) else eval_set or ()):
+        offset = constant(np.zeros(n_classes if loss.multiclass else 1))
+    evaluation = [eval_set] if isinstance(eval_set, cb.Pool) else list(eval_set or ())
+    for index, data in enumerate(evaluation):
         _check_evaluation(loss, data, f"eval_set {index}", names, baseline=has_baseline(pool))
+    if previous is not None:
+        pool, *evaluation = (on_top_of(previous, data) for data in (pool, *evaluation))
     model = _uninterrupted(
         cb.train,
         pool,
         {**settings, **_companions(loss, offset, names, settings)},
-        eval_set=eval_set,
-        init_model=init_model,
+        eval_set=evaluation or None,
         **outlets,
     )
-    _finish(model, loss, offset)
-    return model
+    if previous is None:
+        return _finished(model, loss, offset)
+    return _finished(added(previous, model), loss, constant(previous.get_scale_and_bias()[1]))
 
 
 def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **options: Any) -> Any:
@@ -273,10 +278,14 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
                 f"labels must be class codes 0..{n_classes - 1} for catboost.cv with a loss of ours, got {names}"
             )
         settings["classes_count"] = n_classes  # catboost.cv takes no class names
-    results = _uninterrupted(cb.cv, pool, {**settings, **_companions(loss, offset, None, settings)}, **options)
+    settings.update(_companions(loss, offset, None, settings))
+    with tempfile.TemporaryDirectory() as folder:
+        if not settings["allow_writing_files"]:
+            settings["train_dir"] = folder  # catboost.cv makes a folder all the same
+        results = _uninterrupted(cb.cv, pool, settings, **options)
     if options.get("return_models"):
         for model in results[1]:
-            _finish(model, loss, offset)
+            _finished(model, loss, offset)
     return results
 
 
@@ -387,11 +396,11 @@ def _companions(
     return companions if names is None else {**companions, "class_names": names}
 
 
-def _finish(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> None:
+def _finished(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> cb.CatBoost:
     """Store the intercept as the model's bias, and the loss in its metadata."""
-    if np.any(offset):
-        model.set_scale_and_bias(1, np.atleast_1d(offset).tolist())
+    model.set_scale_and_bias(1, np.atleast_1d(offset).tolist())
     model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
+    return model
 
 
 def _uninterrupted(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -430,20 +439,12 @@ def _checked_model(init_model: cb.CatBoost | str | Path, loss: Loss, n_classes: 
     stored = model.get_metadata().get(ATTRIBUTE)
     if stored is not None and loss_from_json(stored) != loss:
         raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
-    scores = np.size(model.get_scale_and_bias()[1])
-    if loss.multiclass and scores not in (1, n_classes):
-        raise ValueError(f"init_model must have {n_classes} classes like the labels, got {scores}")
-    return model
-
-
-def _without_bias(model: cb.CatBoost) -> tuple[cb.CatBoost, float | tuple[float, ...]]:
-    """A copy that CatBoost can continue, and the bias taken from it: CatBoost would forget it."""
     scale, bias = model.get_scale_and_bias()
     if scale != 1:
         raise ValueError(f"init_model must have scale 1, got {scale}")
-    copy = model.copy()
-    copy.set_scale_and_bias(1, [0.0] * np.size(bias))
-    return copy, constant(bias)
+    if loss.multiclass and np.size(bias) not in (1, n_classes):
+        raise ValueError(f"init_model must have {n_classes} classes like the labels, got {np.size(bias)}")
+    return model
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------
