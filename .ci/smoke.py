@@ -3,18 +3,27 @@
 import importlib.util
 import pathlib
 
+import catboost as cb
+import lightgbm as lgb
 import numpy as np
 import xgboost as xgb
 
 import boosting_losses
 from boosting_losses import FocalLoss
-from boosting_losses.adapters.xgboost import predict_proba, train
+from boosting_losses.adapters import catboost, lightgbm, xgboost
 
 assert "site-packages" in boosting_losses.__file__, boosting_losses.__file__
 assert (pathlib.Path(boosting_losses.__file__).parent / "py.typed").exists()
 assert importlib.util.find_spec("adapters") is None, "adapters/ must not install under a name of its own"
 X = np.random.default_rng(0).standard_normal((200, 3))
 y = (X[:, 0] > 0).astype(int)
-proba = predict_proba(train({}, xgb.DMatrix(X, y), 5, loss=FocalLoss()), X)
-assert ((proba[:, 1] > 0.5) == y).mean() > 0.9
+loss = FocalLoss()
+cat = {"verbose": False, "learning_rate": 0.3, "iterations": 20}
+for adapter, model in (
+    (xgboost, xgboost.train({}, xgb.DMatrix(X, y), loss=loss)),
+    (lightgbm, lightgbm.train({"verbosity": -1}, lgb.Dataset(X, y), loss=loss)),
+    (catboost, catboost.train(cb.Pool(X, y), cat, loss=loss)),
+):
+    proba = adapter.predict_proba(model, X)
+    assert ((proba[:, 1] > 0.5) == y).mean() > 0.9
 print("wheel of", boosting_losses.__version__, "works")

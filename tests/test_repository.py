@@ -54,11 +54,14 @@ assert not heavy, heavy
     assert result.returncode == 0, result.stderr
 
 
-def test_adapters_import_their_own_framework_only():
-    code = """
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
+def test_adapters_import_their_own_framework_only(library):
+    code = f"""
 import sys
-import boosting_losses.adapters.xgboost
-assert not {"lightgbm", "catboost"} & set(sys.modules)
+others = {{"xgboost", "lightgbm", "catboost"}} - {{"{library}"}}
+for name in others:
+    sys.modules[name] = None
+import boosting_losses.adapters.{library}
 """
     result = run("-c", code)
     assert result.returncode == 0, result.stderr
@@ -78,7 +81,7 @@ def test_the_readmes_python_runs():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run(path, tmp_path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 61
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
     result = subprocess.run(
         [sys.executable, "-W", "error", str(path)],
         check=False,
