@@ -270,8 +270,15 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
     average = settings.pop("boost_from_average", None)
-    init = loss.init_score(codes, weights_of(pool, codes, n_classes, settings), n_classes)
+    weight = weights_of(pool, codes, n_classes, settings)
+    init = loss.init_score(codes, weight, n_classes)
     offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
+    if isinstance(options.get("folds"), Sequence):
+        for fold, (rows, _) in enumerate(options["folds"], 1):
+            try:
+                loss.init_score(codes[rows], weight[rows], n_classes)
+            except ValueError as error:
+                raise ValueError(f"training part of fold {fold}: {error}") from error
     if names is not None:
         if names != tuple(range(n_classes)):
             raise ValueError(

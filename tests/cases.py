@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses.kernels import focal, logistic, softmax, softmax_focal
 
 BINARY = {
     "log": LogLoss(),
@@ -35,6 +36,16 @@ each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 each_binary = pytest.mark.parametrize("loss", BINARY.values(), ids=BINARY.keys())
 each_multiclass = pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTICLASS.keys())
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def compiled_variants():
+    """How many variants of each kernel this process has compiled or loaded."""
+    return {
+        f"{module.__name__}.{name}": len(function.signatures)
+        for module in (logistic, focal, softmax, softmax_focal)
+        for name, function in vars(module).items()
+        if hasattr(function, "signatures")
+    }
 
 
 def sample(loss, n=200, seed=0, spread=3.0, soft=False):

@@ -22,7 +22,7 @@ from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFoca
 from boosting_losses.adapters.catboost import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
 from boosting_losses.metrics import brier_score, log_loss
 
-from .cases import CLASSES, MULTICLASS, sample
+from .cases import CLASSES, MULTICLASS, compiled_variants, sample
 from .test_xgboost import DATA, imbalanced, plain_loss, synthetic
 
 ROUNDS = 50
@@ -377,6 +377,28 @@ def test_cv():
     assert results["test-Metric-mean"].is_monotonic_decreasing
     with pytest.raises(ValueError, match=r"labels must be class codes 0..1 for catboost.cv with a loss of ours"):
         cv(cb.Pool(X, y + 1), EXACT, loss=LogLoss())
+
+
+def test_a_fold_without_a_class_is_named():
+    X, y = WINE
+    order = np.argsort(y, kind="stable")
+    folds = [(np.arange(len(y)), np.arange(10)), (order[:100], order[100:])]
+    with pytest.raises(ValueError, match=r"training part of fold 2: y_true must hold every class 0..2 with weight"):
+        cv(cb.Pool(X, y), EXACT, loss=SoftmaxCrossEntropy(), folds=folds)
+
+
+def test_a_second_fit_compiles_nothing():
+    def fit_everything():
+        for (X, y), losses in [(CANCER, (LogLoss(), FocalLoss())), (WINE, (SoftmaxCrossEntropy(), SoftmaxFocalLoss()))]:
+            for loss in losses:
+                for weight in (None, np.ones(len(y))):
+                    pool = cb.Pool(X, y, weight=weight)
+                    predict_proba(train(pool, {**EXACT, "iterations": 2}, loss=loss, eval_set=pool), X)
+
+    fit_everything()
+    compiled = compiled_variants()
+    fit_everything()
+    assert compiled_variants() == compiled
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from boosting_losses.adapters import _lightgbm_model
 from boosting_losses.adapters.lightgbm import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
 from boosting_losses.metrics import brier_score, log_loss
 
+from .cases import compiled_variants
 from .test_xgboost import DATA, imbalanced, plain_loss
 
 ROUNDS = 50
@@ -309,6 +310,23 @@ def test_cv_starts_each_fold_from_its_own_intercept(name):
         assert_allclose(last(predict_proba(booster, X)), last(booster.predict(X)))
     label = "log_loss" if y.max() == 1 else "softmax_cross_entropy"
     assert_allclose(results[f"valid {label}-mean"][-1], np.mean(losses), rtol=1e-6)
+
+
+def test_a_second_fit_compiles_nothing():
+    def fit_everything():
+        for (X, y), losses in [
+            (CANCER, (LogLoss(), FocalLoss())),
+            (DIGITS, (SoftmaxCrossEntropy(), SoftmaxFocalLoss())),
+        ]:
+            for loss in losses:
+                for weight in (None, np.ones(len(y))):
+                    data = lgb.Dataset(X, y, weight=weight)
+                    predict_proba(train(PLAIN, data, 2, [data], loss=loss), X)
+
+    fit_everything()
+    compiled = compiled_variants()
+    fit_everything()
+    assert compiled_variants() == compiled
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------

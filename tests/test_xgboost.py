@@ -16,6 +16,8 @@ from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFoca
 from boosting_losses.adapters.xgboost import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
 from boosting_losses.metrics import brier_score, log_loss
 
+from .cases import compiled_variants
+
 ROUNDS = 50
 PLAIN = {"max_depth": 4}
 SAMPLED = {**PLAIN, "subsample": 0.7, "colsample_bytree": 0.6, "colsample_bynode": 0.8, "seed": 7}
@@ -579,15 +581,6 @@ def test_cross_validation_in_two_processes(cancer):
 
 
 def test_a_second_fit_compiles_nothing(cancer, digits):
-    from boosting_losses.kernels import focal, logistic, softmax, softmax_focal
-
-    kernels = [
-        function
-        for module in (logistic, focal, softmax, softmax_focal)
-        for function in vars(module).values()
-        if hasattr(function, "signatures")
-    ]
-
     def fit_everything():
         for (X, y), losses in [
             (cancer, (LogLoss(), FocalLoss())),
@@ -601,11 +594,11 @@ def test_a_second_fit_compiles_nothing(cancer, digits):
                     xgb.XGBClassifier(n_estimators=2, **settings).fit(X, y, sample_weight=weight)
 
     fit_everything()
-    compiled = [len(kernel.signatures) for kernel in kernels]
+    compiled = compiled_variants()
     fit_everything()
-    assert [len(kernel.signatures) for kernel in kernels] == compiled
+    assert compiled_variants() == compiled
     # float32 or float64 scores, labels and weights alike float32 or float64, weights or none, hard or soft labels.
-    assert max(compiled) <= 16
+    assert max(compiled.values()) <= 16
 
 
 def test_categorical_frames(cancer):
