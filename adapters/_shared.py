@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Loss
+from ..losses import Loss, loss_from_json
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
@@ -63,6 +64,12 @@ class MetricBase:
             return float(self.score(y_true, proba))
         return float(self.score(y_true, proba, sample_weight=sample_weight))
 
+    def starting_from(self, init_score: float | tuple[float, ...]) -> Self:
+        """The same metric of scores that lack another constant."""
+        metric = copy.copy(self)
+        object.__setattr__(metric, "init_score", init_score)
+        return metric
+
     def __deepcopy__(self, memo: dict[int, Any]) -> MetricBase:
         return self  # immutable
 
@@ -72,6 +79,33 @@ def check_loss(loss: object) -> None:
     if not isinstance(loss, Loss):
         hint = f"; did you mean {loss.__name__}()?" if isinstance(loss, type) and issubclass(loss, Loss) else ""
         raise TypeError(f"loss must be a Loss, such as LogLoss(), got {loss!r}{hint}")
+
+
+def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:
+    """Refuse to continue a model that was trained with another loss; ``stored`` is what the model carries."""
+    if stored is not None and loss_from_json(stored) != loss:
+        raise ValueError(f"{argument} must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+
+
+def servable_offset(loss: Loss, n_classes: int) -> Array:
+    """What a served model must add to its raw scores; refuses a loss for which no constant will do."""
+    offset = loss.posterior_offset(n_classes)
+    if offset is None:
+        raise ValueError(
+            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no model file can give it; use"
+            " predict_proba"
+        )
+    return np.asarray(offset)
+
+
+def carried_loss(stored: str | None, objective: object) -> Loss:
+    """The loss that a model carries, in its metadata or as the objective of a scikit-learn estimator."""
+    if stored is not None:
+        return loss_from_json(stored)
+    loss = getattr(objective, "loss", None)
+    if not isinstance(loss, Loss):
+        raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+    return loss
 
 
 def constant(init_score: object) -> float | tuple[float, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from ..losses import Loss, loss_from_json
-from ._shared import ATTRIBUTE
+from ..losses import Loss
+from ._shared import ATTRIBUTE, carried_loss
 
 Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
@@ -25,13 +25,7 @@ def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Boo
 
 
 def loss_of(model: Model) -> Loss:
-    stored = booster_of(model).attr(ATTRIBUTE)
-    if stored is not None:
-        return loss_from_json(stored)
-    loss = getattr(getattr(model, "objective", None), "loss", None)
-    if isinstance(loss, Loss):
-        return loss
-    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None))
 
 
 def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:

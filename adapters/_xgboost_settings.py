@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xgboost as xgb
 
-from ..losses import LogLoss, Loss, loss_from_json
-from ._shared import ATTRIBUTE, Array
+from ..losses import LogLoss, Loss
+from ._shared import ATTRIBUTE, Array, check_same_loss
 from ._xgboost_model import intercept
 
 #: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
@@ -44,9 +44,7 @@ def fold_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) ->
 
 def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
     """The link for adding trees to a model; refuses a model of another loss and data without meaning."""
-    stored = previous.attr(ATTRIBUTE)
-    if stored is not None and loss_from_json(stored) != loss:
-        raise ValueError(f"xgb_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    check_same_loss(loss, previous.attr(ATTRIBUTE), "xgb_model")
     labels, weight = labels_and_weights(data)
     n_classes = np.size(intercept(previous))
     settings = link(loss, n_classes, soft=labels.ndim == 2)

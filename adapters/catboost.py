@@ -22,11 +22,23 @@ import catboost as cb
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Loss, loss_from_json, loss_to_json
+from ..losses import Loss, loss_to_json
 from ..losses.multiclass import MulticlassLoss
 from ._catboost_model import added, on_top_of
 from ._catboost_settings import codes_of, encode, has_baseline, own_settings, weights_of
-from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, constant, shifted, two_columns
+from ._shared import (
+    ATTRIBUTE,
+    Array,
+    MetricBase,
+    Score,
+    carried_loss,
+    check_loss,
+    check_same_loss,
+    constant,
+    servable_offset,
+    shifted,
+    two_columns,
+)
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
 
@@ -364,18 +376,13 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     loss = _loss_of(model) if loss is None else loss
     check_loss(loss)
     scale, bias = model.get_scale_and_bias()
-    offset = loss.posterior_offset(len(model.classes_) or 2)
-    if offset is None:
-        raise ValueError(
-            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no CatBoost model can give it;"
-            " use predict_proba"
-        )
+    offset = servable_offset(loss, len(model.classes_) or 2)
     served = cb.CatBoostClassifier()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.cbm")
         model.save_model(path)
         served.load_model(path)
-    total = np.asarray(bias) + np.asarray(offset) + np.asarray(_start(model))
+    total = np.asarray(bias) + offset + np.asarray(_start(model))
     served.set_scale_and_bias(scale, np.atleast_1d(total).tolist())
     return served
 
@@ -392,13 +399,7 @@ def _companions(
     """Objective, metric and classes; a metric of the caller's is made to see the intercept."""
     metric = settings.get("eval_metric") or Metric(loss)
     if isinstance(metric, Metric):
-        metric = Metric(
-            metric.loss,
-            metric.score,
-            name=metric.name,
-            greater_is_better=metric.greater_is_better,
-            init_score=offset,
-        )
+        metric = metric.starting_from(offset)
     companions = {"loss_function": Objective(loss, offset), "eval_metric": metric}
     return companions if names is None else {**companions, "class_names": names}
 
@@ -443,9 +444,7 @@ def _check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ..
 def _checked_model(init_model: cb.CatBoost | str | Path, loss: Loss, n_classes: int) -> cb.CatBoost:
     """The model to continue; refuses one of another loss or number of classes."""
     model = init_model if isinstance(init_model, cb.CatBoost) else cb.CatBoost().load_model(str(init_model))
-    stored = model.get_metadata().get(ATTRIBUTE)
-    if stored is not None and loss_from_json(stored) != loss:
-        raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    check_same_loss(loss, model.get_metadata().get(ATTRIBUTE), "init_model")
     scale, bias = model.get_scale_and_bias()
     if scale != 1:
         raise ValueError(f"init_model must have scale 1, got {scale}")
@@ -466,10 +465,4 @@ def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
 
 
 def _loss_of(model: cb.CatBoost) -> Loss:
-    stored = model.get_metadata().get(ATTRIBUTE)
-    if stored is not None:
-        return loss_from_json(stored)
-    objective = model.get_params().get("loss_function")
-    if isinstance(objective, Objective):
-        return objective.loss
-    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"))

@@ -22,7 +22,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Loss, loss_from_json, loss_to_json
+from ..losses import Loss, loss_to_json
 from ._lightgbm_model import KeepColumnSampler, edited, link_line
 from ._lightgbm_settings import (
     check_evaluation,
@@ -33,7 +33,19 @@ from ._lightgbm_settings import (
     own_settings,
     wants_intercept,
 )
-from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, constant, shifted, two_columns
+from ._shared import (
+    ATTRIBUTE,
+    Array,
+    MetricBase,
+    Score,
+    carried_loss,
+    check_loss,
+    check_same_loss,
+    constant,
+    servable_offset,
+    shifted,
+    two_columns,
+)
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
 
@@ -381,15 +393,10 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     check_loss(loss)
     booster = _booster(model)
     n_classes = booster.num_model_per_iteration()
-    offset = loss.posterior_offset(n_classes)
-    if offset is None:
-        raise ValueError(
-            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no LightGBM objective can give it;"
-            " use predict_proba"
-        )
+    offset = servable_offset(loss, n_classes)
     objective = getattr(model, "objective", None)
     start = objective.init_score if isinstance(objective, Objective) else 0.0
-    total = np.atleast_1d(np.asarray(offset) + np.asarray(start))
+    total = np.atleast_1d(offset + np.asarray(start))
     served = lgb.Booster(model_str=edited(booster, total.tolist(), link_line(loss.multiclass, n_classes)))
     served.best_iteration = booster.best_iteration
     return served
@@ -411,21 +418,9 @@ def _metrics(
         return [Metric(loss, init_score=offset)] if metric == "None" else None
     functions = [feval] if callable(feval) else list(feval)
     return [
-        replace_init_score(function, offset) if isinstance(function, Metric) else _Shifted(function, offset)
+        function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
         for function in functions
     ]
-
-
-def replace_init_score(metric: Metric, offset: float | tuple[float, ...]) -> Metric:
-    """The metric, starting from another constant."""
-    return Metric(
-        metric.loss,
-        metric.score,
-        input=metric.input,
-        name=metric.name,
-        greater_is_better=metric.greater_is_better,
-        init_score=offset,
-    )
 
 
 @dataclass(frozen=True)
@@ -451,9 +446,7 @@ def _column_sampling() -> list[KeepColumnSampler]:
 
 
 def _check_continued(previous: lgb.Booster, loss: Loss) -> None:
-    stored = getattr(previous, ATTRIBUTE, None)
-    if stored is not None and loss_from_json(stored) != loss:
-        raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+    check_same_loss(loss, getattr(previous, ATTRIBUTE, None), "init_model")
     text = previous.model_to_string(num_iteration=1)
     link = next((line for line in text.splitlines() if line.startswith("objective=")), None)
     expected = link_line(loss.multiclass, previous.num_model_per_iteration()) if loss.is_proper else None
@@ -466,10 +459,4 @@ def _booster(model: Model) -> lgb.Booster:
 
 
 def _loss_of(model: Model) -> Loss:
-    stored = getattr(model, ATTRIBUTE, None)
-    if stored is not None:
-        return loss_from_json(stored)
-    objective = getattr(model, "objective", None)
-    if isinstance(objective, Objective):
-        return objective.loss
-    raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+    return carried_loss(getattr(model, ATTRIBUTE, None), getattr(model, "objective", None))

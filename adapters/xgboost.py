@@ -22,7 +22,7 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss, loss_to_json
-from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, two_columns
+from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, servable_offset, two_columns
 from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
 from ._xgboost_settings import (
     RANK_METRICS,
@@ -414,12 +414,7 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     check_loss(loss)
     booster = booster_of(model)
     before = intercept(booster)
-    offset = loss.posterior_offset(np.size(before))
-    if offset is None:
-        raise ValueError(
-            f"the posterior of {loss} is not a sigmoid or softmax of its raw scores, so no XGBoost link can give it;"
-            " use predict_proba"
-        )
+    offset = servable_offset(loss, np.size(before))
     served = with_link(booster, np.size(before), base_score(True, before + offset))
     if np.abs(intercept(served) - before - offset).max() > 1e-4:
         raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")
