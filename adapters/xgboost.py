@@ -14,122 +14,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss, loss_to_json
-from ._shared import ATTRIBUTE, Array, MetricBase, Score, check_loss, servable_offset, two_columns
+from ._shared import ATTRIBUTE, Array, check_loss, servable_offset, two_columns
 from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
+from ._xgboost_objects import Metric, Objective
 from ._xgboost_settings import (
-    RANK_METRICS,
     base_score,
     check_evaluation,
     check_metrics,
     continued_settings,
     fold_settings,
-    labels_and_weights,
     link,
     own_settings,
 )
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
-
-    Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
-    XGBoost's own softmax objective. Bare use leaves the intercept and the link to the caller: see :func:`params`.
-
-    Parameters
-    ----------
-    loss : Loss
-
-    Raises
-    ------
-    TypeError
-        If ``loss`` is not a loss.
-    """
-
-    loss: Loss
-
-    def __post_init__(self) -> None:
-        check_loss(self.loss)
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-        """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
-        if isinstance(y_pred, xgb.DMatrix):
-            labels, weight = labels_and_weights(y_pred)
-            gradient, hessian = self.loss.gradient_hessian(labels, y_true, weight)
-        else:
-            gradient, hessian = self.loss.gradient_hessian(y_true, y_pred, sample_weight)
-        if self.loss.multiclass:
-            hessian *= 2
-        return gradient, hessian
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
-        return self  # immutable
-
-
-class Metric(MetricBase):
-    """A loss, or a score of its probabilities, as ``custom_metric=`` and as ``eval_metric=`` of ``XGBClassifier``.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss that the model is trained with.
-    score : callable, optional
-        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``,
-        such as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
-    input : {"raw", "proba"}, default "raw"
-        What XGBoost hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
-    name : str, optional
-        Name in logs. Default: that of the score or the loss.
-    greater_is_better : bool, default False
-        Direction of the score, for the early stopping of :func:`train` and :func:`cv`. Bare use needs
-        ``maximize=True``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is not as described, or XGBoost would maximise a metric of that name although lower is better.
-
-    Notes
-    -----
-    XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
-    """
-
-    def __init__(
-        self,
-        loss: Loss,
-        score: Score | None = None,
-        *,
-        input: Literal["raw", "proba"] = "raw",
-        name: str | None = None,
-        greater_is_better: bool = False,
-    ) -> None:
-        super().__init__(loss, score, input, name, greater_is_better)
-        if self.label.startswith(RANK_METRICS) and not self.greater_is_better:
-            starts = ", ".join(RANK_METRICS)
-            raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
-
-    @property
-    def __name__(self) -> str:
-        return self.label
-
-    def __call__(
-        self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
-    ) -> float | tuple[str, float]:
-        """``(name, value)`` from ``(predictions, DMatrix)``; the value from ``(y_true, predictions, weights)``."""
-        if isinstance(y_score, xgb.DMatrix):
-            labels, weight = labels_and_weights(y_score)
-            return self.label, self.value(labels, y_true, weight)
-        return self.value(y_true, y_score, sample_weight)
 
 
 def params(

@@ -1,0 +1,103 @@
+"""A loss as what LightGBM calls: an objective and an eval metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import lightgbm as lgb
+import numpy.typing as npt
+
+from ..losses import Loss
+from ._lightgbm_settings import labels_and_weights
+from ._shared import Array, MetricBase, Score, check_loss, constant, shifted
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``params["objective"]`` of ``lightgbm.train`` and ``objective=`` of ``LGBMClassifier``.
+
+    Weights of the data multiply gradient and Hessian. For K classes the Hessian's diagonal is multiplied by K / (K - 1),
+    as in LightGBM's own softmax objective.
+
+    Parameters
+    ----------
+    loss : Loss
+    init_score : float or sequence of K floats, default 0.0
+        A constant that is added to LightGBM's scores, so that training starts there. It does not become a part of the
+        model: ``raw_score`` adds it for an ``LGBMClassifier``, ``train`` folds it into the model.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+    init_score: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        object.__setattr__(self, "init_score", constant(self.init_score))
+
+    def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
+        if isinstance(y_pred, lgb.Dataset):
+            labels, weight = labels_and_weights(y_pred)
+            raw = y_true
+        else:
+            labels, raw = y_true, y_pred
+        gradient, hessian = self.loss.gradient_hessian(labels, shifted(raw, self.init_score), weight)
+        if self.loss.multiclass:
+            classes = hessian.shape[1]
+            hessian *= classes / (classes - 1)
+        return gradient, hessian
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``feval=`` and as ``eval_metric=`` of ``LGBMClassifier.fit``.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
+        as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    input : {"raw", "proba"}, default "raw"
+        What LightGBM hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+    name : str, optional
+        Name in logs. Default: that of the score or the loss.
+    greater_is_better : bool, default False
+        Direction of the score.
+    init_score : float or sequence of K floats, default 0.0
+        That of the :class:`Objective`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+        init_score: float | Sequence[float] = 0.0,
+    ) -> None:
+        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
+
+    def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[str, float, bool]:
+        """Name, value and direction, from ``(predictions, Dataset)`` or from ``(y_true, predictions, weight)``."""
+        if isinstance(y_pred, lgb.Dataset):
+            labels, weight = labels_and_weights(y_pred)
+            return self.label, self.value(labels, y_true, weight), self.greater_is_better
+        return self.label, self.value(y_true, y_pred, weight), self.greater_is_better

@@ -1,0 +1,106 @@
+"""A loss as what XGBoost calls: an objective and an eval metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy.typing as npt
+import xgboost as xgb
+
+from ..losses import Loss
+from ._shared import Array, MetricBase, Score, check_loss
+from ._xgboost_settings import RANK_METRICS, labels_and_weights
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
+
+    Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
+    XGBoost's own softmax objective. Bare use leaves the intercept and the link to the caller: see ``params``.
+
+    Parameters
+    ----------
+    loss : Loss
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
+        if isinstance(y_pred, xgb.DMatrix):
+            labels, weight = labels_and_weights(y_pred)
+            gradient, hessian = self.loss.gradient_hessian(labels, y_true, weight)
+        else:
+            gradient, hessian = self.loss.gradient_hessian(y_true, y_pred, sample_weight)
+        if self.loss.multiclass:
+            hessian *= 2
+        return gradient, hessian
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``custom_metric=`` and as ``eval_metric=`` of ``XGBClassifier``.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``,
+        such as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    input : {"raw", "proba"}, default "raw"
+        What XGBoost hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+    name : str, optional
+        Name in logs. Default: that of the score or the loss.
+    greater_is_better : bool, default False
+        Direction of the score, for the early stopping of ``train`` and ``cv``. Bare use needs
+        ``maximize=True``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described, or XGBoost would maximise a metric of that name although lower is better.
+
+    Notes
+    -----
+    XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+    ) -> None:
+        super().__init__(loss, score, input, name, greater_is_better)
+        if self.label.startswith(RANK_METRICS) and not self.greater_is_better:
+            starts = ", ".join(RANK_METRICS)
+            raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
+
+    @property
+    def __name__(self) -> str:
+        return self.label
+
+    def __call__(
+        self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
+    ) -> float | tuple[str, float]:
+        """``(name, value)`` from ``(predictions, DMatrix)``; the value from ``(y_true, predictions, weights)``."""
+        if isinstance(y_score, xgb.DMatrix):
+            labels, weight = labels_and_weights(y_score)
+            return self.label, self.value(labels, y_true, weight)
+        return self.value(y_true, y_score, sample_weight)
