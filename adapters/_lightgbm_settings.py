@@ -77,6 +77,18 @@ def has_init_score(data: lgb.Dataset) -> bool:
     return data.init_score is not None or (is_constructed(data) and data.get_field("init_score") is not None)
 
 
+def without_predictions(*sets: lgb.Dataset) -> None:
+    """Take out of the caller's data sets what LightGBM leaves in them after ``init_model``: that model's predictions.
+
+    They would shift every later run on these data, and a later run without a model would be refused.
+    """
+    for data in sets:
+        data.init_score = None
+        data._predictor = None  # noqa: SLF001  nothing public resets it
+        if is_constructed(data):
+            data.set_field("init_score", None)
+
+
 def check_evaluation(loss: Loss, data: lgb.Dataset, name: str, n_classes: int, *, scores: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
     try:

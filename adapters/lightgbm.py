@@ -32,6 +32,7 @@ from ._lightgbm_settings import (
     has_init_score,
     own_settings,
     wants_intercept,
+    without_predictions,
 )
 from ._shared import (
     ATTRIBUTE,
@@ -135,6 +136,8 @@ def train(
         init = np.zeros(previous.num_model_per_iteration())
         offset = constant(init)
         _check_continued(previous, loss)
+        if has_init_score(train_set):
+            raise ValueError("train_set must have no init scores beside init_model, which would replace them")
         check_values(loss, train_set, len(init))
     if loss.multiclass:
         settings["num_class"] = len(init)
@@ -143,16 +146,20 @@ def train(
     for index, data in enumerate(sets):
         name = names[index] if index < len(names) else f"valid_{index}"
         check_evaluation(loss, data, name, len(init), scores=has_init_score(train_set))
-    booster = lgb.train(
-        {**settings, "objective": Objective(loss, offset)},
-        train_set,
-        num_boost_round,
-        valid_sets=sets or None,
-        valid_names=names or None,
-        feval=_metrics(loss, feval, settings["metric"], offset),
-        init_model=init_model,
-        callbacks=[*(callbacks or ()), *_column_sampling()],
-    )
+    try:
+        booster = lgb.train(
+            {**settings, "objective": Objective(loss, offset)},
+            train_set,
+            num_boost_round,
+            valid_sets=sets or None,
+            valid_names=names or None,
+            feval=_metrics(loss, feval, settings["metric"], offset),
+            init_model=init_model,
+            callbacks=[*(callbacks or ()), *_column_sampling()],
+        )
+    finally:
+        if init_model is not None:
+            without_predictions(train_set, *sets)
     return _finished(booster, loss, np.atleast_1d(offset))
 
 
@@ -215,17 +222,23 @@ def cv(
                 part.construct().set_init_score(np.tile(init, (part.num_data(), 1)).squeeze())
         return train_part, test_part, fold_params
 
-    results: dict[str, Any] = lgb.cv(
-        {**settings, "objective": Objective(loss)},
-        train_set,
-        num_boost_round,
-        feval=_metrics(loss, feval, settings["metric"], 0.0),
-        fpreproc=prepare,
-        callbacks=[*(callbacks or ()), *_column_sampling()],
-        **options,
-    )
-    if "cvbooster" in results:
-        for booster, offset in zip(results["cvbooster"].boosters, offsets, strict=True):
+    results: dict[str, Any]
+    try:
+        results = lgb.cv(
+            {**settings, "objective": Objective(loss)},
+            train_set,
+            num_boost_round,
+            feval=_metrics(loss, feval, settings["metric"], 0.0),
+            fpreproc=prepare,
+            callbacks=[*(callbacks or ()), *_column_sampling()],
+            **options,
+        )
+    finally:
+        if options.get("init_model") is not None:
+            without_predictions(train_set)
+    folds: Any = results.get("cvbooster")
+    if folds is not None:
+        for booster, offset in zip(folds.boosters, offsets, strict=True):
             _finished(booster, loss, offset)
     return results
 

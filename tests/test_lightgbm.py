@@ -152,6 +152,24 @@ def test_the_callers_data_come_back_unchanged(constructed):
     assert_array_equal(after, lgb.train({**PLAIN, "objective": "binary"}, lgb.Dataset(X, y), 20).predict(X))
 
 
+@pytest.mark.parametrize("free_raw_data", [False, True])
+def test_continuation_leaves_nothing_in_the_callers_data(free_raw_data):
+    """LightGBM's own train does: the first model's predictions stay in the data sets as their init score."""
+    X, y = CANCER
+    first = train(PLAIN, lgb.Dataset(X, y), 5, loss=LogLoss())
+    data = lgb.Dataset(X, y, free_raw_data=free_raw_data)
+    held_out = lgb.Dataset(X, y, reference=data, free_raw_data=free_raw_data)
+    train(PLAIN, data, 5, [held_out], init_model=first, loss=LogLoss())
+    assert data.get_init_score() is None
+    assert held_out.get_init_score() is None
+    again = train(PLAIN, data, 5, [held_out], loss=LogLoss())
+    assert_allclose(raw_score(again, X), raw_score(first, X), atol=1e-12)
+    own = lgb.train({**PLAIN, "objective": "binary"}, data, 5)
+    assert_allclose(own.predict(X), again.predict(X), atol=1e-12)
+    with pytest.raises(ValueError, match="train_set must have no init scores beside init_model"):
+        train(PLAIN, lgb.Dataset(X, y, init_score=0.0 * y), 5, init_model=first, loss=LogLoss())
+
+
 def test_own_init_scores_are_composed_with():
     X, y = CANCER
     start = np.linspace(-1, 1, len(y))
