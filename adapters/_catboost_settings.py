@@ -55,12 +55,18 @@ def _check_metrics(settings: Mapping[str, Any]) -> None:
 
 def encode(loss: Loss, raw_labels: npt.ArrayLike, settings: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...] | None]:
     """Class codes, as CatBoost will make them, and the class of each code; soft labels as they are and None."""
+    if raw_labels is None or np.ndim(raw_labels) == 0:
+        raise ValueError("the data must have labels, got none")
     labels = np.asarray(raw_labels)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"labels must have shape (n,), at least one, got {labels.shape}")
     names = settings.get("class_names")
     if names is None:
         if labels.dtype.kind == "f" and not loss.multiclass and not (labels == np.floor(labels)).all():
+            if not ((labels >= 0) & (labels <= 1)).all():
+                raise ValueError("labels that are no integers must lie in [0, 1], or be named by class_names")
+            if settings.get("class_weights") is not None or settings.get("auto_class_weights") not in (None, "None"):
+                raise ValueError("class_weights must be left out for soft labels, which belong to both classes")
             return labels.astype(np.float64), None
         names = np.unique(labels).tolist()
         if all(isinstance(name, float) and name.is_integer() for name in names):
@@ -86,21 +92,28 @@ def codes_of(labels: npt.ArrayLike, names: tuple[Any, ...]) -> Array:
     return codes
 
 
-def weights_of(pool: cb.Pool, codes: Array, n_classes: int, settings: Mapping[str, Any]) -> Array:
-    """The weight that each row has in training: its own times that of its class."""
+def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, settings: dict[str, Any]) -> Array:
+    """The weight that each row has in training: its own times that of its class.
+
+    ``class_weights`` given as a dictionary become a list in the order of the class codes, which ``catboost.cv`` takes too.
+    """
     weight = np.asarray(pool.get_weight(), dtype=np.float64)
     given, automatic = settings.get("class_weights"), settings.get("auto_class_weights")
     if given is None and automatic in (None, "None"):
         return weight
     if given is not None:
-        values = np.asarray(list(given.values()) if isinstance(given, dict) else given, dtype=np.float64)
+        if isinstance(given, dict):
+            if set(given) != set(names or ()):
+                raise ValueError(f"class_weights must have the classes {list(names or ())} as keys, got {list(given)}")
+            given = settings["class_weights"] = [given[name] for name in names or ()]
+        values = np.asarray(given, dtype=np.float64)
     else:
-        sums = np.bincount(codes.astype(np.intp), weight, n_classes)
+        sums = np.bincount(codes.astype(np.intp), weight, len(names or ()))
         values = sums.max() / sums
         if automatic == "SqrtBalanced":
             values = np.sqrt(values)
-    if len(values) != n_classes:
-        raise ValueError(f"class_weights must hold one weight per class, got {len(values)} for {n_classes}")
+    if len(values) != len(names or ()):
+        raise ValueError(f"class_weights must hold one weight per class, got {len(values)} for {len(names or ())}")
     product: Array = weight * values[codes.astype(np.intp)]
     return product
 

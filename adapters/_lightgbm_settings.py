@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 
 from ..losses import Loss
-from ._shared import Array
+from ._shared import Array, switch
 
 _OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
 _METRIC = ("metric", "metrics", "metric_types")
@@ -42,7 +43,11 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
         if alias in settings:
             raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings[alias]!r}")
     for name, harmless in _IGNORED.items():
-        if settings.get(name, harmless) != harmless:
+        if str(settings.get(name, harmless)).lower() not in (
+            str(harmless).lower(),
+            str(int(harmless)),
+            f"{harmless:.1f}",
+        ):
             raise ValueError(
                 f"{name} has no effect under a custom objective, got {settings[name]}; use LogLoss(pos_weight=...),"
                 " FocalLoss(alpha=...) or sample weights"
@@ -69,7 +74,24 @@ def checked_init_score(loss: Loss, data: lgb.Dataset, settings: Mapping[str, Any
 
 def wants_intercept(data: lgb.Dataset, settings: Mapping[str, Any]) -> bool:
     """Is an intercept ours to add, or have the data scores of their own?"""
-    return bool(settings.get("boost_from_average", True)) and not has_init_score(data)
+    return switch("boost_from_average", settings.get("boost_from_average", True)) and not has_init_score(data)
+
+
+def with_settings(data: lgb.Dataset, settings: Mapping[str, Any]) -> None:
+    """Construct a data set that reads its labels from a file or a parent, with the parameters that it shall have.
+
+    ``lightgbm.train`` constructs it with them; it cannot change them in one that is constructed already.
+    """
+    reads_labels = data.used_indices is not None or isinstance(data.data, (str, Path))
+    if data.label is None and reads_labels and not is_constructed(data):
+        data._update_params({**settings, "objective": "none"})  # noqa: SLF001
+        data.construct()
+
+
+def has_soft_labels(data: lgb.Dataset) -> bool:
+    """Are some labels no integers?"""
+    labels, _ = labels_and_weights(data)
+    return bool((np.asarray(labels, dtype=np.float64) % 1 != 0).any())
 
 
 def has_init_score(data: lgb.Dataset) -> bool:
@@ -107,7 +129,9 @@ def check_values(loss: Loss, data: lgb.Dataset, n_classes: int) -> None:
 
 def labels_and_weights(data: lgb.Dataset) -> tuple[Array, Array | None]:
     """Labels ``(n,)`` and weights ``(n,)`` or None; a data set that reads them from a file or a parent is constructed."""
-    if data.label is None:
+    if data.label is None and not is_constructed(data):
+        if data.used_indices is None and not isinstance(data.data, (str, Path)):
+            raise ValueError("the Dataset must have labels, got none")
         data.construct()
     label, weight = data.get_label(), data.get_weight() if is_constructed(data) else data.weight
     return column(label), None if weight is None else column(weight)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Loss, loss_from_json
+from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
@@ -98,13 +98,30 @@ def servable_offset(loss: Loss, n_classes: int) -> Array:
     return np.asarray(offset)
 
 
+def served_loss(loss: Loss) -> Loss:
+    """The loss whose posterior is the plain activation: what a served model carries, its shift being folded in."""
+    return SoftmaxCrossEntropy() if loss.multiclass else LogLoss()
+
+
+def switch(name: str, value: object) -> bool:
+    """A parameter that libraries take as a boolean, a 0 or 1, or a word."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    word = str(value).strip().lower()
+    if word not in known:
+        raise ValueError(f"{name} must be true or false, got {value!r}")
+    return known[word]
+
+
 def carried_loss(stored: str | None, objective: object) -> Loss:
     """The loss that a model carries, in its metadata or as the objective of a scikit-learn estimator."""
     if stored is not None:
         return loss_from_json(stored)
     loss = getattr(objective, "loss", None)
     if not isinstance(loss, Loss):
-        raise ValueError("the model carries no loss; pass the one it was trained with as loss=")
+        raise ValueError(
+            "the model carries no loss; pass the one it was trained with as loss= (a bare objective's intercept is not in"
+            " the model either)"
+        )
     return loss
 
 

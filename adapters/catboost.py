@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss, loss_to_json
-from ._catboost_model import added, on_top_of
+from ._catboost_model import added, check_same_classes, checked_model, exchange_class_names, on_top_of
 from ._catboost_objects import Metric, Objective
 from ._catboost_settings import codes_of, encode, has_baseline, own_settings, weights_of
 from ._shared import (
@@ -30,10 +30,11 @@ from ._shared import (
     Array,
     carried_loss,
     check_loss,
-    check_same_loss,
     constant,
     servable_offset,
+    served_loss,
     shifted,
+    switch,
     two_columns,
 )
 
@@ -91,7 +92,8 @@ def train(
     loss : Loss
     eval_set : Pool or list of Pools, optional
     init_model : CatBoost or path, optional
-        A model to continue, trained with the same loss. It keeps its bias. The returned model has no evaluation history.
+        A model to continue, trained with the same loss and classes. It keeps its bias. The returned model has no evaluation
+        history. CatBoost cannot add models with text or embedding features.
     **options
         The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
         ``save_snapshot`` and others.
@@ -111,14 +113,18 @@ def train(
     check_loss(loss)
     outlets = {name: options.pop(name) for name in _OUTLETS if name in options}
     settings = own_settings({**(params or {}), **options}, loss)
+    previous = None if init_model is None else checked_model(init_model, loss, pool)
+    if previous is not None and len(previous.classes_):
+        settings.setdefault("class_names", tuple(previous.classes_.tolist()))
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
-    average = settings.pop("boost_from_average", None)
-    previous = None if init_model is None else _checked_model(init_model, loss, n_classes)
+    weight = weights_of(pool, codes, names, settings)
+    average = switch("boost_from_average", settings.pop("boost_from_average", True))
     if previous is None:
-        init = loss.init_score(codes, weights_of(pool, codes, n_classes, settings), n_classes)
-        offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
+        init = loss.init_score(codes, weight, n_classes)
+        offset = constant(init if average and not has_baseline(pool) else 0.0 * np.asarray(init))
     else:
+        check_same_classes(previous, names, codes)
         _check_values(loss, pool, codes, n_classes)
         offset = constant(np.zeros(n_classes if loss.multiclass else 1))
     evaluation = [eval_set] if isinstance(eval_set, cb.Pool) else list(eval_set or ())
@@ -166,10 +172,10 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     settings = own_settings(params or {}, loss)
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
-    average = settings.pop("boost_from_average", None)
-    weight = weights_of(pool, codes, n_classes, settings)
+    average = switch("boost_from_average", settings.pop("boost_from_average", True))
+    weight = weights_of(pool, codes, names, settings)
     init = loss.init_score(codes, weight, n_classes)
-    offset = constant(0.0 * np.asarray(init) if average is False or has_baseline(pool) else init)
+    offset = constant(init if average and not has_baseline(pool) else 0.0 * np.asarray(init))
     if isinstance(options.get("folds"), Sequence):
         for fold, (rows, _) in enumerate(options["folds"], 1):
             try:
@@ -265,10 +271,14 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     served = cb.CatBoostClassifier()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.cbm")
-        model.save_model(path)
+        copy = model.copy()
+        if not len(model.classes_) and not loss.multiclass:  # trained on soft labels
+            exchange_class_names(copy, [0, 1])
+        copy.save_model(path)
         served.load_model(path)
     total = np.asarray(bias) + offset + np.asarray(_start(model))
     served.set_scale_and_bias(scale, np.atleast_1d(total).tolist())
+    served.get_metadata()[ATTRIBUTE] = loss_to_json(served_loss(loss))
     return served
 
 
@@ -318,24 +328,14 @@ def _check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ..
         raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}")
     try:
         labels = pool.get_label()
+        if labels is None or np.ndim(labels) == 0:
+            raise ValueError("the data must have labels, got none")
         codes = np.asarray(labels, dtype=np.float64) if names is None else codes_of(labels, names)
         _check_values(loss, pool, codes, 2 if names is None else len(names))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from error
     if has_baseline(pool) != baseline:
         raise ValueError(f"{name} must have a baseline if and only if the training pool has")
-
-
-def _checked_model(init_model: cb.CatBoost | str | Path, loss: Loss, n_classes: int) -> cb.CatBoost:
-    """The model to continue; refuses one of another loss or number of classes."""
-    model = init_model if isinstance(init_model, cb.CatBoost) else cb.CatBoost().load_model(str(init_model))
-    check_same_loss(loss, model.get_metadata().get(ATTRIBUTE), "init_model")
-    scale, bias = model.get_scale_and_bias()
-    if scale != 1:
-        raise ValueError(f"init_model must have scale 1, got {scale}")
-    if loss.multiclass and np.size(bias) not in (1, n_classes):
-        raise ValueError(f"init_model must have {n_classes} classes like the labels, got {np.size(bias)}")
-    return model
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------

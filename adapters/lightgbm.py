@@ -30,8 +30,10 @@ from ._lightgbm_settings import (
     check_values,
     checked_init_score,
     has_init_score,
+    has_soft_labels,
     own_settings,
     wants_intercept,
+    with_settings,
     without_predictions,
 )
 from ._shared import (
@@ -42,6 +44,7 @@ from ._shared import (
     check_same_loss,
     constant,
     servable_offset,
+    served_loss,
     shifted,
     two_columns,
 )
@@ -118,7 +121,8 @@ def train(
     Booster
         Its leaves contain the intercept, in the model file too. Its own ``predict`` gives class probabilities where the
         plain sigmoid or softmax is one, otherwise raw scores. :func:`predict_proba` always gives probabilities;
-        :func:`servable` makes a model that does. The booster remembers its loss when pickled, but a model file cannot.
+        :func:`servable` makes a model that does. The booster remembers its loss when pickled; a model file and
+        ``copy.deepcopy``, which goes through its text, cannot.
 
     Raises
     ------
@@ -128,23 +132,20 @@ def train(
     """
     check_loss(loss)
     settings = own_settings(params, loss)
+    with_settings(train_set, settings)
     if init_model is None:
         init = checked_init_score(loss, train_set, settings)
         offset = constant(init if wants_intercept(train_set, settings) else 0.0 * init)
     else:
-        previous = init_model if isinstance(init_model, lgb.Booster) else lgb.Booster(model_file=init_model)
-        init = np.zeros(previous.num_model_per_iteration())
+        init = np.zeros(_checked_model(init_model, loss, train_set))
         offset = constant(init)
-        _check_continued(previous, loss)
-        if has_init_score(train_set):
-            raise ValueError("train_set must have no init scores beside init_model, which would replace them")
-        check_values(loss, train_set, len(init))
     if loss.multiclass:
         settings["num_class"] = len(init)
     sets = [valid_sets] if isinstance(valid_sets, lgb.Dataset) else list(valid_sets or ())
     names = [valid_names] if isinstance(valid_names, str) else list(valid_names or ())
     for index, data in enumerate(sets):
         name = names[index] if index < len(names) else f"valid_{index}"
+        with_settings(data, settings)
         check_evaluation(loss, data, name, len(init), scores=has_init_score(train_set))
     try:
         booster = lgb.train(
@@ -200,9 +201,15 @@ def cv(
     """
     check_loss(loss)
     settings = own_settings(params if metrics is None else {**params, "metric": metrics}, loss)
-    whole = checked_init_score(loss, train_set, settings)
+    with_settings(train_set, settings)
+    if options.get("init_model") is None:
+        n_classes = len(checked_init_score(loss, train_set, settings))
+    else:
+        n_classes = _checked_model(options["init_model"], loss, train_set)
     if loss.multiclass:
-        settings["num_class"] = len(whole)
+        settings["num_class"] = n_classes
+    if options.get("folds") is None and has_soft_labels(train_set):
+        options.setdefault("stratified", False)
     offsets: list[Array] = []
 
     def prepare(
@@ -321,6 +328,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     total = np.atleast_1d(offset + np.asarray(start))
     served = lgb.Booster(model_str=edited(booster, total.tolist(), link_line(loss.multiclass, n_classes)))
     served.best_iteration = booster.best_iteration
+    setattr(served, ATTRIBUTE, loss_to_json(served_loss(loss)))
     return served
 
 
@@ -367,13 +375,19 @@ def _column_sampling() -> list[KeepColumnSampler]:
     return [KeepColumnSampler()]
 
 
-def _check_continued(previous: lgb.Booster, loss: Loss) -> None:
+def _checked_model(init_model: str | Path | lgb.Booster, loss: Loss, data: lgb.Dataset) -> int:
+    """The number of scores per sample of a model to continue; refuses one of another loss, and data that do not fit."""
+    previous = init_model if isinstance(init_model, lgb.Booster) else lgb.Booster(model_file=init_model)
     check_same_loss(loss, getattr(previous, ATTRIBUTE, None), "init_model")
     text = previous.model_to_string(num_iteration=1)
     link = next((line for line in text.splitlines() if line.startswith("objective=")), None)
     expected = link_line(loss.multiclass, previous.num_model_per_iteration()) if loss.is_proper else None
     if link not in (None, expected):
         raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
+    if has_init_score(data):
+        raise ValueError("train_set must have no init scores beside init_model, which would replace them")
+    check_values(loss, data, previous.num_model_per_iteration())
+    return int(previous.num_model_per_iteration())
 
 
 def _booster(model: Model) -> lgb.Booster:

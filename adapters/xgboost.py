@@ -21,7 +21,7 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss, loss_to_json
-from ._shared import ATTRIBUTE, Array, check_loss, servable_offset, two_columns
+from ._shared import ATTRIBUTE, Array, check_loss, servable_offset, served_loss, two_columns
 from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
 from ._xgboost_objects import Metric, Objective
 from ._xgboost_settings import (
@@ -323,6 +323,7 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     served = with_link(booster, np.size(before), base_score(True, before + offset))
     if np.abs(intercept(served) - before - offset).max() > 1e-4:
         raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")
+    served.set_attr(**{ATTRIBUTE: loss_to_json(served_loss(loss))})
     if isinstance(model, xgb.Booster):
         return served
     classifier = type(model)(**model.get_params())

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -295,6 +296,9 @@ def test_many_classes_of_words():
 def test_soft_labels():
     X, y = CANCER
     model = train(cb.Pool(X, 0.8 * y + 0.1), EXACT, loss=LogLoss())
+    served = servable(model)
+    assert served.classes_.tolist() == [0, 1]
+    assert (np.ravel(served.predict(X)).astype(int) == y).mean() > 0.95
     smooth = train(cb.Pool(X, y), EXACT, loss=LogLoss(label_smoothing=0.2))
     assert_allclose(raw_score(model, X), raw_score(smooth, X), atol=1e-5)
 
@@ -543,6 +547,65 @@ def test_ctrl_c_is_a_keyboard_interrupt():
         timer.join()
 
 
+def test_class_weights_are_matched_by_class():
+    X, y = imbalanced(rate=0.2)
+    for labels, names in [(y, None), (y, (1, 0)), (np.array(["no", "yes"])[y], None)]:
+        first, second = np.unique(labels).tolist()
+        settings = {**EXACT, "iterations": 3} | ({} if names is None else {"class_names": names})
+        models = [
+            train(cb.Pool(X, labels), {**settings, "class_weights": weights}, loss=LogLoss())
+            for weights in ({first: 1, second: 5}, {second: 5, first: 1})
+        ]
+        start = LogLoss().init_score(y, np.where(y == 1, 5, 1))
+        for model in models:
+            assert_allclose(model.get_scale_and_bias()[1], -start if names else start)
+        assert_array_equal(raw_score(models[0], X), raw_score(models[1], X))
+    cv(cb.Pool(X, y), {**EXACT, "iterations": 2, "class_weights": {1: 5, 0: 1}}, loss=LogLoss(), logging_level="Silent")
+
+
+def test_a_served_model_is_not_corrected_twice():
+    X, y = CANCER
+    for loss in (LogLoss(20.0), LogLoss()):
+        model = train(cb.Pool(X, y), {**EXACT, "iterations": 5}, loss=loss)
+        served = servable(model)
+        assert_allclose(predict_proba(served, X), predict_proba(model, X), atol=1e-12)
+        assert_allclose(servable(served).predict_proba(X), predict_proba(model, X), atol=1e-12)
+    with pytest.raises(ValueError, match="init_model must have been trained with loss="):
+        train(
+            cb.Pool(X, y),
+            EXACT,
+            loss=LogLoss(20.0),
+            init_model=servable(train(cb.Pool(X, y), EXACT, loss=LogLoss(20.0))),
+        )
+
+
+def test_continuation_keeps_the_classes():
+    X, y = CANCER
+    settings = {**EXACT, "iterations": 3}
+    model = train(cb.Pool(X, np.array(["a", "b"])[y]), settings, loss=LogLoss())
+    for labels, extra, message in [
+        (
+            np.array(["a", "b"])[y],
+            {"class_names": ("b", "a")},
+            "init_model must have the classes ['b', 'a'] in this order",
+        ),
+        (np.array(["b", "c"])[y], {}, "labels must be among the classes ['a', 'b'], got 'c' in row 19"),
+        (np.full(len(y), "a"), {}, "labels must be of every class ['a', 'b'] of init_model, got none of 'b'"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            train(cb.Pool(X, labels), {**settings, **extra}, loss=LogLoss(), init_model=model)
+    for other in (
+        cb.CatBoostRegressor(**settings, allow_writing_files=False).fit(X, y),
+        builtin(settings, cb.Pool(*WINE), "MultiClass"),
+    ):
+        with pytest.raises(ValueError, match="init_model must have been trained with loss="):
+            train(cb.Pool(X, y), settings, loss=LogLoss(), init_model=other)
+    own = builtin(settings, cb.Pool(X, y))
+    assert train(cb.Pool(X, y), settings, loss=LogLoss(), init_model=own).tree_count_ == 6
+    with pytest.raises(ValueError, match="init_model must have been trained with loss=FocalLoss"):
+        train(cb.Pool(X, y), settings, loss=FocalLoss(), init_model=own)
+
+
 # ---- refused --------------------------------------------------------------------------------------------------------
 
 
@@ -558,8 +621,30 @@ def test_labels_are_refused():
     refused("labels must be of 2 classes for the binary LogLoss", LogLoss(), cb.Pool(*WINE))
     refused("labels must be of 2 classes for the binary FocalLoss", FocalLoss(), cb.Pool(X, np.ones(len(y))))
     refused("y_true must hold at least 2 classes with weight", SoftmaxFocalLoss(), cb.Pool(X, np.ones(len(y), int)))
-    refused("y_true must lie in [0, 1], got 1.5", LogLoss(), cb.Pool(X, y + 0.5))
-    refused("labels must have shape (n,), at least one", LogLoss(), cb.Pool(X))
+    refused(
+        "labels that are no integers must lie in [0, 1], or be named by class_names", LogLoss(), cb.Pool(X, y + 0.5)
+    )
+    refused("the data must have labels, got none", LogLoss(), cb.Pool(X))
+    refused(
+        "class_weights must be left out for soft labels",
+        LogLoss(),
+        cb.Pool(X, 0.8 * y + 0.1),
+        {"class_weights": (1, 5)},
+    )
+    refused(
+        "class_weights must have the classes [0, 1] as keys, got [0, 2]",
+        LogLoss(),
+        cb.Pool(X, y),
+        {"class_weights": {0: 1, 2: 5}},
+    )
+    refused(
+        "boost_from_average must be true or false, got 'maybe'",
+        LogLoss(),
+        cb.Pool(X, y),
+        {"boost_from_average": "maybe"},
+    )
+    with pytest.raises(ValueError, match="eval_set 0: the data must have labels, got none"):
+        train(cb.Pool(X, y), EXACT, loss=LogLoss(), eval_set=cb.Pool(X))
     refused("got none of class 2", SoftmaxCrossEntropy(), cb.Pool(X, y), {"class_names": (0, 1, 2)})
     refused(
         "labels must be among the classes [0, 1], got 2 in row",

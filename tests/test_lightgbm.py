@@ -482,6 +482,48 @@ def test_cross_validation_in_two_processes():
     assert (scores > 0.9).all()
 
 
+def test_a_served_model_is_not_corrected_twice():
+    X, y = CANCER
+    model = train(PLAIN, lgb.Dataset(X, y), 5, loss=LogLoss(20.0))
+    assert_allclose(predict_proba(servable(model), X), predict_proba(model, X), atol=1e-12)
+    assert_allclose(servable(servable(model)).predict(X), predict_proba(model, X)[:, 1], atol=1e-12)
+
+
+def test_data_from_files_and_subsets_take_the_parameters(tmp_path):
+    X, y = CANCER
+    path = tmp_path / "data.csv"
+    np.savetxt(path, np.column_stack([y, X]), delimiter=",", fmt="%.17g")
+    settings = {**PLAIN, "max_bin": 15}
+    data = lgb.Dataset(str(path), params={"verbosity": -1})
+    model = train(settings, data, 5, loss=LogLoss())
+    whole = lgb.Dataset(X, y)
+    assert_allclose(raw_score(model, X), raw_score(train(settings, whole, 5, loss=LogLoss()), X), atol=1e-9)
+    train(settings, whole, 5, [whole.subset(range(100))], loss=LogLoss())
+    cv(settings, lgb.Dataset(str(path), params={"verbosity": -1}), 3, loss=LogLoss(), nfold=2)
+
+
+def test_cv_of_soft_labels_and_of_a_continued_model():
+    X, y = CANCER
+    assert len(cv(PLAIN, lgb.Dataset(X, 0.8 * y + 0.1), 3, loss=LogLoss())["valid log_loss-mean"]) == 3
+    first = train(PLAIN, lgb.Dataset(X, y), 5, loss=LogLoss())
+    data = lgb.Dataset(X, y, free_raw_data=False)
+    results = cv(PLAIN, data, 3, loss=LogLoss(), init_model=first)
+    assert results["valid log_loss-mean"][0] < LogLoss()(y, np.full(len(y), LogLoss().init_score(y))) * 0.8
+    assert data.get_init_score() is None
+    with pytest.raises(ValueError, match="init_model must have been trained with loss=FocalLoss"):
+        cv(PLAIN, data, 3, loss=FocalLoss(), init_model=first)
+    with pytest.raises(ValueError, match="train_set must have no init scores beside init_model"):
+        cv(PLAIN, lgb.Dataset(X, y, init_score=0.0 * y, free_raw_data=False), 3, loss=LogLoss(), init_model=first)
+
+
+def test_switches_as_words():
+    X, y = CANCER
+    words = {**PLAIN, "boost_from_average": "false", "is_unbalance": "false", "sigmoid": "1.0"}
+    model = train(words, lgb.Dataset(X, y), 5, loss=LogLoss())
+    own = lgb.train({**words, "objective": "binary"}, lgb.Dataset(X, y), 5)
+    assert_allclose(model.predict(X), own.predict(X), atol=1e-12)
+
+
 # ---- refused --------------------------------------------------------------------------------------------------------
 
 
@@ -502,6 +544,7 @@ def refused(message, loss, data, settings=None, error=ValueError):
 def test_labels_are_refused():
     X, y = CANCER
     refused("y_true must lie in [0, 1], got 2.0 in row 0", LogLoss(), lgb.Dataset(X, y + 2))
+    refused("the Dataset must have labels, got none", LogLoss(), lgb.Dataset(X))
     refused("got only class 1", FocalLoss(), lgb.Dataset(X, np.ones(len(y))))
     refused("y_true must lie in [0, 1], got nan in row", LogLoss(), lgb.Dataset(X, np.where(y == 1, np.nan, 0)))
     refused("must hold every class 0..2 with weight, got none of class 1", SoftmaxCrossEntropy(), lgb.Dataset(X, 2 * y))

@@ -79,6 +79,13 @@ def test_a_servable_model_predicts_the_posterior(loss, tmp_path):
     assert model.save_raw("json") == before, "the model itself must stay as it is"
 
 
+def test_a_served_model_is_not_corrected_twice():
+    X, _ = CANCER
+    model = trained(LogLoss(20.0))
+    assert_allclose(predict_proba(servable(model), X), predict_proba(model, X), atol=1e-6)
+    assert_allclose(servable(servable(model)).predict(xgb.DMatrix(X)), predict_proba(model, X)[:, 1], atol=1e-6)
+
+
 def test_servable_classifiers():
     for loss in (LogLoss(3.0), SoftmaxCrossEntropy(range(1, 11))):
         X, y = data_of(loss)
