@@ -13,6 +13,9 @@ import xgboost as xgb
 from ..losses import Loss
 from ._shared import ATTRIBUTE, carried_loss
 
+#: Marks a model that was trained on base margins, where XGBoost leaves the intercept out.
+ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
+
 Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
 
@@ -28,11 +31,26 @@ def loss_of(model: Model) -> Loss:
     return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None))
 
 
+class CarryLoss(xgb.callback.TrainingCallback):
+    """Writes attributes before the first round, so that checkpoints have them too."""
+
+    def __init__(self, **attributes: str) -> None:
+        self.attributes = attributes
+
+    def before_training(self, model: xgb.Booster) -> xgb.Booster:
+        """Write them."""
+        model.set_attr(**self.attributes)
+        return model
+
+
 def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
     """The raw score of no trees at all, one per class."""
     stored = json.loads(booster.save_config())["learner"]
     scores = np.atleast_1d(json.loads(stored["learner_model_param"]["base_score"])).astype(np.float64)
-    if stored["objective"]["name"] == "binary:logistic":
+    name = stored["objective"]["name"]
+    if name not in ("binary:logistic", "binary:logitraw", "multi:softprob", "multi:softmax", "reg:squarederror"):
+        raise ValueError(f"the model must have been trained for classes, got the objective {name!r}")
+    if name == "binary:logistic":
         scores = np.log(scores) - np.log1p(-scores)
     return scores
 
@@ -48,5 +66,5 @@ def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[flo
         learner["objective"] = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(n_classes)}}
         learner["learner_model_param"].update(num_class=str(n_classes), num_target="1")
     served = xgb.Booster()
-    served.load_model(bytearray(json.dumps(model).encode()))
+    served.load_model(bytearray(json.dumps(model, ensure_ascii=False).encode()))
     return served

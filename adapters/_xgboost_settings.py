@@ -19,7 +19,9 @@ RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """The caller's parameters, without any that would be ignored or contradict the loss."""
-    settings = dict(params)
+    settings = dict(params or {})
+    if callable(settings.get("eval_metric")):
+        raise TypeError("eval_metric in params must be a name; pass a function or a Metric as custom_metric")
     if "objective" in settings:
         raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings['objective']!r}")
     if settings.get("scale_pos_weight", 1) != 1:
@@ -109,6 +111,9 @@ def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping
 
 
 def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
+    """Labels ``(n,)`` or ``(n, K)`` and weights ``(n,)`` or None."""
+    if not isinstance(data, xgb.DMatrix):
+        raise TypeError(f"the data must be a DMatrix, got {type(data).__name__}")
     labels, weight = data.get_label(), data.get_weight()
     rows = data.num_row()
     if labels.size != rows and rows and labels.size:

@@ -22,7 +22,7 @@ import xgboost as xgb
 
 from ..losses import Loss, loss_to_json
 from ._shared import ATTRIBUTE, Array, check_loss, servable_offset, served_loss, two_columns
-from ._xgboost_model import Model, booster_of, intercept, load, loss_of, with_link
+from ._xgboost_model import ON_MARGINS, CarryLoss, Model, booster_of, intercept, load, loss_of, with_link
 from ._xgboost_objects import Metric, Objective
 from ._xgboost_settings import (
     base_score,
@@ -137,6 +137,9 @@ def train(
     for data, name in [*(evals or ())]:
         check_evaluation(loss, data, name, settings, margins=bool(dtrain.get_base_margin().size))
     metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
+    attributes = {ATTRIBUTE: loss_to_json(loss)}
+    if dtrain.get_base_margin().size:
+        attributes[ON_MARGINS] = "true"
     booster = xgb.train(
         settings,
         dtrain,
@@ -148,10 +151,9 @@ def train(
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=previous,
-        callbacks=callbacks,
+        callbacks=[CarryLoss(**attributes), *(callbacks or ())],
         custom_metric=metric,
     )
-    booster.set_attr(**{ATTRIBUTE: loss_to_json(loss)})
     if previous is not None and booster.attr("best_iteration") == previous.attr("best_iteration"):
         # What stopped the first run says nothing about the trees added since.
         booster.set_attr(best_iteration=None, best_score=None)
@@ -319,7 +321,14 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     check_loss(loss)
     booster = booster_of(model)
     before = intercept(booster)
+    if loss.multiclass != (np.size(before) > 1):
+        raise ValueError(f"loss must fit the model, got {loss} for {np.size(before)} scores per sample")
     offset = servable_offset(loss, np.size(before))
+    if np.any(offset) and booster.attr(ON_MARGINS) is not None:
+        raise ValueError(
+            f"the shift of {loss} cannot be stored for a model of base margins, which replace the intercept where it would"
+            " be; use predict_proba"
+        )
     served = with_link(booster, np.size(before), base_score(True, before + offset))
     if np.abs(intercept(served) - before - offset).max() > 1e-4:
         raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")

@@ -102,6 +102,13 @@ def test_finite_with_the_right_sign_everywhere(loss, size, dtype):
 def test_finite_with_the_right_sign_at_1e300(loss):
     y, raw = sample(loss, 300)
     check_signs(loss, y, np.sign(raw) * 1e300)
+    if loss.multiclass:  # scores whose difference is no double: the value may overflow, the step must not
+        far = np.sign(raw) * 1.7e308
+        for derivative in loss.gradient_hessian(y, far):
+            assert np.isfinite(derivative).all()
+        assert np.isfinite(loss.posterior(far)).all()
+        for label in range(raw.shape[1]):
+            assert all(np.isfinite(part).all() for part in loss.row_derivatives(label, far[0]))
 
 
 def check_signs(loss, y, raw):

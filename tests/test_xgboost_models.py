@@ -86,6 +86,43 @@ def test_a_served_model_is_not_corrected_twice():
     assert_allclose(servable(servable(model)).predict(xgb.DMatrix(X)), predict_proba(model, X)[:, 1], atol=1e-6)
 
 
+def test_served_models_keep_feature_names_of_any_script():
+    X, y = CANCER
+    names = [f'größe "{i}"' for i in range(X.shape[1])]
+    model = train({}, xgb.DMatrix(X, y, feature_names=names), 2, loss=LogLoss(2.0))
+    assert servable(model).feature_names == names
+
+
+def test_a_model_of_base_margins_with_class_weights_is_not_servable():
+    X, y = CANCER
+    data = xgb.DMatrix(X, y, base_margin=np.linspace(-1, 1, len(y)))
+    with pytest.raises(ValueError, match="cannot be stored for a model of base margins"):
+        servable(train({}, data, 2, loss=LogLoss(3.0)))
+    model = train({}, data, 2, loss=LogLoss())
+    assert_allclose(servable(model).predict(data), predict_proba(model, data)[:, 1], atol=1e-6)
+
+
+def test_checkpoints_carry_the_loss(tmp_path):
+    X, y = CANCER
+    save = xgb.callback.TrainingCheckPoint(directory=tmp_path, name="part", interval=2)
+    train({}, xgb.DMatrix(X, y), 4, loss=FocalLoss(0.5), callbacks=[save])
+    checkpoint = sorted(tmp_path.iterdir())[0]
+    assert predict_proba(xgb.Booster(model_file=checkpoint), X).shape == (len(y), 2)
+    with pytest.raises(ValueError, match="xgb_model must have been trained with loss="):
+        train({}, xgb.DMatrix(X, y), 2, loss=FocalLoss(2.0), xgb_model=checkpoint)
+
+
+def test_models_that_do_not_fit_are_not_servable():
+    X, y = CANCER
+    with pytest.raises(ValueError, match="loss must fit the model"):
+        servable(trained(LogLoss()), SoftmaxCrossEntropy())
+    counts = xgb.train({"objective": "count:poisson"}, xgb.DMatrix(X, y), 2)
+    with pytest.raises(
+        ValueError, match="the model must have been trained for classes, got the objective 'count:poisson'"
+    ):
+        servable(counts, LogLoss())
+
+
 def test_servable_classifiers():
     for loss in (LogLoss(3.0), SoftmaxCrossEntropy(range(1, 11))):
         X, y = data_of(loss)
@@ -270,6 +307,15 @@ def test_eval_metrics_that_are_asked_for_are_right():
     assert list(history["t"]) == ["merror", "mlogloss"]
     for name in ("merror", "mlogloss"):
         assert_allclose(history["t"][name], builtin["t"][name], atol=1e-6)
+
+
+def test_arguments_of_the_wrong_kind():
+    with pytest.raises(
+        TypeError, match="eval_metric in params must be a name; pass a function or a Metric as custom_metric"
+    ):
+        train({"eval_metric": Metric(LogLoss())}, xgb.DMatrix(*CANCER), 1, loss=LogLoss())
+    with pytest.raises(TypeError, match="the data must be a DMatrix, got ndarray"):
+        train({}, CANCER[0], 1, loss=LogLoss())
 
 
 def test_a_fold_without_a_class_is_named():

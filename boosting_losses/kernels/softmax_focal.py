@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ._jit import Array, double, jit
-from .softmax import class_term, exponentials, is_finite, is_valid, normalise, sum_of_others
+from .softmax import LARGEST, below, class_term, exponentials, is_finite, is_valid, normalise, sum_of_others
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, 
             term = class_term(y, i, k, class_weight, 0.0)
             if term > 0.0:
                 q = sum_of_others(e, k, best, rest) / (1.0 + rest)
-                loss += term * (math.pow(q, gamma) * ((top - double(raw[i, k])) + log_rest))
+                loss += term * (math.pow(q, gamma) * (log_rest - below(double(raw[i, k]), top)))
         out[i] = w * loss
     return total > 0.0
 
@@ -89,7 +89,7 @@ def gradient_hessian(
             if not term > 0.0:
                 continue
             others = sum_of_others(e, j, best, rest)
-            loss = (top - double(raw[i, j])) + log_rest
+            loss = log_rest - below(double(raw[i, j]), top)
             a, a_q, q2_f = factors(e[j] * scale, others * scale, loss, gamma)
             for k in range(classes):
                 if k == j:
@@ -130,7 +130,7 @@ def row_derivatives(
     top, best, rest = exponentials(raw, 0, p)
     scale = 1.0 / (1.0 + rest)
     others = sum_of_others(p, label, best, rest)
-    loss = (top - double(raw[0, label])) + math.log1p(rest)
+    loss = math.log1p(rest) - below(double(raw[0, label]), top)
     a, a_q, q2_f = factors(p[label] * scale, others * scale, loss, gamma)
     if semidefinite:
         q2_f = max(q2_f, 0.0)
@@ -166,20 +166,21 @@ def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
         second = -math.inf  # the largest score but one, relative to the largest
         for k in range(classes):
             if k != best:
-                second = max(second, double(raw[i, k]) - top)
+                second = max(second, below(double(raw[i, k]), top))
         scaled_rest = 0.0
         for k in range(classes):
             if k != best:
-                scaled_rest += math.exp((double(raw[i, k]) - top) - second)
+                scaled_rest += math.exp(below(double(raw[i, k]), top) - second)
         for k in range(classes):
             p = e[k] / (1.0 + rest)
             others = sum_of_others(e, k, best, rest)
             q = others / (1.0 + rest)
-            loss = (top - double(raw[i, k])) + log_rest
+            loss = log_rest - below(double(raw[i, k]), top)
             # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
             log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
             ratio = loss / q if q > 0.0 else 1.0
-            scores[0, k] = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
+            score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
+            scores[0, k] = min(score, LARGEST)
         normalise(scores, e)
         out[i, :] = e
     return True
