@@ -20,14 +20,17 @@ Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
 
 def booster_of(model: Model) -> xgb.Booster:
+    """The booster of a model, itself one or a scikit-learn estimator."""
     return model if isinstance(model, xgb.Booster) else model.get_booster()
 
 
 def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Booster:
+    """A booster, read from a file or bytes if it is none."""
     return xgb_model if isinstance(xgb_model, xgb.Booster) else xgb.Booster(model_file=xgb_model)
 
 
 def loss_of(model: Model) -> Loss:
+    """The loss that a model carries."""
     return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None))
 
 

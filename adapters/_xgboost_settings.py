@@ -122,4 +122,5 @@ def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
 
 
 def zeros(loss: Loss, rows: int, n_classes: int) -> Array:
+    """Raw scores to try labels and weights with."""
     return np.zeros((rows, n_classes) if loss.multiclass else rows, np.float32)
