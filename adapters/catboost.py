@@ -121,8 +121,7 @@ def train(
     weight = weights_of(pool, codes, names, settings)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
     if previous is None:
-        init = loss.init_score(codes, weight, n_classes)
-        offset = constant(init if average and not has_baseline(pool) else 0.0 * np.asarray(init))
+        offset = _intercept(loss, pool, codes, weight, n_classes, average=average)
     else:
         check_same_classes(previous, names, codes)
         _check_values(loss, pool, codes, n_classes)
@@ -174,8 +173,7 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     n_classes = 2 if names is None else len(names)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
     weight = weights_of(pool, codes, names, settings)
-    init = loss.init_score(codes, weight, n_classes)
-    offset = constant(init if average and not has_baseline(pool) else 0.0 * np.asarray(init))
+    offset = _intercept(loss, pool, codes, weight, n_classes, average=average)
     if isinstance(options.get("folds"), Sequence):
         for fold, (rows, _) in enumerate(options["folds"], 1):
             try:
@@ -286,6 +284,14 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
 
 #: Arguments of ``catboost.train`` that are no parameters.
 _OUTLETS = ("plot", "plot_file", "log_cout", "log_cerr")
+
+
+def _intercept(
+    loss: Loss, pool: cb.Pool, codes: Array, weight: Array, n_classes: int, *, average: bool
+) -> float | tuple[float, ...]:
+    """The best constant, or 0 where the caller or a baseline of the pool says where to start; checks the data."""
+    init = loss.init_score(codes, weight, n_classes)
+    return constant(init if average and not has_baseline(pool) else 0.0 * np.asarray(init))
 
 
 def _companions(

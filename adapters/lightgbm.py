@@ -266,8 +266,7 @@ def raw_score(model: Model, X: Any, **options: Any) -> Array:
     ndarray of shape (n,) or (n, K), float64
     """
     scores = np.asarray(_booster(model).predict(X, raw_score=True, **options))
-    objective = getattr(model, "objective", None)
-    return np.asarray(shifted(scores, objective.init_score)) if isinstance(objective, Objective) else scores
+    return np.asarray(shifted(scores, _start(model)))
 
 
 def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any) -> Array:
@@ -323,9 +322,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     booster = _booster(model)
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
-    objective = getattr(model, "objective", None)
-    start = objective.init_score if isinstance(objective, Objective) else 0.0
-    total = np.atleast_1d(offset + np.asarray(start))
+    total = np.atleast_1d(offset + np.asarray(_start(model)))
     served = lgb.Booster(model_str=edited(booster, total.tolist(), link_line(loss.multiclass, n_classes)))
     served.best_iteration = booster.best_iteration
     setattr(served, ATTRIBUTE, loss_to_json(served_loss(loss)))
@@ -365,7 +362,7 @@ class _Shifted:
 
 
 def _column_sampling() -> list[KeepColumnSampler]:
-    if not hasattr(lgb.Booster, "update") or KeepColumnSampler.FLAG not in lgb.Booster.update.__code__.co_names:
+    if KeepColumnSampler.FLAG not in lgb.Booster.update.__code__.co_names:
         warnings.warn(
             f"LightGBM {lgb.__version__} is unknown: with feature_fraction < 1 or dart, training may draw other columns than"
             " under a builtin objective",
@@ -388,6 +385,12 @@ def _checked_model(init_model: str | Path | lgb.Booster, loss: Loss, data: lgb.D
         raise ValueError("train_set must have no init scores beside init_model, which would replace them")
     check_values(loss, data, previous.num_model_per_iteration())
     return int(previous.num_model_per_iteration())
+
+
+def _start(model: Model) -> float | tuple[float, ...]:
+    """The constant that the objective of a scikit-learn estimator has added, which its trees lack."""
+    objective = getattr(model, "objective", None)
+    return objective.init_score if isinstance(objective, Objective) else 0.0
 
 
 def _booster(model: Model) -> lgb.Booster:

@@ -106,7 +106,8 @@ def train(
         As in ``xgboost.train``.
     loss : Loss
     maximize : bool, optional
-        Direction of early stopping. Default: that of ``custom_metric``, if it is a :class:`Metric`.
+        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`. An
+        ``EarlyStopping`` among ``callbacks`` knows only its own ``maximize``.
     xgb_model : Booster, path or bytearray, optional
         A model to continue, trained with the same loss. It keeps its intercept.
     custom_metric : callable, optional
@@ -134,11 +135,12 @@ def train(
         settings = {**continued_settings(loss, dtrain, previous), **settings}
         settings.pop("base_score", None)
     check_metrics(settings.get("eval_metric"), settings["objective"])
-    for data, name in [*(evals or ())]:
-        check_evaluation(loss, data, name, settings, margins=bool(dtrain.get_base_margin().size))
+    margins = bool(dtrain.get_base_margin().size)
+    for data, name in evals or ():
+        check_evaluation(loss, data, name, settings, margins=margins)
     metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
     attributes = {ATTRIBUTE: loss_to_json(loss)}
-    if dtrain.get_base_margin().size:
+    if margins:
         attributes[ON_MARGINS] = "true"
     booster = xgb.train(
         settings,
@@ -298,7 +300,9 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     """A copy whose own ``predict`` (``predict_proba`` of a classifier) gives the posterior, in any language.
 
     The sigmoid or softmax is stored as the model's link and what class weights have shifted is taken out of the
-    intercept. Do not continue training from it.
+    intercept. Do not continue training from it, nor refit it. XGBoost leaves the intercept out where data have base
+    margins, uses one for all classes with ``booster="gblinear"``, and predicts with all rounds of an early-stopped
+    Booster: give ``predict`` the rounds, or serve ``booster[: booster.best_iteration + 1]``.
 
     Parameters
     ----------

@@ -2,17 +2,17 @@
 
 The design, from the inside out:
 
-a) *Point functions* take the numbers of one row and return numbers. They hold every formula, once, and never see an
-   array, so the same function serves a library that hands over matrices and one that hands over single rows.
-b) *Array loops* only index, call a point function, multiply by the sample weight and store. A call costs nothing: LLVM
+a) *Point functions* take the numbers of one row and return numbers; those of K classes take the row itself. They hold
+   every formula, once, so the same function serves a library that hands over matrices and one that hands over rows.
+b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing: LLVM
    inlines it. There is one loop per loss and purpose, written out: loops made by a factory over a compiled function
    never hit Numba's disk cache.
-c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so nothing overflows and nothing is
-   clipped; a probability and its complement come from the same exponential, so neither loses digits when the other is
-near 1. d) *Double precision inside.* Scores may be float32 or float64; each is widened in a register and the result
-   rounded once on the way out, so that float32 results are right to the last digit or two in both tails.
-e) *Checks ride along.* A loop returns False when it met a label, score or weight that has no meaning; the caller then
-   looks for the row and words the error. A pass of its own over the labels would cost a third of the kernel.
+c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
+   complement come from the same exponential, so neither loses digits when the other is near 1.
+d) *Double precision inside.* Scores may be float32 or float64; each is widened in a register and the result rounded
+   once on the way out, so that float32 results are right to the last digit or two in both tails.
+e) *Checks ride along.* A loop returns False when it meets a label, score or weight that has no meaning; the caller then
+   looks for the row and words the error. A pass of its own over the labels would cost a third of the binary kernels.
 f) *No thread pool.* Numba's would fight the one of the boosting library. The loops release the GIL, so a caller may
    spread chunks over threads.
 

@@ -65,7 +65,13 @@ def label_of_class(y: Array, i: int, k: int) -> float:
 @jit
 def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) -> float:
     """The factor of -log p_k in the loss of row i."""
-    smoothed = (1.0 - smoothing) * label_of_class(y, i, k) + smoothing / class_weight.shape[0]
+    return smoothed_term(label_of_class(y, i, k), k, class_weight, smoothing)
+
+
+@jit
+def smoothed_term(share: float, k: int, class_weight: Array, smoothing: float) -> float:
+    """The factor of -log p_k for a label with the given share of class k."""
+    smoothed = (1.0 - smoothing) * share + smoothing / class_weight.shape[0]
     return float(class_weight[k] * smoothed)
 
 
@@ -172,10 +178,10 @@ def row_derivatives(
     scale = 1.0 / (1.0 + rest)
     terms = 0.0
     for k in range(classes):
-        terms += class_weight[k] * ((1.0 - smoothing) * (k == label) + smoothing / classes)
+        terms += smoothed_term(1.0 if k == label else 0.0, k, class_weight, smoothing)
     at = 0
     for k in range(classes):
-        term = class_weight[k] * ((1.0 - smoothing) * (k == label) + smoothing / classes)
+        term = smoothed_term(1.0 if k == label else 0.0, k, class_weight, smoothing)
         q = sum_of_others(p, k, best, rest) * scale
         p_k = p[k] * scale
         gradient[k] = weight * ((terms - term) * p_k - term * q)

@@ -104,8 +104,7 @@ class MulticlassLoss(Loss):
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
         scores = arrays.raw_scores(raw, multiclass=True)
         proba = np.empty_like(scores)
-        offset = -np.log(self._class_weights(scores.shape[1]))
-        if not self._fill_posterior(scores, offset, undo_smoothing, proba):
+        if not self._fill_posterior(scores, self._undo_weights(scores.shape[1]), undo_smoothing, proba):
             arrays.refuse_raw(scores)
         return proba
 
@@ -115,6 +114,11 @@ class MulticlassLoss(Loss):
         if len(self.class_weight) != classes:
             raise ValueError(f"class_weight must hold one weight per class, got {len(self.class_weight)} for {classes}")
         return np.array(self.class_weight)
+
+    def _undo_weights(self, classes: int) -> npt.NDArray[np.float64]:
+        """What takes the class weights out of the log-probabilities."""
+        offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
+        return offset
 
     def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The mean label after smoothing, of the mean label before."""
@@ -183,7 +187,7 @@ class SoftmaxCrossEntropy(MulticlassLoss):
         return parameters.all_equal(self.class_weight)
 
     def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64]:
-        return 0.0 - np.log(self._class_weights(n_classes))
+        return self._undo_weights(n_classes)
 
     def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return (1.0 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
@@ -246,7 +250,7 @@ class SoftmaxFocalLoss(MulticlassLoss):
         return self.gamma == 0.0 and parameters.all_equal(self.class_weight)
 
     def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64] | None:
-        return 0.0 - np.log(self._class_weights(n_classes)) if self.gamma == 0.0 else None
+        return self._undo_weights(n_classes) if self.gamma == 0.0 else None
 
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
         return softmax_focal.per_sample(y, raw, weight, class_weight, self.gamma, out)
