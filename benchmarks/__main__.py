@@ -1,21 +1,78 @@
-"""Command line: ``python -m benchmarks import``."""
+"""Command line: ``python -m benchmarks kernels | training | import | compare``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
-from . import imports
+from . import compare
+from .measure import Budget
+from .report import Output, publish
 
 
-def main() -> None:
+def main() -> int:
     """Run the benchmark that the command names."""
+    arguments = _parser().parse_args()
+    if arguments.command == "compare":
+        return compare.run(arguments.old, arguments.new, arguments.threshold)
+    # Each command imports what it measures, and nothing else has to be installed.
+    if arguments.command == "kernels":
+        from . import kernels  # noqa: PLC0415
+
+        rows = kernels.run(Budget(arguments.seconds, arguments.repeats), arguments.only, arguments.rows)
+    elif arguments.command == "training":
+        from . import training  # noqa: PLC0415
+
+        budget = Budget(arguments.seconds, arguments.repeats, least_blocks=3)
+        rows = training.run(budget, arguments.only, arguments.threads, arguments.scale, quick=arguments.quick)
+    else:
+        from . import imports  # noqa: PLC0415
+
+        rows = imports.run(arguments.repeats, arguments.only)
+    publish(rows, Output(arguments.json, arguments.markdown))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("import", help="seconds that `import boosting_losses` takes in a fresh process")
-    command.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")
-    arguments = parser.parse_args()
-    imports.run(arguments.repeats)
+
+    kernels = commands.add_parser("kernels", help="values and derivatives of the losses on one thread")
+    _add_common(kernels)
+    _add_budget(kernels, seconds=2.0)
+    kernels.add_argument("--rows", type=int, default=1_000_000, help="rows of binary data (default: %(default)s)")
+
+    training = commands.add_parser("training", help="whole training runs against the libraries' builtin losses")
+    _add_common(training)
+    _add_budget(training, seconds=10.0)
+    training.add_argument("--threads", type=int, help="threads of the boosting library (default: all cores)")
+    training.add_argument("--scale", type=float, default=1.0, help="factor of all row counts (default: %(default)s)")
+    training.add_argument("--quick", action="store_true", help="a tenth of the rows, and no more than 10 classes")
+
+    imports = commands.add_parser("import", help="seconds until the first objective call of a fresh process")
+    _add_common(imports)
+    imports.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")
+
+    comparison = commands.add_parser("compare", help="two files of --json; exit code 1 if the second is slower")
+    comparison.add_argument("old", type=Path)
+    comparison.add_argument("new", type=Path)
+    comparison.add_argument(
+        "--threshold", type=float, default=0.1, help="least change that counts as slower (default: %(default)s)"
+    )
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * stands for anything")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+
+
+def _add_budget(parser: argparse.ArgumentParser, seconds: float) -> None:
+    parser.add_argument("--seconds", type=float, default=seconds, help="least time per row (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, help="blocks of four runs per row, in place of --seconds")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

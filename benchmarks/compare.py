@@ -1,0 +1,46 @@
+"""Two JSON files of the same command: what has become slower?
+
+Figures are ratios to a reference that ran in between, so files of one machine compare even when it was busier once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .measure import Row
+from .report import console, read_rows, table
+
+
+def run(old_file: Path, new_file: Path, threshold: float) -> int:
+    """Show both files side by side; 1 if a row is worse than chance and the threshold allow."""
+    old, new = read_rows(old_file), read_rows(new_file)
+    lines, worse = [], 0
+    for name in [*old, *(name for name in new if name not in old)]:
+        before, after = old.get(name), new.get(name)
+        if before is None or after is None:
+            lines.append((name, _figure(before), _figure(after), "", "only in new" if before is None else "only in old"))
+            continue
+        regressed = is_regression(before, after, threshold)
+        worse += regressed
+        change = f"{after.figure / before.figure - 1.0:+.1%}" if before.figure else ""
+        lines.append((name, _figure(before), _figure(after), change, "[red]WORSE[/]" if regressed else ""))
+    screen = console()
+    screen.print(table(("", "old", "new", "change", ""), lines))
+    screen.print(f"{worse} of {len(old.keys() & new.keys())} rows are worse by more than {threshold:.0%}.")
+    return int(worse > 0)
+
+
+def is_regression(old: Row, new: Row, threshold: float) -> bool:
+    """Is the new figure worse by more than the threshold, and beyond both intervals? Never, where one has none."""
+    if old.low is None or old.high is None or new.low is None or new.high is None:
+        return False
+    if new.higher_is_better:
+        return new.figure < old.figure * (1.0 - threshold) and new.high < old.low
+    return new.figure > old.figure * (1.0 + threshold) and new.low > old.high
+
+
+def _figure(row: Row | None) -> str:
+    if row is None:
+        return ""
+    interval = "" if row.low is None or row.high is None else f" ({row.low:.3g} to {row.high:.3g})"
+    return f"{row.figure:.3g}{interval}"

@@ -1,0 +1,131 @@
+"""What the benchmarks leave behind: a table on the screen, JSON for ``compare``, Markdown for a page."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .measure import Bar, Row
+
+_LIBRARIES = ("numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn", "boosting-losses")
+_HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rate", "bar")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command's rows go beside the screen."""
+
+    json: Path | None = None
+    markdown: Path | None = None
+
+
+def console() -> Console:
+    """A console that is wide enough for the table when the output goes to a file."""
+    return Console(width=None if sys.stdout.isatty() else 180)
+
+
+def publish(rows: Sequence[Row], output: Output) -> None:
+    """Show the rows and write the files that were asked for."""
+    screen = console()
+    screen.print(table(_HEADINGS, [_cells(row) for row in rows]))
+    missed = [row.name for row in rows if row.met is False]
+    if missed:
+        screen.print(f"[red]{len(missed)} of {sum(row.bar is not None for row in rows)} bars are not met.[/]")
+    if output.json is not None:
+        document = {"environment": environment(), "rows": [_as_dict(row) for row in rows]}
+        output.json.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    if output.markdown is not None:
+        output.markdown.write_text(markdown(rows), encoding="utf-8")
+
+
+def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """A table of which all columns but the first hold figures."""
+    made = Table()
+    for index, heading in enumerate(headings):
+        made.add_column(heading, justify="right" if index else "left", overflow="fold")
+    for line in lines:
+        made.add_row(*line)
+    return made
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table as Markdown, under a line that says where it was measured."""
+    facts = environment()
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    lines = [
+        f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
+        "",
+        "| " + " | ".join(_HEADINGS) + " |",
+        "|---" + "|---:" * (len(_HEADINGS) - 1) + "|",
+        *("| " + " | ".join(_cells(row)) + " |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def environment() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "cpu": _cpu(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
+    }
+
+
+def read_rows(path: Path) -> dict[str, Row]:
+    """The rows of a JSON file, by their names."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        return {row["name"]: _from_dict(row) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} must be a file that --json has written, got {error!r}") from error
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    bar = None if row.bar is None else {"limit": row.bar.limit, "at_least": row.bar.at_least}
+    return {**vars(row), "bar": bar, "met": row.met}
+
+
+def _from_dict(fields: dict[str, Any]) -> Row:
+    fields = {name: value for name, value in fields.items() if name != "met"}
+    return Row(**{**fields, "bar": None if fields["bar"] is None else Bar(**fields["bar"])})
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    interval = "" if row.low is None or row.high is None else f"{row.low:.3g} to {row.high:.3g}"
+    rate = "" if row.rate is None else f"{row.rate:.3g} {row.rate_unit}"
+    verdict = "" if row.bar is None else f"{row.bar} {'met' if row.met else 'MISSED'}"
+    return row.name, f"{row.figure:.3g}", interval, row.measure, _time(row.ours), _time(row.reference), rate, verdict
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu() -> str:
+    """The processor's name, which Python knows only on some systems."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
