@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from rich.progress import Progress
+from rich.progress import track
 
 from .cold_start import LOSSES
 from .measure import Bar, Row, chosen, median_and_interval
@@ -24,19 +25,14 @@ middle = time.perf_counter()
 import boosting_losses
 print(json.dumps({"dependencies": middle - start, "ours": time.perf_counter() - middle}))
 """
-_IMPORT, _COLD = "import boosting_losses", "cold start"
 
 
 def run(repeats: int, only: str | None) -> list[Row]:
-    """Measure in fresh processes; a cache is cold only once, so each cold figure needs a cache of its own."""
-    rows: list[Row] = []
-    measurements: list[tuple[str, Callable[[int], list[Row]]]] = [(_IMPORT, _imports)]
-    measurements += [(f"{_COLD} {name}", _cold_start_of(name)) for name in LOSSES]
-    with Progress(console=console(), transient=True) as progress:
-        for name, measure in progress.track(chosen(measurements, lambda case: case[0], only), description="import"):
-            progress.console.log(name)
-            rows += measure(repeats)
-    return rows
+    """Measure in fresh processes, the cold figures with a new cache directory each time."""
+    measurements: list[tuple[str, Callable[[int], list[Row]]]] = [("import", _imports)]
+    measurements += [(f"cold start {name}", partial(_cold_start, name)) for name in LOSSES]
+    wanted = chosen(measurements, lambda measurement: measurement[0], only)
+    return [row for _, measure in track(wanted, "import", console=console(), transient=True) for row in measure(repeats)]
 
 
 def _imports(repeats: int) -> list[Row]:
@@ -48,26 +44,23 @@ def _imports(repeats: int) -> list[Row]:
     ]
 
 
-def _cold_start_of(name: str) -> Callable[[int], list[Row]]:
-    def measure(repeats: int) -> list[Row]:
-        warm: list[dict[str, float]] = []
-        cold: list[dict[str, float]] = []
-        # Compiling is slow and varies little: a few processes are enough for it.
-        for _ in range(max(repeats // 5, 1)):
-            with tempfile.TemporaryDirectory() as folder:
-                cold.append(_objective_calls(name, folder))
-                warm += [_objective_calls(name, folder) for _ in range(3)]
-                files = [path for path in Path(folder).rglob("*") if path.suffix in (".nbi", ".nbc")]
-                size = sum(path.stat().st_size for path in files)
-        return [
-            _seconds(f"{name}: first objective call, warm cache", [one["first"] for one in warm], Bar(0.3, at_least=False)),
-            _seconds(f"{name}: first objective call, cold cache", [one["first"] for one in cold], None),
-            _seconds(f"{name}: all kernels, cold cache", [one["all"] for one in cold], Bar(5.0, at_least=False)),
-            _count(f"{name}: cache files", "files", len(files)),
-            _count(f"{name}: cache size", "MB", size / 1e6),
-        ]
-
-    return measure
+def _cold_start(name: str, repeats: int) -> list[Row]:
+    warm: list[dict[str, float]] = []
+    cold: list[dict[str, float]] = []
+    for _ in range(max(repeats // 5, 1)):  # compiling is slow and varies little
+        with tempfile.TemporaryDirectory() as folder:
+            cold.append(_objective_calls(name, folder))
+            warm += [_objective_calls(name, folder) for _ in range(3)]
+            files = [path for path in Path(folder).rglob("*") if path.suffix in (".nbi", ".nbc")]
+            size = sum(path.stat().st_size for path in files)
+    title = f"cold start {name}"
+    return [
+        _seconds(f"{title}: first objective call, warm cache", [one["first"] for one in warm], Bar(0.3, at_least=False)),
+        _seconds(f"{title}: first objective call, cold cache", [one["first"] for one in cold], None),
+        _seconds(f"{title}: all kernels, cold cache", [one["all"] for one in cold], Bar(5.0, at_least=False)),
+        _count(f"{title}: files in the cache", "files", len(files)),
+        _count(f"{title}: size of the cache", "MB", size / 1e6),
+    ]
 
 
 def _objective_calls(name: str, cache: str) -> dict[str, float]:

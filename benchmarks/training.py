@@ -1,0 +1,144 @@
+"""Whole training runs with our losses against the libraries' own: time, the share of our callback, memory."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from .measure import Bar, Budget, Row, chosen, interleave, median_and_interval
+from .report import console
+from .training_cases import Case, cases, pair
+
+_SHARE_BAR = Bar(0.03, at_least=False)
+_MEMORY_BAR = Bar(2.0, at_least=False)
+
+
+def run(budget: Budget, only: str | None, threads: int | None, scale: float, *, quick: bool) -> list[Row]:
+    """Measure the cases whose names match."""
+    threads = threads or os.cpu_count() or 1
+    wanted = [case for case in cases() if not quick or case.classes <= 10]
+    factor = scale * (0.1 if quick else 1.0)
+    wanted = [replace(case, rows=max(int(case.rows * factor), 10 * case.classes)) for case in wanted]
+    rows: list[Row] = []
+    for case in track(chosen(wanted, lambda case: case.name, only), "training", console=console(), transient=True):
+        if case.library != "CatBoost":  # whose scratch memory hides any array of ours
+            rows.append(_memory_row(case, threads))
+        rows += _time_rows(case, budget, threads)
+    return rows
+
+
+# ---- time --------------------------------------------------------------------------------------------------------------
+
+
+def _time_rows(case: Case, budget: Budget, threads: int) -> list[Row]:
+    ours, builtin = pair(case, threads)
+    shares: list[float] = []
+
+    def ours_with_clock() -> None:
+        with _clock(case.library) as clock:
+            ours()
+        if clock.calls:
+            shares.append(clock.seconds / (time.perf_counter() - clock.first))
+
+    counted = case.library != "CatBoost"  # which calls per block or row: reading the clock would take longer
+    timings = interleave(ours_with_clock if counted else ours, builtin, budget)
+    middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
+    rows = [
+        Row(
+            f"{case.name}: training",
+            "time, ours / builtin",
+            middle,
+            low,
+            high,
+            timings.median_ours,
+            timings.median_reference,
+            case.rows * case.rounds / timings.median_ours / 1e6,
+            "Mrow/s a round",
+            higher_is_better=False,
+        )
+    ]
+    if counted:
+        middle, low, high = median_and_interval(shares[1:])  # the first run was the warm-up
+        rows.append(
+            Row(
+                f"{case.name}: objective",
+                "share of the rounds' time",
+                middle,
+                low,
+                high,
+                bar=_SHARE_BAR,
+                higher_is_better=False,
+            )
+        )
+    return rows
+
+
+@dataclass
+class _Clock:
+    """Seconds spent in the objective, and when it was first called: what is before that is no round."""
+
+    seconds: float = 0.0
+    calls: int = 0
+    first: float = 0.0
+
+
+@contextmanager
+def _clock(library: str) -> Iterator[_Clock]:
+    """Time each call of the adapter's ``Objective`` while the block runs."""
+    objective: Any = importlib.import_module(f"boosting_losses.adapters.{library.lower()}").Objective
+    original: Callable[..., Any] = objective.__call__
+    clock = _Clock()
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        if not clock.calls:
+            clock.first = start
+        result = original(*arguments, **options)
+        clock.seconds += time.perf_counter() - start
+        clock.calls += 1
+        return result
+
+    objective.__call__ = timed
+    try:
+        yield clock
+    finally:
+        objective.__call__ = original
+
+
+# ---- memory ------------------------------------------------------------------------------------------------------------
+
+
+def _memory_row(case: Case, threads: int) -> Row:
+    """How much more memory ours takes, in gradient arrays; from fresh processes, as a peak never goes down."""
+    extra = _peak(case, threads, "ours") - _peak(case, threads, "builtin")
+    return Row(
+        f"{case.name}: extra peak memory",
+        "gradient arrays",
+        extra / case.gradient_bytes,
+        bar=_MEMORY_BAR,
+        higher_is_better=False,
+    )
+
+
+def _peak(case: Case, threads: int, side: str) -> int:
+    arguments = [json.dumps(asdict(case)), str(threads), side]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    peak: int = json.loads(done.stdout)
+    return peak

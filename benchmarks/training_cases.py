@@ -1,0 +1,130 @@
+"""Training runs with a loss of ours and with the same builtin loss: same data, settings and intercept, no evaluation.
+
+Data are binned beforehand where the library lets one keep the bins.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boosting_losses import LogLoss, SoftmaxCrossEntropy
+from boosting_losses.losses import Loss
+
+from .measure import Timed
+
+Pair = tuple[Timed, Timed]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to train; ``classes`` is 2 for a binary loss."""
+
+    library: str
+    rows: int
+    features: int
+    classes: int
+    rounds: int
+
+    @property
+    def name(self) -> str:
+        kind = "binary" if self.classes == 2 else f"K={self.classes}"
+        return f"{self.library} {self.rows:,} x {self.features}, {kind}"
+
+    @property
+    def loss(self) -> Loss:
+        return LogLoss() if self.classes == 2 else SoftmaxCrossEntropy()
+
+    @property
+    def gradient_bytes(self) -> int:
+        """The size of one gradient array, in the dtype of the library's raw scores."""
+        return self.rows * (self.classes if self.classes > 2 else 1) * (4 if self.library == "XGBoost" else 8)
+
+
+def cases() -> list[Case]:
+    """The rounds make a run long enough to time, and no longer."""
+    found = []
+    for library in ("XGBoost", "LightGBM"):
+        for rows, rounds in ((1_000_000, {2: 10, 3: 5, 10: 2, 100: 1}), (100_000, {2: 50, 3: 25, 10: 10, 100: 2})):
+            found += [Case(library, rows, 20, classes, count) for classes, count in rounds.items()]
+    found.append(Case("CatBoost", 100_000, 10, 2, 50))
+    found += [Case("CatBoost", 20_000, 10, classes, count) for classes, count in {5: 20, 10: 10, 50: 2}.items()]
+    return found
+
+
+def pair(case: Case, threads: int) -> Pair:
+    """Two functions that train: ours and builtin."""
+    make: Callable[..., Pair] = {"XGBoost": _xgboost, "LightGBM": _lightgbm, "CatBoost": _catboost}[case.library]
+    return make(importlib.import_module(f"boosting_losses.adapters.{case.library.lower()}"), case, threads)
+
+
+def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
+    import xgboost as xgb  # noqa: PLC0415
+
+    X, y = _data(case)
+    data = xgb.QuantileDMatrix(X, y, nthread=threads)
+    settings = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "nthread": threads}
+    builtin = {**settings, **adapter.params(case.loss, y)}  # link, classes and our intercept, but no objective of ours
+    return (
+        partial(adapter.train, settings, data, case.rounds, loss=case.loss),
+        partial(xgb.train, builtin, data, case.rounds),
+    )
+
+
+def _lightgbm(adapter: Any, case: Case, threads: int) -> Pair:
+    import lightgbm as lgb  # noqa: PLC0415
+
+    X, y = _data(case)
+    # Without force_col_wise each run first times both layouts and may choose another.
+    settings = {"num_leaves": 31, "learning_rate": 0.1, "num_threads": threads, "force_col_wise": True, "verbosity": -1}
+    data = lgb.Dataset(X, y, params=settings).construct()
+    objective: dict[str, Any] = {"objective": "binary", "metric": "None"}
+    if case.classes > 2:
+        objective = {"objective": "multiclass", "metric": "None", "num_class": case.classes}
+    return (
+        partial(adapter.train, settings, data, case.rounds, loss=case.loss),
+        partial(lgb.train, {**settings, **objective}, data, case.rounds),
+    )
+
+
+def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
+    import catboost as cb  # noqa: PLC0415
+
+    pool = cb.Pool(*_data(case))
+    # A builtin loss has other defaults: these make both build the same trees. Both evaluate after the last round only.
+    settings = {
+        "iterations": case.rounds,
+        "metric_period": case.rounds,
+        "learning_rate": 0.1,
+        "depth": 6,
+        "boosting_type": "Plain",
+        "bootstrap_type": "No",
+        "leaf_estimation_method": "Newton",
+        "leaf_estimation_iterations": 1,
+        "leaf_estimation_backtracking": "No",
+        "boost_from_average": False,
+        "thread_count": threads,
+        "allow_writing_files": False,
+        "logging_level": "Silent",
+    }
+    builtin = {**settings, "loss_function": "Logloss" if case.classes == 2 else "MultiClass"}
+    if case.classes > 2:
+        del builtin["boost_from_average"]  # False anyway, and not to be named
+    return partial(adapter.train, pool, settings, loss=case.loss), partial(cb.train, pool, builtin)
+
+
+def _data(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Features and labels; classes are bands of a noisy linear score."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((case.rows, case.features), dtype=np.float32)
+    score = X @ random.standard_normal(case.features, dtype=np.float32) / np.float32(case.features**0.5)
+    score += random.logistic(0.0, 0.5, case.rows).astype(np.float32)
+    y = np.floor(case.classes / (1.0 + np.exp(-score)))
+    y[: case.classes] = np.arange(case.classes)  # every class, in the smallest data too
+    return X, np.minimum(y, case.classes - 1).astype(np.float32)
