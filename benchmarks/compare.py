@@ -18,7 +18,9 @@ def run(old_file: Path, new_file: Path, threshold: float) -> int:
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
         if before is None or after is None:
-            lines.append((name, _figure(before), _figure(after), "", "only in new" if before is None else "only in old"))
+            lines.append(
+                (name, _figure(before), _figure(after), "", "only in new" if before is None else "only in old")
+            )
             continue
         regressed = is_regression(before, after, threshold)
         worse += regressed

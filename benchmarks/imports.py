@@ -32,7 +32,9 @@ def run(repeats: int, only: str | None) -> list[Row]:
     measurements: list[tuple[str, Callable[[int], list[Row]]]] = [("import", _imports)]
     measurements += [(f"cold start {name}", partial(_cold_start, name)) for name in LOSSES]
     wanted = chosen(measurements, lambda measurement: measurement[0], only)
-    return [row for _, measure in track(wanted, "import", console=console(), transient=True) for row in measure(repeats)]
+    return [
+        row for _, measure in track(wanted, "import", console=console(), transient=True) for row in measure(repeats)
+    ]
 
 
 def _imports(repeats: int) -> list[Row]:
@@ -55,7 +57,9 @@ def _cold_start(name: str, repeats: int) -> list[Row]:
             size = sum(path.stat().st_size for path in files)
     title = f"cold start {name}"
     return [
-        _seconds(f"{title}: first objective call, warm cache", [one["first"] for one in warm], Bar(0.3, at_least=False)),
+        _seconds(
+            f"{title}: first objective call, warm cache", [one["first"] for one in warm], Bar(0.3, at_least=False)
+        ),
         _seconds(f"{title}: first objective call, cold cache", [one["first"] for one in cold], None),
         _seconds(f"{title}: all kernels, cold cache", [one["all"] for one in cold], Bar(5.0, at_least=False)),
         _count(f"{title}: files in the cache", "files", len(files)),

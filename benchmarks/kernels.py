@@ -187,7 +187,9 @@ def _binary_sklearn_pair(rows: int, dtype: npt.DTypeLike) -> Pair:
 
 def _multiclass_sklearn_pair(rows: int, classes: int, dtype: npt.DTypeLike, order: str) -> Pair:
     data = _multiclass(rows, classes, dtype, order)
-    return _ours(SoftmaxCrossEntropy(), data, None, dtype), _sklearn(HalfMultinomialLoss(n_classes=classes), data, dtype)
+    return _ours(SoftmaxCrossEntropy(), data, None, dtype), _sklearn(
+        HalfMultinomialLoss(n_classes=classes), data, dtype
+    )
 
 
 def _sklearn(loss: HalfBinomialLoss | HalfMultinomialLoss, data: _Data, dtype: npt.DTypeLike) -> Timed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import json
 import platform
@@ -75,7 +75,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def environment() -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
         "cpu": _cpu(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},

@@ -93,9 +93,3 @@ def test_examples_run(path, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "log loss" in result.stdout
-
-
-def test_the_import_benchmark_runs():
-    result = run("-m", "benchmarks", "import", "--repeats", "1")
-    assert result.returncode == 0, result.stderr
-    assert "boosting_losses beyond them" in result.stdout

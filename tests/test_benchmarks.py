@@ -1,0 +1,190 @@
+"""The benchmarks run, measure equal work and find a regression. No timing is asserted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import compare, numpy_losses, training_cases
+from benchmarks.__main__ import main
+from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
+from benchmarks.report import Output, publish, read_rows
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def benchmark_command(monkeypatch, tmp_path):
+    """Run a command with ``--json`` and return what it wrote."""
+
+    def run(*arguments):
+        path, table = tmp_path / "rows.json", tmp_path / "rows.md"
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments, "--json", str(path), "--markdown", str(table)])
+        assert main() == 0
+        document = json.loads(path.read_text(encoding="utf-8"))
+        assert document["rows"]
+        assert table.read_text(encoding="utf-8").count("\n") == len(document["rows"]) + 4
+        assert list(read_rows(path)) == [row["name"] for row in document["rows"]]
+        return document
+
+    return run
+
+
+def test_the_command_line_runs_as_a_module():
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "kernels" in result.stdout
+
+
+def test_the_kernels_benchmark_runs(benchmark_command):
+    document = benchmark_command("kernels", "--rows", "500", "--repeats", "1")
+    assert {"python", "numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn"} == (
+        document["environment"]["versions"].keys() - {"boosting-losses"}
+    )
+    for row in document["rows"]:
+        assert row["ours"] > 0
+        assert row["reference"] > 0
+        assert row["met"] is None or row["bar"] is not None
+
+
+def test_the_training_benchmark_runs(benchmark_command):
+    names = [
+        row["name"]
+        for row in benchmark_command(
+            "training", "--quick", "--scale", "0.01", "--repeats", "1", "--threads", "1", "--only", "xgboost*K=3"
+        )["rows"]
+    ]
+    assert {name.rsplit(": ")[-1] for name in names} == {"extra peak memory", "training", "objective"}
+
+
+def test_the_import_benchmark_runs(benchmark_command):
+    rows = benchmark_command("import", "--repeats", "1", "--only", "import")["rows"]
+    assert [row["name"] for row in rows] == ["import numpy, numba", "import boosting_losses beyond them"]
+
+
+def test_the_cold_start_benchmark_runs(benchmark_command):
+    rows = benchmark_command("import", "--repeats", "1", "--only", "cold start LogLoss")["rows"]
+    assert {row["measure"] for row in rows} == {"seconds", "files", "MB"}
+
+
+# ---- equal work --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", [2.0, 1.5])
+def test_numpy_formulas_are_our_binary_losses(gamma):
+    random = np.random.default_rng(0)
+    y, raw = random.integers(0, 2, 50).astype(float), random.normal(size=50)
+    for formula, loss in (
+        (numpy_losses.logistic(y, raw), LogLoss()),
+        (numpy_losses.focal(y, raw, gamma), FocalLoss(gamma, hessian="exact")),
+    ):
+        np.testing.assert_allclose(formula, loss.gradient_hessian(y, raw), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [2.0, 1.5])
+def test_numpy_formulas_are_our_softmax_losses(gamma):
+    random = np.random.default_rng(0)
+    codes, raw = random.integers(0, 4, 50), random.normal(size=(50, 4))
+    for (gradient, hessian), loss in (
+        (numpy_losses.softmax(codes, raw), SoftmaxCrossEntropy()),
+        (numpy_losses.softmax_focal(codes, raw, gamma), SoftmaxFocalLoss(gamma, hessian="exact")),
+    ):
+        ours = loss.gradient_hessian(codes, raw)
+        np.testing.assert_allclose((gradient, hessian / 2), ours, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("library", ["XGBoost", "LightGBM", "CatBoost"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_both_sides_train_the_same_model(library, classes):
+    case = training_cases.Case(library, rows=600, features=4, classes=classes, rounds=3)
+    ours, builtin = (train() for train in training_cases.pair(case, threads=1))
+    X, _ = training_cases._data(case)
+    if library == "XGBoost":
+        import xgboost as xgb
+
+        scores = [model.predict(xgb.DMatrix(X), output_margin=True) for model in (ours, builtin)]
+    elif library == "LightGBM":
+        scores = [model.predict(X, raw_score=True) for model in (ours, builtin)]
+        if classes > 2:  # its own intercept is the logarithm of the shares: the same but for a constant
+            scores = [score - score.mean(axis=1, keepdims=True) for score in scores]
+    else:
+        scores = [model.predict(X, prediction_type="RawFormulaVal") for model in (ours, builtin)]
+    np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+# ---- measuring and comparing -------------------------------------------------------------------------------------------
+
+
+def test_blocks_take_turns():
+    order = []
+    timings = interleave(lambda: order.append("A"), lambda: order.append("B"), Budget(seconds=0.0, repeats=2))
+    assert "".join(order) == "AB" + "ABBA" * 2
+    assert len(timings.speed_ups()) == 2
+
+
+@pytest.mark.parametrize(("count", "first"), [(6, 0), (8, 0), (9, 1), (20, 5), (100, 39)])
+def test_the_interval_is_that_of_order_statistics(count, first):
+    """Ranks as in tables of the sign test's confidence interval, here counted from 0."""
+    middle, low, high = median_and_interval(range(1, count + 1))
+    assert (middle, low, high) == ((count + 1) / 2, first + 1, count - first)
+
+
+def test_few_figures_have_a_wide_interval_and_one_has_none():
+    middle, low, high = median_and_interval([1.0, 1.1, 1.2])
+    assert low < 1.0 < middle < 1.2 < high
+    assert median_and_interval([1.5]) == (1.5, None, None)
+
+
+def test_only_chooses_by_a_part_of_the_name():
+    names = ["softmax K=3 float32", "softmax K=10 float32", "logistic float32"]
+    assert chosen(names, str, "SOFTMAX*k=10") == names[1:2]
+    assert chosen(names, str, None) == names
+
+
+def speed_up(name, figure, reach=0.01):
+    return Row(name, "speed-up", figure, figure - reach, figure + reach, bar=Bar(1.0))
+
+
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [
+        (speed_up("a", 4.0), 1),
+        (speed_up("a", 6.0), 0),
+        (speed_up("a", 4.8), 0),  # below the threshold
+        (speed_up("a", 4.0, reach=1.5), 0),  # may be chance
+        (speed_up("b", 1.0), 0),  # nothing to compare with
+    ],
+)
+def test_compare_finds_a_regression(tmp_path, capsys, new, code):
+    files = tmp_path / "old.json", tmp_path / "new.json"
+    for path, row in zip(files, (speed_up("a", 5.0), new), strict=True):
+        publish([row], Output(json=path))
+    capsys.readouterr()
+    assert compare.run(*files, threshold=0.1) == code
+    shown = capsys.readouterr().out
+    assert ("WORSE" in shown) == bool(code)
+    assert ("only in old" in shown) == (new.name == "b")
+
+
+def test_compare_knows_figures_that_should_be_small():
+    old, new = (Row("a", "seconds", value, value, value, higher_is_better=False) for value in (1.0, 2.0))
+    assert compare.is_regression(old, new, 0.1)
+    assert not compare.is_regression(new, old, 0.1)
+
+
+def test_compare_refuses_another_file(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(ValueError, match="must be a file that --json has written"):
+        read_rows(path)
