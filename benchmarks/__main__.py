@@ -10,6 +10,9 @@ from . import compare
 from .measure import Budget
 from .report import Output, publish
 
+#: Options that do not move a figure, but say how well or whether it is known.
+_WITHOUT_EFFECT = ("only", "seconds", "repeats", "json", "markdown")
+
 
 def main() -> int:
     """Run the benchmark that the command names."""
@@ -18,8 +21,9 @@ def main() -> int:
         return compare.run(arguments.old, arguments.new, arguments.threshold)
     # Each command imports what it measures, and nothing else has to be installed.
     if arguments.command == "kernels":
-        from . import kernels  # noqa: PLC0415
+        from . import allocator, kernels  # noqa: PLC0415
 
+        allocator.settle(arguments.memory)
         rows = kernels.run(Budget(arguments.seconds, arguments.repeats), arguments.only, arguments.rows)
     elif arguments.command == "training":
         from . import training  # noqa: PLC0415
@@ -30,7 +34,8 @@ def main() -> int:
         from . import imports  # noqa: PLC0415
 
         rows = imports.run(arguments.repeats, arguments.only)
-    publish(rows, Output(arguments.json, arguments.markdown))
+    settings = {name: value for name, value in vars(arguments).items() if name not in _WITHOUT_EFFECT}
+    publish(rows, Output(settings, arguments.json, arguments.markdown))
     return 0
 
 
@@ -42,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(kernels)
     _add_budget(kernels, seconds=2.0)
     kernels.add_argument("--rows", type=int, default=1_000_000, help="rows of binary data (default: %(default)s)")
+    kernels.add_argument(
+        "--memory",
+        choices=("kept", "fresh", "system"),
+        default="kept",
+        help="pages of new arrays: kept from freed ones, fresh, or left to the C library (default: %(default)s)",
+    )
 
     training = commands.add_parser("training", help="whole training runs against the libraries' builtin losses")
     _add_common(training)

@@ -5,15 +5,17 @@ Figures are ratios to a reference that ran in between, so files of one machine c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .measure import Row
-from .report import console, read_rows, table
+from .report import console, read, table
 
 
 def run(old_file: Path, new_file: Path, threshold: float) -> int:
     """Show both files side by side; 1 if a row is worse than chance and the threshold allow."""
-    old, new = read_rows(old_file), read_rows(new_file)
+    (old_facts, old), (new_facts, new) = read(old_file), read(new_file)
     lines, worse = [], 0
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
@@ -29,7 +31,19 @@ def run(old_file: Path, new_file: Path, threshold: float) -> int:
     screen = console()
     screen.print(table(("", "old", "new", "change", ""), lines))
     screen.print(f"{worse} of {len(old.keys() & new.keys())} rows are worse by more than {threshold:.0%}.")
+    for difference in differences(old_facts, new_facts):
+        screen.print(f"[yellow]Not alike:[/] {difference}")
     return int(worse > 0)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What else than the code may have changed the figures."""
+    before, after = ({"cpu": facts["cpu"], **facts["versions"], **facts["settings"]} for facts in (old, new))
+    return [
+        f"{name} {before.get(name)} and {after.get(name)}"
+        for name in {**before, **after}
+        if name != "boosting-losses" and before.get(name) != after.get(name)
+    ]
 
 
 def is_regression(old: Row, new: Row, threshold: float) -> bool:

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ _HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rat
 
 @dataclass(frozen=True)
 class Output:
-    """Where a command's rows go beside the screen."""
+    """Where a command's rows go beside the screen, and the settings that they were measured with."""
 
+    settings: Mapping[str, Any]
     json: Path | None = None
     markdown: Path | None = None
 
@@ -42,10 +43,10 @@ def publish(rows: Sequence[Row], output: Output) -> None:
     if missed:
         screen.print(f"[red]{len(missed)} of {sum(row.bar is not None for row in rows)} bars are not met.[/]")
     if output.json is not None:
-        document = {"environment": environment(), "rows": [_as_dict(row) for row in rows]}
+        document = {"environment": environment(output.settings), "rows": [_as_dict(row) for row in rows]}
         output.json.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if output.markdown is not None:
-        output.markdown.write_text(markdown(rows), encoding="utf-8")
+        output.markdown.write_text(markdown(rows, environment(output.settings)), encoding="utf-8")
 
 
 def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
@@ -58,9 +59,8 @@ def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
     return made
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """The table as Markdown, under a line that says where it was measured."""
-    facts = environment()
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     lines = [
         f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
@@ -72,21 +72,22 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def environment() -> dict[str, Any]:
+def environment(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the figures depend on."""
     return {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "settings": dict(settings),
         "cpu": _cpu(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
     }
 
 
-def read_rows(path: Path) -> dict[str, Row]:
-    """The rows of a JSON file, by their names."""
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Row]]:
+    """The environment and the rows, by their names, of a JSON file."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return {row["name"]: _from_dict(row) for row in rows}
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return document["environment"], {row["name"]: _from_dict(row) for row in document["rows"]}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a file that --json has written, got {error!r}") from error
 

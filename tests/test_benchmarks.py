@@ -11,7 +11,7 @@ import pytest
 from benchmarks import compare, numpy_losses, training_cases
 from benchmarks.__main__ import main
 from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
-from benchmarks.report import Output, publish, read_rows
+from benchmarks.report import Output, publish, read
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ def benchmark_command(monkeypatch, tmp_path):
         document = json.loads(path.read_text(encoding="utf-8"))
         assert document["rows"]
         assert table.read_text(encoding="utf-8").count("\n") == len(document["rows"]) + 4
-        assert list(read_rows(path)) == [row["name"] for row in document["rows"]]
+        assert list(read(path)[1]) == [row["name"] for row in document["rows"]]
         return document
 
     return run
@@ -48,7 +48,7 @@ def test_the_command_line_runs_as_a_module():
 
 
 def test_the_kernels_benchmark_runs(benchmark_command):
-    document = benchmark_command("kernels", "--rows", "500", "--repeats", "1")
+    document = benchmark_command("kernels", "--rows", "500", "--repeats", "1", "--memory", "system")
     assert {"python", "numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn"} == (
         document["environment"]["versions"].keys() - {"boosting-losses"}
     )
@@ -169,12 +169,13 @@ def speed_up(name, figure, reach=0.01):
 def test_compare_finds_a_regression(tmp_path, capsys, new, code):
     files = tmp_path / "old.json", tmp_path / "new.json"
     for path, row in zip(files, (speed_up("a", 5.0), new), strict=True):
-        publish([row], Output(json=path))
+        publish([row], Output(settings={"rows": row.figure}, json=path))
     capsys.readouterr()
     assert compare.run(*files, threshold=0.1) == code
     shown = capsys.readouterr().out
     assert ("WORSE" in shown) == bool(code)
     assert ("only in old" in shown) == (new.name == "b")
+    assert f"rows 5.0 and {new.figure}" in shown
 
 
 def test_compare_knows_figures_that_should_be_small():
@@ -187,4 +188,4 @@ def test_compare_refuses_another_file(tmp_path):
     path = tmp_path / "other.json"
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(ValueError, match="must be a file that --json has written"):
-        read_rows(path)
+        read(path)
