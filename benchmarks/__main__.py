@@ -28,7 +28,7 @@ def main() -> int:
     elif arguments.command == "training":
         from . import training  # noqa: PLC0415
 
-        budget = Budget(arguments.seconds, arguments.repeats, least_blocks=3)
+        budget = Budget(arguments.seconds, arguments.repeats)
         rows = training.run(budget, arguments.only, arguments.threads, arguments.scale, quick=arguments.quick)
     else:
         from . import imports  # noqa: PLC0415

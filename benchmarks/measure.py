@@ -24,16 +24,15 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776)
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure a row: for some seconds and at least so many blocks, or for exactly ``repeats`` blocks."""
+    """How long to measure a row: for some seconds and blocks enough for an interval, or for ``repeats`` blocks."""
 
     seconds: float
     repeats: int | None = None
-    least_blocks: int = _LEAST_FOR_ORDER_STATISTICS
 
     def is_spent(self, blocks: int, seconds: float) -> bool:
         if self.repeats is not None:
             return blocks >= self.repeats
-        return blocks >= self.least_blocks and seconds >= self.seconds
+        return blocks >= _LEAST_FOR_ORDER_STATISTICS and seconds >= self.seconds
 
 
 @dataclass(frozen=True)

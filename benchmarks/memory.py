@@ -11,6 +11,8 @@ from pathlib import Path
 
 from .training_cases import Case, pair
 
+_STATUS = Path("/proc/self/status")
+
 
 def main(case: Case, threads: int, side: str) -> None:
     """Train once on small data, so that libraries and compiled code are in memory, then on the case's."""
@@ -25,16 +27,21 @@ def main(case: Case, threads: int, side: str) -> None:
 
 def _reset_peak() -> int:
     """Forget the peak of making the data, where the system can, and return the memory in use."""
-    switch = Path("/proc/self/clear_refs")
-    if switch.exists():
-        switch.write_text("5", encoding="ascii")
+    if _STATUS.exists():
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return _peak()
     return 0
 
 
 def _peak() -> int:
-    """The largest resident memory so far; kilobytes on Linux, bytes on macOS."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    """The largest resident memory so far.
+
+    Linux's ``ru_maxrss`` will not do: a process inherits the peak of the one that started it.
+    """
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def cases() -> list[Case]:
         for rows, rounds in ((1_000_000, {2: 10, 3: 5, 10: 2, 100: 1}), (100_000, {2: 50, 3: 25, 10: 10, 100: 2})):
             found += [Case(library, rows, 20, classes, count) for classes, count in rounds.items()]
     found.append(Case("CatBoost", 100_000, 10, 2, 50))
-    found += [Case("CatBoost", 20_000, 10, classes, count) for classes, count in {5: 20, 10: 10, 50: 2}.items()]
+    found += [Case("CatBoost", 20_000, 10, classes, count) for classes, count in {5: 10, 10: 5, 50: 2}.items()]
     return found
 
 
