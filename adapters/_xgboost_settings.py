@@ -94,6 +94,11 @@ def check_metrics(eval_metric: Any, objective: str) -> None:
             )
 
 
+def is_maximised(name: str) -> bool:
+    """Does XGBoost's early stopping look for the largest value of a metric of this name?"""
+    return name.startswith(RANK_METRICS) and name != "mape"
+
+
 def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, margins: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
     if " " in name or ":" in name:

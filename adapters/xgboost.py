@@ -106,8 +106,8 @@ def train(
         As in ``xgboost.train``.
     loss : Loss
     maximize : bool, optional
-        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`. An
-        ``EarlyStopping`` among ``callbacks`` knows only its own ``maximize``.
+        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`, which
+        neither this nor an ``EarlyStopping`` among ``callbacks`` may contradict.
     xgb_model : Booster, path or bytearray, optional
         A model to continue, trained with the same loss. It keeps its intercept.
     custom_metric : callable, optional
@@ -148,7 +148,7 @@ def train(
         num_boost_round,
         evals=evals,
         obj=Objective(loss),
-        maximize=_direction(maximize, metric),
+        maximize=_direction(maximize, metric, callbacks),
         early_stopping_rounds=early_stopping_rounds,
         evals_result=evals_result,
         verbose_eval=verbose_eval,
@@ -171,6 +171,7 @@ def cv(
     metrics: str | Sequence[str] = (),
     maximize: bool | None = None,
     fpreproc: Callable[..., tuple[xgb.DMatrix, xgb.DMatrix, dict[str, Any]]] | None = None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
     custom_metric: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Any:
@@ -181,14 +182,14 @@ def cv(
     params : mapping
         As for :func:`train`.
     dtrain : DMatrix
-    num_boost_round, metrics, fpreproc
+    num_boost_round, metrics, fpreproc, callbacks
         As in ``xgboost.cv``.
     loss : Loss
     maximize, custom_metric
         As for :func:`train`.
     **options
         The other arguments of ``xgboost.cv`` by their names: ``nfold``, ``stratified``, ``folds``,
-        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``callbacks``, ``shuffle``.
+        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``shuffle``.
 
     Returns
     -------
@@ -230,8 +231,9 @@ def cv(
         num_boost_round,
         metrics=asked,
         obj=Objective(loss),
-        maximize=_direction(maximize, metric),
+        maximize=_direction(maximize, metric, callbacks),
         fpreproc=prepare,
+        callbacks=callbacks,
         custom_metric=metric,
         **options,
     )
@@ -350,5 +352,25 @@ def _default_metric(
     return Metric(loss) if custom_metric is None and not eval_metric else custom_metric
 
 
-def _direction(maximize: bool | None, metric: Callable[..., Any] | None) -> bool | None:
-    return metric.greater_is_better if maximize is None and isinstance(metric, Metric) else maximize
+def _direction(
+    maximize: bool | None,
+    metric: Callable[..., Any] | None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None,
+) -> bool | None:
+    """The direction of early stopping; refuses one that contradicts the metric's.
+
+    A callback that was given none finds the right one by the metric's name.
+    """
+    if not isinstance(metric, Metric):
+        return maximize
+    asked = {"maximize": maximize}
+    for callback in callbacks or ():
+        if isinstance(callback, xgb.callback.EarlyStopping) and callback.metric_name in (None, metric.label):
+            asked["maximize of the EarlyStopping callback"] = callback.maximize
+    for argument, direction in asked.items():
+        if direction is not None and bool(direction) != metric.greater_is_better:
+            raise ValueError(
+                f"{argument} must be {metric.greater_is_better} or None, as greater_is_better of the metric"
+                f" {metric.label!r} says, got {direction}"
+            )
+    return metric.greater_is_better
