@@ -112,17 +112,28 @@ def switch(name: str, value: object) -> bool:
     return known[word]
 
 
-def carried_loss(stored: str | None, objective: object) -> Loss:
-    """The loss that a model carries, in its metadata or as the objective of a scikit-learn estimator."""
+def carried_loss(stored: str | None, objective: object, given: Loss | None) -> Loss:
+    """The loss that a model was trained with: in its metadata, of its objective, or given where it carries none.
+
+    Whichever of them are known must agree: a wrong one gives wrong probabilities without a word.
+    """
+    known = {}
+    if given is not None:
+        check_loss(given)
+        known["loss="] = given
     if stored is not None:
-        return loss_from_json(stored)
-    loss = getattr(objective, "loss", None)
-    if not isinstance(loss, Loss):
+        known["its metadata"] = loss_from_json(stored)
+    if isinstance(loss := getattr(objective, "loss", None), Loss):
+        known["its objective"] = loss
+    if not known:
         raise ValueError(
             "the model carries no loss; pass the one it was trained with as loss= (a bare objective's intercept is not in"
             " the model either)"
         )
-    return loss
+    if len(set(known.values())) > 1:
+        losses = ", ".join(f"{loss} in {place}" for place, loss in known.items()).replace(" in loss=", " as loss=")
+        raise ValueError(f"loss must be the one that the model was trained with, got {losses}")
+    return next(iter(known.values()))
 
 
 def constant(init_score: object) -> float | tuple[float, ...]:

@@ -29,9 +29,9 @@ def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Boo
     return xgb_model if isinstance(xgb_model, xgb.Booster) else xgb.Booster(model_file=xgb_model)
 
 
-def loss_of(model: Model) -> Loss:
-    """The loss that a model carries."""
-    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None))
+def loss_of(model: Model, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
+    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None), given)
 
 
 class CarryLoss(xgb.callback.TrainingCallback):

@@ -224,7 +224,7 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
     X, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -234,10 +234,9 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     return two_columns(loss.posterior(raw_score(model, X, **options)))
 
 
@@ -250,7 +249,7 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     ----------
     model : CatBoost or CatBoostClassifier
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -262,8 +261,7 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     scale, bias = model.get_scale_and_bias()
     offset = servable_offset(loss, len(model.classes_) or 2)
     served = cb.CatBoostClassifier()
@@ -355,5 +353,5 @@ def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
     return 0.0
 
 
-def _loss_of(model: cb.CatBoost) -> Loss:
-    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"))
+def _loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)

@@ -278,7 +278,7 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
     X, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries. LightGBM's model files carry none.
+        Needed only where the model carries none. Default: the loss that it carries. LightGBM's model files carry none.
 
     Returns
     -------
@@ -288,10 +288,9 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     return two_columns(loss.posterior(raw_score(model, X, **options)))
 
 
@@ -305,7 +304,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     ----------
     model : Booster or LGBMModel
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -317,8 +316,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     booster = _booster(model)
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
@@ -397,5 +395,5 @@ def _booster(model: Model) -> lgb.Booster:
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
-def _loss_of(model: Model) -> Loss:
-    return carried_loss(getattr(model, ATTRIBUTE, None), getattr(model, "objective", None))
+def _loss_of(model: Model, given: Loss | None) -> Loss:
+    return carried_loss(getattr(_booster(model), ATTRIBUTE, None), getattr(model, "objective", None), given)

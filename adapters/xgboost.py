@@ -277,7 +277,7 @@ def predict_proba(
     X, iteration_range
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -287,10 +287,9 @@ def predict_proba(
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = loss_of(model, loss)
     return two_columns(loss.posterior(raw_score(model, X, iteration_range=iteration_range)))
 
 
@@ -310,7 +309,7 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     ----------
     model : Booster or XGBModel
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -323,8 +322,7 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), the model carries no loss and
         none is given, or XGBoost cannot store the intercept.
     """
-    loss = loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = loss_of(model, loss)
     booster = booster_of(model)
     before = intercept(booster)
     if loss.multiclass != (np.size(before) > 1):
