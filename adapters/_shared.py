@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _arrays as arrays
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json
 
 Array = npt.NDArray[np.floating]
@@ -57,7 +60,7 @@ class MetricBase:
         if self.input == "raw":
             predictions = shifted(predictions, self.init_score)
         if self.score is None:
-            raw = predictions if self.input == "raw" else _logits(np.asarray(predictions))
+            raw = predictions if self.input == "raw" else _logits(predictions)
             return self.loss(y_true, raw, sample_weight)
         proba = self.loss.posterior(predictions) if self.input == "raw" else predictions
         if sample_weight is None:
@@ -98,9 +101,72 @@ def servable_offset(loss: Loss, n_classes: int) -> Array:
     return np.asarray(offset)
 
 
+def check_metric(metric: object, loss: Loss) -> None:
+    """Refuse a metric of ours that would misread the raw scores of a training with this loss."""
+    if not isinstance(metric, MetricBase):
+        return
+    if metric.input != "raw":
+        raise ValueError(
+            f"the metric {metric.label!r} must have input='raw': training with a loss of ours hands over raw scores, got"
+            f" input={metric.input!r}"
+        )
+    if metric.loss != loss:
+        raise ValueError(
+            f"the metric {metric.label!r} must be of the loss that is trained, {loss}, got one of {metric.loss}; for another"
+            " score of the same probabilities use Metric(loss, score)"
+        )
+
+
+def check_model(model: object, *kinds: type) -> None:
+    """Refuse what is not a model of the library, such as what contains one."""
+    if isinstance(model, kinds):
+        return
+    hint = ""
+    if hasattr(model, "best_estimator_"):
+        hint = "; pass its best_estimator_"
+    elif hasattr(model, "steps"):
+        hint = "; pass its last step, and the X that the other steps make"
+    elif isinstance(model, (str, os.PathLike)):
+        hint = "; load the file first"
+    names = " or ".join(kind.__name__ for kind in kinds)
+    raise TypeError(f"model must be a {names}, got {type(model).__name__}{hint}")
+
+
 def served_loss(loss: Loss) -> Loss:
     """The loss whose posterior is the plain activation: what a served model carries, its shift being folded in."""
     return SoftmaxCrossEntropy() if loss.multiclass else LogLoss()
+
+
+def without_none(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters without those that are None, which is how libraries say that they were not given."""
+    return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def is_one(value: object) -> bool:
+    """Is a parameter 1, as a number or as text?"""
+    try:
+        return float(str(value)) == 1.0
+    except ValueError:
+        return False
+
+
+def checked_num_class(value: object, loss: Loss) -> int | None:
+    """The number of classes, as a number or as text, for a multiclass loss; None for a binary one or if not given."""
+    if value is None:
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not (number >= 0 and number.is_integer()):
+        raise ValueError(f"num_class must be a whole number of classes, got {value!r}")
+    if not loss.multiclass:
+        if number > 1:
+            raise ValueError(f"num_class must be left out for the binary {loss}, got {value!r}")
+        return None
+    if number < 2:
+        raise ValueError(f"num_class must be at least 2 for {loss}, got {value!r}")
+    return int(number)
 
 
 def switch(name: str, value: object) -> bool:
@@ -152,8 +218,10 @@ def two_columns(proba: Array) -> Array:
     return proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
 
 
-def _logits(proba: Array) -> Array:
+def _logits(probabilities: npt.ArrayLike) -> Array:
     """Raw scores that give these probabilities; 0 and 1 are moved inwards by the epsilon of their dtype."""
+    proba = arrays.numbers("proba", probabilities)
+    arrays.refuse_bad_probabilities(proba)
     eps = np.finfo(proba.dtype).eps
     inner = np.clip(proba, eps, 1 - eps)
     return np.log(inner) - np.log1p(-inner) if proba.ndim == 1 else np.log(inner)

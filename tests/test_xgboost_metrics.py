@@ -6,8 +6,9 @@ import xgboost as xgb
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
-from boosting_losses import LogLoss
+from boosting_losses import FocalLoss, LogLoss
 from boosting_losses.adapters.xgboost import Metric, cv, params, train
+from boosting_losses.metrics import log_loss
 
 X, Y = load_breast_cancer(return_X_y=True)
 LOSS = LogLoss()
@@ -89,3 +90,55 @@ def test_a_callback_may_follow_a_builtin_metric_the_other_way(halves):
     shared = {"evals": [(halves[1], "valid")], "verbose_eval": False}
     model = train(settings, halves[0], 40, loss=LOSS, custom_metric=Metric(LOSS), callbacks=[stop], **shared)
     assert model.best_iteration > 0
+
+
+# ---- metrics that would misread the scores --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", [train, cv])
+def test_metrics_that_would_misread_raw_scores_are_refused(halves, run):
+    for metric, message in (
+        (Metric(LOSS, input="proba"), "the metric 'log_loss' must have input='raw'"),
+        (
+            Metric(FocalLoss()),
+            r"the metric 'focal_loss' must be of the loss that is trained, LogLoss\(.*got one of Foc",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run({}, halves[0], 1, loss=LOSS, custom_metric=metric)
+    with pytest.raises(TypeError, match="custom_metric must be one function or Metric, got "):
+        run({}, halves[0], 1, loss=LOSS, custom_metric=[Metric(LOSS)])
+
+
+def test_probabilities_out_of_range_are_refused():
+    for score in (None, log_loss):
+        with pytest.raises(ValueError, match=r"proba must lie in \[0, 1\], got 1.7 in row 1"):
+            Metric(LOSS, score, input="proba")([0, 1], np.array([0.3, 1.7]))
+
+
+@pytest.mark.parametrize("name", ["mape", "mapk", "prec", "aucx@3"])
+def test_builtin_metrics_are_told_apart_by_their_whole_name(halves, name):
+    with pytest.raises(ValueError, match=f"eval_metric must be one of auc, .*got '{name}'"):
+        train({"eval_metric": name}, halves[0], 1, loss=FocalLoss())
+
+
+def test_builtin_rank_metrics_may_have_a_cut(halves):
+    for names in (["map@3-", "ndcg-"], (name for name in ("auc", "pre@5"))):
+        history = {}
+        options = {"evals": [(halves[0], "t")], "evals_result": history, "verbose_eval": False}
+        train({"eval_metric": names}, halves[0], 1, loss=FocalLoss(), **options)
+        assert len(history["t"]) == 2
+
+
+def test_the_builtin_metric_cannot_be_switched_on(halves):
+    for value in (0, False, "false"):
+        with pytest.raises(ValueError, match="disable_default_eval_metric must be true or left out, got false"):
+            train({"disable_default_eval_metric": value}, halves[0], 1, loss=FocalLoss())
+    train({"disable_default_eval_metric": 1}, halves[0], 1, loss=FocalLoss())
+
+
+def test_evaluation_data_may_come_from_an_iterator(halves):
+    history = {}
+    evals = zip(halves, ["fit", "valid"], strict=True)
+    train({}, halves[0], 2, loss=LOSS, evals=evals, evals_result=history, verbose_eval=False)
+    assert list(history) == ["fit", "valid"]
