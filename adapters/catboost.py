@@ -30,6 +30,7 @@ from ._shared import (
     Array,
     carried_loss,
     check_loss,
+    check_model,
     constant,
     servable_offset,
     served_loss,
@@ -211,6 +212,7 @@ def raw_score(model: cb.CatBoost, X: Any, **options: Any) -> Array:
     -------
     ndarray of shape (n,) or (n, K), float64
     """
+    check_model(model, cb.CatBoost)
     scores = np.asarray(model.predict(X, prediction_type="RawFormulaVal", **options))
     return np.asarray(shifted(scores, _start(model)))
 
@@ -354,4 +356,5 @@ def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
 
 
 def _loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    check_model(model, cb.CatBoost)
     return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)

@@ -41,6 +41,8 @@ from ._shared import (
     Array,
     carried_loss,
     check_loss,
+    check_metric,
+    check_model,
     check_same_loss,
     constant,
     servable_offset,
@@ -342,6 +344,8 @@ def _metrics(
     if feval is None:
         return [Metric(loss, init_score=offset)] if metric == "None" else None
     functions = [feval] if callable(feval) else list(feval)
+    for function in functions:
+        check_metric(function, loss)
     return [
         function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
         for function in functions
@@ -392,6 +396,7 @@ def _start(model: Model) -> float | tuple[float, ...]:
 
 
 def _booster(model: Model) -> lgb.Booster:
+    check_model(model, lgb.Booster, lgb.LGBMModel)
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
