@@ -72,11 +72,17 @@ def numbers(name: str, values: npt.ArrayLike) -> Array:
 
     float32 stays float32. float64, integers and booleans become float64, and so does anything that NumPy sees as
     objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the boosting
-    libraries read it wrongly without a word.
+    libraries read it wrongly without a word. So are masked entries, which would come back with the value beneath, and
+    text that happens to look like a number.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
     array = np.asarray(values)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "O":
+        text = next((value for value in array.flat if isinstance(value, (str, bytes))), None)
+        if text is not None:
+            raise TypeError(f"{name} must be numeric, got objects that are not, such as {text!r}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:

@@ -212,3 +212,20 @@ def test_probabilities():
         check([lambda s=score: s([1], [[1.0]])], ValueError, "proba must have shape (n,) or (n, K) with K >= 2")
         check([lambda s=score: s([0, 1], [0.3, 0.7], [-1, 1])], ValueError, "sample_weight must be finite and >= 0")
         check([lambda s=score: s([0, 1], [0.3, 0.7], [0, 0])], ValueError, "sample_weight must have a sum > 0")
+
+
+@each_loss
+def test_masked_entries_and_numbers_as_text(loss):
+    y, raw = sample(loss, 20)
+    message = "must hold no masked entries, got 1"
+    weight = np.ma.masked_equal(np.arange(20), 3)
+    check(every_call(loss, np.ma.masked_array(y, np.arange(20) == 3), raw), ValueError, f"y_true {message}")
+    check(every_call(loss, y, raw, weight), ValueError, f"sample_weight {message}")
+    check(label_call(loss, y, weight), ValueError, f"sample_weight {message}")
+    scores = np.ma.masked_array(raw, np.zeros(raw.shape, bool))
+    assert loss(y, scores) == loss(y, raw), "nothing is masked"
+    scores[0] = np.ma.masked
+    check(every_call(loss, y, scores), ValueError, "raw must hold no masked entries")
+    for kind in (str, lambda label: str(label).encode()):
+        labels = np.array([kind(label) for label in y], dtype=object)
+        check([*every_call(loss, labels, raw), *label_call(loss, labels)], TypeError, "y_true must be numeric, got obj")
