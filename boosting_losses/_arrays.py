@@ -115,6 +115,16 @@ def refuse_weights(weight: Array | None) -> None:
     _refuse_first(~((weight >= 0) & (weight < np.inf)), weight, "sample_weight must be finite and >= 0")
     if not weight.any():
         raise ValueError(f"sample_weight must have a sum > 0, got {weight.shape[0]} weights that are all 0")
+    sum_of_weights(weight)
+
+
+def sum_of_weights(weight: npt.NDArray[Any]) -> float:
+    """The sum in float64; refuses weights so large that it is infinite."""
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weight, dtype=np.float64))
+    if total == np.inf:
+        raise ValueError(f"sample_weight must have a finite sum, got {weight.shape[0]} weights up to {weight.max()}")
+    return total
 
 
 def refuse_binary_labels(y: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -27,7 +27,7 @@ def jit(function: _Function) -> _Function:
     * no ``parallel``: a second thread pool beside the boosting library's makes training several times slower.
     * no ``fastmath``: the kernels rely on signed zeros, infinities and NaN, and on sums in the order they are written.
     """
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return cast(_Function, numba.njit(function, cache=True, **options))
     except RuntimeError:  # no folder for the cache
