@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
-from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json
+from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
@@ -45,6 +45,11 @@ class MetricBase:
             raise ValueError(f"input must be 'raw' or 'proba', got {self.input!r}")
         if self.name is not None and not re.fullmatch(r"[A-Za-z]\w*", self.name):
             raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {self.name!r}")
+        if not re.fullmatch(r"[^\s:]+", self.label):
+            raise ValueError(
+                f"score must have a __name__ without blanks and colons, which libraries cannot read back, got {self.label!r};"
+                " pass name="
+            )
 
     @property
     def label(self) -> str:
@@ -82,6 +87,12 @@ def check_loss(loss: object) -> None:
     if not isinstance(loss, Loss):
         hint = f"; did you mean {loss.__name__}()?" if isinstance(loss, type) and issubclass(loss, Loss) else ""
         raise TypeError(f"loss must be a Loss, such as LogLoss(), got {loss!r}{hint}")
+
+
+def check_storable(loss: object) -> None:
+    """Refuse what is not a loss, or one that a model could not carry."""
+    check_loss(loss)
+    loss_to_json(cast(Loss, loss))
 
 
 def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:

@@ -31,6 +31,7 @@ from ._shared import (
     carried_loss,
     check_loss,
     check_model,
+    check_storable,
     constant,
     servable_offset,
     served_loss,
@@ -111,7 +112,7 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     outlets = {name: options.pop(name) for name in _OUTLETS if name in options}
     settings = own_settings({**(params or {}), **options}, loss)
     previous = None if init_model is None else checked_model(init_model, loss, pool)
@@ -168,7 +169,7 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     TypeError, ValueError
         As for :func:`train`.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params or {}, loss)
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)

@@ -44,6 +44,7 @@ from ._shared import (
     check_metric,
     check_model,
     check_same_loss,
+    check_storable,
     constant,
     servable_offset,
     served_loss,
@@ -132,7 +133,7 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
     with_settings(train_set, settings)
     if init_model is None:
@@ -201,7 +202,7 @@ def cv(
     TypeError, ValueError
         As for :func:`train`, before the first round of any fold.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params if metrics is None else {**params, "metric": metrics}, loss)
     with_settings(train_set, settings)
     if options.get("init_model") is None:

@@ -26,6 +26,7 @@ from ._shared import (
     Array,
     check_loss,
     check_metric,
+    check_storable,
     servable_offset,
     served_loss,
     two_columns,
@@ -138,7 +139,7 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
     evals = list(evals or ())
     previous = None if xgb_model is None else load(xgb_model)
@@ -215,7 +216,7 @@ def cv(
     TypeError, ValueError
         As for :func:`train`, before the first round of any fold.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
     whole = fold_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
     if "num_class" in whole:

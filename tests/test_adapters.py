@@ -4,11 +4,13 @@ import catboost as cb
 import lightgbm as lgb
 import numpy as np
 import pytest
+import xgboost as xgb
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.pipeline import make_pipeline
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy
-from boosting_losses.adapters import catboost, lightgbm
+from boosting_losses.adapters import catboost, lightgbm, xgboost
+from boosting_losses.losses import loss_to_json
 
 X, Y = load_breast_cancer(return_X_y=True)
 QUIET = {"verbosity": -1}
@@ -57,3 +59,33 @@ def test_what_contains_a_model_is_none():
         for call in (adapter.raw_score, adapter.predict_proba, adapter.servable):
             with pytest.raises(TypeError, match=f"model must be a {kinds}, got Pipeline; pass its last step"):
                 call(pipeline, X) if call is not adapter.servable else call(pipeline)
+
+
+class Mine(LogLoss):
+    """A loss that a model file could name but nobody could read back."""
+
+
+def test_subclasses_of_our_losses_are_no_losses_of_a_model():
+    with pytest.raises(TypeError, match="loss must be one of LogLoss, FocalLoss"):
+        loss_to_json(Mine())
+    for run in (
+        lambda: lightgbm.train(QUIET, lgb.Dataset(X, Y), 1, loss=Mine()),
+        lambda: catboost.train(cb.Pool(X, Y), {"iterations": 1}, loss=Mine()),
+        lambda: xgboost.train({}, xgb.DMatrix(X, Y), 1, loss=Mine()),
+    ):
+        with pytest.raises(TypeError, match="loss must be one of LogLoss, FocalLoss"):
+            run()
+    lightgbm.Objective(Mine())
+
+
+def test_names_of_scores():
+    def score(y_true, proba, sample_weight=None):
+        return 0.0
+
+    for adapter in (xgboost, lightgbm, catboost):
+        score.__name__ = "log loss"
+        with pytest.raises(ValueError, match=r"score must have a __name__ without blanks and colons.* got 'log loss'"):
+            adapter.Metric(LogLoss(), score)
+        assert adapter.Metric(LogLoss(), score, name="mine").label == "mine"
+        score.__name__ = "<lambda>"
+        assert adapter.Metric(LogLoss(), score).label == "<lambda>"
