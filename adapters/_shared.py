@@ -224,9 +224,15 @@ def shifted(raw: npt.ArrayLike, init_score: float | tuple[float, ...]) -> npt.Ar
     return np.asarray(raw) + np.asarray(init_score) if np.any(init_score) else raw
 
 
-def two_columns(proba: Array) -> Array:
-    """Class probabilities as ``(n, K)``; a binary loss gives the second of two columns."""
-    return proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
+def two_columns(loss: Loss, raw: Array) -> Array:
+    """Class probabilities as ``(n, K)``, of the dtype of the raw scores; a binary loss gives the second of two columns.
+
+    In single precision 1 - p would have no digits left where p is close to 1.
+    """
+    if loss.multiclass:
+        return loss.posterior(raw)
+    proba = loss.posterior(raw.astype(np.float64))
+    return np.column_stack([1 - proba, proba]).astype(raw.dtype)
 
 
 def _logits(probabilities: npt.ArrayLike) -> Array:

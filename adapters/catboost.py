@@ -240,7 +240,7 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
         If the model carries no loss and none is given, or another one than is given.
     """
     loss = _loss_of(model, loss)
-    return two_columns(loss.posterior(raw_score(model, X, **options)))
+    return two_columns(loss, raw_score(model, X, **options))
 
 
 def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassifier:

@@ -294,7 +294,7 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
         If the model carries no loss and none is given, or another one than is given.
     """
     loss = _loss_of(model, loss)
-    return two_columns(loss.posterior(raw_score(model, X, **options)))
+    return two_columns(loss, raw_score(model, X, **options))
 
 
 def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:

@@ -305,7 +305,7 @@ def predict_proba(
         If the model carries no loss and none is given, or another one than is given.
     """
     loss = loss_of(model, loss)
-    return two_columns(loss.posterior(raw_score(model, X, iteration_range=iteration_range)))
+    return two_columns(loss, raw_score(model, X, iteration_range=iteration_range))
 
 
 @overload

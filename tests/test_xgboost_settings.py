@@ -104,6 +104,15 @@ def test_an_early_stopped_booster_is_served_up_to_its_best_round(loss):
     assert_allclose(predict_proba(served, features), proba, atol=1e-6)
 
 
+def test_probabilities_of_class_0_keep_their_digits():
+    margin = np.full(len(Y), 8.0, np.float32)
+    for loss in (LogLoss(), LogLoss(3.0), FocalLoss()):
+        model = train({}, xgb.DMatrix(X, Y, base_margin=np.zeros(len(Y))), 0, loss=loss)
+        proba = predict_proba(model, xgb.DMatrix(X, base_margin=margin))
+        assert proba.dtype == np.float32
+        assert_allclose(proba[0], [1 - loss.posterior([8.0])[0], loss.posterior([8.0])[0]], rtol=1e-6)
+
+
 def test_a_served_classifier_has_no_metric_of_raw_scores():
     model = xgb.XGBClassifier(n_estimators=2, **params(LogLoss(2.0), Y, sklearn=True)).fit(X, Y)
     assert servable(model).eval_metric is None
