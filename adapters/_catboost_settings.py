@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss, SoftmaxFocalLoss
-from ._shared import Array
+from ._shared import Array, check_metric, is_one, without_none
 
 _LOSS = ("loss_function", "objective")
 #: Builtin metrics that depend on the order of the scores alone: right on raw scores, intercept or not.
@@ -19,33 +19,34 @@ _RANK_METRICS = ("AUC", "PRAUC", "QueryAUC", "NormalizedGini")
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """The caller's parameters, without any that would be ignored or contradict the loss."""
-    settings = dict(params)
+    settings = without_none(params)
     for alias in _LOSS:
         if alias in settings:
             raise ValueError(f"params must not hold a {alias} beside loss={loss}, got {settings[alias]!r}")
     if str(settings.get("task_type", "CPU")).upper() == "GPU":
         raise ValueError("task_type must be 'CPU': a loss of ours does not run on CatBoost's GPU, got 'GPU'")
-    if settings.get("scale_pos_weight", 1) != 1:
+    if not is_one(pos_weight := settings.pop("scale_pos_weight", 1)):
         raise ValueError(
-            f"scale_pos_weight is not for custom objectives, got {settings['scale_pos_weight']}; use"
+            f"scale_pos_weight is not for custom objectives, got {pos_weight}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or class_weights"
         )
     if isinstance(loss, SoftmaxFocalLoss) and loss.hessian == "exact":
         raise ValueError(
             "hessian must be 'guarded', got 'exact': CatBoost needs a full Hessian that is positive semi-definite"
         )
-    _check_metrics(settings)
+    _check_metrics(settings, loss)
     writes = any(settings.get(name) for name in ("train_dir", "save_snapshot", "snapshot_file"))
     settings.setdefault("allow_writing_files", writes)
     return settings
 
 
-def _check_metrics(settings: Mapping[str, Any]) -> None:
+def _check_metrics(settings: Mapping[str, Any], loss: Loss) -> None:
     asked = [settings.get("eval_metric")]
     for name in ("custom_metric", "custom_loss"):
         value = settings.get(name)
         asked += list(value) if isinstance(value, (list, tuple)) else [value]
     for metric in asked:
+        check_metric(metric, loss)
         if isinstance(metric, str) and metric.split(":")[0] not in _RANK_METRICS:
             raise ValueError(
                 f"eval_metric must be a Metric or one of {', '.join(_RANK_METRICS)} under a custom objective, got {metric!r},"

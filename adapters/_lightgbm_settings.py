@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 
 from ..losses import Loss
-from ._shared import Array, switch
+from ._shared import Array, checked_num_class, switch, without_none
 
 _OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
 _METRIC = ("metric", "metrics", "metric_types")
@@ -38,7 +38,7 @@ _RANK_METRICS = ("auc", "average_precision")
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """The caller's parameters, without any that would be ignored or contradict the loss; aliases resolved."""
-    settings = dict(params)
+    settings = without_none(params)
     for alias in _OBJECTIVE:
         if alias in settings:
             raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings[alias]!r}")
@@ -58,12 +58,8 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
                 f"{alias} must not be {settings[alias]!r}: LightGBM's random forest takes no custom objective"
             )
     settings["metric"] = _checked_metrics(_resolved(settings, _METRIC, "None"))
-    num_class = _resolved(settings, _NUM_CLASS, None)
-    if not loss.multiclass and num_class not in (None, 1):
-        raise ValueError(f"num_class must be left out for the binary {loss}, got {num_class}")
-    if loss.multiclass and num_class is not None:
-        settings["num_class"] = num_class
-    return settings
+    settings["num_class"] = checked_num_class(_resolved(settings, _NUM_CLASS, None), loss)
+    return without_none(settings)
 
 
 def checked_init_score(loss: Loss, data: lgb.Dataset, settings: Mapping[str, Any]) -> Array:
@@ -163,4 +159,4 @@ def _checked_metrics(metric: Any) -> Any:
                 f"metric must be one of {', '.join(_RANK_METRICS)} or 'None' under a custom objective, got {name!r}, which"
                 " would read raw scores as probabilities; use feval=Metric(loss, score)"
             )
-    return metric or "None"
+    return (metric if isinstance(metric, str) else names) or "None"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json
+from .. import _arrays as arrays
+from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
@@ -42,6 +45,11 @@ class MetricBase:
             raise ValueError(f"input must be 'raw' or 'proba', got {self.input!r}")
         if self.name is not None and not re.fullmatch(r"[A-Za-z]\w*", self.name):
             raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {self.name!r}")
+        if not re.fullmatch(r"[^\s:]+", self.label):
+            raise ValueError(
+                f"score must have a __name__ without blanks and colons, which libraries cannot read back, got {self.label!r};"
+                " pass name="
+            )
 
     @property
     def label(self) -> str:
@@ -57,7 +65,7 @@ class MetricBase:
         if self.input == "raw":
             predictions = shifted(predictions, self.init_score)
         if self.score is None:
-            raw = predictions if self.input == "raw" else _logits(np.asarray(predictions))
+            raw = predictions if self.input == "raw" else _logits(predictions)
             return self.loss(y_true, raw, sample_weight)
         proba = self.loss.posterior(predictions) if self.input == "raw" else predictions
         if sample_weight is None:
@@ -81,6 +89,12 @@ def check_loss(loss: object) -> None:
         raise TypeError(f"loss must be a Loss, such as LogLoss(), got {loss!r}{hint}")
 
 
+def check_storable(loss: object) -> None:
+    """Refuse what is not a loss, or one that a model could not carry."""
+    check_loss(loss)
+    loss_to_json(cast(Loss, loss))
+
+
 def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:
     """Refuse to continue a model that was trained with another loss; ``stored`` is what the model carries."""
     if stored is not None and loss_from_json(stored) != loss:
@@ -98,9 +112,72 @@ def servable_offset(loss: Loss, n_classes: int) -> Array:
     return np.asarray(offset)
 
 
+def check_metric(metric: object, loss: Loss) -> None:
+    """Refuse a metric of ours that would misread the raw scores of a training with this loss."""
+    if not isinstance(metric, MetricBase):
+        return
+    if metric.input != "raw":
+        raise ValueError(
+            f"the metric {metric.label!r} must have input='raw': training with a loss of ours hands over raw scores, got"
+            f" input={metric.input!r}"
+        )
+    if metric.loss != loss:
+        raise ValueError(
+            f"the metric {metric.label!r} must be of the loss that is trained, {loss}, got one of {metric.loss}; for another"
+            " score of the same probabilities use Metric(loss, score)"
+        )
+
+
+def check_model(model: object, *kinds: type) -> None:
+    """Refuse what is not a model of the library, such as what contains one."""
+    if isinstance(model, kinds):
+        return
+    hint = ""
+    if hasattr(model, "best_estimator_"):
+        hint = "; pass its best_estimator_"
+    elif hasattr(model, "steps"):
+        hint = "; pass its last step, and the X that the other steps make"
+    elif isinstance(model, (str, os.PathLike)):
+        hint = "; load the file first"
+    names = " or ".join(kind.__name__ for kind in kinds)
+    raise TypeError(f"model must be a {names}, got {type(model).__name__}{hint}")
+
+
 def served_loss(loss: Loss) -> Loss:
     """The loss whose posterior is the plain activation: what a served model carries, its shift being folded in."""
     return SoftmaxCrossEntropy() if loss.multiclass else LogLoss()
+
+
+def without_none(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters without those that are None, which is how libraries say that they were not given."""
+    return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def is_one(value: object) -> bool:
+    """Is a parameter 1, as a number or as text?"""
+    try:
+        return float(str(value)) == 1.0
+    except ValueError:
+        return False
+
+
+def checked_num_class(value: object, loss: Loss) -> int | None:
+    """The number of classes, as a number or as text, for a multiclass loss; None for a binary one or if not given."""
+    if value is None:
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not (number >= 0 and number.is_integer()):
+        raise ValueError(f"num_class must be a whole number of classes, got {value!r}")
+    if not loss.multiclass:
+        if number > 1:
+            raise ValueError(f"num_class must be left out for the binary {loss}, got {value!r}")
+        return None
+    if number < 2:
+        raise ValueError(f"num_class must be at least 2 for {loss}, got {value!r}")
+    return int(number)
 
 
 def switch(name: str, value: object) -> bool:
@@ -112,17 +189,28 @@ def switch(name: str, value: object) -> bool:
     return known[word]
 
 
-def carried_loss(stored: str | None, objective: object) -> Loss:
-    """The loss that a model carries, in its metadata or as the objective of a scikit-learn estimator."""
+def carried_loss(stored: str | None, objective: object, given: Loss | None) -> Loss:
+    """The loss that a model was trained with: in its metadata, of its objective, or given where it carries none.
+
+    Whichever of them are known must agree: a wrong one gives wrong probabilities without a word.
+    """
+    known = {}
+    if given is not None:
+        check_loss(given)
+        known["loss="] = given
     if stored is not None:
-        return loss_from_json(stored)
-    loss = getattr(objective, "loss", None)
-    if not isinstance(loss, Loss):
+        known["its metadata"] = loss_from_json(stored)
+    if isinstance(loss := getattr(objective, "loss", None), Loss):
+        known["its objective"] = loss
+    if not known:
         raise ValueError(
             "the model carries no loss; pass the one it was trained with as loss= (a bare objective's intercept is not in"
             " the model either)"
         )
-    return loss
+    if len(set(known.values())) > 1:
+        losses = ", ".join(f"{loss} in {place}" for place, loss in known.items()).replace(" in loss=", " as loss=")
+        raise ValueError(f"loss must be the one that the model was trained with, got {losses}")
+    return next(iter(known.values()))
 
 
 def constant(init_score: object) -> float | tuple[float, ...]:
@@ -136,13 +224,21 @@ def shifted(raw: npt.ArrayLike, init_score: float | tuple[float, ...]) -> npt.Ar
     return np.asarray(raw) + np.asarray(init_score) if np.any(init_score) else raw
 
 
-def two_columns(proba: Array) -> Array:
-    """Class probabilities as ``(n, K)``; a binary loss gives the second of two columns."""
-    return proba if proba.ndim == 2 else np.column_stack([1 - proba, proba])
+def two_columns(loss: Loss, raw: Array) -> Array:
+    """Class probabilities as ``(n, K)``, of the dtype of the raw scores; a binary loss gives the second of two columns.
+
+    In single precision 1 - p would have no digits left where p is close to 1.
+    """
+    if loss.multiclass:
+        return loss.posterior(raw)
+    proba = loss.posterior(raw.astype(np.float64))
+    return np.column_stack([1 - proba, proba]).astype(raw.dtype)
 
 
-def _logits(proba: Array) -> Array:
+def _logits(probabilities: npt.ArrayLike) -> Array:
     """Raw scores that give these probabilities; 0 and 1 are moved inwards by the epsilon of their dtype."""
+    proba = arrays.numbers("proba", probabilities)
+    arrays.refuse_bad_probabilities(proba)
     eps = np.finfo(proba.dtype).eps
     inner = np.clip(proba, eps, 1 - eps)
     return np.log(inner) - np.log1p(-inner) if proba.ndim == 1 else np.log(inner)

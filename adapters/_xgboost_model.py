@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss
-from ._shared import ATTRIBUTE, carried_loss
+from ._shared import ATTRIBUTE, carried_loss, check_model
 
 #: Marks a model that was trained on base margins, where XGBoost leaves the intercept out.
 ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
@@ -21,6 +21,7 @@ Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
 def booster_of(model: Model) -> xgb.Booster:
     """The booster of a model, itself one or a scikit-learn estimator."""
+    check_model(model, xgb.Booster, xgb.XGBModel)
     return model if isinstance(model, xgb.Booster) else model.get_booster()
 
 
@@ -29,9 +30,9 @@ def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Boo
     return xgb_model if isinstance(xgb_model, xgb.Booster) else xgb.Booster(model_file=xgb_model)
 
 
-def loss_of(model: Model) -> Loss:
-    """The loss that a model carries."""
-    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None))
+def loss_of(model: Model, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
+    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None), given)
 
 
 class CarryLoss(xgb.callback.TrainingCallback):
@@ -44,6 +45,11 @@ class CarryLoss(xgb.callback.TrainingCallback):
         """Write them."""
         model.set_attr(**self.attributes)
         return model
+
+
+def is_linear(booster: xgb.Booster) -> bool:
+    """Is it a linear model? One of many classes has the intercept of class 0 for all of them."""
+    return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
 
 
 def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import xgboost as xgb
 
 from ..losses import Loss
 from ._shared import Array, MetricBase, Score, check_loss
-from ._xgboost_settings import RANK_METRICS, labels_and_weights
+from ._xgboost_settings import RANK_METRICS, is_maximised, labels_and_weights
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Metric(MetricBase):
     name : str, optional
         Name in logs. Default: that of the score or the loss.
     greater_is_better : bool, default False
-        Direction of the score, for the early stopping of ``train`` and ``cv``. Bare use needs
-        ``maximize=True``.
+        Direction of the score. XGBoost knows it from the name alone, so ``auc_`` is put before the name where XGBoost
+        would minimise it: early stopping and its callback then look for the largest value, in bare use too.
 
     Raises
     ------
@@ -88,9 +88,15 @@ class Metric(MetricBase):
         greater_is_better: bool = False,
     ) -> None:
         super().__init__(loss, score, input, name, greater_is_better)
-        if self.label.startswith(RANK_METRICS) and not self.greater_is_better:
+        if is_maximised(self.label) and not self.greater_is_better:
             starts = ", ".join(RANK_METRICS)
             raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
+
+    @property
+    def label(self) -> str:
+        """The name that logs show, and by which XGBoost tells the direction."""
+        name = super().label
+        return f"auc_{name}" if self.greater_is_better and not is_maximised(name) else name
 
     @property
     def __name__(self) -> str:

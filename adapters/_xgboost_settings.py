@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xgboost as xgb
 
+from .._arrays import numbers
 from ..losses import LogLoss, Loss
-from ._shared import ATTRIBUTE, Array, check_same_loss
-from ._xgboost_model import intercept
+from ._shared import ATTRIBUTE, Array, check_same_loss, checked_num_class, is_one, switch, without_none
+from ._xgboost_model import intercept, is_linear
 
 #: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
+#: Why a linear model of many classes is refused.
+_ONE_INTERCEPT = "which adds the intercept of class 0 to every class"
+
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     """The caller's parameters, without any that would be ignored or contradict the loss."""
-    settings = dict(params or {})
-    if callable(settings.get("eval_metric")):
-        raise TypeError("eval_metric in params must be a name; pass a function or a Metric as custom_metric")
+    settings = without_none(params)
+    if not isinstance(settings.get("eval_metric", ""), str):
+        metrics = settings["eval_metric"]
+        settings["eval_metric"] = list(metrics) if isinstance(metrics, Iterable) else [metrics]
+        if not all(isinstance(name, str) for name in settings["eval_metric"]):
+            raise TypeError("eval_metric in params must be a name; pass a function or a Metric as custom_metric")
     if "objective" in settings:
         raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings['objective']!r}")
-    if settings.get("scale_pos_weight", 1) != 1:
+    if not is_one(settings.get("scale_pos_weight", 1)):
         raise ValueError(
             f"scale_pos_weight has no effect under a custom objective, got {settings['scale_pos_weight']}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or sample weights"
         )
-    if not loss.multiclass and settings.get("num_class", 1) > 1:
-        raise ValueError(f"num_class must be left out for the binary {loss}, got {settings['num_class']}")
-    return settings
+    if not switch("disable_default_eval_metric", settings.get("disable_default_eval_metric", True)):
+        raise ValueError(
+            "disable_default_eval_metric must be true or left out, got false: the builtin metric would read raw scores; name"
+            " the metric as eval_metric"
+        )
+    if loss.multiclass and settings.get("booster") == "gblinear":
+        raise ValueError(f"booster must be a tree booster for {loss}, got 'gblinear', {_ONE_INTERCEPT}")
+    settings["num_class"] = checked_num_class(settings.get("num_class"), loss)
+    return without_none(settings)
 
 
 def fold_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +61,8 @@ def fold_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) ->
 def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
     """The link for adding trees to a model; refuses a model of another loss and data without meaning."""
     check_same_loss(loss, previous.attr(ATTRIBUTE), "xgb_model")
+    if loss.multiclass and is_linear(previous):
+        raise ValueError(f"xgb_model must be of trees for {loss}, got 'gblinear', {_ONE_INTERCEPT}")
     labels, weight = labels_and_weights(data)
     n_classes = np.size(intercept(previous))
     settings = link(loss, n_classes, soft=labels.ndim == 2)
@@ -87,14 +103,21 @@ def check_metrics(eval_metric: Any, objective: str) -> None:
     names = [eval_metric] if isinstance(eval_metric, str) else list(eval_metric or ())
     right = {"binary:logitraw": RANK_METRICS, "reg:squarederror": ("merror",)}.get(objective)
     for name in names:
-        if right is not None and not name.startswith(right):
+        if right is not None and name.split("@")[0].rstrip("-") not in right:
             raise ValueError(
                 f"eval_metric must be one of {', '.join(right)} where the model predicts raw scores, got {name!r},"
                 " which would misread them; use custom_metric=Metric(loss, score)"
             )
 
 
-def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, margins: bool) -> None:
+def is_maximised(name: str) -> bool:
+    """Does XGBoost's early stopping look for the largest value of a metric of this name?"""
+    return name.startswith(RANK_METRICS) and name != "mape"
+
+
+def check_evaluation(
+    loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, soft: bool, margins: bool
+) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
     if " " in name or ":" in name:
         raise ValueError(
@@ -102,12 +125,28 @@ def check_evaluation(loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping
         )
     try:
         labels, weight = labels_and_weights(data)
+        if loss.multiclass and soft != (labels.ndim == 2):
+            kind = "soft labels (n, K)" if soft else "class codes (n,)"
+            raise ValueError(f"y_true must hold {kind} as dtrain does, got the shape {labels.shape}")
         n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)
         loss(labels, zeros(loss, len(labels), n_classes), weight)
     except (TypeError, ValueError) as error:
         raise type(error)(f"evals {name!r}: {error}") from error
     if bool(data.get_base_margin().size) != margins:
         raise ValueError(f"evals {name!r} must have base margins if and only if dtrain has")
+
+
+def check_for_classifier(loss: Loss, y_true: npt.ArrayLike) -> None:
+    """Refuse labels that ``XGBClassifier`` would not train with this loss."""
+    labels = numbers("y_true", y_true)
+    if labels.ndim != 1 or (labels % 1).any():
+        came = f"the shape {labels.shape}" if labels.ndim != 1 else f"{labels[labels % 1 != 0][0]}"
+        raise ValueError(f"y_true must hold class codes (n,) for XGBClassifier, which takes no soft labels, got {came}")
+    if loss.multiclass and labels.max() < 2:
+        raise ValueError(
+            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which trains 2 classes with one score per"
+            " sample, got 2; use a binary loss"
+        )
 
 
 def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:

@@ -30,6 +30,8 @@ from ._shared import (
     Array,
     carried_loss,
     check_loss,
+    check_model,
+    check_storable,
     constant,
     servable_offset,
     served_loss,
@@ -110,7 +112,7 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     outlets = {name: options.pop(name) for name in _OUTLETS if name in options}
     settings = own_settings({**(params or {}), **options}, loss)
     previous = None if init_model is None else checked_model(init_model, loss, pool)
@@ -167,7 +169,7 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     TypeError, ValueError
         As for :func:`train`.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params or {}, loss)
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
@@ -211,6 +213,7 @@ def raw_score(model: cb.CatBoost, X: Any, **options: Any) -> Array:
     -------
     ndarray of shape (n,) or (n, K), float64
     """
+    check_model(model, cb.CatBoost)
     scores = np.asarray(model.predict(X, prediction_type="RawFormulaVal", **options))
     return np.asarray(shifted(scores, _start(model)))
 
@@ -224,7 +227,7 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
     X, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -234,11 +237,10 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
-    return two_columns(loss.posterior(raw_score(model, X, **options)))
+    loss = _loss_of(model, loss)
+    return two_columns(loss, raw_score(model, X, **options))
 
 
 def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassifier:
@@ -250,7 +252,7 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     ----------
     model : CatBoost or CatBoostClassifier
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -262,8 +264,7 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     scale, bias = model.get_scale_and_bias()
     offset = servable_offset(loss, len(model.classes_) or 2)
     served = cb.CatBoostClassifier()
@@ -355,5 +356,6 @@ def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
     return 0.0
 
 
-def _loss_of(model: cb.CatBoost) -> Loss:
-    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"))
+def _loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    check_model(model, cb.CatBoost)
+    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)

@@ -41,7 +41,10 @@ from ._shared import (
     Array,
     carried_loss,
     check_loss,
+    check_metric,
+    check_model,
     check_same_loss,
+    check_storable,
     constant,
     servable_offset,
     served_loss,
@@ -130,7 +133,7 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
     with_settings(train_set, settings)
     if init_model is None:
@@ -199,7 +202,7 @@ def cv(
     TypeError, ValueError
         As for :func:`train`, before the first round of any fold.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params if metrics is None else {**params, "metric": metrics}, loss)
     with_settings(train_set, settings)
     if options.get("init_model") is None:
@@ -278,7 +281,7 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
     X, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries. LightGBM's model files carry none.
+        Needed only where the model carries none. Default: the loss that it carries. LightGBM's model files carry none.
 
     Returns
     -------
@@ -288,11 +291,10 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
-    return two_columns(loss.posterior(raw_score(model, X, **options)))
+    loss = _loss_of(model, loss)
+    return two_columns(loss, raw_score(model, X, **options))
 
 
 def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
@@ -305,7 +307,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     ----------
     model : Booster or LGBMModel
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -317,8 +319,7 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = _loss_of(model, loss)
     booster = _booster(model)
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
@@ -344,6 +345,8 @@ def _metrics(
     if feval is None:
         return [Metric(loss, init_score=offset)] if metric == "None" else None
     functions = [feval] if callable(feval) else list(feval)
+    for function in functions:
+        check_metric(function, loss)
     return [
         function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
         for function in functions
@@ -394,8 +397,9 @@ def _start(model: Model) -> float | tuple[float, ...]:
 
 
 def _booster(model: Model) -> lgb.Booster:
+    check_model(model, lgb.Booster, lgb.LGBMModel)
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
-def _loss_of(model: Model) -> Loss:
-    return carried_loss(getattr(model, ATTRIBUTE, None), getattr(model, "objective", None))
+def _loss_of(model: Model, given: Loss | None) -> Loss:
+    return carried_loss(getattr(_booster(model), ATTRIBUTE, None), getattr(model, "objective", None), given)

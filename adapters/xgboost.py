@@ -21,15 +21,27 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss, loss_to_json
-from ._shared import ATTRIBUTE, Array, check_loss, servable_offset, served_loss, two_columns
-from ._xgboost_model import ON_MARGINS, CarryLoss, Model, booster_of, intercept, load, loss_of, with_link
+from ._shared import (
+    ATTRIBUTE,
+    Array,
+    check_loss,
+    check_metric,
+    check_storable,
+    servable_offset,
+    served_loss,
+    two_columns,
+    without_none,
+)
+from ._xgboost_model import ON_MARGINS, CarryLoss, Model, booster_of, intercept, is_linear, load, loss_of, with_link
 from ._xgboost_objects import Metric, Objective
 from ._xgboost_settings import (
     base_score,
     check_evaluation,
+    check_for_classifier,
     check_metrics,
     continued_settings,
     fold_settings,
+    labels_and_weights,
     link,
     own_settings,
 )
@@ -62,13 +74,14 @@ def params(
     Raises
     ------
     TypeError, ValueError
-        If labels or weights have no meaning for the loss.
+        If labels or weights have no meaning for the loss, or ``XGBClassifier`` cannot train it on them.
     """
     check_loss(loss)
     init = loss.init_score(y_true, sample_weight)
     if not sklearn:
         stored = link(loss, np.size(init), soft=np.ndim(y_true) == 2)
         return {**stored, "base_score": base_score(loss.is_proper, init)}
+    check_for_classifier(loss, y_true)
     return {
         "objective": Objective(loss),
         "eval_metric": Metric(loss),
@@ -106,8 +119,8 @@ def train(
         As in ``xgboost.train``.
     loss : Loss
     maximize : bool, optional
-        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`. An
-        ``EarlyStopping`` among ``callbacks`` knows only its own ``maximize``.
+        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`, which
+        neither this nor an ``EarlyStopping`` among ``callbacks`` may contradict.
     xgb_model : Booster, path or bytearray, optional
         A model to continue, trained with the same loss. It keeps its intercept.
     custom_metric : callable, optional
@@ -126,8 +139,9 @@ def train(
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
+    evals = list(evals or ())
     previous = None if xgb_model is None else load(xgb_model)
     if previous is None:
         settings = {**fold_settings(loss, dtrain, settings), **settings}
@@ -136,8 +150,9 @@ def train(
         settings.pop("base_score", None)
     check_metrics(settings.get("eval_metric"), settings["objective"])
     margins = bool(dtrain.get_base_margin().size)
-    for data, name in evals or ():
-        check_evaluation(loss, data, name, settings, margins=margins)
+    soft = labels_and_weights(dtrain)[0].ndim == 2
+    for data, name in evals:
+        check_evaluation(loss, data, name, settings, soft=soft, margins=margins)
     metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
     attributes = {ATTRIBUTE: loss_to_json(loss)}
     if margins:
@@ -148,7 +163,7 @@ def train(
         num_boost_round,
         evals=evals,
         obj=Objective(loss),
-        maximize=_direction(maximize, metric),
+        maximize=_direction(maximize, metric, callbacks),
         early_stopping_rounds=early_stopping_rounds,
         evals_result=evals_result,
         verbose_eval=verbose_eval,
@@ -171,6 +186,7 @@ def cv(
     metrics: str | Sequence[str] = (),
     maximize: bool | None = None,
     fpreproc: Callable[..., tuple[xgb.DMatrix, xgb.DMatrix, dict[str, Any]]] | None = None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
     custom_metric: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Any:
@@ -181,14 +197,14 @@ def cv(
     params : mapping
         As for :func:`train`.
     dtrain : DMatrix
-    num_boost_round, metrics, fpreproc
+    num_boost_round, metrics, fpreproc, callbacks
         As in ``xgboost.cv``.
     loss : Loss
     maximize, custom_metric
         As for :func:`train`.
     **options
         The other arguments of ``xgboost.cv`` by their names: ``nfold``, ``stratified``, ``folds``,
-        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``callbacks``, ``shuffle``.
+        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``shuffle``.
 
     Returns
     -------
@@ -200,7 +216,7 @@ def cv(
     TypeError, ValueError
         As for :func:`train`, before the first round of any fold.
     """
-    check_loss(loss)
+    check_storable(loss)
     settings = own_settings(params, loss)
     whole = fold_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
     if "num_class" in whole:
@@ -221,7 +237,7 @@ def cv(
         except ValueError as error:
             raise ValueError(f"training part of fold {fold}: {error}") from error
         check_metrics(asked, computed["objective"])
-        return train_part, test_part, {**computed, **fold_params}
+        return train_part, test_part, {**computed, **without_none(fold_params)}
 
     metric = _default_metric(loss, custom_metric, asked)
     return xgb.cv(
@@ -230,8 +246,9 @@ def cv(
         num_boost_round,
         metrics=asked,
         obj=Objective(loss),
-        maximize=_direction(maximize, metric),
+        maximize=_direction(maximize, metric, callbacks),
         fpreproc=prepare,
+        callbacks=callbacks,
         custom_metric=metric,
         **options,
     )
@@ -275,7 +292,7 @@ def predict_proba(
     X, iteration_range
         As for :func:`raw_score`.
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -285,11 +302,10 @@ def predict_proba(
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given.
+        If the model carries no loss and none is given, or another one than is given.
     """
-    loss = loss_of(model) if loss is None else loss
-    check_loss(loss)
-    return two_columns(loss.posterior(raw_score(model, X, iteration_range=iteration_range)))
+    loss = loss_of(model, loss)
+    return two_columns(loss, raw_score(model, X, iteration_range=iteration_range))
 
 
 @overload
@@ -300,15 +316,14 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     """A copy whose own ``predict`` (``predict_proba`` of a classifier) gives the posterior, in any language.
 
     The sigmoid or softmax is stored as the model's link and what class weights have shifted is taken out of the
-    intercept. Do not continue training from it, nor refit it. XGBoost leaves the intercept out where data have base
-    margins, uses one for all classes with ``booster="gblinear"``, and predicts with all rounds of an early-stopped
-    Booster: give ``predict`` the rounds, or serve ``booster[: booster.best_iteration + 1]``.
+    intercept. Of an early-stopped model it has the rounds up to the best. Do not continue training from it, nor refit
+    it. XGBoost leaves the intercept out where data have base margins.
 
     Parameters
     ----------
     model : Booster or XGBModel
     loss : Loss, optional
-        Default: the loss that the model carries.
+        Needed only where the model carries none. Default: the loss that it carries.
 
     Returns
     -------
@@ -319,14 +334,18 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     ------
     ValueError
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), the model carries no loss and
-        none is given, or XGBoost cannot store the intercept.
+        none is given, or another one than is given, or XGBoost cannot store the intercept.
     """
-    loss = loss_of(model) if loss is None else loss
-    check_loss(loss)
+    loss = loss_of(model, loss)
     booster = booster_of(model)
     before = intercept(booster)
     if loss.multiclass != (np.size(before) > 1):
         raise ValueError(f"loss must fit the model, got {loss} for {np.size(before)} scores per sample")
+    if loss.multiclass and is_linear(booster):
+        raise ValueError("the model must be of trees for many classes, got 'gblinear', which has one intercept for all")
+    stopped = {name: booster.attr(name) for name in ("best_iteration", "best_score")}
+    if (best := stopped["best_iteration"]) is not None and int(best) + 1 < booster.num_boosted_rounds():
+        booster = booster[: int(best) + 1]
     offset = servable_offset(loss, np.size(before))
     if np.any(offset) and booster.attr(ON_MARGINS) is not None:
         raise ValueError(
@@ -336,10 +355,10 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     served = with_link(booster, np.size(before), base_score(True, before + offset))
     if np.abs(intercept(served) - before - offset).max() > 1e-4:
         raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")
-    served.set_attr(**{ATTRIBUTE: loss_to_json(served_loss(loss))})
+    served.set_attr(**{ATTRIBUTE: loss_to_json(served_loss(loss))}, **stopped)
     if isinstance(model, xgb.Booster):
         return served
-    classifier = type(model)(**model.get_params())
+    classifier = type(model)(**{**model.get_params(), "eval_metric": None})
     classifier.load_model(served.save_raw("ubj"))
     return classifier
 
@@ -347,8 +366,32 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
 def _default_metric(
     loss: Loss, custom_metric: Callable[..., Any] | None, eval_metric: Any
 ) -> Callable[..., Any] | None:
+    """The metric that was asked for, ours if there is none."""
+    if custom_metric is not None and not callable(custom_metric):
+        raise TypeError(f"custom_metric must be one function or Metric, got {custom_metric!r}")
+    check_metric(custom_metric, loss)
     return Metric(loss) if custom_metric is None and not eval_metric else custom_metric
 
 
-def _direction(maximize: bool | None, metric: Callable[..., Any] | None) -> bool | None:
-    return metric.greater_is_better if maximize is None and isinstance(metric, Metric) else maximize
+def _direction(
+    maximize: bool | None,
+    metric: Callable[..., Any] | None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None,
+) -> bool | None:
+    """The direction of early stopping; refuses one that contradicts the metric's.
+
+    A callback that was given none finds the right one by the metric's name.
+    """
+    if not isinstance(metric, Metric):
+        return maximize
+    asked = {"maximize": maximize}
+    for callback in callbacks or ():
+        if isinstance(callback, xgb.callback.EarlyStopping) and callback.metric_name in (None, metric.label):
+            asked["maximize of the EarlyStopping callback"] = callback.maximize
+    for argument, direction in asked.items():
+        if direction is not None and bool(direction) != metric.greater_is_better:
+            raise ValueError(
+                f"{argument} must be {metric.greater_is_better} or None, as greater_is_better of the metric"
+                f" {metric.label!r} says, got {direction}"
+            )
+    return metric.greater_is_better

@@ -72,11 +72,17 @@ def numbers(name: str, values: npt.ArrayLike) -> Array:
 
     float32 stays float32. float64, integers and booleans become float64, and so does anything that NumPy sees as
     objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the boosting
-    libraries read it wrongly without a word.
+    libraries read it wrongly without a word. So are masked entries, which would come back with the value beneath, and
+    text that happens to look like a number.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
     array = np.asarray(values)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "O":
+        text = next((value for value in array.flat if isinstance(value, (str, bytes))), None)
+        if text is not None:
+            raise TypeError(f"{name} must be numeric, got objects that are not, such as {text!r}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
@@ -109,6 +115,16 @@ def refuse_weights(weight: Array | None) -> None:
     _refuse_first(~((weight >= 0) & (weight < np.inf)), weight, "sample_weight must be finite and >= 0")
     if not weight.any():
         raise ValueError(f"sample_weight must have a sum > 0, got {weight.shape[0]} weights that are all 0")
+    sum_of_weights(weight)
+
+
+def sum_of_weights(weight: npt.NDArray[Any]) -> float:
+    """The sum in float64; refuses weights so large that it is infinite."""
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weight, dtype=np.float64))
+    if total == np.inf:
+        raise ValueError(f"sample_weight must have a finite sum, got {weight.shape[0]} weights up to {weight.max()}")
+    return total
 
 
 def refuse_binary_labels(y: Array) -> None:

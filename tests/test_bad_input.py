@@ -19,6 +19,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: FocalLoss(-1.0), ValueError, "gamma must be finite and >= 0, got -1.0"),
         (lambda: FocalLoss(NAN), ValueError, "gamma must be finite and >= 0, got nan"),
         (lambda: SoftmaxFocalLoss(INF), ValueError, "gamma must be finite and >= 0, got inf"),
+        (lambda: FocalLoss(1e300), ValueError, "gamma must be at most 100, far beyond any use, got 1e+300"),
+        (lambda: SoftmaxFocalLoss(100.5), ValueError, "gamma must be at most 100, far beyond any use, got 100.5"),
         (lambda: FocalLoss("2"), TypeError, "gamma must be a number that is finite and >= 0, got '2'"),
         (lambda: FocalLoss(True), TypeError, "gamma must be a number that is finite and >= 0, got True"),
         (lambda: FocalLoss(None), TypeError, "gamma must be a number that is finite and >= 0, got None"),
@@ -35,6 +37,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: SoftmaxCrossEntropy([1, "a"]), TypeError, "class_weight[1] must be a number that is finite and > 0"),
         (lambda: SoftmaxCrossEntropy([1.0]), ValueError, "class_weight must hold a weight for each of at least 2"),
         (lambda: SoftmaxCrossEntropy("balanced"), TypeError, "class_weight must be a sequence with one weight per"),
+        (lambda: SoftmaxCrossEntropy({1.0, 2.0}), TypeError, "class_weight must be a sequence with one weight per"),
+        (lambda: SoftmaxCrossEntropy(b"12"), TypeError, "class_weight must be a sequence with one weight per class"),
         (lambda: SoftmaxCrossEntropy({0: 1.0, 1: 2.0}), TypeError, "class_weight must be a sequence with one weight"),
         (lambda: SoftmaxCrossEntropy(2.0), TypeError, "class_weight must be a sequence with one weight per class"),
     ],
@@ -212,3 +216,50 @@ def test_probabilities():
         check([lambda s=score: s([1], [[1.0]])], ValueError, "proba must have shape (n,) or (n, K) with K >= 2")
         check([lambda s=score: s([0, 1], [0.3, 0.7], [-1, 1])], ValueError, "sample_weight must be finite and >= 0")
         check([lambda s=score: s([0, 1], [0.3, 0.7], [0, 0])], ValueError, "sample_weight must have a sum > 0")
+
+
+@each_loss
+def test_masked_entries_and_numbers_as_text(loss):
+    y, raw = sample(loss, 20)
+    message = "must hold no masked entries, got 1"
+    weight = np.ma.masked_equal(np.arange(20), 3)
+    check(every_call(loss, np.ma.masked_array(y, np.arange(20) == 3), raw), ValueError, f"y_true {message}")
+    check(every_call(loss, y, raw, weight), ValueError, f"sample_weight {message}")
+    check(label_call(loss, y, weight), ValueError, f"sample_weight {message}")
+    scores = np.ma.masked_array(raw, np.zeros(raw.shape, bool))
+    assert loss(y, scores) == loss(y, raw), "nothing is masked"
+    scores[0] = np.ma.masked
+    check(every_call(loss, y, scores), ValueError, "raw must hold no masked entries")
+    for kind in (str, lambda label: str(label).encode()):
+        labels = np.array([kind(label) for label in y], dtype=object)
+        check([*every_call(loss, labels, raw), *label_call(loss, labels)], TypeError, "y_true must be numeric, got obj")
+
+
+@each_loss
+def test_weights_of_an_infinite_sum(loss):
+    y, raw = sample(loss, 20)
+    weight = np.full(20, 1e308)
+    message = "sample_weight must have a finite sum, got 20 weights up to 1e+308"
+    calls = [lambda: loss(y, raw, weight), lambda: loss.sum_and_weight(y, raw, weight), *label_call(loss, y, weight)]
+    check(calls, ValueError, message)
+    check([lambda: log_loss([0, 1], [0.3, 0.6], [1e308, 1e308])], ValueError, "sample_weight must have a finite sum")
+
+
+@each_multiclass
+def test_numbers_of_classes(loss):
+    y, _ = sample(loss, 20)
+    for value in ("4", 4.0, True):
+        message = f"n_classes must be an integer >= 2 or None, got {value!r}"
+        check([lambda v=value: loss.init_score(y, n_classes=v)], TypeError, message)
+    for value in (0, -1):
+        message = f"n_classes must be at least 2 for a multiclass loss, got {value}"
+        check([lambda v=value: loss.init_score(y, n_classes=v)], ValueError, message)
+    assert np.array_equal(loss.init_score(y, n_classes=np.int64(4)), loss.init_score(y))
+
+
+@each_multiclass
+def test_huge_class_codes(loss):
+    for code in (1e12, 1e300):
+        check(label_call(loss, [0.0, 1.0, 3.0, code]), ValueError, "with weight, got none of class 2 among 4 labels")
+    if not getattr(loss, "label_smoothing", 0.0):
+        check([lambda: loss.init_score([0, 1, 2], n_classes=10**12)], ValueError, "got none of class 3 among 3 labels")

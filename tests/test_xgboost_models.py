@@ -115,7 +115,7 @@ def test_checkpoints_carry_the_loss(tmp_path):
 def test_models_that_do_not_fit_are_not_servable():
     X, y = CANCER
     with pytest.raises(ValueError, match="loss must fit the model"):
-        servable(trained(LogLoss()), SoftmaxCrossEntropy())
+        servable(xgb.train({"objective": "binary:logistic"}, xgb.DMatrix(X, y), 2), SoftmaxCrossEntropy())
     counts = xgb.train({"objective": "count:poisson"}, xgb.DMatrix(X, y), 2)
     with pytest.raises(
         ValueError, match="the model must have been trained for classes, got the objective 'count:poisson'"

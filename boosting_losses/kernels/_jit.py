@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -18,14 +18,20 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def jit(function: _Function) -> _Function:
     """Compile a function on its first call, once per combination of dtypes.
 
-    * ``cache``: compiled code is kept on disk, so that only the first process on a machine pays for it.
+    * ``cache``: compiled code is kept on disk, so that only the first process on a machine pays for it: beside the
+      package, in the user's cache folder, or where ``NUMBA_CACHE_DIR`` says. Where none of them can be written, every
+      process compiles for itself.
     * ``nogil``: callers may run chunks in threads; no kernel touches a Python object.
     * ``error_model="numpy"``: without it each division carries a branch for ``ZeroDivisionError``, and a loop with such
       a branch is not vectorised. No kernel divides by zero.
     * no ``parallel``: a second thread pool beside the boosting library's makes training several times slower.
     * no ``fastmath``: the kernels rely on signed zeros, infinities and NaN, and on sums in the order they are written.
     """
-    return cast(_Function, numba.njit(function, cache=True, nogil=True, error_model="numpy"))
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast(_Function, numba.njit(function, cache=True, **options))
+    except RuntimeError:  # no folder for the cache
+        return cast(_Function, numba.njit(function, **options))
 
 
 @jit

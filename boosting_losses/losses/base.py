@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from .. import _arrays as arrays
+
 Array = npt.NDArray[np.floating]
 
 
@@ -54,7 +56,9 @@ class Loss(ABC):
         Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them.
         """
         losses = self.per_sample(y_true, raw, sample_weight)
-        weight = losses.shape[0] if sample_weight is None else np.sum(np.asarray(sample_weight, dtype=np.float64))
+        weight = (
+            losses.shape[0] if sample_weight is None else arrays.sum_of_weights(np.asarray(sample_weight, np.float64))
+        )
         return float(np.sum(losses)), float(weight)
 
     @abstractmethod

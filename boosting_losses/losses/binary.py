@@ -154,7 +154,7 @@ class FocalLoss(_BinaryLoss):
     Parameters
     ----------
     gamma : float, default 2.0
-        Finite and >= 0; how strongly easy samples are turned down. 0 is log loss.
+        From 0 to 100; how strongly easy samples are turned down. 0 is log loss.
     alpha : float, optional
         In (0, 1): weighs class 1 by ``alpha`` and class 0 by ``1 - alpha``. Default: both by 1.
     hessian : {"guarded", "exact"}, default "guarded"
@@ -187,7 +187,7 @@ class FocalLoss(_BinaryLoss):
     hessian: Literal["guarded", "exact"] = "guarded"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", parameters.finite_at_least_zero("gamma", self.gamma))
+        object.__setattr__(self, "gamma", parameters.focusing(self.gamma))
         if self.alpha is not None:
             object.__setattr__(self, "alpha", parameters.between_zero_and_one("alpha", self.alpha))
         parameters.check_hessian_rule(self.hessian)

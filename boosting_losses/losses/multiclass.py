@@ -69,6 +69,7 @@ class MulticlassLoss(Loss):
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
     ) -> npt.NDArray[np.float64]:
+        parameters.check_n_classes(n_classes)
         y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
         arrays.refuse_weights(weight)
         arrays.refuse_class_labels(y, n_classes)
@@ -79,6 +80,14 @@ class MulticlassLoss(Loss):
             shares = np.average(y.astype(np.float64), axis=0, weights=weight)
         else:
             classes = int(y.max()) + 1 if n_classes is None else n_classes
+            smoothed = getattr(self, "label_smoothing", 0.0) > 0.0
+            if classes > max(len(y), 2) and not (smoothed and n_classes):  # before a huge code asks for huge arrays
+                codes = np.unique(y)
+                gap = int(np.argmin(np.append(codes == np.arange(len(codes)), False)))
+                raise ValueError(
+                    f"y_true must hold every class 0..{classes - 1} with weight, got none of class {gap} among"
+                    f" {len(y)} labels"
+                )
             shares = np.bincount(y.astype(np.intp), weight, classes).astype(np.float64)
         present = np.flatnonzero(shares > 0.0)
         if len(present) == 1:
@@ -219,7 +228,7 @@ class SoftmaxFocalLoss(MulticlassLoss):
     Parameters
     ----------
     gamma : float, default 2.0
-        Finite and >= 0; how strongly easy samples are turned down. 0 is softmax cross-entropy.
+        From 0 to 100; how strongly easy samples are turned down. 0 is softmax cross-entropy.
     class_weight : sequence of K floats, optional
         Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
     hessian : {"guarded", "exact"}, default "guarded"
@@ -241,7 +250,7 @@ class SoftmaxFocalLoss(MulticlassLoss):
     hessian: Literal["guarded", "exact"] = "guarded"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", parameters.finite_at_least_zero("gamma", self.gamma))
+        object.__setattr__(self, "gamma", parameters.focusing(self.gamma))
         object.__setattr__(self, "class_weight", parameters.class_weights(self.class_weight))
         parameters.check_hessian_rule(self.hessian)
 

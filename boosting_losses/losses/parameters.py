@@ -39,11 +39,29 @@ def smoothing_strength(value: object) -> float:
     return number
 
 
+def focusing(value: object) -> float:
+    """The parameter ``gamma`` of focal losses."""
+    gamma = finite_at_least_zero("gamma", value)
+    if gamma > 100.0:
+        raise ValueError(f"gamma must be at most 100, far beyond any use, got {gamma}")
+    return gamma
+
+
+def check_n_classes(value: object) -> None:
+    """Refuse a number of classes that is none."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"n_classes must be an integer >= 2 or None, got {value!r}")
+    if value < 1:
+        raise ValueError(f"n_classes must be at least 2 for a multiclass loss, got {value}")
+
+
 def class_weights(value: object) -> tuple[float, ...] | None:
     """The parameter ``class_weight``: one finite weight > 0 for each class code, as a tuple."""
     if value is None:
         return None
-    if isinstance(value, (str, dict)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)) or not isinstance(value, Iterable):
         raise TypeError(
             f"class_weight must be a sequence with one weight per class code, got {value!r}; for weights that balance"
             " the classes, pass the result of sklearn.utils.class_weight.compute_class_weight"

@@ -20,9 +20,9 @@ def loss_to_json(loss: Loss) -> str:
     Raises
     ------
     TypeError
-        If the loss is not one of this package's.
+        If the loss is not one of this package's; a subclass of them could not be read back.
     """
-    if not isinstance(loss, _LOSSES):
+    if not isinstance(loss, _LOSSES) or type(loss) not in _LOSSES:
         raise TypeError(f"loss must be one of {_NAMES}, got {loss!r}")
     return json.dumps({"loss": type(loss).__name__, **dataclasses.asdict(loss)})
 

@@ -1,0 +1,144 @@
+"""XGBoost: which way a metric is better, and which metrics may read raw scores."""
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
+
+from boosting_losses import FocalLoss, LogLoss
+from boosting_losses.adapters.xgboost import Metric, cv, params, train
+from boosting_losses.metrics import log_loss
+
+X, Y = load_breast_cancer(return_X_y=True)
+LOSS = LogLoss()
+AUC = Metric(LOSS, roc_auc_score, greater_is_better=True)
+
+
+@pytest.fixture
+def halves():
+    return xgb.DMatrix(X[:300], Y[:300]), xgb.DMatrix(X[300:], Y[300:])
+
+
+# ---- direction ------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_maximises_a_score(halves):
+    history = {}
+    model = train(
+        {"max_depth": 2},
+        halves[0],
+        40,
+        loss=LOSS,
+        evals=[(halves[1], "valid")],
+        custom_metric=AUC,
+        evals_result=history,
+        callbacks=[xgb.callback.EarlyStopping(rounds=5, save_best=True)],
+        verbose_eval=False,
+    )
+    values = history["valid"]["auc_roc_auc_score"]
+    assert values[0] < max(values)
+    assert model.best_iteration == np.argmax(values)
+    assert model.num_boosted_rounds() == model.best_iteration + 1
+
+
+def test_a_callback_of_cv_maximises_a_score():
+    stop = xgb.callback.EarlyStopping(rounds=5)
+    shared = {"loss": LOSS, "custom_metric": AUC, "nfold": 3, "as_pandas": False}
+    data = xgb.DMatrix(X, Y)
+    history = cv({"max_depth": 2}, data, 40, callbacks=[stop], **shared)
+    assert len(history["test-auc_roc_auc_score-mean"]) > 6
+    assert history == cv({"max_depth": 2}, data, 40, early_stopping_rounds=5, **shared)
+
+
+def test_a_classifier_maximises_a_score():
+    settings = {**params(LOSS, Y[:300], sklearn=True), "eval_metric": AUC}
+    model = xgb.XGBClassifier(max_depth=2, n_estimators=40, early_stopping_rounds=5, **settings)
+    model.fit(X[:300], Y[:300], eval_set=[(X[300:], Y[300:])], verbose=False)
+    assert model.best_score == max(model.evals_result()["validation_0"]["auc_roc_auc_score"])
+
+
+def test_names_tell_the_direction():
+    assert AUC.__name__ == "auc_roc_auc_score"
+    assert Metric(LOSS, roc_auc_score, greater_is_better=True, name="skill").__name__ == "auc_skill"
+    assert Metric(LOSS, roc_auc_score, greater_is_better=True, name="mape").__name__ == "auc_mape"
+    assert Metric(LOSS, name="mape").__name__ == "mape"
+    for name in ("auc", "aucpr_2", "map_x", "pre1"):
+        assert Metric(LOSS, roc_auc_score, greater_is_better=True, name=name).__name__ == name
+
+
+def test_a_direction_against_the_metric_is_refused(halves):
+    evals = [(halves[1], "valid")]
+    for metric, wrong in ((AUC, False), (None, True), (Metric(LOSS), True)):
+        for options, argument in (
+            ({"maximize": wrong}, "maximize"),
+            (
+                {"callbacks": [xgb.callback.EarlyStopping(rounds=2, maximize=wrong)]},
+                "maximize of the EarlyStopping callback",
+            ),
+        ):
+            message = f"^{argument} must be {not wrong} or None, as greater_is_better of the metric"
+            with pytest.raises(ValueError, match=message):
+                train({}, halves[0], 3, loss=LOSS, evals=evals, custom_metric=metric, **options)
+            with pytest.raises(ValueError, match=message):
+                cv({}, halves[0], 3, loss=LOSS, custom_metric=metric, **options)
+
+
+def test_a_callback_may_follow_a_builtin_metric_the_other_way(halves):
+    stop = xgb.callback.EarlyStopping(rounds=3, metric_name="auc", maximize=True)
+    settings = {"max_depth": 2, "eval_metric": "auc"}
+    shared = {"evals": [(halves[1], "valid")], "verbose_eval": False}
+    model = train(settings, halves[0], 40, loss=LOSS, custom_metric=Metric(LOSS), callbacks=[stop], **shared)
+    assert model.best_iteration > 0
+
+
+# ---- metrics that would misread the scores --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", [train, cv])
+def test_metrics_that_would_misread_raw_scores_are_refused(halves, run):
+    for metric, message in (
+        (Metric(LOSS, input="proba"), "the metric 'log_loss' must have input='raw'"),
+        (
+            Metric(FocalLoss()),
+            r"the metric 'focal_loss' must be of the loss that is trained, LogLoss\(.*got one of Foc",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run({}, halves[0], 1, loss=LOSS, custom_metric=metric)
+    with pytest.raises(TypeError, match="custom_metric must be one function or Metric, got "):
+        run({}, halves[0], 1, loss=LOSS, custom_metric=[Metric(LOSS)])
+
+
+def test_probabilities_out_of_range_are_refused():
+    for score in (None, log_loss):
+        with pytest.raises(ValueError, match=r"proba must lie in \[0, 1\], got 1.7 in row 1"):
+            Metric(LOSS, score, input="proba")([0, 1], np.array([0.3, 1.7]))
+
+
+@pytest.mark.parametrize("name", ["mape", "mapk", "prec", "aucx@3"])
+def test_builtin_metrics_are_told_apart_by_their_whole_name(halves, name):
+    with pytest.raises(ValueError, match=f"eval_metric must be one of auc, .*got '{name}'"):
+        train({"eval_metric": name}, halves[0], 1, loss=FocalLoss())
+
+
+def test_builtin_rank_metrics_may_have_a_cut(halves):
+    for names in (["map@3-", "ndcg-"], (name for name in ("auc", "pre@5"))):
+        history = {}
+        options = {"evals": [(halves[0], "t")], "evals_result": history, "verbose_eval": False}
+        train({"eval_metric": names}, halves[0], 1, loss=FocalLoss(), **options)
+        assert len(history["t"]) == 2
+
+
+def test_the_builtin_metric_cannot_be_switched_on(halves):
+    for value in (0, False, "false"):
+        with pytest.raises(ValueError, match="disable_default_eval_metric must be true or left out, got false"):
+            train({"disable_default_eval_metric": value}, halves[0], 1, loss=FocalLoss())
+    train({"disable_default_eval_metric": 1}, halves[0], 1, loss=FocalLoss())
+
+
+def test_evaluation_data_may_come_from_an_iterator(halves):
+    history = {}
+    evals = zip(halves, ["fit", "valid"], strict=True)
+    train({}, halves[0], 2, loss=LOSS, evals=evals, evals_result=history, verbose_eval=False)
+    assert list(history) == ["fit", "valid"]
