@@ -25,9 +25,27 @@ def jit(function: _Function) -> _Function:
     * ``error_model="numpy"``: without it each division carries a branch for ``ZeroDivisionError``, and a loop with such
       a branch is not vectorised. No kernel divides by zero.
     * no ``parallel``: a second thread pool beside the boosting library's makes training several times slower.
-    * no ``fastmath``: the kernels rely on signed zeros, infinities and NaN, and on sums in the order they are written.
+    * ``fastmath``: only ``contract``, which lets a product and a sum round once. Nothing may be reordered, and the kernels
+      rely on infinities and NaN.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    return _compiled(function, {"contract"})
+
+
+def point(function: _Function) -> _Function:
+    """Like ``jit``, for the functions of one number that loops call: always inlined, since a call ends vectorisation.
+
+    LLVM would inline the short ones on its own.
+    """
+    return _compiled(function, {"contract"}, forceinline=True)
+
+
+def jit_sum(function: _Function) -> _Function:
+    """Like ``jit``, for loops that sum: their additions may be reordered, without which no sum is vectorised."""
+    return _compiled(function, {"contract", "reassoc", "nsz"})
+
+
+def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Function:
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, **more}
     try:
         return cast(_Function, numba.njit(function, cache=True, **options))
     except RuntimeError:  # no folder for the cache

@@ -1,74 +1,106 @@
-"""Weighted log loss of one raw score per row (binary cross-entropy on logits)."""
+"""Weighted log loss of one raw score per row (binary cross-entropy on logits).
+
+``shift`` is a constant that the loops add to the raw scores, or None. They compute in the precision of the raw scores and
+return whether all values may have a meaning; False also for a label of -0.0, which the caller looks at more closely.
+"""
 
 from __future__ import annotations
 
 import math
 
-from ._jit import Array, double, jit
+from ._jit import Array, jit, jit_sum, point
+from .vector import bits, exp, log1p, select
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
 
-@jit
+@point
 def sigmoid(z: float) -> tuple[float, float]:
     """P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both to full relative accuracy."""
-    e = math.exp(-abs(z))
-    larger = 1.0 / (1.0 + e)
+    real = type(z)
+    e = exp(-abs(z))
+    larger = real(1) / (real(1) + e)
     smaller = e * larger
-    return (larger, smaller) if z >= 0.0 else (smaller, larger)
+    return select(z >= real(0), larger, smaller), select(z >= real(0), smaller, larger)
 
 
-@jit
+@point
 def softplus(z: float) -> float:
     """log(1 + exp(z)); softplus(-z) is -log(sigmoid(z))."""
-    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+    return max(z, type(z)(0)) + log1p(exp(-abs(z)))
 
 
-@jit
-def class_terms(y: float, positive: float, negative: float, smoothing: float) -> tuple[float, float]:
+@point
+def class_terms(y: float, positive: float, negative: float, keep: float, spread: float) -> tuple[float, float]:
     """The factors of the y = 1 and of the y = 0 term of the loss for a label in [0, 1].
 
-    The label is smoothed first and weighted by class afterwards, as PyTorch does.
+    The label is smoothed first and weighted by class afterwards, as PyTorch does: label smoothing s keeps 1 - s of a
+    label and spreads s / 2 to either class.
     """
-    keep = 1.0 - smoothing
-    spread = 0.5 * smoothing
-    return positive * (keep * y + spread), negative * (keep * (1.0 - y) + spread)
+    return positive * (keep * y + spread), negative * (keep * (type(y)(1) - y) + spread)
 
 
-@jit
-def is_valid(y: float, z: float, w: float) -> bool:
-    """Is this a label in [0, 1], a finite score and a finite weight >= 0? False for NaN."""
-    return 0.0 <= y <= 1.0 and -math.inf < z < math.inf and 0.0 <= w < math.inf
+@point
+def value(z: float, a: float, b: float) -> float:
+    """A softplus(-z) + b softplus(z)."""
+    distance = abs(z)
+    return (a + b) * log1p(exp(-distance)) + select(z >= type(z)(0), b, a) * distance
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
 @jit
+def is_finite(top: int, values: Array) -> bool:
+    """Do these bits, the largest among magnitudes of the dtype of ``values``, belong to a finite number?"""
+    return bool(top < bits(type(values[0])(math.inf)))
+
+
+@jit
+def may_be_valid(top_y: int, top_z: int, y: Array, z: Array) -> bool:
+    """Do the largest bits of the labels and of the scores' magnitudes belong to [0, 1] and to finite numbers?"""
+    return bool(top_y <= bits(type(y[0])(1))) and is_finite(top_z, z)
+
+
+@jit
+def may_be_weights(top_w: int, weight: Array) -> bool:
+    """Do the largest bits of weights belong to a finite number > 0?"""
+    return bool(top_w > 0) and is_finite(top_w, weight)
+
+
+@jit
 def per_sample(
     y: Array,
     raw: Array,
+    shift: float | None,
     weight: Array | None,
     positive: float,
     negative: float,
     smoothing: float,
     out: Array,
 ) -> bool:
-    valid, total = True, 0.0
+    real = type(raw[0])
+    positive_, negative_ = real(positive), real(negative)
+    keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
     for i in range(raw.shape[0]):
-        label, z = double(y[i]), double(raw[i])
-        w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(label, z, w)
-        total += w
-        a, b = class_terms(label, positive, negative, smoothing)
-        out[i] = w * (a * softplus(-z) + b * softplus(z))
-    return valid and total > 0.0
+        z = raw[i] if shift is None else real(raw[i] + shift)
+        a, b = class_terms(real(y[i]), positive_, negative_, keep, spread)
+        loss = value(z, a, b)
+        top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
+        if weight is None:
+            out[i] = loss
+        else:
+            top_w = max(top_w, bits(weight[i]))
+            out[i] = float(weight[i]) * float(loss)
+    return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
 
 
 @jit
 def gradient_hessian(
     y: Array,
     raw: Array,
+    shift: float | None,
     weight: Array | None,
     positive: float,
     negative: float,
@@ -76,26 +108,83 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    valid, total = True, 0.0
+    real = type(raw[0])
+    plain = positive == 1.0 and negative == 1.0 and smoothing == 0.0
+    positive_, negative_ = real(positive), real(negative)
+    keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
     for i in range(raw.shape[0]):
-        label, z = double(y[i]), double(raw[i])
-        w = 1.0 if weight is None else double(weight[i])
-        valid &= is_valid(label, z, w)
-        total += w
-        a, b = class_terms(label, positive, negative, smoothing)
-        p, q = sigmoid(z)
-        gradient[i] = w * (b * p - a * q)
-        hessian[i] = w * ((a + b) * (p * q))
-    return valid and total > 0.0
+        z = raw[i] if shift is None else real(raw[i] + shift)
+        label = real(y[i])
+        distance = abs(z)
+        e = exp(-distance)
+        larger = real(1) / (real(1) + e)
+        smaller = e * larger
+        if plain:
+            # The gradient is sign(z) (b - (a + b) q) for z >= 0 and with a for b below: one term, no digits cancel.
+            g = select(z >= real(0), real(1) - label, label) - smaller
+            h = larger * smaller
+        else:
+            a, b = class_terms(label, positive_, negative_, keep, spread)
+            g = select(z >= real(0), b, a) - (a + b) * smaller
+            h = (a + b) * (larger * smaller)
+        g = select(z >= real(0), g, -g)
+        top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(distance))
+        if weight is not None:
+            w = real(weight[i])
+            top_w = max(top_w, bits(weight[i]))
+            g, h = w * g, w * h
+        gradient[i] = g
+        hessian[i] = h
+    return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
+
+
+@jit_sum
+def sums(
+    y: Array,
+    raw: Array,
+    shift: float | None,
+    weight: Array | None,
+    positive: float,
+    negative: float,
+    smoothing: float,
+) -> tuple[bool, float, float, float]:
+    """Validity and, in one pass, the weighted sums of the loss, of the squared error of the sigmoid, and of 1."""
+    real = type(raw[0])
+    positive_, negative_ = real(positive), real(negative)
+    keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    losses, squares, weights = 0.0, 0.0, 0.0
+    for i in range(raw.shape[0]):
+        z = raw[i] if shift is None else real(raw[i] + shift)
+        label = real(y[i])
+        a, b = class_terms(label, positive_, negative_, keep, spread)
+        loss, error = value(z, a, b), label - sigmoid(z)[0]
+        top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
+        if weight is None:
+            losses += float(loss)
+            squares += float(error * error)
+        else:
+            w = float(weight[i])
+            top_w = max(top_w, bits(weight[i]))
+            losses += w * float(loss)
+            squares += w * float(error * error)
+            weights += w
+    if weight is None:
+        weights = float(raw.shape[0])
+    valid = may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
+    return valid, losses, squares, weights
 
 
 @jit
 def posterior(raw: Array, offset: float, smoothing: float, out: Array) -> bool:
     """Sigmoid of the shifted score; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
-    valid = True
+    real = type(raw[0])
+    top_z = bits(abs(raw[0]))
+    scale, spread = real(1.0 / (1.0 - smoothing)), real(0.5 * smoothing)
     for i in range(raw.shape[0]):
-        z = double(raw[i])
-        valid &= -math.inf < z < math.inf
-        p = sigmoid(z + offset)[0]
-        out[i] = min(max((p - 0.5 * smoothing) / (1.0 - smoothing), 0.0), 1.0)
-    return valid
+        z = real(raw[i] + offset)
+        top_z = max(top_z, bits(abs(raw[i])))
+        p = sigmoid(z)[0]
+        out[i] = min(max((p - spread) * scale, real(0)), real(1)) if smoothing > 0.0 else p
+    return is_finite(top_z, raw)
