@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class Objective:
 
     def calc_ders_multi(
         self, approx: Array, target: float, weight: float
-    ) -> tuple[Sequence[float], Iterable[Sequence[float]]]:
+    ) -> tuple[Sequence[float], tuple[Sequence[float]]]:
         """First and second derivatives of minus the loss for one row.
 
         The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.

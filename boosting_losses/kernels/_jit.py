@@ -32,7 +32,7 @@ def jit_entry(function: _Function) -> _Function:
     """Compile a function that Python calls once per row: as ``jit``, but it holds the GIL.
 
     A call of less than a microsecond is over before another thread could do anything with the GIL; to give it up and
-    take it back costs a tenth of the call, and much more when threads wait for it.
+    take it back costs a twentieth of the call, and much more when threads wait for it.
     """
     return cast(_Function, numba.njit(function, cache=True, error_model="numpy"))
 

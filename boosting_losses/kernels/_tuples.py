@@ -19,11 +19,11 @@ _config: Any = config
 _types: Any = types
 
 
-def _interpreted(array: Array, length: int) -> tuple[float, ...]:
-    return tuple(array[:length].tolist())
+def _interpreted(array: Array, start: int, length: int) -> tuple[float, ...]:
+    return tuple(array[start : start + length].tolist())
 
 
-def _compiled(context: Any, array: Any, length: Any) -> Any:
+def _compiled(context: Any, array: Any, start: Any, length: Any) -> Any:
     if not isinstance(length, _types.IntegerLiteral):
         raise RequireLiteralValue("length must be a constant")
     size = length.literal_value
@@ -32,13 +32,14 @@ def _compiled(context: Any, array: Any, length: Any) -> Any:
     def load_each(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         # One load per number: Numba's own to_fixed_tuple copies the whole tuple for each, a cost of size squared.
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        numbers = [builder.load(builder.gep(data, [context.get_constant(types.intp, k)])) for k in range(size)]
+        first = builder.gep(data, [arguments[1]])
+        numbers = [builder.load(builder.gep(first, [context.get_constant(_types.intp, k)])) for k in range(size)]
         return context.make_tuple(builder, signature.return_type, numbers)
 
-    return result(array, length), load_each
+    return result(array, _types.intp, length), load_each
 
 
-#: The first ``length`` numbers of a contiguous array; a constant where the call is compiled, below 1000.
+#: ``length`` numbers of a contiguous array from ``start`` on; where compiled, ``length`` is a constant below 1000.
 as_tuple = cast(
-    Callable[[Array, int], tuple[float, ...]], _interpreted if _config.DISABLE_JIT else intrinsic(_compiled)
+    Callable[[Array, int, int], tuple[float, ...]], _interpreted if _config.DISABLE_JIT else intrinsic(_compiled)
 )

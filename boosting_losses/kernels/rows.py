@@ -26,6 +26,9 @@ from .softmax_focal import factors
 #: Where the constant to add to each score starts in the array of parameters; the class weights follow it.
 HEADER = 4
 
+#: What is wrong with a row that would be read or written out of bounds.
+MISFIT = "a row must have as many scores as the loss has classes, and one of these as its label"
+
 #: The largest double.
 LARGEST = 1.7976931348623157e308
 
@@ -39,80 +42,70 @@ def parameters(
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
+# They share one piece of memory, ``out``: K numbers each of p, q, r and the gradient, then the Hessian. To hand over
+# parts of it would cost more than the arithmetic: each part counts references, and a count is an atomic instruction.
+
 
 @jit
-def probabilities(known: Array, raw: Array, target: float, p: Array, q: Array, r: Array) -> tuple[float, float]:
-    """Fill p, q = 1 - p and r = (e_y - p) / q_y; return A and q_y^2 f."""
-    classes = p.shape[0]
-    if raw.shape[0] != classes or not 0.0 <= target < classes:
-        raise ValueError("a row must have as many scores as the loss has classes, and one of these as its label")
-    gamma, semidefinite = known[1], known[3]
+def work_size(classes: int) -> int:
+    """How many numbers that is."""
+    return 4 * classes + classes * (classes + 1) // 2
+
+
+@jit
+def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[float, float]:
+    """Store p, q = 1 - p and r = (e_y - p) / q_y; return A and q_y^2 f."""
+    classes, gamma, semidefinite = raw.shape[0], known[1], known[3]
     label = int(target)
     best = 0
     for k in range(classes):
-        p[k] = raw[k] + known[HEADER + k]
-        if p[k] > p[best]:
+        out[k] = raw[k] + known[HEADER + k]
+        if out[k] > out[best]:
             best = k
-    top = p[best]
-    below = max(p[label] - top, -LARGEST)
+    top = out[best]
+    below = max(out[label] - top, -LARGEST)
     # The sum leaves the largest score out, where the exponential is exactly 1, to keep every digit of 1 - p.
     rest = 0.0
     for k in range(classes):
-        p[k] = math.exp(p[k] - top)
+        out[k] = math.exp(out[k] - top)
         if k != best:
-            rest += p[k]
+            rest += out[k]
     scale = 1.0 / (1.0 + rest)
-    others = rest if label == best else (1.0 - p[label]) + rest
+    others = rest if label == best else (1.0 - out[label]) + rest
     for k in range(classes):
-        q[k] = (rest if k == best else (1.0 - p[k]) + rest) * scale
-        r[k] = -p[k] / others if gamma > 0.0 and others > 0.0 else 0.0  # at most 1, where 1 / q_y might overflow
-        p[k] *= scale
-    r[label] = 1.0
+        e = out[k]
+        out[k] = e * scale
+        out[classes + k] = (rest if k == best else (1.0 - e) + rest) * scale
+        out[2 * classes + k] = -e / others if others > 0.0 else 0.0  # at most 1, where 1 / q_y might overflow
+    out[2 * classes + label] = 1.0
     if gamma == 0.0:
         return 1.0, 0.0
-    a, _, q2_f = factors(p[label], q[label], math.log1p(rest) - below, gamma)
+    a, _, q2_f = factors(out[label], out[classes + label], math.log1p(rest) - below, gamma)
     return a, max(q2_f, 0.0) if semidefinite else q2_f
 
 
 @jit
-def term(known: Array, classes: int, k: int, label: int) -> float:
-    """The factor of -log p_k in the loss."""
-    smoothing = known[2]
-    share = 1.0 if k == label else 0.0
-    return float(known[HEADER + classes + k] * ((1.0 - smoothing) * share + smoothing / classes))
-
-
-@jit
-def sum_of_terms(known: Array, classes: int, label: int) -> float:
-    total = 0.0
+def derivatives(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
+    """Store gradient and Hessian, whose upper triangle is written row by row: 00, 01, ..., 0(K-1), 11, 12, ..."""
+    a, q2_f = probabilities(known, raw, target, out)
+    classes, label, smoothing = raw.shape[0], int(target), known[2]
+    first_weight = HEADER + classes
+    terms = (1.0 - smoothing) * known[first_weight + label]
     for k in range(classes):
-        total += term(known, classes, k, label)
-    return total
-
-
-@jit
-def store_gradient(known: Array, label: int, weight: float, a: float, p: Array, q: Array, gradient: Array) -> None:
-    classes = p.shape[0]
-    terms = sum_of_terms(known, classes, label)
+        terms += smoothing / classes * known[first_weight + k]
     size = known[0] * weight
     for k in range(classes):
-        own = term(known, classes, k, label)
+        share = 1.0 if k == label else 0.0
+        term = known[first_weight + k] * ((1.0 - smoothing) * share + smoothing / classes)
         # Both products are >= 0 and, without smoothing, one of them is 0: no digits cancel.
-        gradient[k] = size * (a * ((terms - own) * p[k] - own * q[k]))
-
-
-@jit
-def store_hessian(
-    known: Array, label: int, weight: float, a: float, q2_f: float, p: Array, q: Array, r: Array, hessian: Array
-) -> None:
-    """The upper triangle, row by row: 00, 01, ..., 0(K-1), 11, 12, ..."""
-    classes = p.shape[0]
-    size = known[0] * weight * sum_of_terms(known, classes, label)
-    at = 0
+        out[3 * classes + k] = size * (a * ((terms - term) * out[k] - term * out[classes + k]))
+    size *= terms
+    at = 4 * classes
     for k in range(classes):
-        hessian[at] = size * (a * (p[k] * q[k]) + q2_f * (r[k] * r[k]))
+        p_k, r_k = out[k], out[2 * classes + k]
+        out[at] = size * (a * (p_k * out[classes + k]) + q2_f * (r_k * r_k))
         for j in range(k + 1, classes):
-            hessian[at + j - k] = size * (q2_f * (r[k] * r[j]) - a * (p[k] * p[j]))
+            out[at + j - k] = size * (q2_f * (r_k * out[2 * classes + j]) - a * (p_k * out[j]))
         at += classes - k
 
 
@@ -120,25 +113,19 @@ def store_hessian(
 
 
 @jit_entry
-def fill_gradient(known: Array, raw: Array, target: float, weight: float, gradient: Array) -> None:
-    work = np.empty((3, gradient.shape[0]))
-    a, _ = probabilities(known, raw, target, work[0], work[1], work[2])
-    store_gradient(known, int(target), weight, a, work[0], work[1], gradient)
-
-
-@jit_entry
-def fill_hessian(known: Array, raw: Array, target: float, weight: float, hessian: Array) -> None:
-    """The Hessian, as ``store_hessian`` lays it out."""
-    work = np.empty((3, raw.shape[0]))
-    a, q2_f = probabilities(known, raw, target, work[0], work[1], work[2])
-    store_hessian(known, int(target), weight, a, q2_f, work[0], work[1], work[2], hessian)
+def fill(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
+    """Gradient at ``out[3 * classes:]``, Hessian at ``out[4 * classes:]``, where ``out`` ends."""
+    classes = raw.shape[0]
+    if out.shape[0] != work_size(classes) or not 0.0 <= target < classes:
+        raise ValueError(MISFIT)
+    derivatives(known, raw, target, weight, out)
 
 
 @cache
 def tuple_function(classes: int) -> Callable[..., tuple[tuple[float, ...], tuple[tuple[float, ...]]]]:
     """The same as tuples, ``(gradient, (hessian,))``: a function of its own for each number of classes.
 
-    It closes over two integers and no compiled function, so each one is found again in Numba's disk cache.
+    It closes over integers and no compiled function, so each one is found again in Numba's disk cache.
     """
     size = classes * (classes + 1) // 2
 
@@ -146,12 +133,10 @@ def tuple_function(classes: int) -> Callable[..., tuple[tuple[float, ...], tuple
     def tuples(
         known: Array, raw: Array, target: float, weight: float
     ) -> tuple[tuple[float, ...], tuple[tuple[float, ...]]]:
-        work = np.empty(4 * classes + size)  # one piece of memory: another would cost a tenth of the call
-        p, q, r = work[:classes], work[classes : 2 * classes], work[2 * classes : 3 * classes]
-        gradient, hessian = work[3 * classes : 4 * classes], work[4 * classes :]
-        a, q2_f = probabilities(known, raw, target, p, q, r)
-        store_gradient(known, int(target), weight, a, p, q, gradient)
-        store_hessian(known, int(target), weight, a, q2_f, p, q, r, hessian)
-        return as_tuple(gradient, classes), (as_tuple(hessian, size),)
+        if raw.shape[0] != classes or not 0.0 <= target < classes:
+            raise ValueError(MISFIT)
+        out = np.empty(4 * classes + size)
+        derivatives(known, raw, target, weight, out)
+        return as_tuple(out, 3 * classes, classes), (as_tuple(out, 4 * classes, size),)
 
     return tuples

@@ -59,9 +59,9 @@ class MulticlassLoss(Loss):
         -------
         callable ``(raw, label, weight) -> (gradient, hessian)``
             Of raw scores of shape (K,) and dtype float64, a class code and a weight, which are floats and not checked
-            further. Gives K floats, and an iterable of one sequence: the upper triangle of the Hessian, row by row. It
-            must be read before ``raw`` changes. For a guarded focal loss the Hessian is the nearest form that is
-            positive semi-definite: the curvature in the direction of the gradient is left out where it is negative.
+            further. Gives K floats, and a tuple of one sequence, the upper triangle of the Hessian, row by row. For a
+            guarded focal loss the Hessian is the nearest form that is positive semi-definite: the curvature in the
+            direction of the gradient is left out where it is negative.
 
         Raises
         ------

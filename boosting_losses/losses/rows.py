@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,32 +12,29 @@ from ..kernels import rows
 from .base import Array
 
 #: ``(raw, label, weight) -> (gradient, hessian)``.
-RowFunction = Callable[[Array, float, float], tuple[Sequence[float], Iterable[Sequence[float]]]]
+RowFunction = Callable[[Array, float, float], tuple[Sequence[float], tuple[Sequence[float]]]]
 
-#: Up to so many classes a Hessian that nobody reads costs less than a second call that computes it when it is read;
-#: above, compiled tuples get long, too, and with them the time that LLVM takes.
-MOST_CLASSES_AT_ONCE = 16
+#: Up to so many classes tuples are faster. Above, whoever reads the Hessian gains by taking one float at a time from memory:
+#: they are never all alive. Compiling a tuple of hundreds takes long, too.
+MOST_CLASSES_IN_TUPLES = 12
 
 
 def row_function(parameters: npt.NDArray[np.float64], classes: int) -> RowFunction:
     """The fastest function for a number of classes; the parameters are those of ``kernels.rows``.
 
-    Most of the time goes into making Python floats: what a call computes is a tenth of it.
+    Nearly all of the time goes into Python objects: the arithmetic is a tenth of a call.
     """
-    if classes <= MOST_CLASSES_AT_ONCE:
+    if classes <= MOST_CLASSES_IN_TUPLES:
         return partial(rows.tuple_function(classes), parameters)
 
-    fill_gradient, fill_hessian, empty = rows.fill_gradient, rows.fill_hessian, np.empty
-    size = classes * (classes + 1) // 2
+    fill, empty = rows.fill, np.empty
+    first, second = 3 * classes, 4 * classes
+    size = rows.work_size(classes)
 
-    def hessian_when_read(raw: Array, label: float, weight: float) -> Iterator[list[float]]:
-        hessian = empty(size)
-        fill_hessian(parameters, raw, label, weight, hessian)
-        yield hessian.tolist()
-
-    def row(raw: Array, label: float, weight: float) -> tuple[list[float], Iterator[list[float]]]:
-        gradient = empty(classes)
-        fill_gradient(parameters, raw, label, weight, gradient)
-        return gradient.tolist(), hessian_when_read(raw, label, weight)
+    def row(raw: Array, label: float, weight: float) -> tuple[Sequence[float], tuple[Sequence[float]]]:
+        out = empty(size)
+        fill(parameters, raw, label, weight, out)
+        numbers = out.data
+        return numbers[first:second], (numbers[second:],)
 
     return row
