@@ -161,6 +161,82 @@ def test_categorical_and_text_features():
     assert roc_auc_score(y, predict_proba(model, texts)[:, 1]) > 0.75
 
 
+@pytest.mark.parametrize(
+    ("loss", "extra"),
+    [
+        (LogLoss(), {}),
+        (LogLoss(4.0), {}),
+        (LogLoss(), {"class_weights": {0: 2.0, 1: 1.0}, "eta": 0.2}),
+        (LogLoss(), {"auto_class_weights": "Balanced", "leaf_estimation_method": "Gradient"}),
+        (LogLoss(), {"bootstrap_type": "Bernoulli", "subsample": 0.6}),
+        (LogLoss(), {"subsample": 0.5, "boost_from_average": False}),
+        (LogLoss(label_smoothing=0.1), {}),
+        (FocalLoss(), {}),
+        (SoftmaxCrossEntropy(), {}),
+        (SoftmaxCrossEntropy((1.0, 2.0, 0.5)), {}),
+        (SoftmaxCrossEntropy(), {"class_weights": (1.0, 0.5, 2.0)}),
+        (SoftmaxCrossEntropy(), {"leaf_estimation_method": "Gradient"}),
+        (SoftmaxFocalLoss(), {}),
+    ],
+    ids=str,
+)
+def test_the_builtin_loss_gives_the_same_model(loss, extra, tmp_path):
+    X, y = data_of(loss)
+    pool, held_out = cb.Pool(X, y), cb.Pool(X[::2], y[::2])
+    quiet = {"iterations": 30, "random_seed": 1, "thread_count": 1, "verbose": False, **extra}
+    ours, own = (
+        train(pool, quiet, loss=loss, eval_set=held_out, early_stopping_rounds=5, builtin=builtin)
+        for builtin in ("never", "auto")
+    )
+    assert not np.asarray(pool.get_baseline()).size
+    custom = "PythonUserDefinedPerObject"
+    assert (own.get_all_params()["loss_function"] != custom) == (loss in (LogLoss(), SoftmaxCrossEntropy()))
+    assert own.get_scale_and_bias() == ours.get_scale_and_bias()
+    assert_allclose(raw_score(own, X), raw_score(ours, X), atol=2e-8, rtol=0)  # the intercept is rounded to float32
+    assert_allclose(predict_proba(own, X), predict_proba(ours, X), atol=4e-9, rtol=0)
+    for part in ("learn", "validation"):
+        history, expected = (model.get_evals_result()[part] for model in (own, ours))
+        assert_allclose(history["Metric"], expected["Metric"], rtol=1e-6)
+    own.save_model(str(tmp_path / "model.cbm"))
+    assert_array_equal(predict_proba(cb.CatBoost().load_model(str(tmp_path / "model.cbm")), X), predict_proba(own, X))
+    assert_array_equal(predict_proba(pickle.loads(pickle.dumps(own)), X), predict_proba(own, X))
+    if loss.posterior_offset(3) is not None:
+        assert_allclose(servable(own).predict_proba(X), predict_proba(own, X), atol=1e-12)
+    longer = [
+        train(pool, {**quiet, "iterations": 3}, loss=loss, init_model=model, builtin="auto") for model in (own, ours)
+    ]
+    assert longer[0].tree_count_ == own.tree_count_ + 3
+    assert_allclose(predict_proba(longer[0], X), predict_proba(longer[1], X), atol=1e-6)
+    assert longer[0].classes_.tolist() == ours.classes_.tolist()
+
+
+def test_the_builtin_loss_of_other_data():
+    X, y = CANCER
+    quiet = {**PARITY, "eval_metric": "AUC"}
+    soft = cb.Pool(X, 0.8 * y + 0.1)
+    for loss, name in [(LogLoss(), "CrossEntropy"), (LogLoss(2.0), "PythonUserDefinedPerObject")]:
+        ours, own = (train(soft, PARITY, loss=loss, builtin=builtin) for builtin in ("never", "auto"))
+        assert own.get_all_params()["loss_function"] == name
+        assert_allclose(predict_proba(own, X), predict_proba(ours, X), atol=4e-9, rtol=0)
+        assert_allclose(servable(own).predict_proba(X), predict_proba(own, X), atol=1e-12)
+    words = cb.Pool(X, np.array(["no", "yes"])[y], baseline=np.linspace(-1, 1, len(y))[:, None])
+    ours, own = (train(words, quiet, loss=LogLoss(), builtin=builtin) for builtin in ("never", "auto"))
+    assert own.get_all_params()["loss_function"] == "Logloss"
+    assert_allclose(raw_score(own, X), raw_score(ours, X), atol=1e-12)
+    assert own.classes_.tolist() == ["no", "yes"]
+    X, y = mixed_frame()
+    X.columns = X.columns.astype(str)
+    pool = cb.Pool(X.drop(columns="note"), y, cat_features=["kind"])
+    ours, own = (train(pool, {**PARITY, "iterations": 20}, loss=LogLoss(), builtin=b) for b in ("never", "auto"))
+    assert own.get_all_params()["loss_function"] == "Logloss"
+    assert_allclose(raw_score(own, pool), raw_score(ours, pool), atol=1e-6)
+    pool = cb.Pool(X.drop(columns="note"), np.arange(len(y)) % 3, cat_features=["kind"])
+    model = train(pool, {**PARITY, "iterations": 2}, loss=SoftmaxCrossEntropy(), builtin="auto")
+    assert model.get_all_params()["loss_function"] == "PythonUserDefinedPerObject"
+    with pytest.raises(ValueError, match="builtin must be 'never' or 'auto', got True"):
+        train(pool, PARITY, loss=SoftmaxCrossEntropy(), builtin=True)
+
+
 # ---- the full Hessian -----------------------------------------------------------------------------------------------
 
 
