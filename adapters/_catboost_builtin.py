@@ -23,10 +23,12 @@ def builtin_settings(
     A loss with class weights has none: to CatBoost they are weights of rows, which count when it chooses splits, too. The
     data must start from a baseline where there is an intercept.
     """
+    if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
+        return None  # what CatBoost makes of them differs: under a custom objective the target counts as a number
     if loss == LogLoss():
         name = "CrossEntropy" if names is None else "Logloss"
-    elif loss == SoftmaxCrossEntropy() and not (pool.get_cat_feature_indices() or pool.get_text_feature_indices()):
-        name = "MultiClass"  # statistics of categories differ: a custom objective's target counts as a number
+    elif loss == SoftmaxCrossEntropy() and not pool.get_cat_feature_indices():  # the same holds for their statistics
+        name = "MultiClass"
     else:
         return None
     own = {**_ALIKE, **settings, "loss_function": name, "boost_from_average": False}

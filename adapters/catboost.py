@@ -99,9 +99,10 @@ def train(
     builtin : {"never", "auto"}, default "never"
         "auto" trains with CatBoost's own loss, several times faster for many classes, where an equal one exists: for
         ``LogLoss()`` and ``SoftmaxCrossEntropy()`` without class weights (which count in CatBoost's choice of splits
-        when they are its own ``class_weights``) and smoothing, the second without categorical or text features. All
-        else trains as with "never", and so does a continued model. The model is the same, but for an intercept rounded
-        to float32 while it trains; that takes a copy of the data. CatBoost also reports its own loss.
+        when they are its own ``class_weights``) and smoothing, on data without text and embedding features, and for
+        several classes without categorical ones. All else trains as with "never", and so does a continued model. The
+        model is the same, but for an intercept rounded to float32 while it trains; that takes a copy of the data.
+        CatBoost also reports its own loss.
     **options
         The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
         ``save_snapshot`` and others.

@@ -230,9 +230,13 @@ def test_the_builtin_loss_of_other_data():
     ours, own = (train(pool, {**PARITY, "iterations": 20}, loss=LogLoss(), builtin=b) for b in ("never", "auto"))
     assert own.get_all_params()["loss_function"] == "Logloss"
     assert_allclose(raw_score(own, pool), raw_score(ours, pool), atol=1e-6)
-    pool = cb.Pool(X.drop(columns="note"), np.arange(len(y)) % 3, cat_features=["kind"])
-    model = train(pool, {**PARITY, "iterations": 2}, loss=SoftmaxCrossEntropy(), builtin="auto")
-    assert model.get_all_params()["loss_function"] == "PythonUserDefinedPerObject"
+    for pool, loss in [  # CatBoost's own loss would make other features of these
+        (cb.Pool(X.drop(columns="note"), np.arange(len(y)) % 3, cat_features=["kind"]), SoftmaxCrossEntropy()),
+        (cb.Pool(X.drop(columns="kind"), y, text_features=["note"]), LogLoss()),
+        (cb.Pool(X[["0"]].assign(both=list(X[["0", "1"]].to_numpy())), y, embedding_features=["both"]), LogLoss()),
+    ]:
+        model = train(pool, {**PARITY, "iterations": 2}, loss=loss, builtin="auto")
+        assert model.get_all_params()["loss_function"] == "PythonUserDefinedPerObject"
     with pytest.raises(ValueError, match="builtin must be 'never' or 'auto', got True"):
         train(pool, PARITY, loss=SoftmaxCrossEntropy(), builtin=True)
 
