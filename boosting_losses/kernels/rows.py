@@ -62,12 +62,12 @@ def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[
         out[k] = raw[k] + known[HEADER + k]
         if out[k] > out[best]:
             best = k
-    top = out[best]
-    below = max(out[label] - top, -LARGEST)
+    top = float(out[best])  # of a NumPy number, Python warns where the difference of two doubles is no double
+    below = max(float(out[label]) - top, -LARGEST)
     # The sum leaves the largest score out, where the exponential is exactly 1, to keep every digit of 1 - p.
     rest = 0.0
     for k in range(classes):
-        out[k] = math.exp(out[k] - top)
+        out[k] = math.exp(float(out[k]) - top)
         if k != best:
             rest += out[k]
     scale = 1.0 / (1.0 + rest)
