@@ -61,9 +61,21 @@ def added(previous: cb.CatBoost, model: cb.CatBoost) -> cb.CatBoost:
     """The sum of two models of the same classes; without their names, as CatBoost sums named ones of 2 classes only."""
     parts = [previous.copy(), model.copy()]
     class_names = [exchange_class_names(part, []) for part in parts][-1]
+    for part in parts:
+        _forget_builtin_classes(part)
     total = cb.sum_models(parts)
     exchange_class_names(total, class_names)
     return total
+
+
+def _forget_builtin_classes(model: cb.CatBoost) -> None:
+    """Take out the classes that CatBoost's own multiclass loss writes, or is assumed to mean, beside the names."""
+    metadata = model.get_metadata()
+    if metadata.get("class_params") is not None:
+        del metadata["class_params"]
+        params = json.loads(metadata["params"])
+        params["loss_function"] = {"type": "PythonUserDefinedPerObject", "params": {}}
+        metadata["params"] = json.dumps(params)
 
 
 def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..losses import Loss
 from ..losses.multiclass import MulticlassLoss
+from ..losses.rows import RowFunction
 from ._shared import Array, MetricBase, Score, check_loss, constant, shifted
 
 
@@ -41,6 +42,10 @@ class Objective:
     def __post_init__(self) -> None:
         check_loss(self.loss)
         object.__setattr__(self, "init_score", constant(self.init_score))
+        object.__setattr__(self, "_rows", {})
+        if isinstance(self.loss, MulticlassLoss) and isinstance(self.init_score, tuple):
+            # CatBoost calls it twice per row and round: a method of ours between would cost a tenth of the training.
+            object.__setattr__(self, "calc_ders_multi", self._row_function(len(self.init_score)))
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
@@ -53,16 +58,25 @@ class Objective:
             np.negative(hessian, out=derivatives[:, 1])
         return derivatives
 
-    def calc_ders_multi(self, approx: Array, target: float, weight: float) -> tuple[list[float], tuple[list[float]]]:
+    def calc_ders_multi(
+        self, approx: Array, target: float, weight: float
+    ) -> tuple[Sequence[float], tuple[Sequence[float]]]:
         """First and second derivatives of minus the loss for one row.
 
         The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.
         """
-        if not isinstance(self.loss, MulticlassLoss):
-            raise TypeError(f"{self.loss} is binary, got {len(approx)} scores per sample")
-        raw = np.asarray(shifted(approx, self.init_score))
-        gradient, hessian = self.loss.row_derivatives(int(target), raw, -weight)
-        return gradient, (hessian,)
+        return self._row_function(len(approx))(approx, target, weight)
+
+    def _row_function(self, n_classes: int) -> RowFunction:
+        rows: dict[int, RowFunction] = self.__dict__["_rows"]
+        if n_classes not in rows:
+            if not isinstance(self.loss, MulticlassLoss):
+                raise TypeError(f"{self.loss} is binary, got {n_classes} scores per sample")
+            rows[n_classes] = self.loss.row_function(n_classes, self.init_score, factor=-1.0)
+        return rows[n_classes]
+
+    def __reduce__(self) -> tuple[type[Objective], tuple[Loss, float | tuple[float, ...]]]:
+        return type(self), (self.loss, self.init_score)  # without compiled functions
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
         return self  # immutable; CatBoost and scikit-learn's clone compare by identity

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.kernels import focal, logistic, softmax, softmax_focal
+from boosting_losses.kernels import focal, logistic, rows, softmax, softmax_focal
 
 BINARY = {
     "log": LogLoss(),
@@ -42,7 +42,7 @@ def compiled_variants():
     """How many variants of each kernel this process has compiled or loaded."""
     return {
         f"{module.__name__}.{name}": len(function.signatures)
-        for module in (logistic, focal, softmax, softmax_focal)
+        for module in (logistic, focal, rows, softmax, softmax_focal)
         for name, function in vars(module).items()
         if hasattr(function, "signatures")
     }
@@ -56,3 +56,9 @@ def sample(loss, n=200, seed=0, spread=3.0, soft=False):
         return y, spread * rng.standard_normal(n)
     y = rng.dirichlet(np.ones(CLASSES), n) if soft else rng.permutation(np.arange(n) % CLASSES)
     return y, spread * rng.standard_normal((n, CLASSES))
+
+
+def row_derivatives(loss, label, raw, weight=1.0, **options):
+    """Gradient and the packed upper triangle of the Hessian of one row."""
+    gradient, (hessian,) = loss.row_function(len(raw), **options)(np.asarray(raw), float(label), weight)
+    return gradient, hessian

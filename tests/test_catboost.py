@@ -21,9 +21,11 @@ from sklearn.model_selection import cross_val_score
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters.catboost import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
+from boosting_losses.kernels import rows
+from boosting_losses.losses.rows import MOST_CLASSES_IN_TUPLES
 from boosting_losses.metrics import brier_score, log_loss
 
-from .cases import CLASSES, MULTICLASS, compiled_variants, sample
+from .cases import CLASSES, MULTICLASS, compiled_variants, row_derivatives, sample
 from .test_xgboost import DATA, imbalanced, plain_loss, synthetic
 
 ROUNDS = 50
@@ -159,6 +161,86 @@ def test_categorical_and_text_features():
     assert roc_auc_score(y, predict_proba(model, texts)[:, 1]) > 0.75
 
 
+@pytest.mark.parametrize(
+    ("loss", "extra"),
+    [
+        (LogLoss(), {}),
+        (LogLoss(4.0), {}),
+        (LogLoss(), {"class_weights": {0: 2.0, 1: 1.0}, "eta": 0.2}),
+        (LogLoss(), {"auto_class_weights": "Balanced", "leaf_estimation_method": "Gradient"}),
+        (LogLoss(), {"bootstrap_type": "Bernoulli", "subsample": 0.6}),
+        (LogLoss(), {"subsample": 0.5, "boost_from_average": False}),
+        (LogLoss(label_smoothing=0.1), {}),
+        (FocalLoss(), {}),
+        (SoftmaxCrossEntropy(), {}),
+        (SoftmaxCrossEntropy((1.0, 2.0, 0.5)), {}),
+        (SoftmaxCrossEntropy(), {"class_weights": (1.0, 0.5, 2.0)}),
+        (SoftmaxCrossEntropy(), {"leaf_estimation_method": "Gradient"}),
+        (SoftmaxFocalLoss(), {}),
+    ],
+    ids=str,
+)
+def test_the_builtin_loss_gives_the_same_model(loss, extra, tmp_path):
+    X, y = data_of(loss)
+    pool, held_out = cb.Pool(X, y), cb.Pool(X[::2], y[::2])
+    quiet = {"iterations": 30, "random_seed": 1, "thread_count": 1, "verbose": False, **extra}
+    ours, own = (
+        train(pool, quiet, loss=loss, eval_set=held_out, early_stopping_rounds=5, builtin=builtin)
+        for builtin in ("never", "auto")
+    )
+    assert not np.asarray(pool.get_baseline()).size
+    custom = "PythonUserDefinedPerObject"
+    assert (own.get_all_params()["loss_function"] != custom) == (loss in (LogLoss(), SoftmaxCrossEntropy()))
+    assert own.get_scale_and_bias() == ours.get_scale_and_bias()
+    assert_allclose(raw_score(own, X), raw_score(ours, X), atol=2e-8, rtol=0)  # the intercept is rounded to float32
+    assert_allclose(predict_proba(own, X), predict_proba(ours, X), atol=4e-9, rtol=0)
+    for part in ("learn", "validation"):
+        history, expected = (model.get_evals_result()[part] for model in (own, ours))
+        assert_allclose(history["Metric"], expected["Metric"], rtol=1e-6)
+    own.save_model(str(tmp_path / "model.cbm"))
+    assert_array_equal(predict_proba(cb.CatBoost().load_model(str(tmp_path / "model.cbm")), X), predict_proba(own, X))
+    assert_array_equal(predict_proba(pickle.loads(pickle.dumps(own)), X), predict_proba(own, X))
+    if loss.posterior_offset(3) is not None:
+        assert_allclose(servable(own).predict_proba(X), predict_proba(own, X), atol=1e-12)
+    longer = [
+        train(pool, {**quiet, "iterations": 3}, loss=loss, init_model=model, builtin="auto") for model in (own, ours)
+    ]
+    assert longer[0].tree_count_ == own.tree_count_ + 3
+    assert_allclose(predict_proba(longer[0], X), predict_proba(longer[1], X), atol=1e-6)
+    assert longer[0].classes_.tolist() == ours.classes_.tolist()
+
+
+def test_the_builtin_loss_of_other_data():
+    X, y = CANCER
+    quiet = {**PARITY, "eval_metric": "AUC"}
+    soft = cb.Pool(X, 0.8 * y + 0.1)
+    for loss, name in [(LogLoss(), "CrossEntropy"), (LogLoss(2.0), "PythonUserDefinedPerObject")]:
+        ours, own = (train(soft, PARITY, loss=loss, builtin=builtin) for builtin in ("never", "auto"))
+        assert own.get_all_params()["loss_function"] == name
+        assert_allclose(predict_proba(own, X), predict_proba(ours, X), atol=4e-9, rtol=0)
+        assert_allclose(servable(own).predict_proba(X), predict_proba(own, X), atol=1e-12)
+    words = cb.Pool(X, np.array(["no", "yes"])[y], baseline=np.linspace(-1, 1, len(y))[:, None])
+    ours, own = (train(words, quiet, loss=LogLoss(), builtin=builtin) for builtin in ("never", "auto"))
+    assert own.get_all_params()["loss_function"] == "Logloss"
+    assert_allclose(raw_score(own, X), raw_score(ours, X), atol=1e-12)
+    assert own.classes_.tolist() == ["no", "yes"]
+    X, y = mixed_frame()
+    X.columns = X.columns.astype(str)
+    pool = cb.Pool(X.drop(columns="note"), y, cat_features=["kind"])
+    ours, own = (train(pool, {**PARITY, "iterations": 20}, loss=LogLoss(), builtin=b) for b in ("never", "auto"))
+    assert own.get_all_params()["loss_function"] == "Logloss"
+    assert_allclose(raw_score(own, pool), raw_score(ours, pool), atol=1e-6)
+    for pool, loss in [  # CatBoost's own loss would make other features of these
+        (cb.Pool(X.drop(columns="note"), np.arange(len(y)) % 3, cat_features=["kind"]), SoftmaxCrossEntropy()),
+        (cb.Pool(X.drop(columns="kind"), y, text_features=["note"]), LogLoss()),
+        (cb.Pool(X[["0"]].assign(both=list(X[["0", "1"]].to_numpy())), y, embedding_features=["both"]), LogLoss()),
+    ]:
+        model = train(pool, {**PARITY, "iterations": 2}, loss=loss, builtin="auto")
+        assert model.get_all_params()["loss_function"] == "PythonUserDefinedPerObject"
+    with pytest.raises(ValueError, match="builtin must be 'never' or 'auto', got True"):
+        train(pool, PARITY, loss=SoftmaxCrossEntropy(), builtin=True)
+
+
 # ---- the full Hessian -----------------------------------------------------------------------------------------------
 
 
@@ -168,7 +250,7 @@ def test_rows_agree_with_the_matrix_form(loss):
     gradients, hessians = loss.gradient_hessian(y, raw)
     upper = np.triu_indices(CLASSES)
     for i in range(len(y)):
-        gradient, packed = loss.row_derivatives(int(y[i]), raw[i], 2.0)
+        gradient, packed = row_derivatives(loss, int(y[i]), raw[i], 2.0)
         full = np.zeros((CLASSES, CLASSES))
         full[upper] = packed
         full = np.triu(full) + np.triu(full, 1).T
@@ -190,12 +272,12 @@ def test_the_full_hessian_is_the_derivative_of_the_gradient(loss):
     additions = []
     for i in range(len(y)):
         up, down = (
-            [loss.row_derivatives(int(y[i]), raw[i] + d * e)[0] for e in np.eye(CLASSES)] for d in (step, -step)
+            [row_derivatives(loss, int(y[i]), raw[i] + d * e)[0] for e in np.eye(CLASSES)] for d in (step, -step)
         )
-        packed = np.array(exact.row_derivatives(int(y[i]), raw[i])[1])
+        packed = np.array(row_derivatives(exact, int(y[i]), raw[i])[1])
         assert_allclose(packed, ((np.array(up) - np.array(down)) / (2 * step))[upper], atol=1e-7)
         addition = np.zeros((CLASSES, CLASSES))
-        addition[upper] = loss.row_derivatives(int(y[i]), raw[i])[1] - packed
+        addition[upper] = row_derivatives(loss, int(y[i]), raw[i])[1] - packed
         additions.append(np.linalg.eigvalsh(addition + np.triu(addition, 1).T))
     additions = np.array(additions)
     assert additions.min() > -1e-13
@@ -210,7 +292,7 @@ def test_rows_far_out_stay_finite(size):
     for loss in MULTICLASS.values():
         for label in range(CLASSES):
             for raw in np.eye(CLASSES):
-                gradient, hessian = loss.row_derivatives(label, size * raw)
+                gradient, hessian = row_derivatives(loss, label, size * raw)
                 assert np.isfinite(gradient).all()
                 assert np.isfinite(hessian).all()
 
@@ -703,3 +785,147 @@ def test_bare_objects_refuse_what_does_not_fit():
         cb.train(cb.Pool(X, y), {**settings, "loss_function": Objective(SoftmaxFocalLoss())})
     with pytest.raises(cb.CatBoostError, match="is binary, got 3 scores per sample"):
         cb.train(cb.Pool(X, y), {**settings, "loss_function": Objective(LogLoss()), "class_names": (0, 1, 2)})
+
+
+# ---- rows as CatBoost asks for them ---------------------------------------------------------------------------------
+
+#: Both forms that the derivatives of a row come in, tuples and views, and where they meet.
+ROW_CLASSES = [2, 3, MOST_CLASSES_IN_TUPLES, MOST_CLASSES_IN_TUPLES + 1, 50, 300]
+
+
+def many(n_classes, extra=200):
+    rng = np.random.default_rng(n_classes)
+    y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, extra)])
+    return rng.standard_normal((len(y), 4)) + (y % 3)[:, None], y
+
+
+@pytest.mark.parametrize("n_classes", ROW_CLASSES[1:])  # of 2 classes CatBoost makes one score
+@pytest.mark.parametrize("weighted", [False, True])
+def test_any_number_of_classes_reproduces_the_builtin_loss(n_classes, weighted):
+    X, y = many(n_classes)
+    weight = np.random.default_rng(0).integers(1, 5, len(y)) if weighted else None
+    loss = SoftmaxCrossEntropy()
+    settings = {**PARITY, "iterations": 10 if n_classes <= 50 else 1, "depth": 3 if n_classes <= 50 else 1}
+    ours = raw_score(train(cb.Pool(X, y, weight=weight), settings, loss=loss), X)
+    pool = cb.Pool(X, y, weight=weight, baseline=np.tile(loss.init_score(y, weight), (len(y), 1)))
+    own = builtin(settings, pool, "MultiClass").predict(X) + loss.init_score(y, weight)
+    assert_allclose(loss.activation(ours), loss.activation(own), atol=1e-6, rtol=0)  # baselines are rounded to float32
+    exact = train(cb.Pool(X, y, weight=weight), {**settings, "boost_from_average": False}, loss=loss)
+    own = builtin(settings, cb.Pool(X, y, weight=weight), "MultiClass").predict(X)
+    assert_allclose(loss.activation(raw_score(exact, X)), loss.activation(own), atol=1e-12, rtol=0)
+
+
+def row_losses(n_classes):
+    weights = tuple(np.linspace(0.3, 4.0, n_classes))
+    return [
+        SoftmaxCrossEntropy(),
+        SoftmaxCrossEntropy(weights, label_smoothing=0.1),
+        SoftmaxFocalLoss(2.0, weights, hessian="exact"),
+        SoftmaxFocalLoss(0.5, hessian="exact"),
+    ]
+
+
+@pytest.mark.parametrize("n_classes", ROW_CLASSES)
+def test_rows_of_any_width_agree_with_the_matrix_form(n_classes):
+    rng = np.random.default_rng(1)
+    raw, init = 3.0 * rng.standard_normal((4, n_classes)), rng.standard_normal(n_classes)
+    for loss in row_losses(n_classes):
+        row = loss.row_function(n_classes, init, factor=-1.0)
+        for scores, label in zip(raw, (0, 1, n_classes - 1, n_classes // 2), strict=True):
+            gradient, (packed,) = row(scores, float(label), 2.0)
+            expected, diagonal = loss.gradient_hessian([label], [scores + init])
+            full = np.zeros((n_classes, n_classes))
+            full[np.triu_indices(n_classes)] = packed
+            assert_allclose(gradient, -2.0 * expected[0], rtol=1e-11, atol=1e-300)
+            assert_allclose(np.diag(full), -2.0 * diagonal[0], rtol=1e-9, atol=1e-15)
+            assert_allclose((full + np.triu(full, 1).T).sum(axis=0), 0, atol=1e-12)
+
+
+def test_tuples_and_views_hold_the_same_numbers():
+    raw = np.random.default_rng(2).standard_normal(6)
+    for loss in row_losses(6):
+        gradient, (hessian,) = loss.row_function(6)(raw, 2.0, 1.5)
+        gamma, smoothing, semidefinite = loss._row_parameters()
+        known = rows.parameters(1.0, gamma, smoothing, semidefinite, np.zeros(6), loss._class_weights(6))
+        out = np.empty(rows.work_size(6))
+        rows.fill(known, raw, 2.0, 1.5, out)
+        assert_array_equal(gradient, out[18:24])
+        assert_array_equal(hessian, out[24:])
+        assert all(type(number) is float for number in (*gradient, *hessian))
+
+
+@pytest.mark.parametrize("n_classes", [3, MOST_CLASSES_IN_TUPLES + 1])
+def test_rows_that_would_be_read_out_of_bounds_are_refused(n_classes):
+    row = SoftmaxFocalLoss().row_function(n_classes)
+    for width, label in [(n_classes - 1, 0.0), (n_classes + 1, 0.0), (n_classes, n_classes), (n_classes, -1.0)]:
+        with pytest.raises(ValueError, match="a row must have as many scores as the loss has classes"):
+            row(np.zeros(width), float(label), 1.0)
+    with pytest.raises(ValueError, match="init_score must hold one score per class, got 2 for"):
+        SoftmaxFocalLoss().row_function(n_classes, (0.0, 1.0))
+
+
+def test_other_parameters_compile_no_row_function_again():
+    def ask(loss, init):
+        for n_classes in (3, MOST_CLASSES_IN_TUPLES + 1):
+            loss.row_function(n_classes, init)(np.zeros(n_classes), 0.0, 1.0)
+
+    ask(SoftmaxCrossEntropy(), 0.0)
+    compiled = compiled_variants() | {"tuples": len(rows.tuple_function(3).signatures)}
+    for loss in (SoftmaxCrossEntropy(label_smoothing=0.3), SoftmaxFocalLoss(1.7), SoftmaxFocalLoss(0.3, None, "exact")):
+        ask(loss, 1.0)
+    SoftmaxCrossEntropy((1, 2, 3)).row_function(3, (1.0, 2.0, 3.0))(np.zeros(3), 0.0, 1.0)
+    assert compiled_variants() | {"tuples": len(rows.tuple_function(3).signatures)} == compiled
+    assert compiled["tuples"] == 1
+
+
+CACHE_HITS = """
+import numpy as np
+from boosting_losses import SoftmaxFocalLoss
+from boosting_losses.kernels import rows
+for n_classes in (3, 5, 13):
+    SoftmaxFocalLoss(float(n_classes)).row_function(n_classes)(np.zeros(n_classes), 0.0, 1.0)
+for function in (rows.tuple_function(3), rows.tuple_function(5), rows.fill):
+    print(sum(function.stats.cache_hits.values()), sum(function.stats.cache_misses.values()))
+print(sum(sum(f.stats.cache_misses.values()) for f in vars(rows).values() if hasattr(f, "stats")))
+"""
+
+ROW_WITHOUT_JIT = """
+import numpy as np
+from boosting_losses import SoftmaxFocalLoss
+for n_classes in (3, 13):
+    gradient, (hessian,) = SoftmaxFocalLoss(2.0).row_function(n_classes)(np.arange(n_classes) / 4, 1.0, 1.0)
+    print([float(number).hex() for number in (*gradient, *hessian)])
+"""
+
+
+def other_process(code, **environment):
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **environment})
+    return result.stdout.splitlines()
+
+
+def test_another_process_finds_row_functions_in_the_cache(tmp_path):
+    other_process(CACHE_HITS, NUMBA_CACHE_DIR=str(tmp_path))
+    assert other_process(CACHE_HITS, NUMBA_CACHE_DIR=str(tmp_path)) == ["1 0", "1 0", "1 0", "0"]
+
+
+def test_rows_without_compilation():
+    compiled, interpreted = (
+        [[float.fromhex(number.strip("' ")) for number in line.strip("[]").split(",")] for line in lines]
+        for lines in (other_process(ROW_WITHOUT_JIT), other_process(ROW_WITHOUT_JIT, NUMBA_DISABLE_JIT="1"))
+    )
+    for one, other in zip(compiled, interpreted, strict=True):
+        assert_allclose(one, other, rtol=1e-13)
+
+
+def test_an_objective_with_compiled_rows_is_like_any_other():
+    loss = SoftmaxCrossEntropy()
+    objective = Objective(loss, (0.1, 0.2, -0.3))
+    assert objective == Objective(loss, (0.1, 0.2, -0.3)) != Objective(loss)
+    assert hash(objective) == hash(Objective(loss, (0.1, 0.2, -0.3)))
+    assert repr(objective).startswith("Objective(loss=SoftmaxCrossEntropy(")
+    for twin in (pickle.loads(pickle.dumps(objective)), copy.copy(objective), replace(objective)):
+        assert twin == objective
+        assert twin.calc_ders_multi(np.zeros(3), 1.0, 2.0) == objective.calc_ders_multi(np.zeros(3), 1.0, 2.0)
+    anywhere = Objective(loss)  # knows the number of classes from each row
+    assert [len(anywhere.calc_ders_multi(np.zeros(k), 1.0, 1.0)[0]) for k in (3, 20, 3)] == [3, 20, 3]

@@ -1,13 +1,16 @@
 """Value, gradient and Hessian against mpmath, from one tail to the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mpmath import mp, mpf
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses.losses.rows import MOST_CLASSES_IN_TUPLES
 
 from . import reference
-from .cases import each_dtype, each_loss, sample
+from .cases import each_dtype, each_loss, each_multiclass, row_derivatives, sample
 
 SCORES = {
     np.float32: [0.0, 1e-6, 1e-3, 0.1, 0.7, 1.3, 2.9, 3.3, 7.0, 15.9, 16.3, 30.0, 51.7, 80.0],
@@ -108,7 +111,7 @@ def test_finite_with_the_right_sign_at_1e300(loss):
             assert np.isfinite(derivative).all()
         assert np.isfinite(loss.posterior(far)).all()
         for label in range(raw.shape[1]):
-            assert all(np.isfinite(part).all() for part in loss.row_derivatives(label, far[0]))
+            assert all(np.isfinite(part).all() for part in row_derivatives(loss, label, far[0]))
 
 
 def check_signs(loss, y, raw):
@@ -126,3 +129,22 @@ def check_signs(loss, y, raw):
     assert (gradient[own & wrong] != 0).all(), "a misclassified row must be pulled back"
     if getattr(loss, "hessian", "guarded") == "guarded":
         assert (hessian >= 0).all()
+
+
+@each_multiclass
+@pytest.mark.parametrize("n_classes", [4, MOST_CLASSES_IN_TUPLES + 1])
+def test_rows_agree_with_the_definition_in_both_tails(loss, n_classes):
+    if loss.class_weight is not None:
+        loss = replace(loss, class_weight=tuple(np.linspace(0.3, 4.0, n_classes)))
+    rng = np.random.default_rng(n_classes)
+    for spread in (1.0, 40.0):
+        z = spread * rng.standard_normal(n_classes)
+        for label in (int(z.argmax()), int(z.argmin())):
+            _, exact, diagonal, sizes = reference.multiclass_terms(loss, np.eye(n_classes)[label], z.tolist())
+            gradient, packed = row_derivatives(loss, label, z)
+            full = np.zeros((n_classes, n_classes))
+            full[np.triu_indices(n_classes)] = packed
+            for k in range(n_classes):
+                assert_close(gradient[k], exact[k], exact[k], np.float64, f"gradient {k} of {label} at {z}")
+                if getattr(loss, "hessian", "exact") == "exact":
+                    assert_close(full[k, k], diagonal[k], sizes[k], np.float64, f"Hessian {k} of {label} at {z}")

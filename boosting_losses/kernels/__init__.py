@@ -6,7 +6,8 @@ a) *Point functions* take the numbers of one row and return numbers; those of K 
    every formula, once, so the same function serves a library that hands over matrices and one that hands over rows.
 b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing: LLVM
    inlines it. There is one loop per loss and purpose, written out: loops made by a factory over a compiled function
-   never hit Numba's disk cache.
+   never hit Numba's disk cache. ``rows.py`` serves a library that asks row by row, where making Python objects costs
+   more than the arithmetic; its one factory closes over integers, which the cache can tell apart.
 c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
    complement come from the same exponential, so neither loses digits when the other is near 1.
 d) *Double precision inside.* Scores may be float32 or float64; each is widened in a register and the result rounded

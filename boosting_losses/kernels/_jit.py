@@ -44,8 +44,17 @@ def jit_sum(function: _Function) -> _Function:
     return _compiled(function, {"contract", "reassoc", "nsz"})
 
 
+def jit_entry(function: _Function) -> _Function:
+    """Compile a function that Python calls once per row: as ``jit``, but it holds the GIL.
+
+    A call of less than a microsecond is over before another thread could do anything with the GIL; to give it up and
+    take it back costs a twentieth of the call, and much more when threads wait for it.
+    """
+    return _compiled(function, {"contract"}, nogil=False)
+
+
 def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Function:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, **more}
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "nogil": True} | more
     try:
         return cast(_Function, numba.njit(function, cache=True, **options))
     except RuntimeError:  # no folder for the cache

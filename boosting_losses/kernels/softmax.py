@@ -165,33 +165,6 @@ def gradient_hessian(
 
 
 @jit
-def row_derivatives(
-    label: int, raw: Array, weight: float, class_weight: Array, smoothing: float, gradient: Array, hessian: Array
-) -> None:
-    """Gradient and full Hessian of the one row of ``raw``, for a class code.
-
-    The Hessian's upper triangle is written row by row: 00, 01, ..., 0(K-1), 11, 12, ...
-    """
-    classes = raw.shape[1]
-    p = np.empty(classes)
-    _, best, rest = exponentials(raw, 0, p)
-    scale = 1.0 / (1.0 + rest)
-    terms = 0.0
-    for k in range(classes):
-        terms += smoothed_term(1.0 if k == label else 0.0, k, class_weight, smoothing)
-    at = 0
-    for k in range(classes):
-        term = smoothed_term(1.0 if k == label else 0.0, k, class_weight, smoothing)
-        q = sum_of_others(p, k, best, rest) * scale
-        p_k = p[k] * scale
-        gradient[k] = weight * ((terms - term) * p_k - term * q)
-        hessian[at] = weight * (terms * (p_k * q))
-        for j in range(k + 1, classes):
-            hessian[at + j - k] = -weight * (terms * (p_k * (p[j] * scale)))
-        at += classes - k
-
-
-@jit
 def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
     """Softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     classes = raw.shape[1]

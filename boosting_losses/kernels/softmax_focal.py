@@ -110,49 +110,6 @@ def gradient_hessian(
 
 
 @jit
-def row_derivatives(
-    label: int,
-    raw: Array,
-    weight: float,
-    class_weight: Array,
-    gamma: float,
-    semidefinite: bool,
-    gradient: Array,
-    hessian: Array,
-) -> None:
-    """Gradient and full Hessian of the one row of ``raw``, for a class code; the Hessian as in ``softmax.py``.
-
-    H = A (diag p - p p') + f (e - p)(e - p)' with e the label's unit vector. The first part is positive semi-definite; f is
-    negative for confident mistakes, and ``semidefinite`` then leaves the second out.
-    """
-    classes = raw.shape[1]
-    p = np.empty(classes)
-    top, best, rest = exponentials(raw, 0, p)
-    scale = 1.0 / (1.0 + rest)
-    others = sum_of_others(p, label, best, rest)
-    loss = math.log1p(rest) - below(double(raw[0, label]), top)
-    a, a_q, q2_f = factors(p[label] * scale, others * scale, loss, gamma)
-    if semidefinite:
-        q2_f = max(q2_f, 0.0)
-    total = weight * class_weight[label]
-    at = 0
-    for k in range(classes):
-        p_k = p[k] * scale
-        # (e - p)_k / q_label, which does not overflow where 1 / q_label would
-        r_k = 1.0 if k == label else (-p[k] / others if others > 0.0 else 0.0)
-        if k == label:
-            gradient[k] = -total * a_q
-            hessian[at] = total * (a_q * p_k + q2_f)
-        else:
-            gradient[k] = total * (a * p_k)
-            hessian[at] = total * (a * p_k * (sum_of_others(p, k, best, rest) * scale) + q2_f * r_k * r_k)
-        for j in range(k + 1, classes):
-            r_j = 1.0 if j == label else (-p[j] / others if others > 0.0 else 0.0)
-            hessian[at + j - k] = total * (q2_f * (r_k * r_j) - a * (p_k * (p[j] * scale)))
-        at += classes - k
-
-
-@jit
 def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
     """Softmax of log h(p_k) + offset_k: the focal term undone, then the class weights."""
     classes = raw.shape[1]

@@ -67,7 +67,7 @@ def _by_precision(single: Any, double: Any) -> Any:
     @overload(function)
     def choose(x, *more):  # type: ignore[no-untyped-def]
         chosen = single if x == types.float32 else double
-        return lambda x, *more: chosen(x, *more)
+        return lambda x, *more: chosen(x, *more)  # noqa: PLW0108  (a compiled function has no such signature)
 
     return function
 

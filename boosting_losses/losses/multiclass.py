@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
-from ..kernels import focal, softmax, softmax_focal
+from ..kernels import focal, rows, softmax, softmax_focal
 from . import parameters
 from .base import Array, Loss
+from .rows import RowFunction, row_function
 
 
 class MulticlassLoss(Loss):
@@ -41,30 +42,41 @@ class MulticlassLoss(Loss):
             arrays.refuse_multiclass(y, scores, weight)
         return gradient, hessian
 
-    def row_derivatives(self, label: int, raw: Array, weight: float = 1.0) -> tuple[list[float], list[float]]:
-        """Gradient and full Hessian of one sample, for libraries that ask row by row.
-
-        Nothing is checked.
+    def row_function(
+        self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
+    ) -> RowFunction:
+        """Gradient and full Hessian of single samples, for libraries that ask row by row.
 
         Parameters
         ----------
-        label : int
-            A class code.
-        raw : ndarray of shape (K,)
-        weight : float, default 1.0
-            Factor of both; a negative one changes their signs.
+        n_classes : int
+        init_score : float or sequence of K floats, default 0.0
+            A constant that is added to the raw scores.
+        factor : float, default 1.0
+            Multiplies the derivatives, as the weight of a row does; -1 for a library that maximises.
 
         Returns
         -------
-        gradient : list of K floats
-        hessian : list of K * (K + 1) / 2 floats
-            The upper triangle, row by row. For a guarded focal loss the nearest form of it that is positive semi-definite:
-            the curvature in the direction of the gradient is left out where it is negative.
+        callable ``(raw, label, weight) -> (gradient, hessian)``
+            Of raw scores of shape (K,) and dtype float64, a class code and a weight, which are floats and not checked
+            further. Gives K floats, and a tuple of one sequence, the upper triangle of the Hessian, row by row. For a
+            guarded focal loss the Hessian is the nearest form that is positive semi-definite: the curvature in the
+            direction of the gradient is left out where it is negative.
+
+        Raises
+        ------
+        ValueError
+            If the number of classes is not that of the loss or of ``init_score``; from the function, if a row has
+            another number of scores, or a label out of range.
         """
-        classes = raw.shape[0]
-        gradient, hessian = np.empty(classes), np.empty(classes * (classes + 1) // 2)
-        self._fill_row(label, raw.reshape(1, classes), weight, self._class_weights(classes), gradient, hessian)
-        return gradient.tolist(), hessian.tolist()
+        start = np.asarray(init_score, dtype=np.float64)
+        if start.ndim and start.shape != (n_classes,):
+            raise ValueError(f"init_score must hold one score per class, got {start.size} for {n_classes}")
+        gamma, smoothing, semidefinite = self._row_parameters()
+        parameters = rows.parameters(
+            factor, gamma, smoothing, semidefinite, np.broadcast_to(start, n_classes), self._class_weights(n_classes)
+        )
+        return row_function(parameters, n_classes)
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
@@ -142,9 +154,8 @@ class MulticlassLoss(Loss):
     ) -> bool: ...
 
     @abstractmethod
-    def _fill_row(
-        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
-    ) -> None: ...
+    def _row_parameters(self) -> tuple[float, float, bool]:
+        """Gamma, the strength of label smoothing, and whether a Hessian must be positive semi-definite."""
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
@@ -209,10 +220,8 @@ class SoftmaxCrossEntropy(MulticlassLoss):
     ) -> bool:
         return softmax.gradient_hessian(y, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
 
-    def _fill_row(
-        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
-    ) -> None:
-        softmax.row_derivatives(label, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
+    def _row_parameters(self) -> tuple[float, float, bool]:
+        return 0.0, self.label_smoothing, True
 
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return softmax.posterior(raw, offset, self.label_smoothing if undo_smoothing else 0.0, out)
@@ -270,11 +279,8 @@ class SoftmaxFocalLoss(MulticlassLoss):
         floor = parameters.hessian_floor(self.hessian, self.gamma)
         return softmax_focal.gradient_hessian(y, raw, weight, class_weight, self.gamma, floor, gradient, hessian)
 
-    def _fill_row(
-        self, label: int, raw: Array, weight: float, class_weight: Array, gradient: Array, hessian: Array
-    ) -> None:
-        semidefinite = self.hessian == "guarded"
-        softmax_focal.row_derivatives(label, raw, weight, class_weight, self.gamma, semidefinite, gradient, hessian)
+    def _row_parameters(self) -> tuple[float, float, bool]:
+        return self.gamma, 0.0, self.hessian == "guarded"
 
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return softmax_focal.posterior(raw, self.gamma, offset, out)
