@@ -11,7 +11,7 @@ import numpy as np
 from ..losses import Loss
 from ..losses.multiclass import MulticlassLoss
 from ..losses.rows import RowFunction
-from ._shared import Array, MetricBase, Score, check_loss, constant, shifted
+from ._shared import Array, MetricBase, Score, check_loss, constant
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ class Objective:
         """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
         if self.loss.multiclass:
             raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
-        derivatives = np.zeros((len(targets), 2))
-        if weights is None or weights.any():  # a block may happen to have no weight at all
-            gradient, hessian = self.loss.gradient_hessian(targets, shifted(approxes, self.init_score), weights)
-            np.negative(gradient, out=derivatives[:, 0])
-            np.negative(hessian, out=derivatives[:, 1])
+        if weights is not None and not weights.any():  # a block may happen to have no weight at all
+            return np.zeros((len(targets), 2))
+        derivatives = np.empty((len(targets), 2))
+        shift = self.init_score if self.init_score else None
+        self.loss.write_gradient_hessian(targets, approxes, weights, derivatives[:, 0], derivatives[:, 1], shift=shift)
+        np.negative(derivatives, out=derivatives)
         return derivatives
 
     def calc_ders_multi(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import lightgbm as lgb
+import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss
 from ._lightgbm_settings import labels_and_weights
-from ._shared import Array, MetricBase, Score, check_loss, constant, shifted
+from ._shared import Array, MetricBase, Score, check_loss, constant
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class Objective:
             raw = y_true
         else:
             labels, raw = y_true, y_pred
-        gradient, hessian = self.loss.gradient_hessian(labels, shifted(raw, self.init_score), weight)
-        if self.loss.multiclass:
-            classes = hessian.shape[1]
-            hessian *= classes / (classes - 1)
+        gradient, hessian = np.empty_like(raw, dtype=np.float32), np.empty_like(raw, dtype=np.float32)
+        factor = raw.shape[1] / (raw.shape[1] - 1) if self.loss.multiclass and np.ndim(raw) == 2 else 1.0
+        shift = self.init_score if np.any(self.init_score) else None
+        self.loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, shift=shift, factor=factor)
         return gradient, hessian
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
@@ -38,12 +39,13 @@ class Objective:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
         """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
         if isinstance(y_pred, xgb.DMatrix):
+            raw = y_true
             labels, weight = labels_and_weights(y_pred)
-            gradient, hessian = self.loss.gradient_hessian(labels, y_true, weight)
         else:
-            gradient, hessian = self.loss.gradient_hessian(y_true, y_pred, sample_weight)
-        if self.loss.multiclass:
-            hessian *= 2
+            labels, raw, weight = y_true, y_pred, sample_weight  # type: ignore[assignment]
+        gradient, hessian = np.empty_like(raw, dtype=np.float32), np.empty_like(raw, dtype=np.float32)
+        factor = 2.0 if self.loss.multiclass else 1.0
+        self.loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
         return gradient, hessian
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:

@@ -6,22 +6,30 @@ without meaning, ``refuse_binary`` or ``refuse_multiclass`` finds it and words t
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .kernels.softmax import ROW_SUM_TOLERANCE
+from .kernels.row_by_row import ROW_SUM_TOLERANCE
 
 Array = npt.NDArray[np.floating]
+
+
+#: Rows that are converted at a time where the data are not as the kernels need them: no copy of all of them is made.
+BLOCK = 65536
 
 
 def binary(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, ready for the kernels."""
-    scores = raw_scores(raw, multiclass=False)
-    y, weight = labels_and_weights(y_true, sample_weight, multiclass=False)
+    """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``blocks``."""
+    scores = numeric("raw", raw)
+    refuse_other_dimensions(scores, multiclass=False)
+    y = numeric("y_true", y_true)
+    weight = None if sample_weight is None else numeric("sample_weight", sample_weight)
+    refuse_odd_labels_or_weights(y, weight, multiclass=False)
     refuse_other_length(y, scores, "raw")
     return y, scores, weight
 
@@ -29,21 +37,46 @@ def binary(
 def multiclass(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, ready for the kernels."""
-    scores = raw_scores(raw, multiclass=True)
+    """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``blocks``."""
+    scores = numeric("raw", raw)
+    refuse_other_dimensions(scores, multiclass=True)
     y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
     refuse_other_length(y, scores, "raw")
     refuse_other_shape(y, scores, "raw")
     return y, scores, weight
 
 
+def blocks(y: Array, raw: Array, weight: Array | None) -> Iterator[tuple[slice, Array, Array, Array | None]]:
+    """The rows of blocks, and labels, raw scores and weights of each, ready for the kernels.
+
+    One block holds everything where that is ready as it is.
+    """
+    same_dtype = weight is None or weight.dtype == y.dtype
+    if same_dtype and all(_is_ready(array) for array in (y, raw, weight) if array is not None):
+        yield slice(None), y, raw, weight
+        return
+    for start in range(0, len(y), BLOCK):
+        rows = slice(start, start + BLOCK)
+        some_y, some_weight = _ready(y[rows]), None if weight is None else _ready(weight[rows])
+        if some_weight is not None and some_weight.dtype != some_y.dtype:
+            some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
+        yield rows, some_y, _ready(raw[rows]), some_weight
+
+
+def check_outputs(raw: Array, **outputs: Array) -> None:
+    """Refuse arrays into which the kernels could not write one number per raw score."""
+    for name, array in outputs.items():
+        if array.shape != raw.shape or array.dtype not in (np.float32, np.float64) or not array.flags.writeable:
+            form = f"{'writeable' if array.flags.writeable else 'read-only'} {array.dtype} of shape {array.shape}"
+            raise ValueError(
+                f"{name} must be writeable, float32 or float64, of the shape {raw.shape} of raw, got {form}"
+            )
+
+
 def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
     """Raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
     scores = numbers("raw", raw)
-    if multiclass and (scores.ndim != 2 or scores.shape[1] < 2):
-        raise ValueError(f"raw must have shape (n, K) with K >= 2 for a multiclass loss, got {scores.shape}")
-    if not multiclass and scores.ndim != 1:
-        raise ValueError(f"raw must have shape (n,) for a binary loss, got {scores.shape}")
+    refuse_other_dimensions(scores, multiclass=multiclass)
     return scores
 
 
@@ -52,28 +85,27 @@ def labels_and_weights(
 ) -> tuple[Array, Array | None]:
     """Labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
     y = numbers("y_true", y_true)
-    if y.ndim != 1 and not (multiclass and y.ndim == 2):
-        shapes = "(n,) or (n, K)" if multiclass else "(n,)"
-        raise ValueError(f"y_true must have shape {shapes}, got {y.shape}")
-    if y.shape[0] == 0:
-        raise ValueError("y_true must hold at least one label, got none")
-    if sample_weight is None:
-        return y, None
-    weight = numbers("sample_weight", sample_weight)
-    if weight.shape != y.shape[:1]:
-        raise ValueError(f"sample_weight must have shape {y.shape[:1]}, one weight per label, got {weight.shape}")
-    if weight.dtype != y.dtype:
+    weight = None if sample_weight is None else numbers("sample_weight", sample_weight)
+    refuse_odd_labels_or_weights(y, weight, multiclass=multiclass)
+    if weight is not None and weight.dtype != y.dtype:
         y, weight = y.astype(np.float64, copy=False), weight.astype(np.float64, copy=False)
     return y, weight
 
 
 def numbers(name: str, values: npt.ArrayLike) -> Array:
-    """An aligned, writeable C-ordered array of native float32 or float64; a copy only where that needs one.
+    """An aligned, writeable C-ordered array of native float32 or float64; a copy only where that needs one."""
+    array = numeric(name, values)
+    result: Array = np.require(array, _dtype(array), ["C", "A", "W"])
+    return result
 
-    float32 stays float32. float64, integers and booleans become float64, and so does anything that NumPy sees as
-    objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the boosting
-    libraries read it wrongly without a word. So are masked entries, which would come back with the value beneath, and
-    text that happens to look like a number.
+
+def numeric(name: str, values: npt.ArrayLike) -> Array:
+    """An array of any numeric dtype but half precision, as it came.
+
+    float32 is to stay float32; float64, integers and booleans are to become float64, and so does here anything that
+    NumPy sees as objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the
+    boosting libraries read it wrongly without a word. So are masked entries, which would come back with the value
+    beneath, and text that happens to look like a number.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
@@ -89,20 +121,31 @@ def numbers(name: str, values: npt.ArrayLike) -> Array:
             raise TypeError(f"{name} must be numeric, got objects that are not: {error}") from None
     elif kind not in "biuf" or (kind == "f" and size not in (4, 8)):
         raise TypeError(f"{name} must be of a float32, float64, integer or boolean dtype, got {array.dtype}")
-    dtype = np.float32 if kind == "f" and size == 4 else np.float64
-    result: Array = np.require(array, dtype, ["C", "A", "W"])
-    return result
+    return array
 
 
-def refuse_binary(y: Array, raw: Array, weight: Array | None) -> NoReturn:
-    """Raise ValueError for the first row that a binary kernel cannot give a meaning."""
+def _dtype(array: Array) -> type[np.floating[Any]]:
+    return np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
+
+
+def _is_ready(array: Array) -> bool:
+    ordered = array.flags.c_contiguous or array.flags.f_contiguous
+    return ordered and array.flags.behaved and array.dtype in (np.float32, np.float64)
+
+
+def _ready(array: Array) -> Array:
+    return array if _is_ready(array) else np.require(array, _dtype(array), ["C", "A", "W"])
+
+
+def refuse_binary(y: Array, raw: Array, weight: Array | None) -> None:
+    """Raise ValueError for the first row that a binary kernel cannot give a meaning, if there is one."""
     refuse_weights(weight)
     refuse_binary_labels(y)
     refuse_raw(raw)
 
 
-def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> NoReturn:
-    """Raise ValueError for the first row that a multiclass kernel cannot give a meaning."""
+def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> None:
+    """Raise ValueError for the first row that a multiclass kernel cannot give a meaning, if there is one."""
     refuse_weights(weight)
     refuse_class_labels(y, raw.shape[1])
     refuse_raw(raw)
@@ -152,10 +195,28 @@ def refuse_bad_probabilities(proba: Array) -> None:
         _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of proba must sum to 1")
 
 
-def refuse_raw(raw: Array) -> NoReturn:
-    """Raise ValueError for the first raw score that is not finite."""
+def refuse_raw(raw: Array) -> None:
+    """Raise ValueError for the first raw score that is not finite, if there is one."""
     _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
-    raise AssertionError("a kernel refused data in which no fault can be found")
+
+
+def refuse_other_dimensions(raw: Array, *, multiclass: bool) -> None:
+    """Raise ValueError unless raw scores have the shape that a loss needs."""
+    if multiclass and (raw.ndim != 2 or raw.shape[1] < 2):
+        raise ValueError(f"raw must have shape (n, K) with K >= 2 for a multiclass loss, got {raw.shape}")
+    if not multiclass and raw.ndim != 1:
+        raise ValueError(f"raw must have shape (n,) for a binary loss, got {raw.shape}")
+
+
+def refuse_odd_labels_or_weights(y: Array, weight: Array | None, *, multiclass: bool) -> None:
+    """Raise ValueError unless labels have the shape that a loss needs, and weights one number for each."""
+    if y.ndim != 1 and not (multiclass and y.ndim == 2):
+        shapes = "(n,) or (n, K)" if multiclass else "(n,)"
+        raise ValueError(f"y_true must have shape {shapes}, got {y.shape}")
+    if y.shape[0] == 0:
+        raise ValueError("y_true must hold at least one label, got none")
+    if weight is not None and weight.shape != y.shape[:1]:
+        raise ValueError(f"sample_weight must have shape {y.shape[:1]}, one weight per label, got {weight.shape}")
 
 
 def _refuse_first(bad: npt.NDArray[Any], values: Array, rule: str) -> None:

@@ -12,6 +12,12 @@ import numpy.typing as npt
 #: float32 or float64, of any layout.
 Array = npt.NDArray[np.floating]
 
+#: Class codes of a block.
+Codes = npt.NDArray[np.uint32]
+
+#: A NumPy scalar of either precision: what functions of one number take and return.
+Real = Any
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -61,7 +67,7 @@ def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Functio
         return cast(_Function, numba.njit(function, **options))
 
 
-@jit
+@point
 def double(x: float) -> float:
     """A number of any precision in double precision; ``float`` alone keeps float32 when compiled."""
     return 1.0 * float(x)

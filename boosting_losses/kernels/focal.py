@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from ._jit import Array, jit, jit_sum, point
+from ._jit import Array, Real, double, jit, jit_sum, point
 from .logistic import class_terms, is_finite, may_be_valid, may_be_weights, sigmoid, softplus
 from .vector import bits, exp, exp_minus_product, log1p, select
 
@@ -23,7 +23,7 @@ BLOCK = 1024
 
 
 @point
-def modulation(q: float, high: float, low: float, gamma: float) -> float:
+def modulation(q: Real, high: Real, low: Real, gamma: Real) -> Real:
     """q^gamma, where -log q = high + low."""
     if gamma == type(q)(2):
         return q * q
@@ -31,7 +31,7 @@ def modulation(q: float, high: float, low: float, gamma: float) -> float:
 
 
 @point
-def value(z: float, gamma: float) -> float:
+def value(z: Real, gamma: Real) -> Real:
     """The loss of a row of class 1 at the score z (of a row of class 0: at -z)."""
     real = type(z)
     low = log1p(exp(-abs(z)))
@@ -39,7 +39,7 @@ def value(z: float, gamma: float) -> float:
 
 
 @point
-def derivatives(z: float, gamma: float) -> tuple[float, float]:
+def derivatives(z: Real, gamma: Real) -> tuple[Real, Real]:
     """First and second derivative of ``value`` in z.
 
     Every term of the first has the same sign, so no digits are lost. A score so far out that p or q underflows gives
@@ -59,7 +59,7 @@ def derivatives(z: float, gamma: float) -> tuple[float, float]:
 
 
 @point
-def log_odds_ratio(z: float, gamma: float) -> float:
+def log_odds_ratio(z: Real, gamma: Real) -> Real:
     """log(h(p) / h(q)) at p = sigmoid(z): the log odds of the class probability that the score z stands for.
 
     h(v) = v / ((1 - v)^gamma - gamma (1 - v)^(gamma - 1) v log v) makes the focal risk stationary at eta_k proportional
@@ -99,7 +99,6 @@ def part(weight: Array | None, start: int, stop: int) -> Array | None:
 def per_sample(
     y: Array,
     raw: Array,
-    shift: float | None,
     weight: Array | None,
     positive: float,
     negative: float,
@@ -108,9 +107,9 @@ def per_sample(
 ) -> bool:
     real = type(raw[0])
     positive_, negative_, gamma_ = real(positive), real(negative), real(gamma)
-    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
     for i in range(raw.shape[0]):
-        z = raw[i] if shift is None else real(raw[i] + shift)
+        z = raw[i]
         a, b = class_terms(real(y[i]), positive_, negative_, real(1), real(0))
         loss = a * value(z, gamma_) + b * value(-z, gamma_)
         top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
@@ -118,7 +117,7 @@ def per_sample(
             out[i] = loss
         else:
             top_w = max(top_w, bits(weight[i]))
-            out[i] = float(weight[i]) * float(loss)
+            out[i] = double(weight[i]) * double(loss)
     return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
 
 
@@ -230,7 +229,7 @@ def sums(
     """Validity and, in one pass, the weighted sums of the loss and of 1."""
     real = type(raw[0])
     positive_, negative_, gamma_ = real(positive), real(negative), real(gamma)
-    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
     losses, weights = 0.0, 0.0
     for i in range(raw.shape[0]):
         z = raw[i] if shift is None else real(raw[i] + shift)
@@ -238,11 +237,11 @@ def sums(
         loss = a * value(z, gamma_) + b * value(-z, gamma_)
         top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
         if weight is None:
-            losses += float(loss)
+            losses += double(loss)
         else:
-            w = float(weight[i])
+            w = double(weight[i])
             top_w = max(top_w, bits(weight[i]))
-            losses += w * float(loss)
+            losses += w * double(loss)
             weights += w
     if weight is None:
         weights = float(raw.shape[0])
@@ -267,7 +266,7 @@ def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
 
 
 @jit
-def log_h(x: float, gamma: float) -> float:
+def log_h(x: Real, gamma: Real) -> Real:
     """Log h(p) at p = sigmoid(x), increasing in x from -infinity to infinity."""
     p, q = sigmoid(x)
     loss = softplus(-x)

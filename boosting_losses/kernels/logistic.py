@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 
-from ._jit import Array, jit, jit_sum, point
+from ._jit import Array, Real, double, jit, jit_sum, point
 from .vector import bits, exp, log1p, select
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
 
 @point
-def sigmoid(z: float) -> tuple[float, float]:
+def sigmoid(z: Real) -> tuple[Real, Real]:
     """P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both to full relative accuracy."""
     real = type(z)
     e = exp(-abs(z))
@@ -25,13 +25,13 @@ def sigmoid(z: float) -> tuple[float, float]:
 
 
 @point
-def softplus(z: float) -> float:
+def softplus(z: Real) -> Real:
     """log(1 + exp(z)); softplus(-z) is -log(sigmoid(z))."""
     return max(z, type(z)(0)) + log1p(exp(-abs(z)))
 
 
 @point
-def class_terms(y: float, positive: float, negative: float, keep: float, spread: float) -> tuple[float, float]:
+def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Real) -> tuple[Real, Real]:
     """The factors of the y = 1 and of the y = 0 term of the loss for a label in [0, 1].
 
     The label is smoothed first and weighted by class afterwards, as PyTorch does: label smoothing s keeps 1 - s of a
@@ -41,10 +41,11 @@ def class_terms(y: float, positive: float, negative: float, keep: float, spread:
 
 
 @point
-def value(z: float, a: float, b: float) -> float:
-    """A softplus(-z) + b softplus(z)."""
+def value(z: Real, a: Real, b: Real) -> Real:
+    """A softplus(-z) + b softplus(z), in double precision: of a score near the largest float32 it may not be one."""
     distance = abs(z)
-    return (a + b) * log1p(exp(-distance)) + select(z >= type(z)(0), b, a) * distance
+    near, far = (a + b) * log1p(exp(-distance)), select(z >= type(z)(0), b, a)
+    return double(near) + double(far) * double(distance)
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
@@ -72,7 +73,6 @@ def may_be_weights(top_w: int, weight: Array) -> bool:
 def per_sample(
     y: Array,
     raw: Array,
-    shift: float | None,
     weight: Array | None,
     positive: float,
     negative: float,
@@ -82,9 +82,9 @@ def per_sample(
     real = type(raw[0])
     positive_, negative_ = real(positive), real(negative)
     keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
-    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
     for i in range(raw.shape[0]):
-        z = raw[i] if shift is None else real(raw[i] + shift)
+        z = raw[i]
         a, b = class_terms(real(y[i]), positive_, negative_, keep, spread)
         loss = value(z, a, b)
         top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
@@ -92,7 +92,7 @@ def per_sample(
             out[i] = loss
         else:
             top_w = max(top_w, bits(weight[i]))
-            out[i] = float(weight[i]) * float(loss)
+            out[i] = double(weight[i]) * loss
     return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
 
 
@@ -112,7 +112,7 @@ def gradient_hessian(
     plain = positive == 1.0 and negative == 1.0 and smoothing == 0.0
     positive_, negative_ = real(positive), real(negative)
     keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
-    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
     for i in range(raw.shape[0]):
         z = raw[i] if shift is None else real(raw[i] + shift)
         label = real(y[i])
@@ -153,7 +153,7 @@ def sums(
     real = type(raw[0])
     positive_, negative_ = real(positive), real(negative)
     keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
-    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(y[0])
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
     losses, squares, weights = 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
         z = raw[i] if shift is None else real(raw[i] + shift)
@@ -162,13 +162,13 @@ def sums(
         loss, error = value(z, a, b), label - sigmoid(z)[0]
         top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
         if weight is None:
-            losses += float(loss)
-            squares += float(error * error)
+            losses += loss
+            squares += double(error * error)
         else:
-            w = float(weight[i])
+            w = double(weight[i])
             top_w = max(top_w, bits(weight[i]))
-            losses += w * float(loss)
-            squares += w * float(error * error)
+            losses += w * loss
+            squares += w * double(error * error)
             weights += w
     if weight is None:
         weights = float(raw.shape[0])

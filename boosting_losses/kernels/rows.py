@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ._jit import Array, jit, jit_entry
 from ._tuples import as_tuple
-from .softmax_focal import factors
+from .row_by_row import factors
 
 #: Where the constant to add to each score starts in the array of parameters; the class weights follow it.
 HEADER = 4

@@ -1,185 +1,373 @@
-"""Softmax cross-entropy of K raw scores per row.
+"""Softmax cross-entropy of K raw scores per row, for labels that are class codes.
 
-Class weights and label smoothing enter as the factor of each class's term, -log p_k: the label, 0 or 1 or soft, is
-smoothed first and weighted by class afterwards, as PyTorch does.
+Class weights and label smoothing enter as the factor of each class's term, -log p_k: the label, 0 or 1, is smoothed
+first and weighted by class afterwards, as PyTorch does. Labels that are shares of classes: see ``row_by_row.py``.
+
+The loops take blocks of rows that fit into the first cache, and turn each so that the scores of one class stand side by
+side. Every step is then the same arithmetic on neighbouring rows, which vectorises whatever K is, and one piece of code
+serves rows of scores (C order) and columns of scores (Fortran order) in either precision. Indices that are sums are made
+unsigned: of a signed one Numba asks whether it counts from the end, and no such loop is vectorised.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ._jit import Array, double, jit
+from ._jit import Array, Codes, Real, double, jit, point
+from .logistic import is_finite
+from .vector import bits, exp, largest, log1p, select
 
-#: The largest double.
-LARGEST = 1.7976931348623157e308
+#: Cells of a block, which fit into the second cache, and the least and the most rows of one.
+CELLS, FEWEST, MOST = 32768, 64, 256
 
-#: A soft label's row may miss a sum of 1 by this much; 100 float32 numbers that add up to 1 miss it by 3e-6 at most.
-ROW_SUM_TOLERANCE = 1e-5
+# ---- steps on a block: arrays indexed [class, row] or [row] -----------------------------------------------------------
 
-# ---- points: one row ------------------------------------------------------------------------------------------------
+
+#: What separates two classes' rows in memory beyond their length: at a power of two they would share few cache lines.
+PADDING = 16
 
 
 @jit
-def exponentials(raw: Array, i: int, e: Array) -> tuple[float, int, float]:
-    """Fill e[k] = exp(z_k - top); return top, its class, and the sum of the others' exponentials.
+def rows_of_block(classes: int) -> int:
+    return max(FEWEST, min(MOST, CELLS // classes // 16 * 16))
 
-    The sum leaves the largest score out, where the exponential is exactly 1: log1p(rest) and rest / (1 + rest) then
-    keep every digit of the log-sum-exp and of 1 - p when one class is nearly certain.
-    """
+
+@point
+def turn_in(raw: Array, start: int, rows: int, classes: int, s: Array) -> None:
+    for b in range(rows):
+        for k in range(classes):
+            s[k, b] = raw[np.uintp(start + b), k]
+
+
+@point
+def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
+    for b in range(rows):
+        for k in range(classes):
+            out[np.uintp(start + b), k] = s[k, b]
+
+
+# To turn a block costs as much as the arithmetic. Where the number of classes is small, it is worth code of its own: a
+# number that is known when compiling lets LLVM unroll the inner loop, which makes this three times faster.
+
+
+@jit
+def load(  # noqa: PLR0912  (one branch per number of classes)
+    raw: Array, start: int, rows: int, shift: Array | None, s: Array, top: Array
+) -> bool:
+    """Copy a block of scores, and find their maximum over classes; are they finite?"""
     classes = raw.shape[1]
-    best = 0
-    for k in range(1, classes):
-        if raw[i, k] > raw[i, best]:
-            best = k
-    top = double(raw[i, best])
-    rest = 0.0
+    if raw.strides[0] < raw.strides[1]:
+        for k in range(classes):
+            for b in range(rows):
+                s[k, b] = raw[np.uintp(start + b), k]
+    elif classes == 2:
+        turn_in(raw, start, rows, 2, s)
+    elif classes == 3:
+        turn_in(raw, start, rows, 3, s)
+    elif classes == 4:
+        turn_in(raw, start, rows, 4, s)
+    elif classes == 5:
+        turn_in(raw, start, rows, 5, s)
+    else:
+        turn_in(raw, start, rows, classes, s)
+    biggest = bits(abs(s[0, 0]))
     for k in range(classes):
-        e[k] = math.exp(double(raw[i, k]) - top)
-        if k != best:
-            rest += e[k]
-    return top, best, rest
+        row = s[k]
+        if shift is not None:
+            constant = type(top[0])(shift[k])
+            for b in range(rows):
+                row[b] += constant
+        if k == 0:
+            for b in range(rows):
+                top[b] = row[b]
+        for b in range(rows):
+            biggest = max(biggest, bits(abs(row[b])))
+            top[b] = max(top[b], row[b])
+    return is_finite(biggest, top)
 
 
 @jit
-def below(z: float, top: float) -> float:
-    """How far a score lies below the largest, z - top; cut where the difference of two doubles is no double."""
-    return max(z - top, -LARGEST)
+def store(s: Array, start: int, rows: int, out: Array) -> None:
+    """Copy a block to its rows of the result."""
+    classes = out.shape[1]
+    if out.strides[0] < out.strides[1]:
+        for k in range(classes):
+            for b in range(rows):
+                out[np.uintp(start + b), k] = s[k, b]
+    elif classes == 2:
+        turn_out(s, start, rows, 2, out)
+    elif classes == 3:
+        turn_out(s, start, rows, 3, out)
+    elif classes == 4:
+        turn_out(s, start, rows, 4, out)
+    elif classes == 5:
+        turn_out(s, start, rows, 5, out)
+    else:
+        turn_out(s, start, rows, classes, out)
 
 
 @jit
-def sum_of_others(e: Array, k: int, best: int, rest: float) -> float:
-    """The sum of the exponentials of all classes but k."""
-    return rest if k == best else (1.0 - e[k]) + rest
+def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> None:
+    """Replace scores by e = exp(score - top); ``rest`` becomes their sum without the largest, which is exactly 1.
+
+    log1p(rest) and rest / (1 + rest) then keep every digit of the log-sum-exp and of 1 - p when one class is nearly
+    certain. The sum of all classes but k is (1 - e_k) + rest.
+    """
+    real = type(top[0])
+    for b in range(rows):
+        rest[b] = real(0)
+        ties[b] = real(-1)
+    for k in range(s.shape[0]):
+        row = s[k]
+        for b in range(rows):
+            e = exp(row[b] - top[b])
+            row[b] = e
+            is_one = e == real(1)
+            rest[b] += select(is_one, real(0), e)
+            ties[b] += select(is_one, real(1), real(0))
+    for b in range(rows):
+        rest[b] += ties[b]
 
 
 @jit
-def label_of_class(y: Array, i: int, k: int) -> float:
-    """The label's share of class k: y holds class codes (1-d) or one row of shares per sample (2-d)."""
-    if y.ndim == 1:
-        return 1.0 if y[i] == k else 0.0
-    return double(y[i, k])
+def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
+    """The labels of a block as integers; are they class codes?"""
+    real = type(y[0])
+    biggest, fraction = bits(real(0)), bits(real(0))
+    for b in range(rows):
+        code = y[np.uintp(start + b)] + real(0)  # -0.0 becomes 0.0
+        biggest = max(biggest, bits(code))
+        fraction = max(fraction, bits(abs(code - np.rint(code))))
+    if biggest > bits(real(classes - 1)) or fraction > bits(real(0)):
+        return False
+    for b in range(rows):
+        label[b] = np.uint32(y[np.uintp(start + b)])
+    return True
 
 
 @jit
-def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) -> float:
-    """The factor of -log p_k in the loss of row i."""
-    return smoothed_term(label_of_class(y, i, k), k, class_weight, smoothing)
+def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
+    """The weights of a block, or ones; are they finite and >= 0, and is any above 0?"""
+    if weight is None:
+        for b in range(rows):
+            w[b] = 1.0
+        return True, True
+    zero = type(weight[0])(0)
+    biggest = bits(zero)
+    for b in range(rows):
+        value = weight[np.uintp(start + b)] + zero  # -0.0 becomes 0.0
+        biggest = max(biggest, bits(value))
+        w[b] = value
+    return is_finite(biggest, weight), bool(biggest > 0)
+
+
+@point
+def below(z: Real, top: Real) -> Real:
+    """How far a score lies below the largest; cut where the difference of two numbers is infinite."""
+    return min(top - z, largest(z))
 
 
 @jit
-def smoothed_term(share: float, k: int, class_weight: Array, smoothing: float) -> float:
-    """The factor of -log p_k for a label with the given share of class k."""
-    smoothed = (1.0 - smoothing) * share + smoothing / class_weight.shape[0]
-    return float(class_weight[k] * smoothed)
+def derivatives_of_block(
+    s: Array, rows: int, rest: Array, label: Codes, terms: Array, own: Array, factor: float, second: Array, h: Array
+) -> None:
+    """Turn exponentials into gradient, as if no class but the label's had a term, and Hessian.
+
+    With T the sum of the classes' terms t, the gradient is (T - t) - T q for the label's class and T p - t for another.
+    ``own`` brings T - t for the label's class; ``terms``, T, is used up.
+    """
+    real = type(rest[0])
+    for b in range(rows):
+        second[b] = s[label[b], b]
+    for b in range(rows):
+        scale = real(1) / (real(1) + rest[b])
+        own[b] -= terms[b] * (((real(1) - second[b]) + rest[b]) * scale)
+        second[b] = factor * terms[b] * scale * scale
+        terms[b] *= scale
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            e = s[k, b]
+            h[k, b] = second[b] * (e * ((real(1) - e) + rest[b]))
+            s[k, b] = terms[b] * e
+    for b in range(rows):
+        s[label[b], b] = own[b]
+        own[b] = real(0)
 
 
 @jit
-def is_finite(raw: Array, i: int) -> bool:
-    """Are all scores of the row finite?"""
-    finite = True
-    for k in range(raw.shape[1]):
-        finite &= -math.inf < raw[i, k] < math.inf
-    return finite
+def subtract_spread(s: Array, rows: int, w: Array, spread: Array, label: Codes) -> None:
+    """The terms that label smoothing gives to all classes but the label's, out of the gradient."""
+    real = type(w[0])
+    for b in range(rows):
+        s[label[b], b] += w[b] * real(spread[label[b]])
+    for k in range(s.shape[0]):
+        part = real(spread[k])
+        for b in range(rows):
+            s[k, b] -= w[b] * part
 
 
-@jit
-def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
-    """Is this a class code or a row of shares that sum to 1, finite scores and a finite weight >= 0? False for NaN."""
-    valid = is_finite(raw, i) and 0.0 <= w < math.inf
-    shares = 0.0
-    known = False
-    for k in range(raw.shape[1]):
-        share = label_of_class(y, i, k)
-        valid &= 0.0 <= share <= 1.0
-        shares += share
-        known |= share == 1.0
-    return valid and (known or y.ndim == 2) and abs(shares - 1.0) <= ROW_SUM_TOLERANCE
-
-
-@jit
-def normalise(scores: Array, p: Array) -> None:
-    """Write the softmax of the one row of ``scores`` to p."""
-    _, _, rest = exponentials(scores, 0, p)
-    scale = 1.0 / (1.0 + rest)
-    for k in range(p.shape[0]):
-        p[k] *= scale
+@point
+def far_below(z: Real, top: Real) -> Real:
+    """The same in double precision, where only the difference of two doubles needs the cut."""
+    return min(double(top) - double(z), largest(0.0))
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
 @jit
-def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, smoothing: float, out: Array) -> bool:
-    e = np.empty(raw.shape[1])
-    total = 0.0
-    for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else double(weight[i])
-        if not is_valid(y, raw, i, w):
-            return False
-        total += w
-        top, _, rest = exponentials(raw, i, e)
-        log_rest = math.log1p(rest)
-        loss = 0.0
-        for k in range(raw.shape[1]):
-            term = class_term(y, i, k, class_weight, smoothing)
-            if term > 0.0:
-                loss += term * (log_rest - below(double(raw[i, k]), top))
-        out[i] = w * loss
-    return total > 0.0
-
-
-@jit
 def gradient_hessian(
     y: Array,
     raw: Array,
+    shift: Array | None,
     weight: Array | None,
     class_weight: Array,
     smoothing: float,
+    factor: float,
     gradient: Array,
     hessian: Array,
-) -> bool:
-    """The Hessian's diagonal only."""
-    classes = raw.shape[1]
-    e = np.empty(classes)
-    total = 0.0
-    for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else double(weight[i])
-        if not is_valid(y, raw, i, w):
-            return False
-        total += w
-        _, best, rest = exponentials(raw, i, e)
-        scale = 1.0 / (1.0 + rest)
-        terms = 0.0
+) -> tuple[bool, bool]:
+    """The Hessian's diagonal only, times ``factor``. Are all values valid, and is any weight above 0?"""
+    n, classes = raw.shape
+    real = type(raw[0, 0])
+    size = rows_of_block(classes)
+    s, h = np.zeros((classes, size + PADDING), raw.dtype), np.zeros((classes, size + PADDING), raw.dtype)
+    top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    first, second, own = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    label = np.zeros(size, np.uint32)
+    # Every class's part of the smoothed label, times its weight; then sums over classes, for each label.
+    spread = class_weight * (smoothing / classes)
+    terms, spread_of_others = np.zeros(classes, raw.dtype), np.zeros(classes, raw.dtype)
+    for k in range(classes):
+        spread_of_others[k] = real(spread[:k].sum() + spread[k + 1 :].sum())
+        terms[k] = real(class_weight[k] * (1.0 - smoothing) + spread.sum())
+    plain = smoothing == 0.0 and class_weight.min() == 1.0 and class_weight.max() == 1.0
+    any_weight = False
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        fine, weighs = copy_weights(weight, start, rows, w)
+        any_weight |= weighs
+        if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
+            return False, any_weight
+        exponentials(s, rows, top, rest, first)
+        if plain:
+            first[:rows] = w[:rows]
+        else:
+            for b in range(rows):
+                first[b], own[b] = w[b] * terms[label[b]], w[b] * spread_of_others[label[b]]
+        derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, h)
+        if smoothing > 0.0:
+            subtract_spread(s, rows, w, spread, label)
+        store(s, start, rows, gradient)
+        store(h, start, rows, hessian)
+    return True, any_weight
+
+
+@jit
+def sums(
+    y: Array,
+    raw: Array,
+    shift: Array | None,
+    weight: Array | None,
+    class_weight: Array,
+    smoothing: float,
+    each: Array | None,
+) -> tuple[bool, float, float, float]:
+    """Validity and, in one pass, the weighted sums of the loss, of the squared errors of the softmax, and of 1.
+
+    ``each`` takes every row's part of the first.
+    """
+    n, classes = raw.shape
+    real = type(raw[0, 0])
+    size = rows_of_block(classes)
+    s = np.zeros((classes, size + PADDING), raw.dtype)
+    top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    squares, losses = np.zeros(size, raw.dtype), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    total_loss, total_square, total_weight = 0.0, 0.0, 0.0
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        fine, _ = copy_weights(weight, start, rows, w)
+        if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
+            return False, 0.0, 0.0, 0.0
+        losses_of_block(s, rows, top, rest, squares, label, class_weight, smoothing, losses)
+        for b in range(rows):
+            k = label[b]
+            s[k, b] = (real(1) - s[k, b]) + rest[b]  # 1 - p in place of p, before both are divided by the sum
+            squares[b] = real(0)
         for k in range(classes):
-            terms += class_term(y, i, k, class_weight, smoothing)
-        for k in range(classes):
-            term = class_term(y, i, k, class_weight, smoothing)
-            p = e[k] * scale
-            q = sum_of_others(e, k, best, rest) * scale
-            # Both products are >= 0 and one of them is 0 for a hard label: no digits cancel.
-            gradient[i, k] = w * ((terms - term) * p - term * q)
-            hessian[i, k] = w * (terms * (p * q))
-    return total > 0.0
+            row = s[k]
+            for b in range(rows):
+                squares[b] += row[b] * row[b]
+        for b in range(rows):
+            scale = real(1) / (real(1) + rest[b])
+            part = double(w[b]) * losses[b]
+            total_loss += part
+            if each is not None:
+                each[np.uintp(start + b)] = part
+            total_square += double(w[b]) * double(squares[b] * scale * scale)
+            total_weight += double(w[b])
+    return True, total_loss, total_square, total_weight
+
+
+@jit
+def losses_of_block(
+    s: Array,
+    rows: int,
+    top: Array,
+    rest: Array,
+    work: Array,
+    label: Codes,
+    class_weight: Array,
+    smoothing: float,
+    out: Array,
+) -> None:
+    """The losses of a block without sample weights, in double precision; its scores become their exponentials."""
+    spread = class_weight * (smoothing / s.shape[0])
+    for b in range(rows):
+        k = label[b]
+        out[b] = class_weight[k] * (1.0 - smoothing) * far_below(s[k, b], top[b])
+    if smoothing > 0.0:
+        for k in range(s.shape[0]):
+            for b in range(rows):
+                out[b] += spread[k] * far_below(s[k, b], top[b])
+    exponentials(s, rows, top, rest, work)
+    for b in range(rows):
+        work[b] = log1p(rest[b])
+    all_spread = spread.sum()
+    for b in range(rows):
+        out[b] += (class_weight[label[b]] * (1.0 - smoothing) + all_spread) * double(work[b])
 
 
 @jit
 def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
     """Softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
-    classes = raw.shape[1]
-    shifted = np.empty((1, classes))
-    p = np.empty(classes)
-    for i in range(raw.shape[0]):
-        if not is_finite(raw, i):
+    n, classes = raw.shape
+    real = type(raw[0, 0])
+    size = rows_of_block(classes)
+    s = np.zeros((classes, size + PADDING), raw.dtype)
+    top, rest, total = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        if not load(raw, start, rows, offset, s, top):
             return False
+        exponentials(s, rows, top, rest, total)
+        for b in range(rows):
+            rest[b] = real(1) / (real(1) + rest[b])
+            total[b] = real(0)
         for k in range(classes):
-            shifted[0, k] = double(raw[i, k]) + offset[k]
-        normalise(shifted, p)
-        total = 0.0
-        for k in range(classes):
-            p[k] = min(max((p[k] - smoothing / classes) / (1.0 - smoothing), 0.0), 1.0)
-            total += p[k]
-        for k in range(classes):
-            out[i, k] = p[k] / total if smoothing > 0.0 else p[k]
+            row = s[k]
+            for b in range(rows):
+                row[b] *= rest[b]
+            if smoothing > 0.0:
+                spread, keep = real(smoothing / classes), real(1.0 - smoothing)
+                for b in range(rows):
+                    row[b] = min(max((row[b] - spread) / keep, real(0)), real(1))
+                    total[b] += row[b]
+        if smoothing > 0.0:
+            for k in range(classes):
+                row = s[k]
+                for b in range(rows):
+                    row[b] /= total[b]
+        store(s, start, rows, out)
     return True

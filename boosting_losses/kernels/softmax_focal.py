@@ -1,143 +1,151 @@
-"""Focal loss of K raw scores per row, and the way from its raw scores to class probabilities.
+"""Focal loss of K raw scores per row, for labels that are class codes.
 
-The loss of a row of class y is w_y q_y^gamma (-log p_y) with p the softmax and q = 1 - p; a soft label mixes the
-classes' losses. See ``focal.py`` for the sources; gamma = 0 is softmax cross-entropy.
+The loss of a row of class y is w_y q_y^gamma (-log p_y) with p the softmax and q = 1 - p. See ``focal.py`` for the sources,
+``softmax.py`` for the steps on blocks, and ``row_by_row.py`` for soft labels and the posterior; gamma = 0 is softmax
+cross-entropy.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ._jit import Array, double, jit
-from .softmax import LARGEST, below, class_term, exponentials, is_finite, is_valid, normalise, sum_of_others
+from ._jit import Array, Real, double, jit, point
+from .softmax import PADDING, below, codes, copy_weights, exponentials, far_below, load, rows_of_block, store
+from .vector import exp_minus_product, log1p, minus_log, select
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
 
-@jit
-def factors(p: float, q: float, loss: float, gamma: float) -> tuple[float, float, float]:
-    """The three numbers that the derivatives of one class's loss are made of, where loss = -log p.
-
-    With A = q^(gamma - 1) (q + gamma p loss): returns A, A q, and q^2 f where f is the curvature in the direction of
-    the gradient. A alone would divide 0 by 0 when q underflows; loss / q is 1 there.
-    """
-    modulation = math.pow(q, gamma)
-    p_loss = p * loss
-    ratio = loss / q if q > 0.0 else 1.0
-    a = modulation * (1.0 + gamma * p * ratio)
-    a_q = modulation * (q + gamma * p_loss)
-    q2_f = gamma * modulation * (2.0 * (p * q) - (1.0 - gamma * p) * p_loss)
-    return a, a_q, q2_f
+@point
+def modulation(e: Real, rest: Real, log_rest: Real, gamma: Real) -> Real:
+    """q^gamma of a class, from its exponential and the sum of the others' in ``softmax.exponentials``."""
+    real = type(e)
+    others = (real(1) - e) + rest
+    q = others / (real(1) + rest)
+    high, low = minus_log(select(others > real(0), others, real(1)))
+    power = select(others > real(0), exp_minus_product(gamma, high, low + log_rest), real(0))
+    return select(gamma == real(2), q * q, select(gamma == real(0), real(1), power))
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
 
 
 @jit
-def per_sample(y: Array, raw: Array, weight: Array | None, class_weight: Array, gamma: float, out: Array) -> bool:
-    e = np.empty(raw.shape[1])
-    total = 0.0
-    for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else double(weight[i])
-        if not is_valid(y, raw, i, w):
-            return False
-        total += w
-        top, best, rest = exponentials(raw, i, e)
-        log_rest = math.log1p(rest)
-        loss = 0.0
-        for k in range(raw.shape[1]):
-            term = class_term(y, i, k, class_weight, 0.0)
-            if term > 0.0:
-                q = sum_of_others(e, k, best, rest) / (1.0 + rest)
-                loss += term * (math.pow(q, gamma) * (log_rest - below(double(raw[i, k]), top)))
-        out[i] = w * loss
-    return total > 0.0
-
-
-@jit
 def gradient_hessian(
     y: Array,
     raw: Array,
+    shift: Array | None,
     weight: Array | None,
     class_weight: Array,
     gamma: float,
     floor: float,
+    factor: float,
     gradient: Array,
     hessian: Array,
-) -> bool:
-    """The Hessian's diagonal only; ``floor`` as in ``focal.gradient_hessian``.
+) -> tuple[bool, bool]:
+    """The Hessian's diagonal only, times ``factor``; ``floor`` as in ``focal.gradient_hessian``.
 
-    The work grows with K times the number of classes that a row's label names: K for a hard label.
+    With A = q_y^(gamma - 1) (q_y + gamma p_y loss) and f the curvature in the direction of the gradient, the gradient is
+    -A q_y for the label's class and A p_k for another, the Hessian A q_y p_y + q_y^2 f and A p_k q_k + p_k^2 f. A and
+    p_k / q_y would divide 0 by 0 when q_y underflows, so the first uses loss / q_y, which is 1 there, and the second the
+    exponentials.
     """
-    classes = raw.shape[1]
-    e = np.empty(classes)
-    g, h, magnitude = np.empty(classes), np.empty(classes), np.empty(classes)
-    total = 0.0
-    for i in range(raw.shape[0]):
-        w = 1.0 if weight is None else double(weight[i])
-        if not is_valid(y, raw, i, w):
-            return False
-        total += w
-        top, best, rest = exponentials(raw, i, e)
-        log_rest = math.log1p(rest)
-        scale = 1.0 / (1.0 + rest)
-        g[:], h[:], magnitude[:] = 0.0, 0.0, 0.0
-        for j in range(classes):
-            term = class_term(y, i, j, class_weight, 0.0)
-            if not term > 0.0:
-                continue
-            others = sum_of_others(e, j, best, rest)
-            loss = log_rest - below(double(raw[i, j]), top)
-            a, a_q, q2_f = factors(e[j] * scale, others * scale, loss, gamma)
-            for k in range(classes):
-                if k == j:
-                    size = term * a_q
-                    g[k] -= size
-                    h[k] += term * (a_q * (e[j] * scale) + q2_f)
-                else:
-                    p = e[k] * scale
-                    share = e[k] / others if others > 0.0 else 0.0  # p_k / q_j <= 1, where 1 / q_j might overflow
-                    size = term * (a * p)
-                    g[k] += size
-                    h[k] += term * (a * p * (sum_of_others(e, k, best, rest) * scale) + q2_f * share * share)
-                magnitude[k] += size
+    n, classes = raw.shape
+    real = type(raw[0, 0])
+    gamma_, floor_, factor_ = real(gamma), real(floor if floor > 0.0 else -np.inf), real(factor)
+    size = rows_of_block(classes)
+    s, h = np.zeros((classes, size + PADDING), raw.dtype), np.zeros((classes, size + PADDING), raw.dtype)
+    top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    e_y, loss, others = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    own, own_h = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    first, second, curvature = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    label = np.zeros(size, np.uint32)
+    any_weight = False
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        fine, weighs = copy_weights(weight, start, rows, w)
+        any_weight |= weighs
+        if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
+            return False, any_weight
+        for b in range(rows):
+            w[b] *= real(class_weight[label[b]])
+            loss[b] = below(s[label[b], b], top[b])
+        exponentials(s, rows, top, rest, first)
+        for b in range(rows):
+            e_y[b] = s[label[b], b]
+        for b in range(rows):
+            log_rest = log1p(rest[b])
+            scale = real(1) / (real(1) + rest[b])
+            sum_of_others = (real(1) - e_y[b]) + rest[b]
+            p, q, loss_y = e_y[b] * scale, sum_of_others * scale, loss[b] + log_rest
+            power = modulation(e_y[b], rest[b], log_rest, gamma_)
+            p_loss = p * loss_y
+            ratio = select(q > real(0), loss_y / q, real(1))
+            a = w[b] * (power * (real(1) + gamma_ * p * ratio))
+            a_q = w[b] * (power * (q + gamma_ * p_loss))
+            q2_f = w[b] * (gamma_ * power * ((p * q + p * q) - (real(1) - gamma_ * p) * p_loss))
+            own[b] = -a_q
+            own_h[b] = factor_ * max(a_q * p + q2_f, floor_ * a_q)
+            first[b] = a * scale
+            second[b] = scale
+            curvature[b] = q2_f
+            others[b] = select(sum_of_others > real(0), sum_of_others, real(1))
         for k in range(classes):
-            gradient[i, k] = w * g[k]
-            hessian[i, k] = w * (max(h[k], floor * magnitude[k]) if floor > 0.0 else h[k])
-    return total > 0.0
+            e, out = s[k], h[k]
+            # In steps of few arrays: LLVM gives up where it must check many for overlap.
+            for b in range(rows):
+                out[b] = (e[b] * second[b]) * ((real(1) - e[b]) + rest[b])
+            for b in range(rows):
+                share = e[b] / others[b]
+                out[b] = first[b] * out[b] + curvature[b] * (share * share)
+            for b in range(rows):
+                e[b] *= first[b]
+            for b in range(rows):
+                out[b] = factor_ * max(out[b], floor_ * e[b])
+        for b in range(rows):
+            s[label[b], b] = own[b]
+            h[label[b], b] = own_h[b]
+        store(s, start, rows, gradient)
+        store(h, start, rows, hessian)
+    return True, any_weight
 
 
 @jit
-def posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
-    """Softmax of log h(p_k) + offset_k: the focal term undone, then the class weights."""
-    classes = raw.shape[1]
-    scores = np.empty((1, classes))
-    e = np.empty(classes)
-    for i in range(raw.shape[0]):
-        if not is_finite(raw, i):
-            return False
-        top, best, rest = exponentials(raw, i, e)
-        log_rest = math.log1p(rest)
-        second = -math.inf  # the largest score but one, relative to the largest
-        for k in range(classes):
-            if k != best:
-                second = max(second, below(double(raw[i, k]), top))
-        scaled_rest = 0.0
-        for k in range(classes):
-            if k != best:
-                scaled_rest += math.exp(below(double(raw[i, k]), top) - second)
-        for k in range(classes):
-            p = e[k] / (1.0 + rest)
-            others = sum_of_others(e, k, best, rest)
-            q = others / (1.0 + rest)
-            loss = log_rest - below(double(raw[i, k]), top)
-            # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
-            log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
-            ratio = loss / q if q > 0.0 else 1.0
-            score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
-            scores[0, k] = min(score, LARGEST)
-        normalise(scores, e)
-        out[i, :] = e
-    return True
+def sums(
+    y: Array,
+    raw: Array,
+    shift: Array | None,
+    weight: Array | None,
+    class_weight: Array,
+    gamma: float,
+    each: Array | None,
+) -> tuple[bool, float, float]:
+    """Validity and, in one pass, the weighted sums of the loss and of 1; ``each`` takes every row's part of the first."""
+    n, classes = raw.shape
+    gamma_ = type(raw[0, 0])(gamma)
+    size = rows_of_block(classes)
+    s = np.zeros((classes, size + PADDING), raw.dtype)
+    top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
+    e_y, loss = np.zeros(size, raw.dtype), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    total_loss, total_weight = 0.0, 0.0
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        fine, _ = copy_weights(weight, start, rows, w)
+        if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
+            return False, 0.0, 0.0
+        for b in range(rows):
+            loss[b] = far_below(s[label[b], b], top[b])
+        exponentials(s, rows, top, rest, e_y)
+        for b in range(rows):
+            e_y[b] = s[label[b], b]
+        for b in range(rows):
+            log_rest = log1p(rest[b])
+            loss[b] = double(modulation(e_y[b], rest[b], log_rest, gamma_)) * (loss[b] + double(log_rest))
+        for b in range(rows):
+            part = double(w[b]) * class_weight[label[b]] * loss[b]
+            total_loss += part
+            total_weight += double(w[b])
+            if each is not None:
+                each[np.uintp(start + b)] = part
+    return True, total_loss, total_weight

@@ -184,6 +184,36 @@ def _log1p_64(x: Any) -> Any:
     return select(x == math.inf, x, _f8(result))
 
 
+# ---- log ------------------------------------------------------------------------------------------------------------
+
+
+@point
+def _minus_log_32(x: Any) -> Any:
+    tiny = x < _f4(2.0**-64)
+    shifted = _i4(_i4(_f4(select(tiny, x * _f4(2.0**64), x)).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))
+    n = _f4(_i4(_i4(shifted >> _i4(23)) - _i4(127))) - select(tiny, _f4(64), _f4(0))
+    f = _i4(_i4(shifted & _i4(0x7FFFFF)) + _i4(0x3F3504F3)).view(_f4) - _f4(1)
+    s = f / (_f4(2) + f)
+    z = s * s
+    log = f - s * (f - z * ((_R2 * z + _R1) * z + _R0))
+    return _f4(-n * _LOG_2_HIGH_32), _f4(-(n * _LOG_2_LOW_32 + log))
+
+
+@point
+def _minus_log_64(x: Any) -> Any:
+    x = _f8(x)
+    tiny = x < 2.0**-512
+    shifted = _i8(_i8(_f8(select(tiny, x * 2.0**512, x)).view(_i8)) + _i8(0x3FF0000000000000 - 0x3FE6A09E667F3BCD))
+    n = _f8(_i8(_i8(shifted >> _i8(52)) - _i8(1023))) - select(tiny, 512.0, 0.0)
+    f = _i8(_i8(shifted & _i8(0xFFFFFFFFFFFFF)) + _i8(0x3FE6A09E667F3BCD)).view(_f8) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    z2 = z * z
+    r = ((_L6 * z + _L5) * z2 + (_L4 * z + _L3)) * (z2 * z) + ((_L2 * z + _L1) * z + _L0)
+    log = f - s * (f - z * r)
+    return _f8(-n * _LOG_2_HIGH_64), _f8(-(n * _LOG_2_LOW_64 + log))
+
+
 # ---- bits -----------------------------------------------------------------------------------------------------------
 
 
@@ -197,16 +227,32 @@ def _bits_64(x: Any) -> Any:
     return _f8(x).view(np.uint64)
 
 
+@point
+def _largest_32(x: Any) -> Any:
+    return _f4(3.4028234663852886e38)
+
+
+@point
+def _largest_64(x: Any) -> Any:
+    return _f8(1.7976931348623157e308)
+
+
 #: exp(x) for x <= 0, minus infinity and NaN included.
 exp = _by_precision(_exp_32, _exp_64)
 
 #: log(1 + x) for x >= 0, infinity and NaN included.
 log1p = _by_precision(_log1p_32, _log1p_64)
 
-#: exp(-a (b + c)) for finite a, b, c >= 0, as accurate as if sum and product were exact.
+#: -log(x) for finite x > 0 as the sum of two numbers, the first of them exact.
+minus_log = _by_precision(_minus_log_32, _minus_log_64)
+
+#: exp(-a (b + c)) for finite a >= 0 and b + c >= 0, as accurate as if sum and product were exact.
 exp_minus_product = _by_precision(_exp_minus_product_32, _exp_minus_product_64)
 
 #: The bits of a number as an unsigned integer. They order numbers >= 0 as the numbers themselves, and put NaN above
 #: infinity and negative numbers above both, so that a running maximum of them finds any fault; unlike a maximum of
 #: floating-point numbers it vectorises.
 bits = _by_precision(_bits_32, _bits_64)
+
+#: The largest finite number of the precision of a number.
+largest = _by_precision(_largest_32, _largest_64)

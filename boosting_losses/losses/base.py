@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -48,18 +49,20 @@ class Loss(ABC):
         total, weight = self.sum_and_weight(y_true, raw, sample_weight)
         return total / weight
 
+    @abstractmethod
     def sum_and_weight(
-        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        """The pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64.
+        """The pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64 in one pass without temporary arrays.
 
-        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them.
+        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them. ``shift`` is a
+        constant, or one for each class, to add to the raw scores.
         """
-        losses = self.per_sample(y_true, raw, sample_weight)
-        weight = (
-            losses.shape[0] if sample_weight is None else arrays.sum_of_weights(np.asarray(sample_weight, np.float64))
-        )
-        return float(np.sum(losses)), float(weight)
 
     @abstractmethod
     def per_sample(
@@ -67,13 +70,44 @@ class Loss(ABC):
     ) -> npt.NDArray[np.float64]:
         """Loss of each sample times its weight, in nats: ``(n,)`` float64, whatever the dtype of ``raw``."""
 
-    @abstractmethod
     def gradient_hessian(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array]:
         """First and second derivatives of ``per_sample`` in ``raw``; two arrays of the shape and dtype of ``raw``.
 
         For a multiclass loss the second is the diagonal of each sample's K x K Hessian.
+        """
+        scores = arrays.numeric("raw", raw)
+        dtype: npt.DTypeLike = np.float32 if scores.dtype == np.float32 else np.float64
+        gradient: Array = np.empty_like(scores, dtype=dtype)
+        hessian: Array = np.empty_like(scores, dtype=dtype)
+        self.write_gradient_hessian(y_true, scores, sample_weight, gradient, hessian)
+        return gradient, hessian
+
+    @abstractmethod
+    def write_gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        gradient: Array,
+        hessian: Array,
+        *,
+        shift: float | Sequence[float] | None = None,
+        factor: float = 1.0,
+    ) -> None:
+        """``gradient_hessian`` into arrays that exist, in the dtype and layout that a library wants.
+
+        Parameters
+        ----------
+        y_true, raw, sample_weight
+            As everywhere.
+        gradient, hessian : ndarray of the shape of ``raw``
+            float32 or float64, in any order or strided. The computation is in the dtype of ``raw``.
+        shift : float or sequence of K floats, optional
+            A constant, or one for each class, to add to the raw scores.
+        factor : float, default 1.0
+            Multiplies the Hessian.
         """
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,23 +22,55 @@ class _BinaryLoss(Loss):
 
     multiclass: ClassVar[bool] = False
 
+    def sum_and_weight(
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        shift: float | Sequence[float] | None = None,
+    ) -> tuple[float, float]:
+        data = arrays.binary(y_true, raw, sample_weight)
+        constant = _constant(shift)
+        all_fine, total, weights = True, 0.0, 0.0
+        for _, y, scores, weight in arrays.blocks(*data):
+            fine, loss, w = self._sums(y, scores, constant, weight)
+            all_fine, total, weights = all_fine and fine, total + loss, weights + w
+        if not (all_fine and weights < math.inf):
+            arrays.refuse_binary(*data)
+        return total, weights
+
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        y, scores, weight = arrays.binary(y_true, raw, sample_weight)
-        losses = np.empty(scores.shape[0])
-        if not self._fill_losses(y, scores, weight, losses):
-            arrays.refuse_binary(y, scores, weight)
+        data = arrays.binary(y_true, raw, sample_weight)
+        losses, all_fine = np.empty(len(data[0])), True
+        for rows, y, scores, weight in arrays.blocks(*data):
+            all_fine &= self._fill_losses(y, scores, weight, losses[rows])
+        if not all_fine:
+            arrays.refuse_binary(*data)
         return losses
 
-    def gradient_hessian(
-        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> tuple[Array, Array]:
-        y, scores, weight = arrays.binary(y_true, raw, sample_weight)
-        gradient, hessian = np.empty_like(scores), np.empty_like(scores)
-        if not self._fill_derivatives(y, scores, weight, gradient, hessian):
-            arrays.refuse_binary(y, scores, weight)
-        return gradient, hessian
+    def write_gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        gradient: Array,
+        hessian: Array,
+        *,
+        shift: float | Sequence[float] | None = None,
+        factor: float = 1.0,
+    ) -> None:
+        data = arrays.binary(y_true, raw, sample_weight)
+        arrays.check_outputs(data[1], gradient=gradient, hessian=hessian)
+        constant, all_fine = _constant(shift), True
+        for rows, y, scores, weight in arrays.blocks(*data):
+            all_fine &= self._fill_derivatives(y, scores, constant, weight, gradient[rows], hessian[rows])
+        if not all_fine:
+            arrays.refuse_binary(*data)
+        if factor != 1.0:
+            hessian *= factor
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
@@ -68,11 +101,14 @@ class _BinaryLoss(Loss):
         return proba
 
     @abstractmethod
+    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]: ...
+
+    @abstractmethod
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool: ...
 
     @abstractmethod
     def _fill_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool: ...
 
     @abstractmethod
@@ -81,6 +117,14 @@ class _BinaryLoss(Loss):
     @abstractmethod
     def _best_constant(self, ones: float, zeros: float) -> float:
         """The minimiser for the given mean shares of the two classes."""
+
+
+def _constant(shift: float | Sequence[float] | None) -> float | None:
+    if shift is None:
+        return None
+    if np.ndim(shift):
+        raise ValueError(f"shift must be one number for a binary loss, got {shift!r}")
+    return float(shift)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -130,12 +174,18 @@ class LogLoss(_BinaryLoss):
     def posterior_offset(self, n_classes: int = 2) -> float:
         return 0.0 - math.log(self.pos_weight)
 
+    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]:
+        fine, loss, _, weights = logistic.sums(y, raw, shift, weight, self.pos_weight, 1.0, self.label_smoothing)
+        return fine, loss, weights
+
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
         return logistic.per_sample(y, raw, weight, self.pos_weight, 1.0, self.label_smoothing, out)
 
-    def _fill_derivatives(self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> bool:
+    def _fill_derivatives(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool:
         smoothing = self.label_smoothing
-        return logistic.gradient_hessian(y, raw, weight, self.pos_weight, 1.0, smoothing, gradient, hessian)
+        return logistic.gradient_hessian(y, raw, shift, weight, self.pos_weight, 1.0, smoothing, gradient, hessian)
 
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
         smoothing = self.label_smoothing if undo_smoothing else 0.0
@@ -206,14 +256,18 @@ class FocalLoss(_BinaryLoss):
         positive, negative = self._class_weights()
         return math.log(negative) - math.log(positive)
 
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
-        positive, negative = self._class_weights()
-        return focal.per_sample(y, raw, weight, positive, negative, self.gamma, out)
+    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]:
+        return focal.sums(y, raw, shift, weight, *self._class_weights(), self.gamma)
 
-    def _fill_derivatives(self, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> bool:
-        positive, negative = self._class_weights()
+    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
+        return focal.per_sample(y, raw, weight, *self._class_weights(), self.gamma, out)
+
+    def _fill_derivatives(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool:
         floor = parameters.hessian_floor(self.hessian, self.gamma)
-        return focal.gradient_hessian(y, raw, weight, positive, negative, self.gamma, floor, gradient, hessian)
+        weights = self._class_weights()
+        return focal.gradient_hessian(y, raw, shift, weight, *weights, self.gamma, floor, gradient, hessian)
 
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
         return focal.posterior(raw, self.gamma, self._log_odds_of_weights(), out)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
-from ..kernels import focal, rows, softmax, softmax_focal
+from ..kernels import focal, row_by_row, rows, softmax, softmax_focal
 from . import parameters
 from .base import Array, Loss
 from .rows import RowFunction, row_function
@@ -24,23 +24,74 @@ class MulticlassLoss(Loss):
 
     class_weight: Sequence[float] | None
 
+    def sum_and_weight(
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        shift: float | Sequence[float] | None = None,
+    ) -> tuple[float, float]:
+        data = arrays.multiclass(y_true, raw, sample_weight)
+        constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
+        total, weights = 0.0, 0.0
+        for _, y, scores, weight in arrays.blocks(*data):
+            if y.ndim == 1:
+                fine, loss, w = self._sums(y, scores, constants, weight, class_weight, None)
+            else:
+                losses = np.empty(len(y))
+                fine = self._fill_soft_losses(y, _shifted(scores, constants), weight, class_weight, losses)
+                loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
+            if not fine:
+                arrays.refuse_multiclass(*data)
+            total, weights = total + loss, weights + w
+        if not 0.0 < weights < np.inf:
+            arrays.refuse_weights(data[2])
+        return total, weights
+
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        y, scores, weight = arrays.multiclass(y_true, raw, sample_weight)
-        losses = np.empty(scores.shape[0])
-        if not self._fill_losses(y, scores, weight, self._class_weights(scores.shape[1]), losses):
-            arrays.refuse_multiclass(y, scores, weight)
+        data = arrays.multiclass(y_true, raw, sample_weight)
+        arrays.refuse_weights(data[2])
+        class_weight = self._class_weights(data[1].shape[1])
+        losses = np.empty(len(data[0]))
+        for block, y, scores, weight in arrays.blocks(*data):
+            if y.ndim == 1:
+                fine, _, _ = self._sums(y, scores, None, weight, class_weight, losses[block])
+            else:
+                fine = self._fill_soft_losses(y, scores, weight, class_weight, losses[block])
+            if not fine:
+                arrays.refuse_multiclass(*data)
         return losses
 
-    def gradient_hessian(
-        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
-    ) -> tuple[Array, Array]:
-        y, scores, weight = arrays.multiclass(y_true, raw, sample_weight)
-        gradient, hessian = np.empty_like(scores), np.empty_like(scores)
-        if not self._fill_derivatives(y, scores, weight, self._class_weights(scores.shape[1]), gradient, hessian):
-            arrays.refuse_multiclass(y, scores, weight)
-        return gradient, hessian
+    def write_gradient_hessian(
+        self,
+        y_true: npt.ArrayLike,
+        raw: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None,
+        gradient: Array,
+        hessian: Array,
+        *,
+        shift: float | Sequence[float] | None = None,
+        factor: float = 1.0,
+    ) -> None:
+        data = arrays.multiclass(y_true, raw, sample_weight)
+        arrays.check_outputs(data[1], gradient=gradient, hessian=hessian)
+        constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
+        any_weight = False
+        for block, y, scores, weight in arrays.blocks(*data):
+            g, h = gradient[block], hessian[block]
+            if y.ndim == 1:
+                fine, weighs = self._fill_derivatives(y, scores, constants, weight, class_weight, factor, g, h)
+            else:
+                fine = self._fill_soft_derivatives(y, _shifted(scores, constants), weight, class_weight, factor, g, h)
+                weighs = weight is None or bool(weight.any())
+            if not fine:
+                arrays.refuse_multiclass(*data)
+            any_weight |= weighs
+        if not any_weight:
+            arrays.refuse_weights(data[2])
 
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
@@ -145,12 +196,47 @@ class MulticlassLoss(Loss):
         """The mean label after smoothing, of the mean label before."""
         return shares
 
+    # Kernels: first those for class codes, whose results are values' validity and sums, or validity and any weight above 0.
+
     @abstractmethod
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool: ...
+    def _sums(
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        each: Array | None,
+    ) -> tuple[bool, float, float]: ...
 
     @abstractmethod
     def _fill_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
+    ) -> tuple[bool, bool]: ...
+
+    @abstractmethod
+    def _fill_soft_losses(
+        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array
+    ) -> bool: ...
+
+    @abstractmethod
+    def _fill_soft_derivatives(
+        self,
+        y: Array,
+        raw: Array,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
     ) -> bool: ...
 
     @abstractmethod
@@ -163,6 +249,19 @@ class MulticlassLoss(Loss):
     @abstractmethod
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The minimiser for the given logarithms of each class's mean share times its weight."""
+
+
+def _constants(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
+    if shift is None:
+        return None
+    constants = np.asarray(shift, dtype=np.float64)
+    if constants.ndim and constants.shape != (classes,):
+        raise ValueError(f"shift must be one number or one for each of {classes} classes, got shape {constants.shape}")
+    return np.ascontiguousarray(np.broadcast_to(constants, classes)).copy()
+
+
+def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
+    return raw if shift is None else raw + shift
 
 
 @dataclass(frozen=True)
@@ -212,13 +311,47 @@ class SoftmaxCrossEntropy(MulticlassLoss):
     def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return (1.0 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
 
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
-        return softmax.per_sample(y, raw, weight, class_weight, self.label_smoothing, out)
+    def _sums(
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        each: Array | None,
+    ) -> tuple[bool, float, float]:
+        fine, loss, _, weights = softmax.sums(y, raw, shift, weight, class_weight, self.label_smoothing, each)
+        return fine, loss, weights
 
     def _fill_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
+    ) -> tuple[bool, bool]:
+        smoothing = self.label_smoothing
+        return softmax.gradient_hessian(y, raw, shift, weight, class_weight, smoothing, factor, gradient, hessian)
+
+    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
+        return row_by_row.losses(y, raw, weight, class_weight, self.label_smoothing, out)
+
+    def _fill_soft_derivatives(
+        self,
+        y: Array,
+        raw: Array,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
     ) -> bool:
-        return softmax.gradient_hessian(y, raw, weight, class_weight, self.label_smoothing, gradient, hessian)
+        smoothing = self.label_smoothing
+        return row_by_row.gradient_hessian(y, raw, weight, class_weight, smoothing, factor, gradient, hessian)
 
     def _row_parameters(self) -> tuple[float, float, bool]:
         return 0.0, self.label_smoothing, True
@@ -270,20 +403,56 @@ class SoftmaxFocalLoss(MulticlassLoss):
     def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64] | None:
         return self._undo_weights(n_classes) if self.gamma == 0.0 else None
 
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
-        return softmax_focal.per_sample(y, raw, weight, class_weight, self.gamma, out)
+    def _sums(
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        each: Array | None,
+    ) -> tuple[bool, float, float]:
+        return softmax_focal.sums(y, raw, shift, weight, class_weight, self.gamma, each)
 
     def _fill_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, gradient: Array, hessian: Array
+        self,
+        y: Array,
+        raw: Array,
+        shift: Array | None,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
+    ) -> tuple[bool, bool]:
+        floor = parameters.hessian_floor(self.hessian, self.gamma)
+        return softmax_focal.gradient_hessian(
+            y, raw, shift, weight, class_weight, self.gamma, floor, factor, gradient, hessian
+        )
+
+    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
+        return row_by_row.focal_losses(y, raw, weight, class_weight, self.gamma, out)
+
+    def _fill_soft_derivatives(
+        self,
+        y: Array,
+        raw: Array,
+        weight: Array | None,
+        class_weight: Array,
+        factor: float,
+        gradient: Array,
+        hessian: Array,
     ) -> bool:
         floor = parameters.hessian_floor(self.hessian, self.gamma)
-        return softmax_focal.gradient_hessian(y, raw, weight, class_weight, self.gamma, floor, gradient, hessian)
+        return row_by_row.focal_gradient_hessian(
+            y, raw, weight, class_weight, self.gamma, floor, factor, gradient, hessian
+        )
 
     def _row_parameters(self) -> tuple[float, float, bool]:
         return self.gamma, 0.0, self.hessian == "guarded"
 
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
-        return softmax_focal.posterior(raw, self.gamma, offset, out)
+        return row_by_row.focal_posterior(raw, self.gamma, offset, out)
 
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         log_p = np.empty_like(log_terms)
