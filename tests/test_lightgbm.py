@@ -557,7 +557,7 @@ def test_labels_are_refused():
     )
     words = np.array(["a", "b"], dtype=object)[y]
     refused("y_true must be", LogLoss(), lgb.Dataset(X, words), error=(TypeError, ValueError))
-    with pytest.raises(ValueError, match=r"valid_sets 'late': y_true must lie in \[0, 1\], got 3.0 in row 19"):
+    with pytest.raises(ValueError, match=r"valid_sets 'late': y_true must lie in \[0, 1\], got 3 in row 19"):
         train(PLAIN, lgb.Dataset(X, y), 3, [lgb.Dataset(X, 3 * y)], ["late"], callbacks=[never], loss=LogLoss())
 
 
