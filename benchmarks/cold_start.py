@@ -30,7 +30,7 @@ def main(name: str) -> None:
     loss.activation(raw)
     loss.posterior(raw)
     if isinstance(loss, MulticlassLoss):
-        loss.row_derivatives(0, raw[0].astype(np.float64))
+        loss.row_function(2)(raw[0].astype(np.float64), 0.0, 1.0)
     json.dump({"first": first - start, "all": time.perf_counter() - start}, sys.stdout)
 
 

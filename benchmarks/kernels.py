@@ -72,12 +72,9 @@ def run(budget: Budget, only: str | None, rows: int) -> list[Row]:
     return measured
 
 
-def derivatives(loss: Loss, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> bool:
-    """Write gradient and Hessian of checked data into given arrays: the one place that knows how."""
-    if isinstance(loss, SoftmaxCrossEntropy | SoftmaxFocalLoss):
-        return loss._fill_derivatives(y, raw, weight, np.ones(raw.shape[1]), gradient, hessian)  # noqa: SLF001
-    assert isinstance(loss, LogLoss | FocalLoss)
-    return loss._fill_derivatives(y, raw, weight, gradient, hessian)  # noqa: SLF001
+def derivatives(loss: Loss, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> None:
+    """Write gradient and Hessian into given arrays."""
+    loss.write_gradient_hessian(y, raw, weight, gradient, hessian)
 
 
 def _cases(rows: int) -> Iterator[_Case]:
