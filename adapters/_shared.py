@@ -14,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
+from .. import metrics
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
 
 Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
+
+#: Scores that a kernel computes from raw scores, in the order of its results.
+_OF_RAW: tuple[Score, ...] = (metrics.log_loss, metrics.brier_score)
 
 #: The name under which a model file carries its loss.
 ATTRIBUTE = "boosting_losses"
@@ -62,15 +66,21 @@ class MetricBase:
 
     def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
         """The metric of predictions that are raw scores or probabilities, as ``input`` says."""
-        if self.input == "raw":
-            predictions = shifted(predictions, self.init_score)
+        start = self.init_score if np.any(self.init_score) else None
         if self.score is None:
             raw = predictions if self.input == "raw" else _logits(predictions)
-            return self.loss(y_true, raw, sample_weight)
-        proba = self.loss.posterior(predictions) if self.input == "raw" else predictions
+            total, weight = self.loss.sum_and_weight(y_true, raw, sample_weight, shift=start)
+            return total / weight
+        if self.input == "raw":
+            classes = np.shape(predictions)[1] if self.loss.multiclass else 2
+            offset = self.loss.posterior_offset(classes) if self.score in _OF_RAW else None
+            if offset is not None:  # in one pass, without the probabilities
+                constant = offset if start is None else offset + np.asarray(start)
+                return metrics.means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
+            predictions = self.loss.posterior(shifted(predictions, self.init_score))
         if sample_weight is None:
-            return float(self.score(y_true, proba))
-        return float(self.score(y_true, proba, sample_weight=sample_weight))
+            return float(self.score(y_true, predictions))
+        return float(self.score(y_true, predictions, sample_weight=sample_weight))
 
     def starting_from(self, init_score: float | tuple[float, ...]) -> Self:
         """The same metric of scores that lack another constant."""

@@ -1,7 +1,8 @@
 """Scores of class probabilities, in scikit-learn's argument order.
 
 Each takes ``(y_true, proba, sample_weight=None)``, where ``proba`` holds P(y = 1) for binary labels, ``(n,)``, or one
-column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Metric``.
+column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Metric``. By name they take ``raw`` instead, the
+raw scores whose sigmoid or softmax the probabilities are: in one pass, without clipping, and without making them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arrays as arrays
+from .kernels import logistic, softmax
 
 Array = npt.NDArray[np.floating]
 
 
-def log_loss(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+def log_loss(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+) -> float:
     """Mean negative log-likelihood of the labels, in nats; 0 is best.
 
     Parameters
@@ -24,6 +32,8 @@ def log_loss(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.Arr
     proba : array-like of shape (n,) or (n, K)
         Probabilities. Like in scikit-learn, 0 and 1 are first moved inwards by the machine epsilon of their dtype.
     sample_weight : array-like of shape (n,), optional
+    raw : array-like of shape (n,) or (n, K), optional
+        Raw scores instead of ``proba``.
 
     Returns
     -------
@@ -35,6 +45,8 @@ def log_loss(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.Arr
     TypeError, ValueError
         When data have the wrong dtype or shape, or values without meaning; the message names the row.
     """
+    if proba is None or raw is not None:
+        return means_of_raw(y_true, _either(proba, raw), sample_weight)[0]
     y, p, weight = _checked(y_true, proba, sample_weight)
     eps = np.finfo(p.dtype).eps
     log_p = np.log(np.clip(p, eps, 1 - eps))
@@ -45,12 +57,18 @@ def log_loss(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.Arr
     return float(np.average(losses, weights=weight))
 
 
-def brier_score(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+def brier_score(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+) -> float:
     """Mean squared error of the probabilities (Brier 1950); 0 is best.
 
     Parameters
     ----------
-    y_true, proba, sample_weight
+    y_true, proba, sample_weight, raw
         As for :func:`log_loss`.
 
     Returns
@@ -63,9 +81,49 @@ def brier_score(y_true: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.
     TypeError, ValueError
         As for :func:`log_loss`.
     """
+    if proba is None or raw is not None:
+        return means_of_raw(y_true, _either(proba, raw), sample_weight)[1]
     y, p, weight = _checked(y_true, proba, sample_weight)
     squares = (y - p) ** 2
     return float(np.average(squares if p.ndim == 1 else squares.sum(axis=1), weights=weight))
+
+
+def means_of_raw(
+    y_true: npt.ArrayLike,
+    raw: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+) -> tuple[float, float]:
+    """Log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first."""
+    if np.ndim(raw) == 1:
+        data = arrays.binary(y_true, raw, sample_weight)
+        constant = None if shift is None else float(np.asarray(shift))
+        sums = [logistic.sums(y, z, constant, w, 1.0, 1.0, 0.0) for _, y, z, w in arrays.blocks(*data)]
+        refuse = arrays.refuse_binary
+    else:
+        data = arrays.multiclass(y_true, raw, sample_weight)
+        classes = data[1].shape[1]
+        constants = None if shift is None else np.broadcast_to(np.asarray(shift, dtype=np.float64), classes).copy()
+        if data[0].ndim == 2:  # soft labels
+            proba = np.empty_like(data[1], dtype=np.float64)
+            if not softmax.posterior(
+                data[1].astype(np.float64), np.zeros(classes) if constants is None else constants, 0.0, proba
+            ):
+                arrays.refuse_raw(data[1])
+            return log_loss(data[0], proba, data[2]), brier_score(data[0], proba, data[2])
+        ones = np.ones(classes)
+        sums = [softmax.sums(y, z, constants, w, ones, 0.0, None) for _, y, z, w in arrays.blocks(*data)]
+        refuse = arrays.refuse_multiclass
+    loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
+    if not (all(fine for fine, *_ in sums) and 0.0 < weight < np.inf):
+        refuse(*data)
+    return loss / weight, square / weight
+
+
+def _either(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) -> npt.ArrayLike:
+    if proba is not None or raw is None:
+        raise ValueError(f"either proba or raw must be given, got {'none' if raw is None else 'both'}")
+    return raw
 
 
 def _checked(

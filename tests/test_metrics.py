@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from numpy.testing import assert_allclose
+from scipy.special import expit, softmax
 
 from boosting_losses.metrics import brier_score, log_loss
 
@@ -58,3 +59,30 @@ def test_integer_weights_are_repeated_rows(binary, multiclass, score):
         weight = np.arange(len(y)) % 4
         rows = np.repeat(np.arange(len(y)), weight)
         assert_allclose(score(y, p, weight), score(y[rows], p[rows]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_from_raw_scores(classes, weighted):
+    rng = np.random.default_rng(classes)
+    n = 3000
+    weight = rng.random(n) if weighted else None
+    raw = 3 * rng.standard_normal(n if classes == 2 else (n, classes))
+    y = rng.integers(0, classes, n)
+    proba = expit(raw) if classes == 2 else softmax(raw, axis=1)
+    for score in (log_loss, brier_score):
+        assert_allclose(score(y, sample_weight=weight, raw=raw), score(y, proba, weight), rtol=1e-12)
+        single = score(y, sample_weight=weight, raw=raw.astype(np.float32))
+        assert_allclose(single, score(y, proba, weight), rtol=1e-6)
+    if classes > 2:
+        soft = rng.dirichlet(np.ones(classes), n)
+        assert_allclose(log_loss(soft, sample_weight=weight, raw=raw), log_loss(soft, proba, weight), rtol=1e-12)
+
+
+def test_either_probabilities_or_raw_scores():
+    with pytest.raises(ValueError, match="either proba or raw must be given, got both"):
+        log_loss([0, 1], [0.1, 0.2], raw=[0.1, 0.2])
+    with pytest.raises(ValueError, match="either proba or raw must be given, got none"):
+        brier_score([0, 1])
+    with pytest.raises(ValueError, match="raw must be finite, got nan in row 1"):
+        brier_score([0, 1], raw=[0.1, np.nan])

@@ -8,6 +8,10 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core import config as _config
+
+# Numba's own annotations lack some of its names.
+config: Any = _config
 
 #: float32 or float64, of any layout.
 Array = npt.NDArray[np.floating]
@@ -42,7 +46,7 @@ def point(function: _Function) -> _Function:
 
     LLVM would inline the short ones on its own.
     """
-    return _compiled(function, {"contract"}, forceinline=True)
+    return function if config.DISABLE_JIT else _compiled(function, {"contract"}, forceinline=True)
 
 
 def jit_sum(function: _Function) -> _Function:
@@ -60,6 +64,9 @@ def jit_entry(function: _Function) -> _Function:
 
 
 def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Function:
+    if config.DISABLE_JIT:
+        # NumPy's scalars warn of what compiled code passes over: both sides of a select are computed.
+        return np.errstate(all="ignore")(function)
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "nogil": True} | more
     try:
         return cast(_Function, numba.njit(function, cache=True, **options))

@@ -23,9 +23,9 @@ BLOCK = 1024
 
 
 @point
-def modulation(q: Real, high: Real, low: Real, gamma: Real) -> Real:
-    """q^gamma, where -log q = high + low."""
-    if gamma == type(q)(2):
+def modulation(q: Real, high: Real, low: Real, gamma: Real, squared: bool) -> Real:
+    """q^gamma, where -log q = high + low; ``squared`` says, as a constant, that gamma is 2."""
+    if squared:
         return q * q
     return exp_minus_product(gamma, high, low)
 
@@ -35,11 +35,11 @@ def value(z: Real, gamma: Real) -> Real:
     """The loss of a row of class 1 at the score z (of a row of class 0: at -z)."""
     real = type(z)
     low = log1p(exp(-abs(z)))
-    return modulation(sigmoid(z)[1], max(z, real(0)), low, gamma) * (low + max(-z, real(0)))
+    return modulation(sigmoid(z)[1], max(z, real(0)), low, gamma, False) * (low + max(-z, real(0)))
 
 
 @point
-def derivatives(z: Real, gamma: Real) -> tuple[Real, Real]:
+def derivatives(z: Real, gamma: Real, squared: bool) -> tuple[Real, Real]:
     """First and second derivative of ``value`` in z.
 
     Every term of the first has the same sign, so no digits are lost. A score so far out that p or q underflows gives
@@ -51,7 +51,7 @@ def derivatives(z: Real, gamma: Real) -> tuple[Real, Real]:
     larger = real(1) / (real(1) + e)
     smaller = e * larger
     p, q = select(z >= real(0), larger, smaller), select(z >= real(0), smaller, larger)
-    m = modulation(q, max(z, real(0)), low, gamma)
+    m = modulation(q, max(z, real(0)), low, gamma, squared)
     p_loss = p * (low + max(-z, real(0)))
     first = -m * (gamma * p_loss + q)
     second = m * ((gamma + gamma + real(1)) * (p * q) + gamma * (gamma * p - q) * p_loss)
@@ -144,16 +144,18 @@ def gradient_hessian(
         stop = min(start + BLOCK, raw.shape[0])
         labels, scores, weights = y[start:stop], raw[start:stop], part(weight, start, stop)
         g, h = gradient[start:stop], hessian[start:stop]
-        if are_hard(labels):
-            fine, weighs = _hard_block(labels, scores, shift, weights, positive, negative, gamma, least, g, h)
-        else:
+        if not are_hard(labels):
             fine, weighs = _soft_block(labels, scores, shift, weights, positive, negative, gamma, least, g, h)
+        elif gamma == 2.0:
+            fine, weighs = _hard_block(labels, scores, shift, weights, positive, negative, gamma, least, g, h, True)
+        else:
+            fine, weighs = _hard_block(labels, scores, shift, weights, positive, negative, gamma, least, g, h, False)
         valid &= fine
         any_weight |= weighs
     return valid and any_weight
 
 
-@jit
+@point
 def _hard_block(
     y: Array,
     raw: Array,
@@ -165,6 +167,7 @@ def _hard_block(
     floor: float,
     gradient: Array,
     hessian: Array,
+    squared: bool,
 ) -> tuple[bool, bool]:
     real = type(raw[0])
     positive_, negative_, gamma_, floor_ = real(positive), real(negative), real(gamma), real(floor)
@@ -172,7 +175,7 @@ def _hard_block(
     for i in range(raw.shape[0]):
         z = raw[i] if shift is None else real(raw[i] + shift)
         is_positive = y[i] > type(y[0])(0)
-        g, h = derivatives(select(is_positive, z, -z), gamma_)
+        g, h = derivatives(select(is_positive, z, -z), gamma_, squared)
         h = max(h, -floor_ * g)
         w = select(is_positive, positive_, negative_)
         top_z = max(top_z, bits(abs(z)))
@@ -203,8 +206,8 @@ def _soft_block(
     for i in range(raw.shape[0]):
         z = raw[i] if shift is None else real(raw[i] + shift)
         a, b = class_terms(real(y[i]), positive_, negative_, real(1), real(0))
-        g1, h1 = derivatives(z, gamma_)
-        g0, h0 = derivatives(-z, gamma_)
+        g1, h1 = derivatives(z, gamma_, False)
+        g0, h0 = derivatives(-z, gamma_, False)
         h = max(a * h1 + b * h0, -floor_ * (a * g1 + b * g0))
         w = real(1)
         top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))

@@ -17,19 +17,24 @@ from ._jit import Array, Codes, Real, double, jit, point
 from .logistic import is_finite
 from .vector import bits, exp, largest, log1p, select
 
-#: Cells of a block, which fit into the second cache, and the least and the most rows of one.
-CELLS, FEWEST, MOST = 32768, 64, 256
-
-# ---- steps on a block: arrays indexed [class, row] or [row] -----------------------------------------------------------
-
+#: Cells of a block, which fit into the second cache, and the least and the most rows of one: longer runs of each column
+#: suit the memory in Fortran order, shorter rows leave more in the first cache in C order.
+CELLS, FEWEST, MOST_BY_ROW, MOST_BY_CLASS = 32768, 64, 256, 1024
 
 #: What separates two classes' rows in memory beyond their length: at a power of two they would share few cache lines.
 PADDING = 16
 
 
 @jit
-def rows_of_block(classes: int) -> int:
-    return max(FEWEST, min(MOST, CELLS // classes // 16 * 16))
+def is_by_class(scores: Array) -> bool:
+    """Do the numbers of one class lie side by side, as in Fortran order?"""
+    return bool(scores.strides[0] < scores.strides[1])
+
+
+@jit
+def rows_of_block(raw: Array) -> int:
+    most = MOST_BY_CLASS if is_by_class(raw) else MOST_BY_ROW
+    return int(max(FEWEST, min(most, CELLS // raw.shape[1] // 16 * 16)))
 
 
 @point
@@ -56,7 +61,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
 ) -> bool:
     """Copy a block of scores, and find their maximum over classes; are they finite?"""
     classes = raw.shape[1]
-    if raw.strides[0] < raw.strides[1]:
+    if is_by_class(raw):
         for k in range(classes):
             for b in range(rows):
                 s[k, b] = raw[np.uintp(start + b), k]
@@ -70,19 +75,18 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
         turn_in(raw, start, rows, 5, s)
     else:
         turn_in(raw, start, rows, classes, s)
-    biggest = bits(abs(s[0, 0]))
-    for k in range(classes):
-        row = s[k]
-        if shift is not None:
+    if shift is not None:
+        for k in range(classes):
             constant = type(top[0])(shift[k])
             for b in range(rows):
-                row[b] += constant
-        if k == 0:
-            for b in range(rows):
-                top[b] = row[b]
+                s[k, b] += constant
+    for b in range(rows):
+        top[b] = s[0, b]
+    biggest = bits(abs(top[0]))
+    for k in range(classes):
         for b in range(rows):
-            biggest = max(biggest, bits(abs(row[b])))
-            top[b] = max(top[b], row[b])
+            biggest = max(biggest, bits(abs(s[k, b])))
+            top[b] = max(top[b], s[k, b])
     return is_finite(biggest, top)
 
 
@@ -90,7 +94,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
 def store(s: Array, start: int, rows: int, out: Array) -> None:
     """Copy a block to its rows of the result."""
     classes = out.shape[1]
-    if out.strides[0] < out.strides[1]:
+    if is_by_class(out):
         for k in range(classes):
             for b in range(rows):
                 out[np.uintp(start + b), k] = s[k, b]
@@ -113,18 +117,16 @@ def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> N
     log1p(rest) and rest / (1 + rest) then keep every digit of the log-sum-exp and of 1 - p when one class is nearly
     certain. The sum of all classes but k is (1 - e_k) + rest.
     """
-    real = type(top[0])
+    zero, one = type(top[0])(0), type(top[0])(1)
     for b in range(rows):
-        rest[b] = real(0)
-        ties[b] = real(-1)
+        rest[b] = zero
+        ties[b] = -one
     for k in range(s.shape[0]):
-        row = s[k]
         for b in range(rows):
-            e = exp(row[b] - top[b])
-            row[b] = e
-            is_one = e == real(1)
-            rest[b] += select(is_one, real(0), e)
-            ties[b] += select(is_one, real(1), real(0))
+            e = exp(s[k, b] - top[b])
+            s[k, b] = e
+            rest[b] += select(e == one, zero, e)
+            ties[b] += select(e == one, one, zero)
     for b in range(rows):
         rest[b] += ties[b]
 
@@ -169,9 +171,18 @@ def below(z: Real, top: Real) -> Real:
 
 @jit
 def derivatives_of_block(
-    s: Array, rows: int, rest: Array, label: Codes, terms: Array, own: Array, factor: float, second: Array, h: Array
+    s: Array,
+    rows: int,
+    rest: Array,
+    label: Codes,
+    terms: Array,
+    own: Array,
+    factor: float,
+    second: Array,
+    h: Array,
+    at: int,
 ) -> None:
-    """Turn exponentials into gradient, as if no class but the label's had a term, and Hessian.
+    """Turn exponentials into the gradient, as if no class but the label's had a term; Hessian to h[class, at + row].
 
     With T the sum of the classes' terms t, the gradient is (T - t) - T q for the label's class and T p - t for another.
     ``own`` brings T - t for the label's class; ``terms``, T, is used up.
@@ -187,7 +198,7 @@ def derivatives_of_block(
     for k in range(s.shape[0]):
         for b in range(rows):
             e = s[k, b]
-            h[k, b] = second[b] * (e * ((real(1) - e) + rest[b]))
+            h[k, np.uintp(at + b)] = second[b] * (e * ((real(1) - e) + rest[b]))
             s[k, b] = terms[b] * e
     for b in range(rows):
         s[label[b], b] = own[b]
@@ -195,15 +206,14 @@ def derivatives_of_block(
 
 
 @jit
-def subtract_spread(s: Array, rows: int, w: Array, spread: Array, label: Codes) -> None:
+def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) -> None:
     """The terms that label smoothing gives to all classes but the label's, out of the gradient."""
     real = type(w[0])
     for b in range(rows):
-        s[label[b], b] += w[b] * real(spread[label[b]])
-    for k in range(s.shape[0]):
-        part = real(spread[k])
+        g[label[b], b] += w[b] * real(spread[label[b]])
+    for k in range(g.shape[0]):
         for b in range(rows):
-            s[k, b] -= w[b] * part
+            g[k, b] -= w[b] * real(spread[k])
 
 
 @point
@@ -230,8 +240,8 @@ def gradient_hessian(
     """The Hessian's diagonal only, times ``factor``. Are all values valid, and is any weight above 0?"""
     n, classes = raw.shape
     real = type(raw[0, 0])
-    size = rows_of_block(classes)
-    s, h = np.zeros((classes, size + PADDING), raw.dtype), np.zeros((classes, size + PADDING), raw.dtype)
+    size = rows_of_block(raw)
+    s, block = np.zeros((classes, size + PADDING), raw.dtype), np.zeros((classes, size + PADDING), raw.dtype)
     top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     first, second, own = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     label = np.zeros(size, np.uint32)
@@ -255,11 +265,14 @@ def gradient_hessian(
         else:
             for b in range(rows):
                 first[b], own[b] = w[b] * terms[label[b]], w[b] * spread_of_others[label[b]]
-        derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, h)
+        if is_by_class(hessian):  # no detour by a block
+            derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, hessian.T, start)
+        else:
+            derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, block, 0)
+            store(block, start, rows, hessian)
         if smoothing > 0.0:
-            subtract_spread(s, rows, w, spread, label)
+            subtract_spread(w, rows, spread, label, s)
         store(s, start, rows, gradient)
-        store(h, start, rows, hessian)
     return True, any_weight
 
 
@@ -279,7 +292,7 @@ def sums(
     """
     n, classes = raw.shape
     real = type(raw[0, 0])
-    size = rows_of_block(classes)
+    size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING), raw.dtype)
     top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     squares, losses = np.zeros(size, raw.dtype), np.zeros(size)
@@ -344,7 +357,7 @@ def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
     """Softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     n, classes = raw.shape
     real = type(raw[0, 0])
-    size = rows_of_block(classes)
+    size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING), raw.dtype)
     top, rest, total = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     for start in range(0, n, size):

@@ -53,7 +53,7 @@ def gradient_hessian(
     n, classes = raw.shape
     real = type(raw[0, 0])
     gamma_, floor_, factor_ = real(gamma), real(floor if floor > 0.0 else -np.inf), real(factor)
-    size = rows_of_block(classes)
+    size = rows_of_block(raw)
     s, h = np.zeros((classes, size + PADDING), raw.dtype), np.zeros((classes, size + PADDING), raw.dtype)
     top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     e_y, loss, others = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
@@ -123,7 +123,7 @@ def sums(
     """Validity and, in one pass, the weighted sums of the loss and of 1; ``each`` takes every row's part of the first."""
     n, classes = raw.shape
     gamma_ = type(raw[0, 0])(gamma)
-    size = rows_of_block(classes)
+    size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING), raw.dtype)
     top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     e_y, loss = np.zeros(size, raw.dtype), np.zeros(size)

@@ -190,7 +190,7 @@ def _log1p_64(x: Any) -> Any:
 @point
 def _minus_log_32(x: Any) -> Any:
     tiny = x < _f4(2.0**-64)
-    shifted = _i4(_i4(_f4(select(tiny, x * _f4(2.0**64), x)).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))
+    shifted = _i4(_i4(_f4(select(tiny, min(x, _f4(1)) * _f4(2.0**64), x)).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))
     n = _f4(_i4(_i4(shifted >> _i4(23)) - _i4(127))) - select(tiny, _f4(64), _f4(0))
     f = _i4(_i4(shifted & _i4(0x7FFFFF)) + _i4(0x3F3504F3)).view(_f4) - _f4(1)
     s = f / (_f4(2) + f)
@@ -203,7 +203,9 @@ def _minus_log_32(x: Any) -> Any:
 def _minus_log_64(x: Any) -> Any:
     x = _f8(x)
     tiny = x < 2.0**-512
-    shifted = _i8(_i8(_f8(select(tiny, x * 2.0**512, x)).view(_i8)) + _i8(0x3FF0000000000000 - 0x3FE6A09E667F3BCD))
+    shifted = _i8(
+        _i8(_f8(select(tiny, min(x, 1.0) * 2.0**512, x)).view(_i8)) + _i8(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
+    )
     n = _f8(_i8(_i8(shifted >> _i8(52)) - _i8(1023))) - select(tiny, 512.0, 0.0)
     f = _i8(_i8(shifted & _i8(0xFFFFFFFFFFFFF)) + _i8(0x3FE6A09E667F3BCD)).view(_f8) - 1.0
     s = f / (2.0 + f)
