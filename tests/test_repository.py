@@ -16,13 +16,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run(*arguments, **environment):
+def run(*arguments, cwd=ROOT, **environment):
     return subprocess.run(
         [sys.executable, *arguments],
         check=False,
         capture_output=True,
         text=True,
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         timeout=600,
     )
@@ -71,25 +71,17 @@ def test_the_version_is_in_the_changelog():
     assert f"## {boosting_losses.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_readmes_python_runs():
+def test_the_readmes_python_runs(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
-        result = run("-W", "error", "-c", block)
+        result = run("-W", "error", "-c", block, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run(path, tmp_path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
-    result = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=600,
-    )
+    result = run("-W", "error", str(path), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "log loss" in result.stdout
