@@ -15,6 +15,15 @@ from ._catboost_objects import Metric
 _ALIKE = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "leaf_estimation_backtracking": "No"}
 
 
+def has_builtin(loss: Loss, pool: cb.Pool) -> bool:
+    """Has CatBoost a loss of its own with which it comes to the same model?"""
+    if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
+        return False  # what CatBoost makes of them differs: under a custom objective the target counts as a number
+    if loss.multiclass:  # the same holds for the statistics of categorical features
+        return loss == SoftmaxCrossEntropy() and not pool.get_cat_feature_indices()
+    return loss == LogLoss()
+
+
 def builtin_settings(
     loss: Loss, pool: cb.Pool, names: tuple[Any, ...] | None, settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
@@ -23,14 +32,9 @@ def builtin_settings(
     A loss with class weights has none: to CatBoost they are weights of rows, which count when it chooses splits, too. The
     data must start from a baseline where there is an intercept.
     """
-    if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
-        return None  # what CatBoost makes of them differs: under a custom objective the target counts as a number
-    if loss == LogLoss():
-        name = "CrossEntropy" if names is None else "Logloss"
-    elif loss == SoftmaxCrossEntropy() and not pool.get_cat_feature_indices():  # the same holds for their statistics
-        name = "MultiClass"
-    else:
+    if not has_builtin(loss, pool):
         return None
+    name = "MultiClass" if loss.multiclass else "CrossEntropy" if names is None else "Logloss"
     own = {**_ALIKE, **settings, "loss_function": name, "boost_from_average": False}
     own["eval_metric"] = settings.get("eval_metric") or Metric(loss)
     if "eta" not in settings:

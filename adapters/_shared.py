@@ -13,7 +13,6 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
 from .. import metrics
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
 
@@ -68,7 +67,7 @@ class MetricBase:
         """The metric of predictions that are raw scores or probabilities, as ``input`` says."""
         start = self.init_score if np.any(self.init_score) else None
         if self.score is None:
-            raw = predictions if self.input == "raw" else _logits(predictions)
+            raw = predictions if self.input == "raw" else metrics.logits(predictions)
             total, weight = self.loss.sum_and_weight(y_true, raw, sample_weight, shift=start)
             return total / weight
         if self.input == "raw":
@@ -77,7 +76,10 @@ class MetricBase:
             if offset is not None:  # in one pass, without the probabilities
                 constant = offset if start is None else offset + np.asarray(start)
                 return metrics.means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
-            predictions = self.loss.posterior(shifted(predictions, self.init_score))
+            predictions = shifted(predictions, self.init_score)
+            if self.score is metrics.refinement_loss:  # which probabilities that round to 0 or 1 would spoil
+                return metrics.refinement_loss(y_true, None, sample_weight, raw=self.loss.posterior_logits(predictions))
+            predictions = self.loss.posterior(predictions)
         if sample_weight is None:
             return float(self.score(y_true, predictions))
         return float(self.score(y_true, predictions, sample_weight=sample_weight))
@@ -243,12 +245,3 @@ def two_columns(loss: Loss, raw: Array) -> Array:
         return loss.posterior(raw)
     proba = loss.posterior(raw.astype(np.float64))
     return np.column_stack([1 - proba, proba]).astype(raw.dtype)
-
-
-def _logits(probabilities: npt.ArrayLike) -> Array:
-    """Raw scores that give these probabilities; 0 and 1 are moved inwards by the epsilon of their dtype."""
-    proba = arrays.numbers("proba", probabilities)
-    arrays.refuse_bad_probabilities(proba)
-    eps = np.finfo(proba.dtype).eps
-    inner = np.clip(proba, eps, 1 - eps)
-    return np.log(inner) - np.log1p(-inner) if proba.ndim == 1 else np.log(inner)

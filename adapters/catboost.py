@@ -249,7 +249,7 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
     ValueError
         If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model, loss)
+    loss = loss_of(model, loss)
     return two_columns(loss, raw_score(model, X, **options))
 
 
@@ -274,7 +274,7 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model, loss)
+    loss = loss_of(model, loss)
     scale, bias = model.get_scale_and_bias()
     offset = servable_offset(loss, len(model.classes_) or 2)
     served = cb.CatBoostClassifier()
@@ -366,6 +366,7 @@ def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
     return 0.0
 
 
-def _loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
     check_model(model, cb.CatBoost)
     return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)

@@ -268,7 +268,7 @@ def raw_score(model: Model, X: Any, **options: Any) -> Array:
     -------
     ndarray of shape (n,) or (n, K), float64
     """
-    scores = np.asarray(_booster(model).predict(X, raw_score=True, **options))
+    scores = np.asarray(booster_of(model).predict(X, raw_score=True, **options))
     return np.asarray(shifted(scores, _start(model)))
 
 
@@ -293,7 +293,7 @@ def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any
     ValueError
         If the model carries no loss and none is given, or another one than is given.
     """
-    loss = _loss_of(model, loss)
+    loss = loss_of(model, loss)
     return two_columns(loss, raw_score(model, X, **options))
 
 
@@ -319,8 +319,8 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
         If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
         none is given.
     """
-    loss = _loss_of(model, loss)
-    booster = _booster(model)
+    loss = loss_of(model, loss)
+    booster = booster_of(model)
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
     total = np.atleast_1d(offset + np.asarray(_start(model)))
@@ -396,10 +396,12 @@ def _start(model: Model) -> float | tuple[float, ...]:
     return objective.init_score if isinstance(objective, Objective) else 0.0
 
 
-def _booster(model: Model) -> lgb.Booster:
+def booster_of(model: Model) -> lgb.Booster:
+    """The booster of a model, itself one or a scikit-learn estimator."""
     check_model(model, lgb.Booster, lgb.LGBMModel)
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
-def _loss_of(model: Model, given: Loss | None) -> Loss:
-    return carried_loss(getattr(_booster(model), ATTRIBUTE, None), getattr(model, "objective", None), given)
+def loss_of(model: Model, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
+    return carried_loss(getattr(booster_of(model), ATTRIBUTE, None), getattr(model, "objective", None), given)

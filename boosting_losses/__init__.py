@@ -1,6 +1,28 @@
 """Losses, metrics and calibrated probabilities for gradient boosting."""
 
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 from .losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
-__all__ = ["FocalLoss", "LogLoss", "Loss", "SoftmaxCrossEntropy", "SoftmaxFocalLoss", "__version__"]
+if TYPE_CHECKING:
+    from .classifier import CalibratedBoostingClassifier
+
+__all__ = [
+    "CalibratedBoostingClassifier",
+    "FocalLoss",
+    "LogLoss",
+    "Loss",
+    "SoftmaxCrossEntropy",
+    "SoftmaxFocalLoss",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The classifier, which alone needs scikit-learn."""
+    if name == "CalibratedBoostingClassifier":
+        from .classifier import CalibratedBoostingClassifier  # noqa: PLC0415
+
+        return CalibratedBoostingClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

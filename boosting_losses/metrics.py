@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arrays as arrays
+from . import _scaling as scaling
 from .kernels import logistic, softmax
 
 Array = npt.NDArray[np.floating]
@@ -86,6 +87,71 @@ def brier_score(
     y, p, weight = _checked(y_true, proba, sample_weight)
     squares = (y - p) ** 2
     return float(np.average(squares if p.ndim == 1 else squares.sum(axis=1), weights=weight))
+
+
+def refinement_loss(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+) -> float:
+    """Log loss after temperature scaling: what is left when the probabilities are as sure of themselves as they may be.
+
+    As a metric for early stopping it looks at what a model can tell apart and leaves its calibration for afterwards; log loss
+    stops boosting as soon as the model becomes too sure of itself, which a calibrator mends (Berta, Holzmueller, Jordan and
+    Bach 2025, arXiv 2501.19195).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels in [0, 1], or class codes 0..K-1.
+    proba, sample_weight, raw
+        As for :func:`log_loss`.
+
+    Returns
+    -------
+    float
+        ``min over T of log_loss(y_true, softmax(raw / T))``, in nats, with the best T found as in
+        :class:`boosting_losses.calibration.TemperatureScaling`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`log_loss`, and for soft labels of K classes.
+    """
+    scores = logits(proba) if proba is not None and raw is None else _either(proba, raw)
+    check = arrays.binary if np.ndim(scores) == 1 else arrays.multiclass
+    data = check(y_true, scores, sample_weight)
+    if data[0].ndim == 2:
+        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data[0].shape}")
+    means_of_raw(*data)  # refuses what has no meaning
+    return scaling.temperature(scaling.Rows(*data))[1]
+
+
+def logits(proba: npt.ArrayLike) -> Array:
+    """Raw scores that give these probabilities; 0 and 1 are first moved inwards by the machine epsilon of their dtype.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n,) or (n, K)
+
+    Returns
+    -------
+    ndarray of the shape of ``proba``
+        Log odds, or logarithms for K columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they are no probabilities.
+    """
+    p = arrays.numbers("proba", proba)
+    arrays.refuse_bad_probabilities(p)
+    eps = np.finfo(p.dtype).eps
+    inner = np.clip(p, eps, 1 - eps)
+    scores: Array = np.log(inner) - np.log1p(-inner) if p.ndim == 1 else np.log(inner)
+    return scores
 
 
 def means_of_raw(

@@ -265,6 +265,13 @@ def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
     return is_finite(top_z, raw)
 
 
+@jit
+def logits(raw: Array, gamma: float, offset: float, out: Array) -> None:
+    """The true log odds, in double precision: their sigmoid is the posterior."""
+    for i in range(raw.shape[0]):
+        out[i] = log_odds_ratio(double(raw[i]), gamma) + offset
+
+
 # ---- the best constant ----------------------------------------------------------------------------------------------
 
 

@@ -236,34 +236,47 @@ def focal_gradient_hessian(
 
 
 @jit
-def focal_posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
-    """Softmax of log h(p_k) + offset_k: the focal term undone, then the class weights."""
+def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Array, out: Array) -> None:
+    """Fill ``out``, one row, with log h(p_k) + offset_k; ``e`` is scratch memory."""
     classes = raw.shape[1]
-    scores = np.empty((1, classes))
-    e = np.empty(classes)
+    top, best, rest = exponentials(raw, i, e)
+    log_rest = math.log1p(rest)
+    second = -math.inf  # the largest score but one, relative to the largest
+    for k in range(classes):
+        if k != best:
+            second = max(second, below(double(raw[i, k]), top))
+    scaled_rest = 0.0
+    for k in range(classes):
+        if k != best:
+            scaled_rest += math.exp(below(double(raw[i, k]), top) - second)
+    for k in range(classes):
+        p = e[k] / (1.0 + rest)
+        others = sum_of_others(e, k, best, rest)
+        q = others / (1.0 + rest)
+        loss = log_rest - below(double(raw[i, k]), top)
+        # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
+        log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
+        ratio = loss / q if q > 0.0 else 1.0
+        score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
+        out[0, k] = max(min(score, LARGEST), -LARGEST)
+
+
+@jit
+def focal_logits(raw: Array, gamma: float, offset: Array, out: Array) -> None:
+    """Log h(p_k) + offset_k, whose softmax is the class probability: the focal term undone, then the class weights."""
+    e = np.empty(raw.shape[1])
+    for i in range(raw.shape[0]):
+        focal_logits_of_row(raw, i, gamma, offset, e, out[i : i + 1])
+
+
+@jit
+def focal_posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
+    """The softmax of ``focal_logits``, which stay in double precision."""
+    logits, e = np.empty((1, raw.shape[1])), np.empty(raw.shape[1])
     for i in range(raw.shape[0]):
         if not is_finite(raw, i):
             return False
-        top, best, rest = exponentials(raw, i, e)
-        log_rest = math.log1p(rest)
-        second = -math.inf  # the largest score but one, relative to the largest
-        for k in range(classes):
-            if k != best:
-                second = max(second, below(double(raw[i, k]), top))
-        scaled_rest = 0.0
-        for k in range(classes):
-            if k != best:
-                scaled_rest += math.exp(below(double(raw[i, k]), top) - second)
-        for k in range(classes):
-            p = e[k] / (1.0 + rest)
-            others = sum_of_others(e, k, best, rest)
-            q = others / (1.0 + rest)
-            loss = log_rest - below(double(raw[i, k]), top)
-            # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
-            log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
-            ratio = loss / q if q > 0.0 else 1.0
-            score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
-            scores[0, k] = min(score, LARGEST)
-        normalise(scores, e)
+        focal_logits_of_row(raw, i, gamma, offset, e, logits)
+        normalise(logits, e)
         out[i, :] = e
     return True

@@ -158,6 +158,23 @@ class Loss(ABC):
         """
 
     @abstractmethod
+    def posterior_logits(self, raw: npt.ArrayLike) -> Array:
+        """Scores whose plain sigmoid or softmax is the posterior: what to calibrate further.
+
+        Unlike logarithms of ``posterior`` they keep their digits where a probability rounds to 0 or 1.
+
+        Parameters
+        ----------
+        raw : array-like of shape (n,) or (n, K)
+
+        Returns
+        -------
+        ndarray of the shape of ``raw``
+            Binary losses: the log odds of class 1. Otherwise logarithms of the class probabilities, up to a constant for
+            each row. float64, but the raw scores as they are where the plain activation is the posterior.
+        """
+
+    @abstractmethod
     def posterior_offset(self, n_classes: int = 2) -> float | npt.NDArray[np.float64] | None:
         """The constant c with ``posterior(raw) == activation(raw + c)``: what class weights have shifted.
 

@@ -100,6 +100,15 @@ class _BinaryLoss(Loss):
             arrays.refuse_raw(scores)
         return proba
 
+    def posterior_logits(self, raw: npt.ArrayLike) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=False)
+        arrays.refuse_raw(scores)
+        if self.is_proper:
+            return scores
+        logits = np.empty(len(scores))
+        self._fill_logits(scores, logits)
+        return logits
+
     @abstractmethod
     def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]: ...
 
@@ -113,6 +122,9 @@ class _BinaryLoss(Loss):
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _fill_logits(self, raw: Array, out: Array) -> None: ...
 
     @abstractmethod
     def _best_constant(self, ones: float, zeros: float) -> float:
@@ -190,6 +202,9 @@ class LogLoss(_BinaryLoss):
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
         smoothing = self.label_smoothing if undo_smoothing else 0.0
         return logistic.posterior(raw, self.posterior_offset(), smoothing, out)
+
+    def _fill_logits(self, raw: Array, out: Array) -> None:
+        np.add(raw, self.posterior_offset(), out=out)
 
     def _best_constant(self, ones: float, zeros: float) -> float:
         spread = 0.5 * self.label_smoothing * (ones + zeros)
@@ -271,6 +286,9 @@ class FocalLoss(_BinaryLoss):
 
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
         return focal.posterior(raw, self.gamma, self._log_odds_of_weights(), out)
+
+    def _fill_logits(self, raw: Array, out: Array) -> None:
+        focal.logits(raw, self.gamma, self._log_odds_of_weights(), out)
 
     def _best_constant(self, ones: float, zeros: float) -> float:
         positive, negative = self._class_weights()

@@ -180,6 +180,15 @@ class MulticlassLoss(Loss):
             arrays.refuse_raw(scores)
         return proba
 
+    def posterior_logits(self, raw: npt.ArrayLike) -> Array:
+        scores = arrays.raw_scores(raw, multiclass=True)
+        arrays.refuse_raw(scores)
+        if self.is_proper:
+            return scores
+        logits = np.empty_like(scores, dtype=np.float64)
+        self._fill_logits(scores, self._undo_weights(scores.shape[1]), logits)
+        return logits
+
     def _class_weights(self, classes: int) -> npt.NDArray[np.float64]:
         if self.class_weight is None:
             return np.ones(classes)
@@ -245,6 +254,9 @@ class MulticlassLoss(Loss):
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
+
+    @abstractmethod
+    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None: ...
 
     @abstractmethod
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -359,6 +371,9 @@ class SoftmaxCrossEntropy(MulticlassLoss):
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return softmax.posterior(raw, offset, self.label_smoothing if undo_smoothing else 0.0, out)
 
+    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None:
+        np.add(raw, offset, out=out)
+
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return log_terms
 
@@ -453,6 +468,9 @@ class SoftmaxFocalLoss(MulticlassLoss):
 
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
         return row_by_row.focal_posterior(raw, self.gamma, offset, out)
+
+    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None:
+        row_by_row.focal_logits(raw, self.gamma, offset, out)
 
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         log_p = np.empty_like(log_terms)

@@ -1,0 +1,334 @@
+"""Calibrators on raw scores: from the scores of a model to probabilities that hold.
+
+Each takes scores whose plain sigmoid or softmax is a first estimate of the class probability, ``(n,)`` for two classes or
+``(n, K)``: the raw scores of a model trained with a proper loss, otherwise ``loss.posterior_logits(raw)``. Fit them on rows
+that the model has not seen, or on out-of-fold scores, as :class:`boosting_losses.CalibratedBoostingClassifier` does.
+
+>>> from boosting_losses.calibration import PlattScaling
+>>> PlattScaling().fit([-2.0, -1.0, 0.5, 2.0], ["no", "no", "yes", "yes"]).predict_proba([0.0]).round(2)
+array([[0.49, 0.51]])
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.utils.validation import check_is_fitted
+
+from . import _arrays as arrays
+from . import _scaling as scaling
+from ._scaling import ConvergenceWarning
+from .losses import LogLoss, SoftmaxCrossEntropy
+
+__all__ = [
+    "BetaCalibration",
+    "Calibrator",
+    "ConvergenceWarning",
+    "IsotonicCalibration",
+    "PlattScaling",
+    "TemperatureScaling",
+    "VectorScaling",
+]
+
+Array = npt.NDArray[np.floating]
+
+
+class Calibrator(BaseEstimator):  # type: ignore[misc]
+    """The way from data to a scaling and back, the same for all calibrators.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        The labels, sorted; the columns of ``predict_proba``.
+    """
+
+    def fit(self, raw: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
+        """Fit to scores of rows and their labels.
+
+        Parameters
+        ----------
+        raw : array-like of shape (n,), (n, 1) or (n, K)
+            Finite scores: the log odds of the second class, or one for each class.
+        y : array-like of shape (n,)
+            Labels of any kind. Integers 0..K-1 are class codes, of which some may be missing; of other labels every class
+            must be there.
+        sample_weight : array-like of shape (n,), optional
+            Finite, >= 0, not all 0. An integer weight does what repeating the row would do.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When shapes disagree, a value has no meaning, or labels do not fit the number of scores.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the best parameters were not found.
+        """
+        scores = _scores(raw)
+        weight = None if sample_weight is None else arrays.numbers("sample_weight", sample_weight)
+        self.n_scores_ = 1 if scores.ndim == 1 else scores.shape[1]
+        self.classes_, codes = _encoded(y, max(self.n_scores_, 2), np.float64 if weight is None else weight.dtype)
+        rows = scaling.Rows(codes, scores, weight)
+        loss = LogLoss() if scores.ndim == 1 else SoftmaxCrossEntropy()
+        loss.sum_and_weight(rows.y, rows.raw, rows.weight)  # refuses what has no meaning, by its row
+        self._fit(rows)
+        return self
+
+    def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Class probabilities of scores.
+
+        Parameters
+        ----------
+        raw : array-like of shape (n,), (n, 1) or (n, K)
+            With as many scores in a row as were fitted.
+
+        Returns
+        -------
+        ndarray of shape (n, K), float64
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the scores are not finite numbers or of another shape.
+        """
+        check_is_fitted(self)
+        scores = _scores(raw)
+        columns = 1 if scores.ndim == 1 else scores.shape[1]
+        if columns != self.n_scores_:
+            raise ValueError(f"raw must have {self.n_scores_} scores per row, as in fit, got {columns}")
+        arrays.refuse_raw(scores)
+        return self._probabilities(scores.astype(np.float64, copy=False))
+
+    @abstractmethod
+    def _fit(self, rows: scaling.Rows) -> None: ...
+
+    @abstractmethod
+    def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]: ...
+
+
+class _OneVsRest(Calibrator):
+    """Calibrators of one score: of K, each class's log odds are calibrated against the rest and all divided by their sum."""
+
+    def _fit(self, rows: scaling.Rows) -> None:
+        if self.n_scores_ == 1:
+            self.fitted_ = [self._fit_one(rows)]
+            return
+        odds = log_odds(rows.raw)
+        self.fitted_ = [
+            self._fit_one(scaling.Rows((rows.y == k).astype(rows.y.dtype), odds[:, k], rows.weight))
+            for k in range(self.n_scores_)
+        ]
+
+    def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
+        if self.n_scores_ == 1:
+            return self._estimate(raw, self.fitted_[0])
+        odds = log_odds(raw)
+        columns = [self._estimate(odds[:, k], fitted)[:, 1] for k, fitted in enumerate(self.fitted_)]
+        proba = np.column_stack(columns)
+        total = proba.sum(axis=1, keepdims=True)
+        # No class may be left with anything, where isotonic steps begin at 0.
+        return np.where(total > 0.0, proba / np.where(total > 0.0, total, 1.0), 1.0 / self.n_scores_)
+
+    @abstractmethod
+    def _fit_one(self, rows: scaling.Rows) -> Any: ...
+
+    @abstractmethod
+    def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
+        """Both probabilities, ``(n, 2)``, from log odds."""
+
+
+class TemperatureScaling(Calibrator):
+    """All scores divided by one number, the temperature (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+
+    Attributes
+    ----------
+    temperature_ : float
+        Above 1 for scores that are too sure of themselves; 1 changes nothing.
+    classes_ : ndarray of shape (K,)
+
+    Notes
+    -----
+    Minimises the mean log loss of ``softmax(raw / temperature)``, of two classes the sigmoid, plus
+    ``(1 / temperature - 1)**2 / 2`` counted like one row, so that scores which separate the classes keep a finite
+    temperature.
+    """
+
+    def _fit(self, rows: scaling.Rows) -> None:
+        self.temperature_ = 1.0 / scaling.temperature(rows)[0]
+
+    def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
+        return probabilities(raw / self.temperature_)
+
+
+class PlattScaling(_OneVsRest):
+    """A logistic curve of the score, also called sigmoid calibration (Platt 1999).
+
+    Attributes
+    ----------
+    fitted_ : list of ndarrays of shape (2,)
+        Slope and intercept, for two classes or of each of K.
+    classes_ : ndarray of shape (K,)
+
+    Notes
+    -----
+    Minimises the mean log loss of ``sigmoid(slope * raw + intercept)`` for Platt's targets: with N1 and N0 the weights of
+    either class, ``(N1 + 1) / (N1 + 2)`` in place of 1 and ``1 / (N0 + 2)`` in place of 0, which keep it finite for
+    scores that separate the classes. Of K classes, each one's log odds against the rest.
+    """
+
+    def _fit_one(self, rows: scaling.Rows) -> Any:
+        return scaling.platt(rows)
+
+    def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
+        slope, intercept = fitted
+        return probabilities(slope * raw + intercept)
+
+
+class BetaCalibration(_OneVsRest):
+    """A curve that also bends at the ends (Kull, Silva Filho and Flach 2017, AISTATS, equation 3).
+
+    Attributes
+    ----------
+    fitted_ : list of ndarrays of shape (3,)
+        a, b >= 0 and c, for two classes or of each of K.
+    classes_ : ndarray of shape (K,)
+
+    Notes
+    -----
+    With p the sigmoid of the score, minimises the mean log loss of ``sigmoid(a * log(p) - b * log(1 - p) + c)`` plus half the
+    squared distance of (a, b, c) from (1, 1, 0), which change nothing, counted like one row. With a = b it is a logistic
+    curve. Of K classes, each one's log odds against the rest.
+    """
+
+    def _fit_one(self, rows: scaling.Rows) -> Any:
+        return scaling.beta(rows)
+
+    def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
+        a, b, c = fitted
+        minus_log_q = np.logaddexp(0.0, raw)
+        return probabilities(a * (raw - minus_log_q) + b * minus_log_q + c)
+
+
+class IsotonicCalibration(_OneVsRest):
+    """A step-wise increasing curve, scikit-learn's isotonic regression (Zadrozny and Elkan 2002).
+
+    It follows any shape, needs some thousand rows for it, and gives probabilities of exactly 0 and 1 beyond the last row of
+    the other class.
+
+    Attributes
+    ----------
+    fitted_ : list of IsotonicRegression
+        Of the score for two classes, otherwise of each class's log odds against the rest.
+    classes_ : ndarray of shape (K,)
+    """
+
+    def _fit_one(self, rows: scaling.Rows) -> Any:
+        return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
+            rows.raw, rows.y, sample_weight=rows.weight
+        )
+
+    def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
+        p = fitted.predict(raw)
+        return np.column_stack([1.0 - p, p])
+
+
+class VectorScaling(Calibrator):
+    """A slope and an intercept for each class's score (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+
+    The intercepts mend what no temperature can: a class that gets too much or too little everywhere.
+
+    Attributes
+    ----------
+    slope_, intercept_ : ndarrays of shape (K,), or (1,) for one score per row
+    classes_ : ndarray of shape (K,)
+
+    Notes
+    -----
+    Minimises the mean log loss of ``softmax(slope * raw + intercept)`` plus half the squared distance of both from 1 and 0,
+    which change nothing, counted like one row.
+    """
+
+    def _fit(self, rows: scaling.Rows) -> None:
+        self.slope_, self.intercept_ = scaling.per_class(rows)
+
+    def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
+        return probabilities(raw * np.squeeze(self.slope_) + np.squeeze(self.intercept_))
+
+
+class Uncalibrated(Calibrator):
+    """Scores as they are: the posterior of the loss. The simplest calibrator of all; it needs no fit."""
+
+    def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        return self._probabilities(_scores(raw))
+
+    def _fit(self, rows: scaling.Rows) -> None:
+        pass
+
+    def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
+        return probabilities(raw.astype(np.float64, copy=False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+# ---- data -----------------------------------------------------------------------------------------------------------
+
+
+def probabilities(logits: Array) -> npt.NDArray[np.float64]:
+    """Sigmoid and its complement, ``(n, 2)``, or softmax, ``(n, K)``: small ones keep their digits in every column."""
+    if logits.ndim == 1:
+        return np.column_stack([LogLoss().activation(-logits), LogLoss().activation(logits)])
+    return SoftmaxCrossEntropy().activation(logits).astype(np.float64, copy=False)
+
+
+def log_odds(raw: Array) -> npt.NDArray[np.float64]:
+    """Each class's log odds against the rest under the softmax, ``(n, K)``; finite where probabilities round to 0 or 1."""
+    scores = raw.astype(np.float64)
+    best = scores.argmax(axis=1)[:, None]
+    away = scores - np.take_along_axis(scores, best, axis=1)
+    e = np.exp(away)
+    others = e.sum(axis=1, keepdims=True) - e
+    # The best class's rest, summed without it, loses no digits; where that vanishes its largest term is all of it.
+    without = away.copy()
+    np.put_along_axis(without, best, -np.inf, axis=1)
+    second = without.max(axis=1, keepdims=True)
+    log_rest = second + np.log(np.exp(without - second).sum(axis=1, keepdims=True))
+    np.put_along_axis(others, best, 1.0, axis=1)
+    odds: npt.NDArray[np.float64] = away - np.log(others)
+    np.put_along_axis(odds, best, -log_rest, axis=1)
+    return odds
+
+
+def _scores(raw: npt.ArrayLike) -> Array:
+    scores = arrays.numbers("raw", raw)
+    if scores.ndim == 2 and scores.shape[1] == 1:
+        scores = scores[:, 0]
+    if scores.ndim not in (1, 2) or not scores.size:
+        raise ValueError(f"raw must have shape (n,) or (n, K), n >= 1, got {scores.shape}")
+    return scores
+
+
+def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
+    """Sorted classes, and the code of each label."""
+    labels = np.asarray(y)
+    if labels.ndim != 1 or not labels.size:
+        raise ValueError(f"y must have shape (n,), n >= 1, got {labels.shape}")
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError(f"y must hold labels, got nan in row {int(np.argmax(np.isnan(labels)))}")
+    if labels.dtype.kind in "biuf" and labels.min() >= 0 and labels.max() < n_classes:
+        codes = labels.astype(dtype)
+        if labels.dtype.kind != "f" or (codes == np.floor(codes)).all():
+            names = np.array([False, True]) if labels.dtype.kind == "b" else np.arange(n_classes)
+            return names, codes
+    classes, positions = np.unique(labels, return_inverse=True)
+    if len(classes) != n_classes:
+        raise ValueError(
+            f"y must hold {n_classes} classes for these scores, got {len(classes)}: {classes[:10].tolist()}"
+        )
+    return classes, positions.astype(dtype)

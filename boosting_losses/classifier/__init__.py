@@ -1,0 +1,5 @@
+"""A scikit-learn classifier around an XGBoost, LightGBM or CatBoost classifier, with calibrated probabilities."""
+
+from .estimator import CalibratedBoostingClassifier
+
+__all__ = ["CalibratedBoostingClassifier"]

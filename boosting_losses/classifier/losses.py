@@ -1,0 +1,65 @@
+"""The loss that a classifier trains: by name or as given, with the class weights inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.class_weight import compute_class_weight
+
+from ..losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+
+
+def resolved(loss: object, n_classes: int) -> Loss:
+    """The loss for so many classes."""
+    named: dict[str, tuple[type[Loss], type[Loss]]] = {
+        "auto": (LogLoss, SoftmaxCrossEntropy),
+        "focal": (FocalLoss, SoftmaxFocalLoss),
+    }
+    if isinstance(loss, str) and loss in named:
+        return named[loss][n_classes > 2]()
+    if not isinstance(loss, Loss):
+        hint = f"; did you mean {loss.__name__}()?" if isinstance(loss, type) and issubclass(loss, Loss) else ""
+        raise TypeError(f"loss must be 'auto', 'focal' or a loss such as FocalLoss(), got {loss!r}{hint}")
+    if n_classes > 2 and not loss.multiclass:
+        raise ValueError(f"loss must be multiclass for {n_classes} classes, got {loss}")
+    return loss
+
+
+def with_class_weight(
+    loss: Loss,
+    class_weight: Mapping[object, float] | str,
+    classes: npt.NDArray[np.generic],
+    codes: npt.NDArray[np.intp],
+) -> tuple[Loss, float]:
+    """The loss with these class weights, as scikit-learn means them, and a factor for all sample weights.
+
+    Inside the loss ``posterior`` undoes them. The factor keeps gradients what ``class_weight`` of other classifiers makes
+    them, where a loss knows only the ratio of two weights.
+    """
+    if isinstance(class_weight, Mapping):
+        unknown = [name for name in class_weight if name not in classes.tolist()]
+        if unknown:
+            raise ValueError(f"class_weight must have classes as its keys, {classes.tolist()}, got {unknown[0]!r}")
+    elif class_weight != "balanced":
+        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+    weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    if not ((weights > 0.0) & np.isfinite(weights)).all():
+        raise ValueError(f"class_weight must be finite and > 0, got {weights.tolist()} for {classes.tolist()}")
+    if isinstance(loss, LogLoss):
+        _refuse_both(loss, given=loss.pos_weight != 1.0)
+        return replace(loss, pos_weight=float(weights[1] / weights[0])), float(weights[0])
+    if isinstance(loss, FocalLoss):
+        _refuse_both(loss, given=loss.alpha is not None)
+        return replace(loss, alpha=float(weights[1] / weights.sum())), float(weights.sum())
+    if isinstance(loss, (SoftmaxCrossEntropy, SoftmaxFocalLoss)):
+        _refuse_both(loss, given=loss.class_weight is not None)
+        return replace(loss, class_weight=tuple(weights.tolist())), 1.0
+    raise TypeError(f"class_weight must be left out for {loss}, which has no place for it")
+
+
+def _refuse_both(loss: Loss, *, given: bool) -> None:
+    if given:
+        raise ValueError(f"class_weight must be left out where the loss has weights of its own, got both with {loss}")

@@ -1,0 +1,187 @@
+"""Log loss of rescaled scores: value, gradient and Hessian in the few parameters of a scaling, in one pass over the rows.
+
+All of it is in double precision: what is summed over millions of rows decides where Newton's method stops. ``unit``
+multiplies every weight, so that sums become means. Nothing is checked here; the caller has tried labels, scores and
+weights before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._jit import Array, Real, double, jit, jit_sum, point
+from .logistic import softplus
+from .softmax import PADDING, codes, copy_weights, load, rows_of_block
+from .vector import exp, log1p, select
+
+# ---- one score per row ----------------------------------------------------------------------------------------------
+
+
+@point
+def loss_and_derivatives(u: Real, y: Real) -> tuple[Real, Real, Real]:
+    """Log loss of the label y in [0, 1] at the score u, and its derivatives in u."""
+    e = exp(-abs(u))
+    larger = 1.0 / (1.0 + e)
+    smaller = e * larger
+    p = select(u >= 0.0, larger, smaller)
+    return max(u, 0.0) - y * u + log1p(e), p - y, larger * smaller
+
+
+@jit_sum
+def linear(
+    y: Array, raw: Array, weight: Array | None, unit: float, slope: float, constant: float
+) -> tuple[float, float, float, float, float, float]:
+    """Of the scores slope * raw + constant: loss, its gradient (slope, constant), its Hessian (both, mixed, constant)."""
+    loss, g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(raw.shape[0]):
+        z = double(raw[i])
+        value, first, second = loss_and_derivatives(slope * z + constant, double(y[i]))
+        w = unit if weight is None else unit * double(weight[i])
+        loss += w * value
+        g_constant += w * first
+        g_slope += w * first * z
+        h_constant += w * second
+        h_mixed += w * second * z
+        h_slope += w * second * z * z
+    return loss, g_slope, g_constant, h_slope, h_mixed, h_constant
+
+
+@jit_sum
+def beta(
+    y: Array, raw: Array, weight: Array | None, unit: float, a: float, b: float, c: float
+) -> tuple[float, float, float, float, float, float, float, float, float, float]:
+    """Of the scores a log p - b log(1 - p) + c with p the sigmoid: loss, gradient, and the Hessian's upper triangle."""
+    loss, g_a, g_b, g_c = 0.0, 0.0, 0.0, 0.0
+    h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(raw.shape[0]):
+        z = double(raw[i])
+        minus_log_q = softplus(z)
+        log_p = z - minus_log_q
+        value, first, second = loss_and_derivatives(a * log_p + b * minus_log_q + c, double(y[i]))
+        w = unit if weight is None else unit * double(weight[i])
+        loss += w * value
+        g_a += w * first * log_p
+        g_b += w * first * minus_log_q
+        g_c += w * first
+        h_aa += w * second * log_p * log_p
+        h_ab += w * second * log_p * minus_log_q
+        h_ac += w * second * log_p
+        h_bb += w * second * minus_log_q * minus_log_q
+        h_bc += w * second * minus_log_q
+        h_cc += w * second
+    return loss, g_a, g_b, g_c, h_aa, h_ab, h_ac, h_bb, h_bc, h_cc
+
+
+# ---- K scores per row -----------------------------------------------------------------------------------------------
+
+
+@jit
+def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float, float]:
+    """Of the softmax of inverse * raw, for inverse > 0: loss, its first and its second derivative in ``inverse``."""
+    n, classes = raw.shape
+    size = rows_of_block(raw)
+    s = np.zeros((classes, size + PADDING))
+    top, rest, w, own = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
+    first, second = np.zeros(size), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    loss, gradient, hessian = 0.0, 0.0, 0.0
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        copy_weights(weight, start, rows, w)
+        load(raw, start, rows, None, s, top)
+        codes(y, start, rows, classes, label)
+        for b in range(rows):
+            own[b] = inverse * (s[label[b], b] - top[b])
+        moments(s, rows, top, inverse, rest, first, second)
+        for b in range(rows):
+            scale = 1.0 / (1.0 + rest[b])
+            mean = first[b] * scale
+            weight_of_row = unit * w[b]
+            loss += weight_of_row * (log1p(rest[b]) - own[b])
+            gradient += weight_of_row * (mean - own[b])
+            hessian += weight_of_row * (second[b] * scale - mean * mean)
+    return loss, gradient / inverse, hessian / (inverse * inverse)
+
+
+@jit
+def moments(s: Array, rows: int, top: Array, inverse: float, rest: Array, first: Array, second: Array) -> None:
+    """With t = inverse * (score - largest): the sums over classes of exp(t) without one largest, t exp(t), t^2 exp(t)."""
+    for b in range(rows):
+        rest[b] = -1.0
+        first[b] = 0.0
+        second[b] = 0.0
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            t = inverse * (s[k, b] - top[b])
+            e = exp(t)
+            rest[b] += e
+            first[b] += t * e
+            second[b] += t * t * e
+
+
+@jit
+def per_class(
+    y: Array, raw: Array, weight: Array | None, unit: float, slope: Array, constant: Array, gradient: Array
+) -> float:
+    """Of the softmax of slope_k * raw_k + constant_k: the loss; fills its gradient, (2, K), slopes first."""
+    n, classes = raw.shape
+    size = rows_of_block(raw)
+    s, u = np.zeros((classes, size + PADDING)), np.zeros((classes, size + PADDING))
+    top, total, w = np.zeros(size), np.zeros(size), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    loss = 0.0
+    gradient[:] = 0.0
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        copy_weights(weight, start, rows, w)
+        load(raw, start, rows, None, s, top)
+        codes(y, start, rows, classes, label)
+        rescale(s, rows, slope, constant, u, top)
+        for b in range(rows):
+            loss += unit * w[b] * (top[b] - u[label[b], b])
+        sum_of_exponentials(u, rows, top, total)
+        for b in range(rows):
+            w[b] *= unit
+            loss += w[b] * log1p(total[b] - 1.0)
+            total[b] = w[b] / total[b]
+        for b in range(rows):
+            gradient[0, label[b]] -= w[b] * s[label[b], b]
+            gradient[1, label[b]] -= w[b]
+        add_expected(s, u, rows, total, gradient)
+    return loss
+
+
+@jit
+def rescale(s: Array, rows: int, slope: Array, constant: Array, u: Array, top: Array) -> None:
+    """The scores of a block after scaling, and their maximum over classes."""
+    for b in range(rows):
+        top[b] = slope[0] * s[0, b] + constant[0]
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            u[k, b] = slope[k] * s[k, b] + constant[k]
+            top[b] = max(top[b], u[k, b])
+
+
+@jit
+def sum_of_exponentials(u: Array, rows: int, top: Array, total: Array) -> None:
+    """Replace scores by exp(score - top) and sum them over classes."""
+    for b in range(rows):
+        total[b] = 0.0
+    for k in range(u.shape[0]):
+        for b in range(rows):
+            e = exp(u[k, b] - top[b])
+            u[k, b] = e
+            total[b] += e
+
+
+@jit_sum
+def add_expected(s: Array, e: Array, rows: int, scale: Array, gradient: Array) -> None:
+    """Add to each class's gradient what its probabilities e * scale expect."""
+    for k in range(s.shape[0]):
+        slope, constant = 0.0, 0.0
+        for b in range(rows):
+            p = e[k, b] * scale[b]
+            slope += p * s[k, b]
+            constant += p
+        gradient[0, k] += slope
+        gradient[1, k] += constant
