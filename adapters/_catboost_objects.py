@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..losses import Loss
+from ..losses.binary import BinaryLoss
 from ..losses.multiclass import MulticlassLoss
 from ..losses.rows import RowFunction
 from ._shared import Array, MetricBase, Score, check_loss, constant
@@ -49,13 +50,15 @@ class Objective:
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
-        if self.loss.multiclass:
+        if not isinstance(self.loss, BinaryLoss):
             raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
-        if weights is not None and not weights.any():  # a block may happen to have no weight at all
-            return np.zeros((len(targets), 2))
         derivatives = np.empty((len(targets), 2))
-        shift = self.init_score if self.init_score else None
-        self.loss.write_gradient_hessian(targets, approxes, weights, derivatives[:, 0], derivatives[:, 1], shift=shift)
+        gradient, hessian = derivatives[:, 0], derivatives[:, 1]
+        shift = None if self.init_score == 0.0 else self.init_score
+        if not self.loss.fill_derivatives(targets, approxes, shift, weights, gradient, hessian):  # type: ignore[arg-type]
+            if weights is not None and not weights.any():  # a block may happen to have no weight at all
+                return np.zeros((len(targets), 2))
+            self.loss.write_gradient_hessian(targets, approxes, weights, gradient, hessian, shift=shift)
         np.negative(derivatives, out=derivatives)
         return derivatives
 

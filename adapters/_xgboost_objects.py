@@ -43,7 +43,12 @@ class Objective:
             labels, weight = labels_and_weights(y_pred)
         else:
             labels, raw, weight = y_true, y_pred, sample_weight  # type: ignore[assignment]
-        gradient, hessian = np.empty_like(raw, dtype=np.float32), np.empty_like(raw, dtype=np.float32)
+        # The scores of a matrix are a copy made for us: the gradient of K classes, computed block by block, may replace them.
+        spare = (
+            isinstance(y_pred, xgb.DMatrix) and self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
+        )
+        gradient = raw if spare else np.empty_like(raw, dtype=np.float32)
+        hessian = np.empty_like(raw, dtype=np.float32)
         factor = 2.0 if self.loss.multiclass else 1.0
         self.loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
         return gradient, hessian

@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks kernels | training | import | compare``."""
+"""Command line: ``python -m benchmarks kernels | training | import | calibration | probabilities | compare``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def main() -> int:
 
         budget = Budget(arguments.seconds, arguments.repeats)
         rows = training.run(budget, arguments.only, arguments.threads, arguments.scale, quick=arguments.quick)
+    elif arguments.command == "calibration":
+        from . import calibration  # noqa: PLC0415
+
+        rows = calibration.run(Budget(arguments.seconds, arguments.repeats), arguments.only)
+    elif arguments.command == "probabilities":
+        from . import data_sets, probabilities  # noqa: PLC0415
+
+        sets = dict(data_sets.from_files(arguments.data, arguments.label))
+        rows = probabilities.run(arguments.seeds, arguments.only, arguments.rounds, sets)
     else:
         from . import imports  # noqa: PLC0415
 
@@ -64,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     imports = commands.add_parser("import", help="seconds until the first objective call of a fresh process")
     _add_common(imports)
     imports.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")
+
+    calibration = commands.add_parser("calibration", help="fits of calibrators against scikit-learn's")
+    _add_common(calibration)
+    _add_budget(calibration, seconds=5.0)
+
+    probabilities = commands.add_parser(
+        "probabilities", help="held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"
+    )
+    _add_common(probabilities)
+    probabilities.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
+    probabilities.add_argument("--rounds", type=int, default=100, help="rounds of boosting (default: %(default)s)")
+    probabilities.add_argument(
+        "--data", type=Path, nargs="+", default=[], metavar="FILE", help="more sets, CSV or Parquet"
+    )
+    probabilities.add_argument("--label", default="target", help="column of the labels in these (default: %(default)s)")
 
     comparison = commands.add_parser("compare", help="two files of --json; exit code 1 if the second is slower")
     comparison.add_argument("old", type=Path)

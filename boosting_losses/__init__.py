@@ -6,10 +6,9 @@ from ._version import __version__
 from .losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
 if TYPE_CHECKING:
-    from .classifier import CalibratedBoostingClassifier
+    from .classifier import CalibratedBoostingClassifier as CalibratedBoostingClassifier
 
 __all__ = [
-    "CalibratedBoostingClassifier",
     "FocalLoss",
     "LogLoss",
     "Loss",
@@ -20,7 +19,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The classifier, which alone needs scikit-learn."""
+    """The classifier, which alone needs scikit-learn; so it is not among what ``import *`` imports either."""
     if name == "CalibratedBoostingClassifier":
         from .classifier import CalibratedBoostingClassifier  # noqa: PLC0415
 

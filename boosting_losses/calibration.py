@@ -6,7 +6,7 @@ that the model has not seen, or on out-of-fold scores, as :class:`boosting_losse
 
 >>> from boosting_losses.calibration import PlattScaling
 >>> PlattScaling().fit([-2.0, -1.0, 0.5, 2.0], ["no", "no", "yes", "yes"]).predict_proba([0.0]).round(2)
-array([[0.49, 0.51]])
+array([[0.47, 0.53]])
 """
 
 from __future__ import annotations
@@ -74,10 +74,11 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         weight = None if sample_weight is None else arrays.numbers("sample_weight", sample_weight)
         self.n_scores_ = 1 if scores.ndim == 1 else scores.shape[1]
         self.classes_, codes = _encoded(y, max(self.n_scores_, 2), np.float64 if weight is None else weight.dtype)
-        rows = scaling.Rows(codes, scores, weight)
-        loss = LogLoss() if scores.ndim == 1 else SoftmaxCrossEntropy()
-        loss.sum_and_weight(rows.y, rows.raw, rows.weight)  # refuses what has no meaning, by its row
-        self._fit(rows)
+        arrays.refuse_odd_labels_or_weights(codes, weight, multiclass=False)
+        arrays.refuse_weights(weight)
+        arrays.refuse_other_length(codes, scores, "raw")
+        arrays.refuse_raw(scores)
+        self._fit(scaling.Rows(codes, scores, weight))
         return self
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -160,7 +161,7 @@ class TemperatureScaling(Calibrator):
     """
 
     def _fit(self, rows: scaling.Rows) -> None:
-        self.temperature_ = 1.0 / scaling.temperature(rows)[0]
+        self.temperature_ = 1.0 / scaling.temperature(rows)
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
         return probabilities(raw / self.temperature_)

@@ -126,7 +126,7 @@ def refinement_loss(
     if data[0].ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data[0].shape}")
     means_of_raw(*data)  # refuses what has no meaning
-    return scaling.temperature(scaling.Rows(*data))[1]
+    return means_of_raw(data[0], data[1] * scaling.temperature(scaling.Rows(*data)), data[2])[0]
 
 
 def logits(proba: npt.ArrayLike) -> Array:

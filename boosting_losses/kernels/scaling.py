@@ -1,4 +1,4 @@
-"""Log loss of rescaled scores: value, gradient and Hessian in the few parameters of a scaling, in one pass over the rows.
+"""Log loss of rescaled scores: its derivatives in the few parameters of a scaling, in one pass over the rows.
 
 All of it is in double precision: what is summed over millions of rows decides where Newton's method stops. ``unit``
 multiplies every weight, so that sums become means. Nothing is checked here; the caller has tried labels, scores and
@@ -10,81 +10,84 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import Array, Real, double, jit, jit_sum, point
-from .logistic import softplus
+from .logistic import sigmoid, softplus
 from .softmax import PADDING, codes, copy_weights, load, rows_of_block
-from .vector import exp, log1p, select
+from .vector import exp, log1p
 
 # ---- one score per row ----------------------------------------------------------------------------------------------
 
 
 @point
-def loss_and_derivatives(u: Real, y: Real) -> tuple[Real, Real, Real]:
-    """Log loss of the label y in [0, 1] at the score u, and its derivatives in u."""
-    e = exp(-abs(u))
-    larger = 1.0 / (1.0 + e)
-    smaller = e * larger
-    p = select(u >= 0.0, larger, smaller)
-    return max(u, 0.0) - y * u + log1p(e), p - y, larger * smaller
+def derivatives(u: Real, y: Real) -> tuple[Real, Real]:
+    """First and second derivative of the log loss of the label y in [0, 1] at the score u."""
+    p, q = sigmoid(u)
+    return p - y, p * q
 
 
 @jit_sum
 def linear(
-    y: Array, raw: Array, weight: Array | None, unit: float, slope: float, constant: float
-) -> tuple[float, float, float, float, float, float]:
-    """Of the scores slope * raw + constant: loss, its gradient (slope, constant), its Hessian (both, mixed, constant)."""
-    loss, g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    y: Array, raw: Array, weight: Array | None, unit: float, low: float, high: float, slope: float, constant: float
+) -> tuple[float, float, float, float, float]:
+    """Of the scores slope * raw + constant, where the label 0 counts as ``low`` and 1 as ``high``.
+
+    Gradient (slope, constant) and Hessian (slope, mixed, constant).
+    """
+    g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
         z = double(raw[i])
-        value, first, second = loss_and_derivatives(slope * z + constant, double(y[i]))
-        w = unit if weight is None else unit * double(weight[i])
-        loss += w * value
-        g_constant += w * first
-        g_slope += w * first * z
-        h_constant += w * second
-        h_mixed += w * second * z
-        h_slope += w * second * z * z
-    return loss, g_slope, g_constant, h_slope, h_mixed, h_constant
+        first, second = derivatives(slope * z + constant, low + (high - low) * double(y[i]))
+        if weight is None:
+            first, second = unit * first, unit * second
+        else:
+            w = unit * double(weight[i])
+            first, second = w * first, w * second
+        g_constant += first
+        g_slope += first * z
+        h_constant += second
+        h_mixed += second * z
+        h_slope += second * z * z
+    return g_slope, g_constant, h_slope, h_mixed, h_constant
 
 
 @jit_sum
 def beta(
     y: Array, raw: Array, weight: Array | None, unit: float, a: float, b: float, c: float
-) -> tuple[float, float, float, float, float, float, float, float, float, float]:
-    """Of the scores a log p - b log(1 - p) + c with p the sigmoid: loss, gradient, and the Hessian's upper triangle."""
-    loss, g_a, g_b, g_c = 0.0, 0.0, 0.0, 0.0
+) -> tuple[float, float, float, float, float, float, float, float, float]:
+    """Of the scores a log p - b log(1 - p) + c with p the sigmoid: gradient, and the Hessian's upper triangle."""
+    g_a, g_b, g_c = 0.0, 0.0, 0.0
     h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
         z = double(raw[i])
         minus_log_q = softplus(z)
         log_p = z - minus_log_q
-        value, first, second = loss_and_derivatives(a * log_p + b * minus_log_q + c, double(y[i]))
+        first, second = derivatives(a * log_p + b * minus_log_q + c, double(y[i]))
         w = unit if weight is None else unit * double(weight[i])
-        loss += w * value
-        g_a += w * first * log_p
-        g_b += w * first * minus_log_q
-        g_c += w * first
-        h_aa += w * second * log_p * log_p
-        h_ab += w * second * log_p * minus_log_q
-        h_ac += w * second * log_p
-        h_bb += w * second * minus_log_q * minus_log_q
-        h_bc += w * second * minus_log_q
-        h_cc += w * second
-    return loss, g_a, g_b, g_c, h_aa, h_ab, h_ac, h_bb, h_bc, h_cc
+        first, second = w * first, w * second
+        g_a += first * log_p
+        g_b += first * minus_log_q
+        g_c += first
+        h_aa += second * log_p * log_p
+        h_ab += second * log_p * minus_log_q
+        h_ac += second * log_p
+        h_bb += second * minus_log_q * minus_log_q
+        h_bc += second * minus_log_q
+        h_cc += second
+    return g_a, g_b, g_c, h_aa, h_ab, h_ac, h_bb, h_bc, h_cc
 
 
 # ---- K scores per row -----------------------------------------------------------------------------------------------
 
 
 @jit
-def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float, float]:
-    """Of the softmax of inverse * raw, for inverse > 0: loss, its first and its second derivative in ``inverse``."""
+def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float]:
+    """Of the softmax of inverse * raw, for inverse > 0: first and second derivative in ``inverse``."""
     n, classes = raw.shape
     size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING))
     top, rest, w, own = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     first, second = np.zeros(size), np.zeros(size)
     label = np.zeros(size, np.uint32)
-    loss, gradient, hessian = 0.0, 0.0, 0.0
+    gradient, hessian = 0.0, 0.0
     for start in range(0, n, size):
         rows = min(size, n - start)
         copy_weights(weight, start, rows, w)
@@ -97,10 +100,9 @@ def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse
             scale = 1.0 / (1.0 + rest[b])
             mean = first[b] * scale
             weight_of_row = unit * w[b]
-            loss += weight_of_row * (log1p(rest[b]) - own[b])
             gradient += weight_of_row * (mean - own[b])
             hessian += weight_of_row * (second[b] * scale - mean * mean)
-    return loss, gradient / inverse, hessian / (inverse * inverse)
+    return gradient / inverse, hessian / (inverse * inverse)
 
 
 @jit
@@ -130,7 +132,8 @@ def per_class(
     top, total, w = np.zeros(size), np.zeros(size), np.zeros(size)
     label = np.zeros(size, np.uint32)
     loss = 0.0
-    gradient[:] = 0.0
+    for k in range(classes):
+        gradient[0, k], gradient[1, k] = 0.0, 0.0
     for start in range(0, n, size):
         rows = min(size, n - start)
         copy_weights(weight, start, rows, w)

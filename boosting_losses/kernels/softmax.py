@@ -52,7 +52,8 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
 
 
 # To turn a block costs as much as the arithmetic. Where the number of classes is small, it is worth code of its own: a
-# number that is known when compiling lets LLVM unroll the inner loop, which makes this three times faster.
+# number that is known when compiling lets LLVM unroll the inner loop, which makes this three times faster. It comes out of a
+# call, since to Numba a literal is a type, for which it would compile a variant of the function.
 
 
 @jit
@@ -66,13 +67,13 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
             for b in range(rows):
                 s[k, b] = raw[np.uintp(start + b), k]
     elif classes == 2:
-        turn_in(raw, start, rows, 2, s)
+        turn_in(raw, start, rows, int(np.intp(2)), s)
     elif classes == 3:
-        turn_in(raw, start, rows, 3, s)
+        turn_in(raw, start, rows, int(np.intp(3)), s)
     elif classes == 4:
-        turn_in(raw, start, rows, 4, s)
+        turn_in(raw, start, rows, int(np.intp(4)), s)
     elif classes == 5:
-        turn_in(raw, start, rows, 5, s)
+        turn_in(raw, start, rows, int(np.intp(5)), s)
     else:
         turn_in(raw, start, rows, classes, s)
     if shift is not None:
@@ -99,13 +100,13 @@ def store(s: Array, start: int, rows: int, out: Array) -> None:
             for b in range(rows):
                 out[np.uintp(start + b), k] = s[k, b]
     elif classes == 2:
-        turn_out(s, start, rows, 2, out)
+        turn_out(s, start, rows, int(np.intp(2)), out)
     elif classes == 3:
-        turn_out(s, start, rows, 3, out)
+        turn_out(s, start, rows, int(np.intp(3)), out)
     elif classes == 4:
-        turn_out(s, start, rows, 4, out)
+        turn_out(s, start, rows, int(np.intp(4)), out)
     elif classes == 5:
-        turn_out(s, start, rows, 5, out)
+        turn_out(s, start, rows, int(np.intp(5)), out)
     else:
         turn_out(s, start, rows, classes, out)
 
@@ -226,7 +227,7 @@ def far_below(z: Real, top: Real) -> Real:
 
 
 @jit
-def gradient_hessian(
+def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy's functions)
     y: Array,
     raw: Array,
     shift: Array | None,
@@ -246,12 +247,20 @@ def gradient_hessian(
     first, second, own = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     label = np.zeros(size, np.uint32)
     # Every class's part of the smoothed label, times its weight; then sums over classes, for each label.
-    spread = class_weight * (smoothing / classes)
+    spread, total = np.zeros(classes), 0.0
     terms, spread_of_others = np.zeros(classes, raw.dtype), np.zeros(classes, raw.dtype)
     for k in range(classes):
-        spread_of_others[k] = real(spread[:k].sum() + spread[k + 1 :].sum())
-        terms[k] = real(class_weight[k] * (1.0 - smoothing) + spread.sum())
-    plain = smoothing == 0.0 and class_weight.min() == 1.0 and class_weight.max() == 1.0
+        spread[k] = class_weight[k] * (smoothing / classes)
+        total += spread[k]
+    plain = smoothing == 0.0
+    for k in range(classes):
+        others = 0.0
+        for j in range(classes):
+            if j != k:
+                others += spread[j]
+        spread_of_others[k] = real(others)
+        terms[k] = real(class_weight[k] * (1.0 - smoothing) + total)
+        plain &= class_weight[k] == 1.0
     any_weight = False
     for start in range(0, n, size):
         rows = min(size, n - start)
@@ -261,7 +270,8 @@ def gradient_hessian(
             return False, any_weight
         exponentials(s, rows, top, rest, first)
         if plain:
-            first[:rows] = w[:rows]
+            for b in range(rows):
+                first[b] = w[b]
         else:
             for b in range(rows):
                 first[b], own[b] = w[b] * terms[label[b]], w[b] * spread_of_others[label[b]]
@@ -336,18 +346,20 @@ def losses_of_block(
     out: Array,
 ) -> None:
     """The losses of a block without sample weights, in double precision; its scores become their exponentials."""
-    spread = class_weight * (smoothing / s.shape[0])
+    share = smoothing / s.shape[0]
     for b in range(rows):
         k = label[b]
         out[b] = class_weight[k] * (1.0 - smoothing) * far_below(s[k, b], top[b])
     if smoothing > 0.0:
         for k in range(s.shape[0]):
             for b in range(rows):
-                out[b] += spread[k] * far_below(s[k, b], top[b])
+                out[b] += share * class_weight[k] * far_below(s[k, b], top[b])
     exponentials(s, rows, top, rest, work)
     for b in range(rows):
         work[b] = log1p(rest[b])
-    all_spread = spread.sum()
+    all_spread = 0.0
+    for k in range(s.shape[0]):
+        all_spread += share * class_weight[k]
     for b in range(rows):
         out[b] += (class_weight[label[b]] * (1.0 - smoothing) + all_spread) * double(work[b])
 

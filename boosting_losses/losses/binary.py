@@ -17,7 +17,7 @@ from . import parameters
 from .base import Array, Loss
 
 
-class _BinaryLoss(Loss):
+class BinaryLoss(Loss):
     """The way from data to a kernel and back, the same for both losses."""
 
     multiclass: ClassVar[bool] = False
@@ -66,7 +66,7 @@ class _BinaryLoss(Loss):
         arrays.check_outputs(data[1], gradient=gradient, hessian=hessian)
         constant, all_fine = _constant(shift), True
         for rows, y, scores, weight in arrays.blocks(*data):
-            all_fine &= self._fill_derivatives(y, scores, constant, weight, gradient[rows], hessian[rows])
+            all_fine &= self.fill_derivatives(y, scores, constant, weight, gradient[rows], hessian[rows])
         if not all_fine:
             arrays.refuse_binary(*data)
         if factor != 1.0:
@@ -116,9 +116,14 @@ class _BinaryLoss(Loss):
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool: ...
 
     @abstractmethod
-    def _fill_derivatives(
+    def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
-    ) -> bool: ...
+    ) -> bool:
+        """``write_gradient_hessian`` for a library that asks for many small blocks, to which its checks would matter.
+
+        Labels and weights must have one dtype, and all arrays one length. False, if a value may have no meaning or no row
+        any weight.
+        """
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool: ...
@@ -140,7 +145,7 @@ def _constant(shift: float | Sequence[float] | None) -> float | None:
 
 
 @dataclass(frozen=True)
-class LogLoss(_BinaryLoss):
+class LogLoss(BinaryLoss):
     """Log loss, also called binary cross-entropy or logistic loss, on raw scores.
 
     Parameters
@@ -193,7 +198,7 @@ class LogLoss(_BinaryLoss):
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
         return logistic.per_sample(y, raw, weight, self.pos_weight, 1.0, self.label_smoothing, out)
 
-    def _fill_derivatives(
+    def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool:
         smoothing = self.label_smoothing
@@ -213,7 +218,7 @@ class LogLoss(_BinaryLoss):
 
 
 @dataclass(frozen=True)
-class FocalLoss(_BinaryLoss):
+class FocalLoss(BinaryLoss):
     """Focal loss on raw scores: log loss with the weight of well classified samples turned down.
 
     Parameters
@@ -277,7 +282,7 @@ class FocalLoss(_BinaryLoss):
     def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
         return focal.per_sample(y, raw, weight, *self._class_weights(), self.gamma, out)
 
-    def _fill_derivatives(
+    def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool:
         floor = parameters.hessian_floor(self.hessian, self.gamma)
