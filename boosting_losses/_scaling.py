@@ -26,12 +26,12 @@ Derivatives = tuple[Parameters, Parameters]
 #: the error, so that nothing is left.
 _LAST_DECREMENT = 1e-8
 _MOST_STEPS = 100
+_STEEP = 20.0
 _LEAST_SHARE = 1e-6
-_L_BFGS = {"maxiter": 2000, "maxfun": 4000, "maxcor": 20, "ftol": 1e-15, "gtol": 1e-9}
 #: A sample of this many rows brings the start close to the end for a tenth of the price.
 _SAMPLE = 16_384
-#: The least inverse temperature: scores that say nothing, or the contrary of the truth, do not become a coin's.
-_LEAST_INVERSE = 1e-4
+#: What scores that say nothing, or the contrary of the truth, are scaled down to at most: the temperature stays finite.
+_LEAST_PEAK = 1e-4
 
 
 class ConvergenceWarning(UserWarning):
@@ -86,7 +86,8 @@ def temperature(rows: Rows) -> float:
             gradient, hessian = rows.add_up(scaling.temperature, inverse)
         return np.array([gradient]), np.array([[hessian]])
 
-    return float(_minimise(rows, derivatives, _Problem(np.ones(1), least=np.array([_LEAST_INVERSE])))[0])
+    least = np.array([_LEAST_PEAK / max(_peak(rows), 1.0)])
+    return float(_minimise(rows, derivatives, _Problem(np.ones(1), least))[0])
 
 
 def platt(rows: Rows) -> Parameters:
@@ -118,35 +119,20 @@ def beta(rows: Rows) -> Parameters:
 
 
 def per_class(rows: Rows) -> Parameters:
-    """Slopes and intercepts, ``(2, K)``, by L-BFGS: the Hessian of 2 K parameters would cost more than it saves.
-
-    ``(2, 1)`` for one score per row.
-    """
+    """Slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
     if rows.raw.ndim == 1:
         return _linear(rows, 0.0, 1.0, rows_of_prior=1.0)[:, None]
-    from scipy.optimize import minimize  # noqa: PLC0415  (nothing else here needs SciPy)
-
     classes = rows.raw.shape[1]
-    identity = np.repeat([1.0, 0.0], classes)
-    strength = 1.0 / rows.total
-    gradient = np.empty((2, classes))
 
-    def value(parameters: Parameters) -> tuple[float, Parameters]:
+    def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
         slope, constant = parameters.reshape(2, classes)
-        loss, total = 0.0, np.zeros(2 * classes)
-        for y, raw, weight in rows.blocks():
-            loss += scaling.per_class(y, raw, weight, strength, slope, constant, gradient)
-            total += gradient.ravel()
-        from_identity = parameters - identity
-        return loss + 0.5 * strength * from_identity @ from_identity, total + strength * from_identity
+        gradient, hessian = np.zeros(2 * classes), np.zeros((2 * classes, 2 * classes))
+        for block in rows.blocks():
+            scaling.per_class(*block, 1.0 / rows.total, slope, constant, gradient, hessian)
+        upper = np.triu(hessian)
+        return gradient, upper + np.triu(upper, 1).T
 
-    start = identity.copy()
-    start[:classes] = _start(rows)
-    found = minimize(value, start, jac=True, method="L-BFGS-B", options=_L_BFGS)
-    if not found.success:
-        warnings.warn(f"the scaling of each class did not converge: {found.message}", ConvergenceWarning, stacklevel=3)
-    best: Parameters = found.x.reshape(2, classes)
-    return best
+    return _minimise(rows, derivatives, _Problem(np.repeat([1.0, 0.0], classes))).reshape(2, classes)
 
 
 # ---- Newton's method ------------------------------------------------------------------------------------------------
@@ -165,15 +151,15 @@ class _Problem:
         return np.full_like(self.identity, -np.inf) if self.least is None else self.least
 
 
-def _start(rows: Rows) -> float:
-    """A slope at which no score is so large that the loss looks flat from there."""
-    peak = max(float(rows.raw.max()), -float(rows.raw.min()))
-    return min(1.0, 20.0 / peak) if peak > 0.0 else 1.0
+def _peak(rows: Rows) -> float:
+    """The largest magnitude of a score."""
+    return max(float(rows.raw.max()), -float(rows.raw.min()))
 
 
 def _minimise(rows: Rows, derivatives: Callable[[Rows, Parameters], Derivatives], problem: _Problem) -> Parameters:
     """The best parameters."""
-    start = problem.identity * np.where(problem.identity > 0.0, _start(rows), 1.0)
+    # With scores so large that the loss looks flat from where they are, start where it does not.
+    start = problem.identity * _STEEP / max(_peak(rows), _STEEP)
     sample = rows.sample()
     if sample is not None:
         start = _newton(sample, derivatives, problem, start, last_decrement=1.0 / _SAMPLE)

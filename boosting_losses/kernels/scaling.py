@@ -12,7 +12,7 @@ import numpy as np
 from ._jit import Array, Real, double, jit, jit_sum, point
 from .logistic import sigmoid, softplus
 from .softmax import PADDING, codes, copy_weights, load, rows_of_block
-from .vector import exp, log1p
+from .vector import exp
 
 # ---- one score per row ----------------------------------------------------------------------------------------------
 
@@ -123,68 +123,84 @@ def moments(s: Array, rows: int, top: Array, inverse: float, rest: Array, first:
 
 @jit
 def per_class(
-    y: Array, raw: Array, weight: Array | None, unit: float, slope: Array, constant: Array, gradient: Array
-) -> float:
-    """Of the softmax of slope_k * raw_k + constant_k: the loss; fills its gradient, (2, K), slopes first."""
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    unit: float,
+    slope: Array,
+    constant: Array,
+    gradient: Array,
+    hessian: Array,
+) -> None:
+    """Add to the derivatives of the softmax of slope_k * raw_k + constant_k; slopes come first, then constants.
+
+    Of the Hessian, (2 K, 2 K), the blocks of two slopes and of two constants get their upper triangles, the block between
+    gets all.
+    """
     n, classes = raw.shape
     size = rows_of_block(raw)
-    s, u = np.zeros((classes, size + PADDING)), np.zeros((classes, size + PADDING))
+    s, p = np.zeros((classes, size + PADDING)), np.zeros((classes, size + PADDING))
     top, total, w = np.zeros(size), np.zeros(size), np.zeros(size)
     label = np.zeros(size, np.uint32)
-    loss = 0.0
-    for k in range(classes):
-        gradient[0, k], gradient[1, k] = 0.0, 0.0
     for start in range(0, n, size):
         rows = min(size, n - start)
         copy_weights(weight, start, rows, w)
         load(raw, start, rows, None, s, top)
         codes(y, start, rows, classes, label)
-        rescale(s, rows, slope, constant, u, top)
-        for b in range(rows):
-            loss += unit * w[b] * (top[b] - u[label[b], b])
-        sum_of_exponentials(u, rows, top, total)
+        probabilities(s, rows, slope, constant, top, total, p)
         for b in range(rows):
             w[b] *= unit
-            loss += w[b] * log1p(total[b] - 1.0)
-            total[b] = w[b] / total[b]
-        for b in range(rows):
-            gradient[0, label[b]] -= w[b] * s[label[b], b]
-            gradient[1, label[b]] -= w[b]
-        add_expected(s, u, rows, total, gradient)
-    return loss
+            gradient[label[b]] -= w[b] * s[label[b], b]
+            gradient[classes + label[b]] -= w[b]
+        add_moments(s, p, rows, w, gradient, hessian)
 
 
 @jit
-def rescale(s: Array, rows: int, slope: Array, constant: Array, u: Array, top: Array) -> None:
-    """The scores of a block after scaling, and their maximum over classes."""
+def probabilities(s: Array, rows: int, slope: Array, constant: Array, top: Array, total: Array, p: Array) -> None:
+    """The softmax of the scores of a block after scaling."""
     for b in range(rows):
         top[b] = slope[0] * s[0, b] + constant[0]
+        total[b] = 0.0
     for k in range(s.shape[0]):
         for b in range(rows):
-            u[k, b] = slope[k] * s[k, b] + constant[k]
-            top[b] = max(top[b], u[k, b])
-
-
-@jit
-def sum_of_exponentials(u: Array, rows: int, top: Array, total: Array) -> None:
-    """Replace scores by exp(score - top) and sum them over classes."""
-    for b in range(rows):
-        total[b] = 0.0
-    for k in range(u.shape[0]):
+            p[k, b] = slope[k] * s[k, b] + constant[k]
+            top[b] = max(top[b], p[k, b])
+    for k in range(s.shape[0]):
         for b in range(rows):
-            e = exp(u[k, b] - top[b])
-            u[k, b] = e
+            e = exp(p[k, b] - top[b])
+            p[k, b] = e
             total[b] += e
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            p[k, b] /= total[b]
 
 
 @jit_sum
-def add_expected(s: Array, e: Array, rows: int, scale: Array, gradient: Array) -> None:
-    """Add to each class's gradient what its probabilities e * scale expect."""
-    for k in range(s.shape[0]):
-        slope, constant = 0.0, 0.0
+def add_moments(s: Array, p: Array, rows: int, w: Array, gradient: Array, hessian: Array) -> None:
+    """Add what the probabilities expect to the gradient, and their covariances to the Hessian."""
+    classes = s.shape[0]
+    for k in range(classes):
+        zero, one, two = 0.0, 0.0, 0.0
         for b in range(rows):
-            p = e[k, b] * scale[b]
-            slope += p * s[k, b]
-            constant += p
-        gradient[0, k] += slope
-        gradient[1, k] += constant
+            share = w[b] * p[k, b]
+            zero += share
+            one += share * s[k, b]
+            two += share * s[k, b] * s[k, b]
+        gradient[k] += one
+        gradient[classes + k] += zero
+        hessian[k, k] += two
+        hessian[k, classes + k] += one
+        hessian[classes + k, classes + k] += zero
+        for j in range(k, classes):
+            both, first, second, product = 0.0, 0.0, 0.0, 0.0
+            for b in range(rows):
+                share = w[b] * p[k, b] * p[j, b]
+                both += share
+                first += share * s[k, b]
+                second += share * s[j, b]
+                product += share * s[k, b] * s[j, b]
+            hessian[k, j] -= product
+            hessian[classes + k, classes + j] -= both
+            hessian[k, classes + j] -= first
+            if j > k:
+                hessian[j, classes + k] -= second
