@@ -12,7 +12,15 @@ import numpy as np
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import catboost as adapter
 from ._catboost_builtin import has_builtin
-from ._estimators import Labelled, Stopping, as_pandas, checked_options, refuse_objective, refuse_parameters
+from ._estimators import (
+    Labelled,
+    Stopping,
+    as_library_takes,
+    checked_options,
+    refuse_objective,
+    refuse_parameters,
+    unfitted,
+)
 from ._shared import ATTRIBUTE, Array
 
 KIND = cb.CatBoostClassifier
@@ -42,6 +50,7 @@ class Trainer:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "estimator", unfitted(self.estimator))
         given = self.estimator.get_params()
         for name in ("loss_function", "objective"):
             refuse_objective(given.get(name), _USUAL, self.estimator)
@@ -67,7 +76,7 @@ class Trainer:
 
     def raw_score(self, model: cb.CatBoost, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, _as_catboost_takes(X))
+        return adapter.raw_score(model, as_library_takes(X))
 
     def rounds(self, model: cb.CatBoost) -> int:
         """CatBoost cuts an early-stopped model after its best round."""
@@ -110,18 +119,9 @@ class Trainer:
         return {name: everything[name] for name in names if name in everything and name not in taken}
 
     def _pool(self, data: Labelled) -> cb.Pool:
-        columns = {name: self.options.get(name, self.estimator.get_params().get(name)) for name in _COLUMNS}
-        return cb.Pool(_as_catboost_takes(data.X), data.y, weight=data.weight, **columns)
-
-
-def _as_catboost_takes(X: Any) -> Any:
-    """CatBoost knows no sparse arrays, only matrices, with indices of 32 bits."""
-    if not hasattr(X, "tocsr"):
-        return as_pandas(X)
-    from scipy.sparse import csr_matrix  # noqa: PLC0415  (X is one of its matrices)
-
-    rows = X.tocsr()
-    return csr_matrix((rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)), shape=rows.shape)
+        given = {**self.estimator.get_params(), **self.options}
+        columns = {name: list(given[name]) for name in _COLUMNS if given.get(name) is not None}
+        return cb.Pool(as_library_takes(data.X), data.y, weight=data.weight, **columns)
 
 
 class _StopAfterOneRound:
@@ -146,7 +146,7 @@ class Trained:
 
     def raw_score(self, model: cb.CatBoost, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, _as_catboost_takes(X))
+        return adapter.raw_score(model, as_library_takes(X))
 
     def rounds(self, model: cb.CatBoost) -> int:
         """CatBoost cuts an early-stopped model after its best round."""

@@ -78,29 +78,33 @@ def refuse_objective(objective: object, usual: tuple[str, ...], estimator: objec
         )
 
 
-def as_pandas(X: Any) -> Any:
-    """A polars frame as a pandas one, with its text and categories as pandas categories; anything else as it is."""
+def unfitted(estimator: Any) -> Any:
+    """A new estimator of the same parameters; scikit-learn's clone refuses CatBoost's where they are lists."""
+    return type(estimator)(**estimator.get_params())
+
+
+def as_library_takes(X: Any) -> Any:
+    """X in a form that every library knows.
+
+    LightGBM predicts no sparse arrays and CatBoost takes none, but matrices with indices of 32 bits. A polars frame becomes
+    one of pandas, its categories pandas categories.
+    """
+    if hasattr(X, "tocsr"):
+        from scipy.sparse import csr_matrix  # noqa: PLC0415  (it is there: X is one of its kind)
+
+        rows = X.tocsr()
+        return csr_matrix((rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)), shape=rows.shape)
     if type(X).__module__.partition(".")[0] != "polars":
         return X
     try:
         import pandas as pd  # noqa: PLC0415  (only for this)
     except ImportError:
         raise ImportError("X is a polars frame, which needs pandas on its way to the boosting library") from None
-    frame = X.collect() if hasattr(X, "collect") else X
-    return pd.DataFrame({name: _column(frame[name], pd) for name in frame.columns})
+    return pd.DataFrame({name: _column(X[name], pd) for name in X.columns})
 
 
 def _column(column: Any, pd: Any) -> Any:
     kind = str(column.dtype)
     if kind.startswith(("Categorical", "Enum")):
-        names = column.cat.get_categories().to_list()
-        return pd.Categorical(column.cast(_text(column)).to_list(), categories=names)
-    if kind.startswith(("String", "Utf8")):
-        return pd.Categorical(column.to_list())
-    return column.to_numpy()
-
-
-def _text(column: Any) -> Any:
-    import polars as pl  # noqa: PLC0415  (it is there: the column is one of its)
-
-    return pl.String
+        return pd.Categorical([None if value is None else str(value) for value in column.to_list()])
+    return column.to_list() if kind.startswith(("String", "Utf8")) else column.to_numpy()

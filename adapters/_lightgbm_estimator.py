@@ -12,7 +12,15 @@ import numpy as np
 
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import lightgbm as adapter
-from ._estimators import Labelled, Stopping, as_pandas, checked_options, refuse_objective, refuse_parameters
+from ._estimators import (
+    Labelled,
+    Stopping,
+    as_library_takes,
+    checked_options,
+    refuse_objective,
+    refuse_parameters,
+    unfitted,
+)
 from ._shared import ATTRIBUTE, Array
 
 KIND = lgb.LGBMClassifier
@@ -50,6 +58,7 @@ class Trainer:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "estimator", unfitted(self.estimator))
         given = self.estimator.get_params()
         refuse_objective(given.get("objective"), _USUAL, self.estimator)
         refuse_parameters(given, _REFUSED, self.estimator)
@@ -78,7 +87,7 @@ class Trainer:
 
     def raw_score(self, model: lgb.Booster, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_pandas(X))
+        return adapter.raw_score(model, as_library_takes(X))
 
     def rounds(self, model: lgb.Booster) -> int:
         """Up to the best round of an early-stopped model."""
@@ -111,7 +120,7 @@ class Trainer:
         self, data: Labelled, settings: Mapping[str, Any], reference: lgb.Dataset | None = None
     ) -> lgb.Dataset:
         return lgb.Dataset(
-            as_pandas(data.X),
+            as_library_takes(data.X),
             data.y,
             weight=data.weight,
             reference=reference,
@@ -137,7 +146,7 @@ class Trained:
 
     def raw_score(self, model: adapter.Model, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_pandas(X))
+        return adapter.raw_score(model, as_library_takes(X))
 
     def rounds(self, model: adapter.Model) -> int:
         """Up to the best round of an early-stopped model."""

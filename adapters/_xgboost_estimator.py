@@ -13,7 +13,15 @@ import xgboost as xgb
 
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import xgboost as adapter
-from ._estimators import Labelled, Stopping, as_pandas, checked_options, refuse_objective, refuse_parameters
+from ._estimators import (
+    Labelled,
+    Stopping,
+    as_library_takes,
+    checked_options,
+    refuse_objective,
+    refuse_parameters,
+    unfitted,
+)
 from ._shared import ATTRIBUTE, Array
 from ._xgboost_model import Model, booster_of, loss_of
 
@@ -37,6 +45,7 @@ class Trainer:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "estimator", unfitted(self.estimator))
         given = self.estimator.get_params()
         refuse_objective(given.get("objective"), _USUAL, self.estimator)
         refuse_parameters(given, _REFUSED, self.estimator)
@@ -84,7 +93,7 @@ class Trainer:
     def _matrix(self, X: Any, data: Labelled | None = None, **more: Any) -> xgb.DMatrix:
         estimator = self.estimator
         return xgb.DMatrix(
-            as_pandas(X),
+            as_library_takes(X),
             None if data is None else data.y,
             weight=None if data is None else data.weight,
             missing=np.nan if estimator.missing is None else estimator.missing,
@@ -107,7 +116,7 @@ class Trained:
 
     def raw_score(self, model: Model, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_pandas(X))
+        return adapter.raw_score(model, as_library_takes(X))
 
     def rounds(self, model: Model) -> int:
         """Up to the best round of an early-stopped model."""

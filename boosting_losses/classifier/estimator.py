@@ -10,10 +10,10 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import column_or_1d, get_tags
+from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
@@ -97,7 +97,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     A classifier without calibration, early stopping and ensemble needs no folds and trains one model.
 
     Rows with missing values, sparse matrices, and categorical columns of pandas and polars frames are passed on; the library
-    decides as always (XGBoost's ``enable_categorical``, CatBoost's ``cat_features``).
+    decides as always (XGBoost's ``enable_categorical``, CatBoost's ``cat_features``, as a tuple where scikit-learn clones
+    the estimator, which refuses CatBoost's lists).
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes)
         self.calibration_report_: dict[str, Any]
         self.calibrators_: list[Calibrator]
-        self._trainer = trainers.Trainer(clone(self.estimator), self.loss_, fit_params, self._seed())
+        self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed())
         data = Labelled(X, codes, _times(weight, factor, len(codes)))
         folds = []
         if self.ensemble or stopping is not None or self.calibration is not None:
@@ -203,7 +204,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         self.classes_ = np.unique(y) if not len(known) else known
         codes = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if (wrong := self.classes_[codes] != y).any():
-            raise ValueError(f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0]!r}")
+            raise ValueError(
+                f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0].item()!r}"
+            )
         self.models_, self.rounds_ = [model], [self._trainer.rounds(model)]
         logits = self._logits(self._trainer.raw_score(model, X))
         if len(self.classes_) != (2 if logits.ndim == 1 else logits.shape[1]):
@@ -321,9 +324,6 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
-        if isinstance(self.estimator, BaseEstimator):
-            own = get_tags(self.estimator).input_tags
-            tags.input_tags.categorical, tags.input_tags.string = own.categorical, own.string
         return tags
 
     # ---- parameters and data ----------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             if counts.min() < splitter.n_splits:
                 raise ValueError(
                     f"cv={splitter.n_splits} needs at least {splitter.n_splits} rows of every class, got {counts.min()} of"
-                    f" {self.classes_[counts.argmin()]!r}"
+                    f" {self.classes_.tolist()[counts.argmin()]!r}"
                 )
         routed: Mapping[str, Any] = {"groups": groups}
         if get_config()["enable_metadata_routing"]:
