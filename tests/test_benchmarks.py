@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import compare, numpy_losses, training_cases
+from benchmarks import compare, data_sets, numpy_losses, training_cases
 from benchmarks.__main__ import main
 from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
 from benchmarks.report import Output, publish, read
@@ -76,6 +76,40 @@ def test_the_import_benchmark_runs(benchmark_command):
 def test_the_cold_start_benchmark_runs(benchmark_command):
     rows = benchmark_command("import", "--repeats", "1", "--only", "cold start LogLoss")["rows"]
     assert {row["measure"] for row in rows} == {"seconds", "files", "MB"}
+
+
+def test_the_calibration_benchmark_runs(benchmark_command):
+    rows = benchmark_command("calibration", "--repeats", "1", "--only", "Platt, n = 100,000")["rows"]
+    assert rows[0]["figure"] > 1
+    assert abs(rows[1]["figure"]) < 1e-6
+
+
+def test_the_probabilities_benchmark_runs(benchmark_command, tmp_path):
+    file = tmp_path / "mine.csv"
+    random = np.random.default_rng(0)
+    lines = [f"{random.normal()},{'ab'[i % 2]},{i % 3 == 0:d}" for i in range(60)]
+    file.write_text("\n".join(["size,kind,outcome", *lines]), encoding="utf-8")
+    asked = ("--seeds", "1", "--rounds", "2", "--data", str(file), "--label", "outcome")
+    rows = benchmark_command("probabilities", *asked, "--only", "LightGBM, pos_weight=5: None")["rows"]
+    names = [row["name"].rpartition(": ")[2] for row in rows]
+    assert {"breast cancer", "mine", "all sets"} <= set(names)
+    assert all(np.isfinite(row["figure"]) for row in rows)
+
+
+def test_a_file_without_the_label_is_refused(tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="must have the column 'y', got a, b"):
+        dict(data_sets.from_files([file], "y"))["mine"](0)
+
+
+@pytest.mark.parametrize("name", data_sets.made())
+def test_labels_are_drawn_from_the_known_probabilities(name):
+    data = data_sets.made()[name](0)
+    for k in range(data.proba.shape[1]):
+        drawn = (data.y == k) - data.proba[:, k]
+        assert abs(drawn.sum()) < 4 * np.sqrt((data.proba[:, k] * (1 - data.proba[:, k])).sum())
+        assert abs((drawn * data.proba[:, k]).sum()) < 4 * np.sqrt((data.proba[:, k] ** 3).sum())
 
 
 # ---- equal work --------------------------------------------------------------------------------------------------------
