@@ -44,6 +44,8 @@ def main() -> int:
 
         rows = imports.run(arguments.repeats, arguments.only)
     settings = {name: value for name, value in vars(arguments).items() if name not in _WITHOUT_EFFECT}
+    if "data" in settings:
+        settings["data"] = [str(file) for file in settings["data"]]
     publish(rows, Output(settings, arguments.json, arguments.markdown))
     return 0
 
