@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -50,15 +50,16 @@ class Objective:
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
         """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
-        if not isinstance(self.loss, BinaryLoss):
+        if self.loss.multiclass:
             raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
+        loss = cast(BinaryLoss, self.loss)
         derivatives = np.empty((len(targets), 2))
         gradient, hessian = derivatives[:, 0], derivatives[:, 1]
         shift = None if self.init_score == 0.0 else self.init_score
-        if not self.loss.fill_derivatives(targets, approxes, shift, weights, gradient, hessian):  # type: ignore[arg-type]
+        if not loss.fill_derivatives(targets, approxes, shift, weights, gradient, hessian):  # type: ignore[arg-type]
             if weights is not None and not weights.any():  # a block may happen to have no weight at all
                 return np.zeros((len(targets), 2))
-            self.loss.write_gradient_hessian(targets, approxes, weights, gradient, hessian, shift=shift)
+            loss.write_gradient_hessian(targets, approxes, weights, gradient, hessian, shift=shift)
         np.negative(derivatives, out=derivatives)
         return derivatives
 
