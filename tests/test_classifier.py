@@ -446,7 +446,10 @@ def test_a_frozen_estimator_is_calibrated_only(library, data):
     assert_allclose(fitted.raw_score(X), adapter(library).raw_score(model, X))
     assert_allclose(fitted.feature_importances_, model.feature_importances_)
     plain = CalibratedBoostingClassifier(FrozenEstimator(model), calibration=None).fit(X[1::2], y[1::2])
-    assert_allclose(plain.predict_proba(X), model.predict_proba(X), atol=1e-6)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")  # of LightGBM 4.6
+        expected = model.predict_proba(X)
+    assert_allclose(plain.predict_proba(X), expected, atol=1e-6)
     chosen = CalibratedBoostingClassifier(FrozenEstimator(model)).fit(X[1::2], y[1::2])
     assert chosen.calibration_report_["rows"] == len(y) // 2
 
@@ -542,7 +545,7 @@ def test_pickle_and_processes(library):
 
 @each_library
 def test_shap_explains_the_inner_model(library):
-    shap = pytest.importorskip("shap")
+    shap = pytest.importorskip("shap", minversion="0.50")  # older ones do not read XGBoost's intercept
     X, y = CANCER
     fitted = make(library, loss="focal", calibration="sigmoid").fit(X, y)
     explained = shap.TreeExplainer(fitted.models_[0])(X[:20])

@@ -269,7 +269,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         Above 0, or the largest, where ``predict`` says so.
         """
         proba = self.predict_proba(X)
-        logs: npt.NDArray[np.float64] = np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+        logs: npt.NDArray[np.float64] = np.log(np.maximum(proba, 1e-300))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def raw_score(self, X: Any) -> Array:
