@@ -30,6 +30,8 @@ from .report import console
 
 #: Fixed before any comparison was made: what log loss may be worse by, in per cent.
 MARGIN = 0.5
+#: Half of the rows are for training, half of these for a fold of the inner cross-validation, which is cut in five again.
+LEAST = 20
 _METHODS = ("sigmoid", "isotonic", "temperature")
 
 
@@ -51,6 +53,12 @@ def run(seeds: int, only: str | None, rounds: int, sets: Mapping[str, Maker] | N
     warnings.filterwarnings("ignore", message="The least populated class")
     warnings.filterwarnings("ignore", message="The y_prob values do not sum to one")  # the reference's, in float32
     makers = {**real(), **made(), **(sets or {})}
+    for name, maker in makers.items():
+        rarest = int(np.unique(maker(0).y, return_counts=True)[1].min())
+        if rarest < LEAST:
+            raise ValueError(
+                f"{name} must have {LEAST} rows of every class, of which folds within folds get 5, got {rarest}"
+            )
     comparisons = chosen(_comparisons(rounds), lambda comparison: comparison.name, only)
     rows = []
     for comparison in comparisons:

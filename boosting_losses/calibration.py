@@ -231,7 +231,7 @@ class IsotonicCalibration(_OneVsRest):
 
     def _fit_one(self, rows: scaling.Rows) -> Any:
         return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
-            rows.raw, rows.y, sample_weight=rows.weight
+            rows.raw.astype(np.float64), rows.y.astype(np.float64), sample_weight=rows.weight
         )
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
