@@ -1,5 +1,6 @@
 """The calibrators against SciPy on their definitions, scikit-learn, and data that want to break them."""
 
+import os
 import pickle
 import warnings
 
@@ -27,6 +28,7 @@ from boosting_losses.calibration import (
 
 ALL = [TemperatureScaling, PlattScaling, BetaCalibration, IsotonicCalibration, VectorScaling]
 each_calibrator = pytest.mark.parametrize("calibrator", ALL)
+many_rows = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="many rows take minutes uncompiled")
 each_kind = pytest.mark.parametrize("classes", [2, 4])
 
 
@@ -90,6 +92,7 @@ def test_platt_scaling_is_that_of_scikit_learn(weighted):
     assert_allclose(ours.fitted_[0], best(loss, [1.0, 0.0]), rtol=1e-6)
 
 
+@many_rows
 def test_temperature_scaling_is_that_of_scikit_learn():
     sklearn_calibration = pytest.importorskip("sklearn.calibration")
     if not hasattr(sklearn_calibration, "_TemperatureScaling"):
@@ -171,6 +174,7 @@ def test_log_odds_keep_their_digits():
 # ---- what calibration is for ----------------------------------------------------------------------------------------
 
 
+@many_rows
 def test_a_bias_of_classes_needs_a_vector():
     rng = np.random.default_rng(0)
     truth = 1.5 * rng.standard_normal((40_000, 10))
@@ -186,6 +190,7 @@ def test_a_bias_of_classes_needs_a_vector():
     assert losses[TemperatureScaling] > oracle + 0.05
 
 
+@many_rows
 def test_scores_that_are_right_stay_almost_as_they_are():
     rng = np.random.default_rng(0)
     raw = 2 * rng.standard_normal(20_000)
@@ -210,6 +215,7 @@ def test_weights_are_repeated_rows(calibrator, classes):
     assert_allclose(weighted, repeated, atol=1e-6)
 
 
+@many_rows
 @each_calibrator
 @each_kind
 def test_a_sample_to_start_from_changes_nothing(calibrator, classes, monkeypatch):
