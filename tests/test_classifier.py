@@ -227,6 +227,14 @@ def test_the_choice_is_the_simplest_that_is_good_enough():
     assert fold_scores(raw, (rng.random(len(raw)) < steps).astype(int))["method"] == "isotonic"
 
 
+def test_isotonic_calibration_is_no_choice_for_few_rows():
+    rng = np.random.default_rng(0)
+    raw = rng.standard_normal(999)
+    y = (rng.random(999) < np.where(raw > 0.5, 0.9, 0.1)).astype(int)
+    assert "isotonic" not in fold_scores(raw, y)["scores"]
+    assert "isotonic" in fold_scores(np.r_[raw, 0.0], np.r_[y, 0])["scores"]
+
+
 def test_the_choice_for_many_classes():
     rng = np.random.default_rng(0)
     truth = 2 * rng.standard_normal((20_000, 4))

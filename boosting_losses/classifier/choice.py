@@ -34,6 +34,8 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
 #: Those that are worth a try: of K classes, a slope and an intercept each serve better together than one by one.
 _FOR_TWO = ("none", "temperature", "sigmoid", "beta", "isotonic")
 _FOR_MORE = ("none", "temperature", "vector", "isotonic")
+#: Fewer make steps of isotonic regression so wide that a new row soon meets a probability of exactly 0.
+_LEAST_FOR_ISOTONIC = 1000
 
 
 class HeldOut(NamedTuple):
@@ -60,6 +62,8 @@ def choose(held_out: HeldOut) -> dict[str, Any]:
     if len(np.unique(held_out.fold)) < 2:
         held_out = held_out._replace(fold=_folds(held_out.y))
     names = _FOR_TWO if held_out.logits.ndim == 1 else _FOR_MORE
+    if len(held_out.y) < _LEAST_FOR_ISOTONIC:
+        names = tuple(name for name in names if name != "isotonic")
     losses = {name: _cross_fitted_losses(CALIBRATORS[name](), held_out) for name in names}
     means = {name: float(np.average(loss, weights=held_out.weight)) for name, loss in losses.items()}
     best = min(names, key=means.__getitem__)
