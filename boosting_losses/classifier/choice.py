@@ -61,7 +61,7 @@ def choose(held_out: HeldOut) -> dict[str, Any]:
     """
     if len(np.unique(held_out.fold)) < 2:
         held_out = held_out._replace(fold=_folds(held_out.y))
-    names = _FOR_TWO if held_out.logits.ndim == 1 else _FOR_MORE
+    names: tuple[str, ...] = _FOR_TWO if held_out.logits.ndim == 1 else _FOR_MORE
     if len(held_out.y) < _LEAST_FOR_ISOTONIC:
         names = tuple(name for name in names if name != "isotonic")
     losses = {name: _cross_fitted_losses(CALIBRATORS[name](), held_out) for name in names}
