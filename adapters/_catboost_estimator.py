@@ -62,9 +62,11 @@ class Trainer:
     ) -> cb.CatBoost:
         """A model; its defaults are those of a ``CatBoostClassifier``, not those of a custom objective."""
         settings = self._settings()
-        settings["iterations"] = rounds or settings.get("iterations", 1000)
+        settings.setdefault("iterations", 1000)
         pool = self._pool(data)
+        # The learning rate that CatBoost chooses depends on the rounds that were asked for, however many it takes.
         settings = {**self._chosen(pool, settings), **settings}
+        settings["iterations"] = rounds or settings["iterations"]
         if stopping is not None and held_out is not None:
             settings["early_stopping_rounds"] = stopping.rounds
             settings["eval_metric"] = adapter.Metric(

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from ..losses import Loss
 from ._shared import Array, Score
 
+#: Values that ask for nothing.
+_NEUTRAL = {"scale_pos_weight": 1, "num_class": 1, "num_classes": 1}
+
 
 class Labelled(NamedTuple):
     """Rows with class codes and, where they have any, weights."""
@@ -66,8 +69,11 @@ def refuse_parameters(settings: Mapping[str, Any], refused: Mapping[str, str], e
     """Refuse parameters of the estimator that something else of ours stands for; each with what to use instead."""
     for name, instead in refused.items():
         value = settings.get(name)
-        if value is not None and value is not False and not (isinstance(value, (int, float)) and value == 1):
-            raise ValueError(f"{type(estimator).__name__} must leave out {name}, got {value!r}; use {instead}")
+        if value is None or value is False or (name in _NEUTRAL and value == _NEUTRAL[name]):
+            continue
+        if name.startswith("early_stopping") and value == 0:  # off
+            continue
+        raise ValueError(f"{type(estimator).__name__} must leave out {name}, got {value!r}; use {instead}")
 
 
 def refuse_objective(objective: object, usual: tuple[str, ...], estimator: object) -> None:

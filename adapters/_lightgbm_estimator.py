@@ -38,6 +38,8 @@ _ROUNDS = (
     "nrounds",
     "max_iter",
 )
+_SEED = ("seed", "random_seed", "random_state")
+_BOOSTING = ("boosting", "boosting_type", "boost")
 _QUIET = ("verbosity", "verbose")
 _STOPPING = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
 _REFUSED = {
@@ -69,6 +71,8 @@ class Trainer:
     ) -> lgb.Booster:
         """A booster."""
         settings, own_rounds = self._settings()
+        if stopping is not None and "dart" in (settings.get(name) for name in _BOOSTING):
+            raise ValueError("early_stopping must be left out for dart, which LightGBM does not stop early")
         train_set = self._dataset(data, settings)
         feval, callbacks, valid_sets = None, [], None
         if held_out is not None and stopping is not None:
@@ -106,7 +110,8 @@ class Trainer:
         rounds = [settings.pop(name) for name in _ROUNDS if name in settings]
         if (jobs := settings.pop("n_jobs", None)) is not None:
             settings.setdefault("num_threads", joblib.effective_n_jobs(jobs))
-        seed = settings.pop("random_state", None)
+        seeds = [settings.pop(name) for name in _SEED if name in settings]
+        seed = next((seed for seed in seeds if seed is not None), None)
         if isinstance(seed, np.random.RandomState):
             seed = int(seed.randint(np.iinfo(np.int32).max))
         elif isinstance(seed, np.random.Generator):
@@ -114,7 +119,7 @@ class Trainer:
         settings["seed"] = self.seed if seed is None else seed
         if not any(name in settings for name in _QUIET):
             settings["verbosity"] = -1
-        return {name: value for name, value in settings.items() if value is not None}, int(rounds[-1])
+        return {name: value for name, value in settings.items() if value is not None}, int(rounds[-1] or 100)
 
     def _dataset(
         self, data: Labelled, settings: Mapping[str, Any], reference: lgb.Dataset | None = None
@@ -135,6 +140,10 @@ class Trained:
 
     def __init__(self, model: adapter.Model, given: Loss | None) -> None:
         booster = adapter.booster_of(model)
+        if {booster.params.get(name) for name in _BOOSTING} & {"rf", "random_forest"}:
+            raise ValueError(
+                "the model must be of boosting, got a random forest, whose raw scores LightGBM does not average"
+            )
         if given is None and getattr(booster, ATTRIBUTE, None) is None:
             # Such as "binary sigmoid:1"; a custom objective has none.
             name, *settings = str(booster.dump_model(num_iteration=1).get("objective", "")).split() or [""]

@@ -75,8 +75,11 @@ class Trainer:
         )
 
     def raw_score(self, model: xgb.Booster, X: Any) -> Array:
-        """Raw scores with the intercept."""
-        return adapter.raw_score(model, self._matrix(X))
+        """Raw scores with the intercept; an array has no names of features to compare."""
+        data = self._matrix(X)
+        if not hasattr(X, "columns"):
+            data.feature_names = model.feature_names
+        return adapter.raw_score(model, data)
 
     def rounds(self, model: xgb.Booster) -> int:
         """Up to the best round of an early-stopped model."""

@@ -309,6 +309,10 @@ def _companions(
     loss: Loss, offset: float | tuple[float, ...], names: tuple[Any, ...] | None, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Objective, metric and classes; a metric of the caller's is made to see the intercept."""
+    if loss.multiclass and names is not None and len(names) == 2:
+        raise ValueError(
+            f"labels must be of at least 3 classes for {loss}: CatBoost trains two with one score, as a binary loss"
+        )
     metric = settings.get("eval_metric") or Metric(loss)
     if isinstance(metric, Metric):
         metric = metric.starting_from(offset)

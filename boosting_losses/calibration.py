@@ -322,6 +322,10 @@ def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[np
         raise ValueError(f"y must have shape (n,), n >= 1, got {labels.shape}")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
         raise ValueError(f"y must hold labels, got nan in row {int(np.argmax(np.isnan(labels)))}")
+    if labels.dtype.kind == "f" and (fractions := labels % 1 != 0).any():
+        raise ValueError(f"y must hold class labels, got {labels[fractions][0]} in row {int(np.argmax(fractions))}")
+    if labels.dtype.kind == "b" and n_classes != 2:
+        raise ValueError(f"y must hold {n_classes} classes for these scores, got booleans")
     if labels.dtype.kind in "biuf" and labels.min() >= 0 and labels.max() < n_classes:
         codes = labels.astype(dtype)
         if labels.dtype.kind != "f" or (codes == np.floor(codes)).all():

@@ -473,6 +473,14 @@ def test_a_fold_without_a_class_is_named():
         cv(cb.Pool(X, y), EXACT, loss=SoftmaxCrossEntropy(), folds=folds)
 
 
+def test_two_classes_need_a_binary_loss():
+    X, y = CANCER
+    with pytest.raises(ValueError, match="labels must be of at least 3 classes for SoftmaxFocalLoss"):
+        train(cb.Pool(X, y), EXACT, loss=SoftmaxFocalLoss())
+    model = train(cb.Pool(X, y), {**EXACT, "iterations": 2}, loss=SoftmaxCrossEntropy(), builtin="auto")
+    assert predict_proba(model, X).shape == (len(y), 2)
+
+
 def test_a_second_fit_compiles_nothing():
     def fit_everything():
         for (X, y), losses in [(CANCER, (LogLoss(), FocalLoss())), (WINE, (SoftmaxCrossEntropy(), SoftmaxFocalLoss()))]:

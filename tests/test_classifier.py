@@ -11,7 +11,7 @@ import scipy.sparse
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
-from sklearn.calibration import CalibrationDisplay
+from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -211,7 +211,7 @@ def test_refinement_is_a_metric_of_every_adapter():
 def fold_scores(raw, y):
     from boosting_losses.classifier.choice import HeldOut, choose
 
-    return choose(HeldOut(raw, y, None, np.arange(len(y)) % 5))
+    return choose(HeldOut(raw, y, None, np.arange(len(y)) % 5, np.arange(len(y))))
 
 
 def test_the_choice_is_the_simplest_that_is_good_enough():
@@ -410,7 +410,7 @@ def test_splitters_of_every_kind():
     fitted = make("xgboost", cv=GroupKFold(4)).fit(X, y, groups=groups)
     assert fitted.calibration_report_["rows"] == len(y)
     fitted = make("xgboost", cv=ShuffleSplit(4, test_size=0.4, random_state=0)).fit(X, y)
-    assert fitted.calibration_report_["rows"] == 4 * 228
+    assert 228 < fitted.calibration_report_["rows"] < len(y)  # a row that comes twice counts once
     fitted = make("xgboost", cv=ShuffleSplit(1, test_size=0.4, random_state=0)).fit(X, y)
     assert fitted.calibration_report_["rows"] == 228
     assert len(make("xgboost", cv=None).fit(X, y).rounds_) == 5
@@ -424,11 +424,74 @@ def test_groups_are_routed():
     with sklearn.config_context(enable_metadata_routing=True):
         fitted = make("xgboost", cv=GroupKFold(4)).fit(X, y, groups=groups)
         assert len(fitted.rounds_) == 4
+        outer = {"params": {"groups": groups}, "cv": GroupKFold(3), "error_score": "raise"}
+        assert cross_val_score(make("xgboost", cv=GroupKFold(3)), X, y, **outer).min() > 0.85
         model = (
             make("xgboost", calibration=None).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         )
         scores = cross_val_score(model, X, y, params={"sample_weight": np.ones(len(y))}, error_score="raise")
         assert scores.min() > 0.85
+
+
+@each_library
+def test_folds_without_a_class_or_rows_are_refused(library):
+    X, y = WINE
+    rows = np.arange(len(y))
+    for missing in (0, 2):
+        split = (np.flatnonzero(y != missing), np.flatnonzero(y == missing))
+        with pytest.raises(ValueError, match=f"fold 1 of 1: the training part must hold every class .* code {missing}"):
+            make(library, cv=[split]).fit(X, y)
+    with pytest.raises(ValueError, match="fold 1 of 1: the held-out part must hold at least one row"):
+        make(library, cv=[(rows, [])]).fit(X, y)
+    splits = ((rows[rows % 2 == k], rows[rows % 2 != k]) for k in (0, 1))
+    model = make(library, cv=splits, calibration="temperature").fit(X, y)
+    with pytest.raises(ValueError, match="cv must yield at least one split, got none; a generator is used up"):
+        model.fit(X, y)
+
+
+def test_the_final_catboost_model_has_the_learning_rate_of_the_folds():
+    X, y = CANCER
+    fitted = make("catboost", {"iterations": 300}, early_stopping=5, calibration=None).fit(X, y)
+    rate = fitted.models_[0].get_all_params()["learning_rate"]
+    whole = make("catboost", {"iterations": 300}, calibration=None).fit(X, y).models_[0]
+    assert fitted.models_[0].tree_count_ < 300
+    assert rate == pytest.approx(whole.get_all_params()["learning_rate"])
+
+
+def test_settings_under_other_names():
+    X, y = CANCER
+    sampled = {"subsample": 0.5, "subsample_freq": 1}
+    one, other = (
+        make("lightgbm", {**sampled, "seed": seed}, calibration=None).fit(X, y).raw_score(X) for seed in (1, 2)
+    )
+    assert np.abs(one - other).max() > 0.01
+    with pytest.raises(ValueError, match="must leave out early_stopping_rounds, got 1"):
+        make("xgboost", {"early_stopping_rounds": 1}).fit(X, y)
+    with pytest.raises(ValueError, match="early_stopping must be left out for dart"):
+        make("lightgbm", {"boosting_type": "dart"}, early_stopping=3).fit(X, y)
+    forest = lightgbm.LGBMClassifier(boosting_type="rf", n_estimators=3, **sampled, verbosity=-1).fit(X, y)
+    with pytest.raises(ValueError, match="the model must be of boosting, got a random forest"):
+        CalibratedBoostingClassifier(FrozenEstimator(forest)).fit(X, y)
+
+
+@each_library
+def test_an_array_after_a_frame(library):
+    pd = pytest.importorskip("pandas")
+    X, y = CANCER
+    fitted = make(library).fit(pd.DataFrame(X).add_prefix("f"), y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        proba = fitted.predict_proba(X)
+    assert_allclose(proba, fitted.predict_proba(pd.DataFrame(X).add_prefix("f")))
+
+
+def test_a_frozen_model_with_classes_in_its_own_order():
+    X, y = CANCER
+    names = np.array(["no", "yes"])[y]
+    model = ESTIMATORS["catboost"](class_names=["yes", "no"], verbose=False).fit(X[::2], names[::2])
+    fitted = CalibratedBoostingClassifier(FrozenEstimator(model), calibration="sigmoid").fit(X[1::2], names[1::2])
+    assert fitted.score(X, names) > 0.9
+    assert fitted.classes_.tolist() == ["yes", "no"]
 
 
 def test_a_random_state_shuffles_folds_and_seeds_the_estimator():
@@ -692,10 +755,11 @@ def test_data_without_meaning_are_refused():
         model.fit(X, X[:, 0])
     with pytest.raises(ValueError, match=r"loss must be multiclass for 3 classes, got LogLoss"):
         make("xgboost", loss=LogLoss()).fit(*WINE)
-    with pytest.raises(ValueError, match="fold 2 of 2: y_true must hold both classes with weight"):
-        make("xgboost", cv=[(np.arange(100, 500), np.arange(100)), (np.flatnonzero(y), np.flatnonzero(y == 0))]).fit(
-            X, y
-        )
+    splits = [(np.arange(100, 500), np.arange(100)), (np.flatnonzero(y), np.flatnonzero(y == 0))]
+    with pytest.raises(
+        ValueError, match="fold 2 of 2: the training part must hold every class with weight, got none of"
+    ):
+        make("xgboost", cv=splits).fit(X, y)
 
 
 def test_estimators_of_other_kinds_are_refused():
@@ -724,11 +788,11 @@ def test_parameters_of_a_loss():
 UNDONE = {
     "check_class_weight_classifiers": "the posterior undoes class weights: `predict` stays at a probability of 0.5"
 }
-UNEQUAL = dict.fromkeys(
+MOVED = dict.fromkeys(
     ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"),
-    "a row of weight 0 changes CatBoost's trees",
+    "without its rows of weight 0, other rows fall into each fold, as in CalibratedClassifierCV",
 )
-EXPECTED_FAILURES = {"xgboost": UNDONE, "lightgbm": UNDONE, "catboost": UNDONE | UNEQUAL}
+EXPECTED_FAILURES = UNDONE | MOVED
 
 
 @each_library
@@ -737,7 +801,7 @@ def test_scikit_learns_own_checks(library):
     model = make(library, few.get(library, {"n_estimators": 5}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of checks that warn on purpose
-        results = check_estimator(model, expected_failed_checks=EXPECTED_FAILURES[library], on_fail=None)
+        results = check_estimator(model, expected_failed_checks=EXPECTED_FAILURES, on_fail=None)
     failed = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
     assert not failed
     assert {result["check_name"] for result in results if result["status"] == "xfail"} >= UNDONE.keys()
@@ -757,11 +821,18 @@ def test_the_expected_failure_is_that_of_undone_weights(library):
     assert abs(weighted.predict_proba(X)[:, 1].mean() - y.mean()) < 0.25
 
 
-def test_catboost_itself_fails_the_checks_of_weights():
-    bare = ESTIMATORS["catboost"](iterations=5, verbose=False)
-    for check in UNEQUAL:
-        with pytest.raises((AssertionError, catboost.CatBoostError)):  # the latter for sparse arrays
-            getattr(estimator_checks, check)("CatBoostClassifier", bare)
+@each_library
+def test_folds_are_why_the_check_of_weights_fails(library):
+    check = estimator_checks.check_sample_weight_equivalence_on_dense_data
+    bare = ESTIMATORS[library](n_estimators=5)
+    if library == "catboost":
+        bare.set_params(verbose=False)
+        with pytest.raises(AssertionError, match="Not equal to tolerance"):
+            check("CatBoostClassifier", bare)  # a row of weight 0 changes its trees
+        return
+    check("without folds", CalibratedBoostingClassifier(bare, calibration=None))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check("with folds", CalibratedClassifierCV(bare, cv=3))
 
 
 def test_the_package_offers_it_without_importing_scikit_learn():

@@ -39,17 +39,18 @@ _LEAST_FOR_ISOTONIC = 1000
 
 
 class HeldOut(NamedTuple):
-    """Posterior logits of rows that their model has not seen, with class codes, weights and the number of the fold."""
+    """Posterior logits of rows that their model has not seen, with class codes, weights, and numbers of fold and row."""
 
     logits: Array
     y: npt.NDArray[np.intp]
     weight: Array | None
     fold: npt.NDArray[np.intp]
+    row: npt.NDArray[np.intp]
 
     def where(self, rows: npt.NDArray[np.bool_]) -> HeldOut:
         """Some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return HeldOut(self.logits[rows], self.y[rows], weight, self.fold[rows])
+        return HeldOut(self.logits[rows], self.y[rows], weight, self.fold[rows], self.row[rows])
 
 
 def choose(held_out: HeldOut) -> dict[str, Any]:
@@ -59,6 +60,10 @@ def choose(held_out: HeldOut) -> dict[str, Any]:
     wins. Of all whose mean loss is within one standard error of the best one's, the simplest is taken; it is the
     error of the difference, which pairs the rows.
     """
+    # A row that several folds leave out counts once: fitted on its other scores, a calibrator would know it already.
+    first = np.zeros(len(held_out.y), dtype=bool)
+    first[np.unique(held_out.row, return_index=True)[1]] = True
+    held_out = held_out.where(first)
     if len(np.unique(held_out.fold)) < 2:
         held_out = held_out._replace(fold=_folds(held_out.y))
     names: tuple[str, ...] = _FOR_TWO if held_out.logits.ndim == 1 else _FOR_MORE

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import column_or_1d
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
 
@@ -100,6 +100,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     decides as always (XGBoost's ``enable_categorical``, CatBoost's ``cat_features``, as a tuple where scikit-learn clones
     the estimator, which refuses CatBoost's lists).
     """
+
+    # Groups are for the splitter, which asks for them itself.
+    __metadata_request__fit = {"groups": UNUSED}  # noqa: RUF012  (how scikit-learn spells it)
 
     def __init__(
         self,
@@ -202,7 +205,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         self.loss_ = self._trainer.loss
         known = np.asarray(getattr(model, "classes_", ()))
         self.classes_ = np.unique(y) if not len(known) else known
-        codes = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        order = np.argsort(self.classes_, kind="stable")
+        codes = order[np.minimum(np.searchsorted(self.classes_, y, sorter=order), len(self.classes_) - 1)]
         if (wrong := self.classes_[codes] != y).any():
             raise ValueError(
                 f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0].item()!r}"
@@ -212,7 +216,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         if len(self.classes_) != (2 if logits.ndim == 1 else logits.shape[1]):
             raise ValueError(f"y must hold all classes of the model, got {self.classes_.tolist()}")
         fold = np.zeros(len(codes), dtype=np.intp)
-        self._calibrate(HeldOut(logits, codes, weight, fold))
+        self._calibrate(HeldOut(logits, codes, weight, fold, np.arange(len(codes))))
         return self
 
     def _calibrate(self, rows: HeldOut) -> None:

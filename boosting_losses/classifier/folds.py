@@ -35,7 +35,11 @@ def fit_folds(
     verbose: int,
 ) -> list[Fold]:
     """Train a model for each split; early stopping looks at the rows left out."""
-    parts = list(splits)
+    parts = [(_numbers(train, data), _numbers(test, data)) for train, test in splits]
+    if not parts:
+        raise ValueError("cv must yield at least one split, got none; a generator is used up after one fit")
+    for number, (train, test) in enumerate(parts, 1):
+        _check_part(f"fold {number} of {len(parts)}", data, train, test)
     jobs = (
         delayed(_fit_fold)(trainer, data, train, test, stopping, f"fold {number} of {len(parts)}", verbose)
         for number, (train, test) in enumerate(parts, 1)
@@ -45,21 +49,39 @@ def fit_folds(
 
 
 def held_out(folds: list[Fold], y: npt.NDArray[np.intp], weight: Any, logits: Callable[[Any], Any]) -> HeldOut:
-    """All rows left out of some fold, one after the other, as posterior logits."""
+    """All rows left out of some fold, one after the other, as posterior logits; a row left out twice comes twice."""
     rows = np.concatenate([fold.rows for fold in folds])
     return HeldOut(
         logits(np.concatenate([fold.raw for fold in folds])),
         y[rows],
         None if weight is None else weight[rows],
         np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds]),
+        rows,
     )
+
+
+def _numbers(rows: Any, data: Labelled) -> Rows:
+    """The numbers of rows given as numbers or as a mask."""
+    numbers: Rows = np.arange(len(data.y))[np.asarray(rows, dtype=None if len(rows) else np.intp)]
+    return numbers
+
+
+def _check_part(name: str, data: Labelled, train: Rows, test: Rows) -> None:
+    """Refuse what a library would misread without a word: it numbers the classes that it is given."""
+    seen = data.y[train] if data.weight is None else data.y[train][data.weight[train] > 0.0]
+    missing = np.setdiff1d(data.y, seen)
+    if len(missing):
+        raise ValueError(
+            f"{name}: the training part must hold every class with weight, got none of class code {missing[0]}"
+        )
+    if not len(test):
+        raise ValueError(f"{name}: the held-out part must hold at least one row, got none")
 
 
 def _fit_fold(
     trainer: Trainer, data: Labelled, train: Rows, test: Rows, stopping: Stopping | None, name: str, verbose: int
 ) -> Fold:
     start = time.perf_counter()
-    test = np.arange(len(data.y))[test]  # a mask becomes row numbers
     inside, outside = _part(data, train), _part(data, test)
     try:
         model = trainer.train(inside, outside if stopping is not None else None, stopping, None)
