@@ -82,11 +82,11 @@ class Trainer:
 
     def rounds(self, model: cb.CatBoost) -> int:
         """CatBoost cuts an early-stopped model after its best round."""
-        return int(model.tree_count_)
+        return rounds_of(model)
 
     def feature_importances(self, model: cb.CatBoost) -> Array:
         """Changes of the prediction, in per cent."""
-        return np.asarray(model.get_feature_importance(), dtype=np.float64)
+        return importances_of(model)
 
     def _settings(self) -> dict[str, Any]:
         settings = {
@@ -152,8 +152,18 @@ class Trained:
 
     def rounds(self, model: cb.CatBoost) -> int:
         """CatBoost cuts an early-stopped model after its best round."""
-        return int(model.tree_count_)
+        return rounds_of(model)
 
     def feature_importances(self, model: cb.CatBoost) -> Array:
         """Changes of the prediction, in per cent."""
-        return np.asarray(model.get_feature_importance(), dtype=np.float64)
+        return importances_of(model)
+
+
+def rounds_of(model: cb.CatBoost) -> int:
+    """The number of rounds that its raw scores use."""
+    return int(model.tree_count_)
+
+
+def importances_of(model: cb.CatBoost) -> Array:
+    """Changes of the prediction, in per cent."""
+    return np.asarray(model.get_feature_importance(), dtype=np.float64)

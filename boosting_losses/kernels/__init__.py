@@ -10,8 +10,9 @@ b) *Array loops* only index, call point functions, multiply by the sample weight
    more than the arithmetic; its one factory closes over integers, which the cache can tell apart.
 c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
    complement come from the same exponential, so neither loses digits when the other is near 1.
-d) *Double precision inside.* Scores may be float32 or float64; each is widened in a register and the result rounded
-   once on the way out, so that float32 results are right to the last digit or two in both tails.
+d) *The precision of the scores*, float32 or float64, in elementary functions that become SIMD instructions
+   (``vector.py``); sums are always doubles, and so is all that calibrators are fitted by (``scaling.py``). K classes are
+   turned block by block, so that neighbouring rows share an instruction whatever the layout.
 e) *Checks ride along.* A loop returns False when it meets a label, score or weight that has no meaning; the caller then
    looks for the row and words the error. A pass of its own over the labels would cost a third of the binary kernels.
 f) *No thread pool.* Numba's would fight the one of the boosting library. The loops release the GIL, so a caller may
