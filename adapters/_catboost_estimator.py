@@ -12,15 +12,7 @@ import numpy as np
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import catboost as adapter
 from ._catboost_builtin import has_builtin
-from ._estimators import (
-    Labelled,
-    Stopping,
-    as_library_takes,
-    checked_options,
-    refuse_objective,
-    refuse_parameters,
-    unfitted,
-)
+from ._estimators import Labelled, Stopping, as_library_takes, checked
 from ._shared import ATTRIBUTE, Array
 
 KIND = cb.CatBoostClassifier
@@ -50,12 +42,7 @@ class Trainer:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "estimator", unfitted(self.estimator))
-        given = self.estimator.get_params()
-        for name in ("loss_function", "objective"):
-            refuse_objective(given.get(name), _USUAL, self.estimator)
-        refuse_parameters(given, _REFUSED, self.estimator)
-        checked_options(self.options, _COLUMNS, self.estimator)
+        object.__setattr__(self, "estimator", checked(self.estimator, self.options, _USUAL, _REFUSED, _COLUMNS))
 
     def train(
         self, data: Labelled, held_out: Labelled | None, stopping: Stopping | None, rounds: int | None

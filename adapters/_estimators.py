@@ -55,38 +55,33 @@ class Trainer(Protocol):
         """One number per feature, as the estimator would give."""
 
 
-def checked_options(options: Mapping[str, Any], known: tuple[str, ...], estimator: object) -> dict[str, Any]:
-    """Arguments for ``fit`` that the estimator's library has a meaning for."""
-    for name in options:
-        if name not in known:
-            raise TypeError(
-                f"fit takes sample_weight, groups and, for {type(estimator).__name__}, {', '.join(known)}; got {name!r}"
-            )
-    return dict(options)
+def checked(
+    estimator: Any,
+    options: Mapping[str, Any],
+    usual: tuple[str, ...],
+    refused: Mapping[str, str],
+    known: tuple[str, ...],
+) -> Any:
+    """A new estimator of the same parameters, which scikit-learn's clone would refuse where CatBoost's are lists.
 
-
-def refuse_parameters(settings: Mapping[str, Any], refused: Mapping[str, str], estimator: object) -> None:
-    """Refuse parameters of the estimator that something else of ours stands for; each with what to use instead."""
+    Refused are an objective beside the ``usual`` ones, which the loss would replace without a word; parameters that something
+    else of ours stands for, ``refused`` with what to use instead; and ``options`` for ``fit`` beside those ``known``.
+    """
+    kind, given = type(estimator).__name__, estimator.get_params()
+    for name in ("objective", "loss_function"):
+        if given.get(name) is not None and given[name] not in usual:
+            raise ValueError(f"{kind} must have no objective of its own, which loss= is for, got {given[name]!r}")
     for name, instead in refused.items():
-        value = settings.get(name)
+        value = given.get(name)
         if value is None or value is False or (name in _NEUTRAL and value == _NEUTRAL[name]):
             continue
         if name.startswith("early_stopping") and value == 0:  # off
             continue
-        raise ValueError(f"{type(estimator).__name__} must leave out {name}, got {value!r}; use {instead}")
-
-
-def refuse_objective(objective: object, usual: tuple[str, ...], estimator: object) -> None:
-    """Refuse an objective of the caller's, which the loss would replace without a word."""
-    if objective is not None and objective not in usual:
-        raise ValueError(
-            f"{type(estimator).__name__} must have no objective of its own, which loss= is for, got {objective!r}"
-        )
-
-
-def unfitted(estimator: Any) -> Any:
-    """A new estimator of the same parameters; scikit-learn's clone refuses CatBoost's where they are lists."""
-    return type(estimator)(**estimator.get_params())
+        raise ValueError(f"{kind} must leave out {name}, got {value!r}; use {instead}")
+    for name in options:
+        if name not in known:
+            raise TypeError(f"fit takes sample_weight, groups and, for {kind}, {', '.join(known)}; got {name!r}")
+    return type(estimator)(**given)
 
 
 def as_library_takes(X: Any) -> Any:

@@ -13,15 +13,7 @@ import xgboost as xgb
 
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import xgboost as adapter
-from ._estimators import (
-    Labelled,
-    Stopping,
-    as_library_takes,
-    checked_options,
-    refuse_objective,
-    refuse_parameters,
-    unfitted,
-)
+from ._estimators import Labelled, Stopping, as_library_takes, checked
 from ._shared import ATTRIBUTE, Array
 from ._xgboost_model import Model, booster_of, loss_of
 
@@ -45,11 +37,9 @@ class Trainer:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "estimator", unfitted(self.estimator))
-        given = self.estimator.get_params()
-        refuse_objective(given.get("objective"), _USUAL, self.estimator)
-        refuse_parameters(given, _REFUSED, self.estimator)
-        checked_options(self.options, ("feature_weights",), self.estimator)
+        object.__setattr__(
+            self, "estimator", checked(self.estimator, self.options, _USUAL, _REFUSED, ("feature_weights",))
+        )
 
     def train(
         self, data: Labelled, held_out: Labelled | None, stopping: Stopping | None, rounds: int | None
