@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,9 @@ class Rows:
     raw: Array
     weight: Array | None
 
-    @property
+    @cached_property
     def total(self) -> float:
-        """The sum of the weights."""
+        """The sum of the weights, which every step divides by."""
         return float(len(self.y)) if self.weight is None else arrays.sum_of_weights(self.weight)
 
     def sample(self) -> Rows | None:
