@@ -376,6 +376,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             if not (weight >= 0.0).all():
                 row = int(np.argmax(weight < 0.0))
                 raise ValueError(f"sample_weight must be finite and >= 0, got {weight[row]} in row {row}")
+            if not weight.any():  # scikit-learn refuses this itself in its newer versions
+                raise ValueError("sample_weight must have a sum > 0, got only zeros")
         return X, np.asarray(y), weight
 
     def _checked_features(self, X: Any) -> Any:
