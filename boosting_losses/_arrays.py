@@ -46,13 +46,16 @@ def multiclass(
     return y, scores, weight
 
 
-def blocks(y: Array, raw: Array, weight: Array | None) -> Iterator[tuple[slice, Array, Array, Array | None]]:
+def blocks(
+    y: Array, raw: Array, weight: Array | None, *, rows_together: bool = False
+) -> Iterator[tuple[slice, Array, Array, Array | None]]:
     """The rows of blocks, and labels, raw scores and weights of each, ready for the kernels.
 
-    One block holds everything where that is ready as it is.
+    One block holds everything where that is ready as it is. ``rows_together`` asks for raw scores in C order.
     """
     same_dtype = weight is None or weight.dtype == y.dtype
-    if same_dtype and all(_is_ready(array) for array in (y, raw, weight) if array is not None):
+    in_order = not rows_together or raw.flags.c_contiguous
+    if same_dtype and in_order and all(_is_ready(array) for array in (y, raw, weight) if array is not None):
         yield slice(None), y, raw, weight
         return
     for start in range(0, len(y), BLOCK):
@@ -60,7 +63,8 @@ def blocks(y: Array, raw: Array, weight: Array | None) -> Iterator[tuple[slice, 
         some_y, some_weight = _ready(y[rows]), None if weight is None else _ready(weight[rows])
         if some_weight is not None and some_weight.dtype != some_y.dtype:
             some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
-        yield rows, some_y, _ready(raw[rows]), some_weight
+        some_raw = _ready(raw[rows])
+        yield rows, some_y, np.ascontiguousarray(some_raw) if rows_together else some_raw, some_weight
 
 
 def check_outputs(raw: Array, **outputs: Array) -> None:

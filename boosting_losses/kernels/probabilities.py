@@ -1,0 +1,287 @@
+"""Log loss and squared error of probabilities, which come from anywhere and are not the softmax of a score at hand.
+
+Probabilities are first moved inwards by ``eps``; a sum counts the rows where that changed one. Everything is computed in
+double precision. The loops return whether all values may have a meaning; False also for a label or a probability of -0.0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._jit import Array, Codes, Real, double, jit, jit_sum, point
+from .logistic import may_be_weights
+from .row_by_row import ROW_SUM_TOLERANCE
+from .softmax import codes
+from .vector import bits, minus_log, select
+
+# ---- points ---------------------------------------------------------------------------------------------------------
+
+
+@point
+def minus_logarithm(p: Real) -> Real:
+    """-log(p) for p in [0, 1]."""
+    high, low = minus_log(p)
+    return select(p > 0.0, high + low, math.inf)
+
+
+@point
+def minus_log_of_complement(p: Real) -> Real:
+    """-log(1 - p) for p in [0, 1], with all digits also where p is small."""
+    rest = 1.0 - p
+    lost = (1.0 - rest) - p  # what the difference rounded away
+    return minus_logarithm(rest) - select(rest > 0.0, lost / rest, 0.0)
+
+
+@point
+def term(share: Real, minus_log_p: Real) -> Real:
+    """A class's part of the loss; an impossible class that never occurs costs nothing."""
+    return select(share > 0.0, share * minus_log_p, 0.0)
+
+
+@point
+def inside(p: Real, eps: float) -> Real:
+    return min(max(p, eps), 1.0 - eps)
+
+
+@point
+def loss_of_shares(y: Real, p: Real) -> Real:
+    """Binary log loss for a label anywhere in [0, 1]."""
+    return term(y, minus_logarithm(p)) + term(1.0 - y, minus_log_of_complement(p))
+
+
+@point
+def loss_of_class(y: Real, p: Real) -> Real:
+    """The same for a label of 0 or 1: one logarithm."""
+    positive = y == 1.0
+    own = select(positive, p, 1.0 - p)
+    lost = select(positive, 0.0, (1.0 - (1.0 - p)) - p)
+    return minus_logarithm(own) - select(own > 0.0, lost / own, 0.0)
+
+
+# ---- two classes ----------------------------------------------------------------------------------------------------
+
+#: Rows that are looked at twice, the second time in the first cache.
+BLOCK = 1024
+
+#: The same for K classes.
+ROWS = 256
+
+
+@jit
+def kinds(y: Array, proba: Array, start: int, stop: int) -> tuple[bool, bool]:
+    """May these rows have a meaning, and are all labels 0 or 1?"""
+    zero, one = type(y[0])(0), type(y[0])(1)
+    top_y, top_p, shares = bits(zero), bits(type(proba[0])(0)), 0
+    for b in range(stop - start):
+        i = np.uintp(start + b)  # of a signed index Numba asks whether it counts from the end
+        top_y, top_p = max(top_y, bits(y[i])), max(top_p, bits(proba[i]))
+        shares += (y[i] != zero) & (y[i] != one)
+    return bool(top_y <= bits(one) and top_p <= bits(type(proba[0])(1))), shares == 0
+
+
+@jit_sum
+def sums_of_block(
+    y: Array, proba: Array, weight: Array | None, start: int, stop: int, eps: float, hard: bool
+) -> tuple[float, float, float, int, int]:
+    loss, square, total, moved, top_w = 0.0, 0.0, 0.0, 0, bits(type(y[0])(0))
+    for b in range(stop - start):
+        i = np.uintp(start + b)
+        label, p = double(y[i]), double(proba[i])
+        inner = inside(p, eps)
+        moved += inner != p
+        value = loss_of_class(label, inner) if hard else loss_of_shares(label, inner)
+        error = label - p
+        if weight is None:
+            loss += value
+            square += error * error
+        else:
+            w = double(weight[i])
+            top_w = max(top_w, bits(weight[i]))
+            loss += w * value
+            square += w * (error * error)
+            total += w
+    return loss, square, total, moved, top_w
+
+
+@jit
+def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
+    """Validity and, in one pass, the weighted sums of loss, squared error and 1, and the number of rows moved inwards."""
+    n = y.shape[0]
+    loss, square, total, moved, top_w = 0.0, 0.0, 0.0, 0, bits(type(y[0])(0))
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        fine, hard = kinds(y, proba, start, stop)
+        if not fine:
+            return False, loss, square, total, moved
+        part = sums_of_block(y, proba, weight, start, stop, eps, hard)
+        loss, square, total = loss + part[0], square + part[1], total + part[2]
+        moved, top_w = moved + part[3], max(top_w, part[4])
+    if weight is None:
+        return True, loss, square, float(n), moved
+    return may_be_weights(top_w, weight), loss, square, total, moved
+
+
+@jit
+def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
+    """Loss and squared error of every row, and the number of rows moved inwards."""
+    n, moved = y.shape[0], 0
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        fine, hard = kinds(y, proba, start, stop)
+        if not fine:
+            return False, moved
+        for b in range(stop - start):
+            i = np.uintp(start + b)
+            label, p = double(y[i]), double(proba[i])
+            inner = inside(p, eps)
+            moved += inner != p
+            losses[i] = loss_of_class(label, inner) if hard else loss_of_shares(label, inner)
+            squares[i] = (label - p) * (label - p)
+    return True, moved
+
+
+# ---- K classes ------------------------------------------------------------------------------------------------------
+
+# Two passes over a block of rows while it lies in the first cache: one over all its cells alike, which vectorises, and one
+# by row. Arrays of K columns must be in C order.
+
+
+@jit_sum
+def cells(flat: Array, start: int, count: int, eps: float) -> tuple[bool, int]:
+    """Do these probabilities lie in [0, 1], and how many of them would be moved inwards?"""
+    top, moved, upper = bits(type(flat[0])(0)), 0, 1.0 - eps
+    for j in range(count):
+        p = flat[np.uintp(start + j)]
+        top = max(top, bits(p))
+        moved += (double(p) < eps) | (double(p) > upper)
+    return bool(top <= bits(type(flat[0])(1))), moved
+
+
+@jit_sum
+def rows_of_cells(proba: Array, start: int, rows: int, total: Array, square: Array) -> bool:
+    """Leave the sums of rows and of their squares; do the former equal 1?"""
+    for b in range(rows):
+        i = np.uintp(start + b)
+        one, two = 0.0, 0.0
+        for k in range(proba.shape[1]):
+            p = double(proba[i, k])
+            one += p
+            two += p * p
+        total[b], square[b] = one, two
+    worst = 0.0
+    for b in range(rows):
+        worst = max(worst, abs(total[b] - 1.0))
+    return worst <= ROW_SUM_TOLERANCE
+
+
+@jit
+def rows_moved(proba: Array, start: int, rows: int, eps: float) -> int:
+    moved = 0
+    for b in range(rows):
+        i, some = np.uintp(start + b), False
+        for k in range(proba.shape[1]):
+            some |= double(proba[i, k]) < eps or double(proba[i, k]) > 1.0 - eps
+        moved += some
+    return moved
+
+
+@jit
+def square_of_others(proba: Array, start: int, b: int, label: int) -> float:
+    i, square = np.uintp(start + b), 0.0
+    for k in range(proba.shape[1]):
+        if k != label:
+            square += double(proba[i, k]) * double(proba[i, k])
+    return square
+
+
+@jit
+def multiclass_block(
+    y: Array, proba: Array, flat: Array, start: int, rows: int, eps: float, label: Codes, losses: Array, squares: Array
+) -> tuple[bool, int]:
+    """Loss and squared error of every row of a block of class codes, and the number of rows moved inwards."""
+    classes = proba.shape[1]
+    if not codes(y, start, rows, classes, label):
+        return False, 0
+    fine, moved = cells(flat, start * classes, rows * classes, eps)
+    if not (fine and rows_of_cells(proba, start, rows, losses, squares)):
+        return False, 0
+    if moved > 0:
+        moved = rows_moved(proba, start, rows, eps)
+    for b in range(rows):
+        own = double(proba[np.uintp(start + b), label[b]])
+        losses[b] = own
+        # The label's own square may be nearly all of the sum: then add up the others.
+        others = squares[b] - own * own if own < 0.9 else square_of_others(proba, start, b, label[b])
+        squares[b] = others + (1.0 - own) * (1.0 - own)
+    for b in range(rows):
+        losses[b] = minus_logarithm(inside(losses[b], eps))
+    return True, moved
+
+
+@jit
+def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
+    """The same as ``binary_sums`` for class codes."""
+    n, classes = proba.shape
+    flat = proba.reshape(n * classes)
+    losses, squares, label = np.zeros(ROWS), np.zeros(ROWS), np.zeros(ROWS, np.uint32)
+    loss, square, total, moved, top_w = 0.0, 0.0, 0.0, 0, bits(type(y[0])(0))
+    for start in range(0, n, ROWS):
+        rows = min(ROWS, n - start)
+        fine, some = multiclass_block(y, proba, flat, start, rows, eps, label, losses, squares)
+        if not fine:
+            return False, loss, square, total, moved
+        moved += some
+        for b in range(rows):
+            w = 1.0
+            if weight is not None:
+                w = double(weight[np.uintp(start + b)])
+                top_w = max(top_w, bits(weight[np.uintp(start + b)]))
+            loss += w * losses[b]
+            square += w * squares[b]
+            total += w
+    return weight is None or may_be_weights(top_w, weight), loss, square, total, moved
+
+
+@jit
+def multiclass_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
+    """The same as ``binary_each`` for class codes."""
+    n, classes = proba.shape
+    flat = proba.reshape(n * classes)
+    label = np.zeros(ROWS, np.uint32)
+    moved = 0
+    for start in range(0, n, ROWS):
+        rows = min(ROWS, n - start)
+        stop = start + rows
+        fine, some = multiclass_block(y, proba, flat, start, rows, eps, label, losses[start:stop], squares[start:stop])
+        if not fine:
+            return False, moved
+        moved += some
+    return True, moved
+
+
+# ---- K classes, labels that are shares ------------------------------------------------------------------------------
+
+
+@jit
+def shares_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
+    """The same as ``binary_each`` for labels ``(n, K)``."""
+    n, classes = proba.shape
+    moved = 0
+    for i in range(n):
+        loss, square, sum_y, sum_p, some = 0.0, 0.0, 0.0, 0.0, False
+        for k in range(classes):
+            share, p = double(y[i, k]), double(proba[i, k])
+            if not (0.0 <= share <= 1.0 and 0.0 <= p <= 1.0):
+                return False, moved
+            inner = inside(p, eps)
+            some |= inner != p
+            loss += term(share, minus_logarithm(inner))
+            square += (share - p) * (share - p)
+            sum_y, sum_p = sum_y + share, sum_p + p
+        if not (abs(sum_y - 1.0) <= ROW_SUM_TOLERANCE and abs(sum_p - 1.0) <= ROW_SUM_TOLERANCE):
+            return False, moved
+        losses[i], squares[i] = loss, square
+        moved += some
+    return True, moved

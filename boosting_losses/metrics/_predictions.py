@@ -1,0 +1,136 @@
+"""Labels, probabilities and weights of an evaluation: checked at the door, then summed by the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arrays as arrays
+from .._arrays import Array
+from ..kernels import probabilities as kernels
+from ..losses import LogLoss, SoftmaxCrossEntropy
+
+
+class Predictions(NamedTuple):
+    """Labels ``(n,)`` or ``(n, K)``, probabilities ``(n,)`` or ``(n, K)`` and weights ``(n,)`` or None.
+
+    Shapes and dtypes are right; values are looked at by the kernels as they go.
+    """
+
+    y: Array
+    proba: Array
+    weight: Array | None
+
+    @property
+    def is_binary(self) -> bool:
+        return self.proba.ndim == 1
+
+    @property
+    def classes(self) -> int:
+        return 2 if self.is_binary else int(self.proba.shape[1])
+
+    def refuse(self) -> None:
+        """Raise ValueError for the first row without a meaning, if there is one."""
+        arrays.refuse_weights(self.weight)
+        if self.is_binary:
+            arrays.refuse_binary_labels(self.y)
+        else:
+            arrays.refuse_class_labels(self.y, self.classes)
+        arrays.refuse_bad_probabilities(self.proba)
+
+
+class Sums(NamedTuple):
+    """Weighted sums over rows: of log loss, squared error and 1; and how many rows ``eps`` moved inwards."""
+
+    loss: float
+    square: float
+    weight: float
+    moved: int
+
+
+def check(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None,
+    sample_weight: npt.ArrayLike | None = None,
+    raw: npt.ArrayLike | None = None,
+) -> Predictions:
+    """Predictions of the right shapes, from probabilities or from raw scores, whose sigmoid or softmax is taken."""
+    refuse_both_or_none(proba, raw)
+    if raw is not None:
+        proba = LogLoss().activation(raw) if np.ndim(raw) == 1 else SoftmaxCrossEntropy().activation(raw)
+    p = arrays.numeric("proba", proba)  # type: ignore[arg-type]  # it is not None
+    if p.ndim not in (1, 2) or (p.ndim == 2 and p.shape[1] < 2):
+        raise ValueError(f"proba must have shape (n,) or (n, K) with K >= 2, got {p.shape}")
+    if p.ndim == 1:
+        y = arrays.numeric("y_true", y_true)
+        weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
+        arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
+    else:
+        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
+    arrays.refuse_other_length(y, p, "proba")
+    arrays.refuse_other_shape(y, p, "proba")
+    return Predictions(y, p, weight)
+
+
+def refuse_both_or_none(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) -> None:
+    """Raise ValueError unless exactly one of the two is given."""
+    if (proba is None) == (raw is None):
+        raise ValueError(f"either proba or raw must be given, got {'none' if raw is None else 'both'}")
+
+
+def margin(data: Predictions, eps: float | None) -> float:
+    """How far probabilities are moved away from 0 and 1: by default the machine epsilon of their dtype."""
+    if eps is None:
+        return float(np.finfo(np.float32 if data.proba.dtype == np.float32 else np.float64).eps)
+    if not 0.0 <= eps < 0.5:
+        raise ValueError(f"eps must be >= 0 and < 0.5, got {eps}")
+    return float(eps)
+
+
+def add_up(data: Predictions, eps: float | None = None) -> Sums:
+    """The sums of all rows; raises ValueError for the first row without a meaning."""
+    inset = margin(data, eps)
+    if data.y.ndim == 2:
+        losses, squares, moved = each(data, inset)
+        weight = np.ones(len(losses)) if data.weight is None else np.asarray(data.weight, dtype=np.float64)
+        return Sums(float(losses @ weight), float(squares @ weight), float(weight.sum()), moved)
+    kernel = kernels.binary_sums if data.is_binary else kernels.multiclass_sums
+    parts = [kernel(y, p, w, inset) for _, y, p, w in _blocks(data)]
+    _, loss, square, weight_sum, moved = (sum(part) for part in zip(*parts, strict=True))
+    if not (all(fine for fine, *_ in parts) and 0.0 < weight_sum < np.inf):
+        data.refuse()
+    return Sums(loss, square, weight_sum, int(moved))
+
+
+def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
+    """Log loss and squared error of every row, without weights, and how many rows ``eps`` moved inwards.
+
+    Raises ValueError for the first row without a meaning.
+    """
+    inset = margin(data, eps)
+    losses, squares = np.empty(len(data.y)), np.empty(len(data.y))
+    kernel = (
+        kernels.shares_each if data.y.ndim == 2 else kernels.binary_each if data.is_binary else kernels.multiclass_each
+    )
+    parts = [kernel(y, p, inset, losses[rows], squares[rows]) for rows, y, p, _ in _blocks(data)]
+    if not all(fine for fine, _ in parts) or data.weight is not None:
+        data.refuse()
+    return losses, squares, sum(moved for _, moved in parts)
+
+
+def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | None]]:
+    return arrays.blocks(*data, rows_together=not data.is_binary)
+
+
+def class_columns(data: Predictions) -> npt.NDArray[np.float64]:
+    """Labels as one column per class: 0 and 1, or shares."""
+    if data.y.ndim == 2:
+        return data.y.astype(np.float64)
+    if data.is_binary:
+        positive = data.y.astype(np.float64)
+        return np.stack([1.0 - positive, positive], axis=1)
+    columns: npt.NDArray[np.float64] = (data.y[:, None] == np.arange(data.classes)).astype(np.float64)
+    return columns

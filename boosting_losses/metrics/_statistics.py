@@ -1,0 +1,222 @@
+"""Scores as functions of sums over rows, and the interval that suits each.
+
+A statistic makes columns of predictions; the sums of these, in the data or in a replicate of them, are all it needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import reliability
+from ._bootstrap import Columns, Numbers, Totals
+from ._predictions import Predictions, class_columns, each
+from .decomposition import binary_entropy, isotonic
+from .means import Score, entropy
+
+
+class Statistic(ABC):
+    """A score of which the sums of some columns suffice."""
+
+    n_values: int = 0
+    n_cells: int = 0
+
+    @abstractmethod
+    def columns(self, data: Predictions) -> Columns:
+        """What is summed of each row."""
+
+    @abstractmethod
+    def of(self, totals: Totals) -> Numbers:
+        """The score in each replicate, ``(R,)``."""
+
+    def interval(self, value: float, observed: Totals, replicates: Totals, level: float) -> tuple[float, float]:
+        """Percentiles of the replicates (Efron 1979)."""
+        low, high = np.quantile(self.of(replicates), _tails(level))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Mean(Statistic):
+    """Log loss or Brier score."""
+
+    score: Score
+    eps: float | None = None
+    n_values: int = 1
+
+    def columns(self, data: Predictions) -> Columns:
+        losses, squares, _ = each(data, self.eps)
+        return without_cells((losses if self.score == "log_loss" else squares)[:, None])
+
+    def of(self, totals: Totals) -> Numbers:
+        mean: Numbers = totals.values[0] / totals.weight
+        return mean
+
+
+class OverBaseRate(Statistic):
+    """A score divided by that of the base rate, or what is missing to 1."""
+
+    def __init__(self, score: Score, classes: int, *, explained: bool, binary: bool, eps: float | None = None) -> None:
+        self.mean, self.explained = Mean(score, eps), explained
+        self.n_values = 1 + classes
+        self._factor = 0.5 if binary and score == "brier" else 1.0
+
+    def columns(self, data: Predictions) -> Columns:
+        return without_cells(np.concatenate([self.mean.columns(data).values, class_columns(data)], axis=1))
+
+    def of(self, totals: Totals) -> Numbers:
+        shares = (totals.values[1:] / totals.weight).T
+        ratio = self.mean.of(totals) / (self._factor * entropy(shares, self.mean.score))
+        return 1.0 - ratio if self.explained else ratio
+
+
+class _OfGaps(Statistic):
+    """An error of calibration: a norm of gaps, which are linear in sums by cell of the weighted p - y.
+
+    A norm of noisy gaps is too large, and that of resampled gaps even more so: percentiles may exclude the estimate itself,
+    and where the model is calibrated they never cover its error of 0. The interval here holds the errors ``c |gaps|`` of
+    all c >= 0 at which the observed error is no extreme one among norms of ``c gaps`` plus the noise of the replicates.
+    """
+
+    @abstractmethod
+    def gaps(self, totals: Totals) -> Numbers:
+        """``(G, R)``"""
+
+    @abstractmethod
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        """``(R,)``"""
+
+    def of(self, totals: Totals) -> Numbers:
+        return self.norm(self.gaps(totals), totals)
+
+    def interval(self, value: float, observed: Totals, replicates: Totals, level: float) -> tuple[float, float]:
+        gaps = self.gaps(observed)
+        noise = self.gaps(replicates) - gaps
+        size = float(self.norm(gaps, observed)[0])
+        if size == 0.0:
+            return 0.0, 0.0
+
+        def beyond(c: float, tail: float) -> bool:
+            return bool(np.quantile(self.norm(c * gaps + noise, observed), tail) >= size)
+
+        lower_tail, upper_tail = _tails(level)
+        return _root(beyond, upper_tail) * value, _root(beyond, lower_tail) * value
+
+
+class CalibrationError(_OfGaps):
+    """Of bins with these edges, one array of them for each class that is looked at."""
+
+    def __init__(self, edges: list[Numbers], norm: reliability.Norm, *, class_wise: bool) -> None:
+        self.edges, self.norm_, self.class_wise = edges, norm, class_wise
+        self._sizes = [len(e) - 1 for e in edges]
+        self.n_cells = sum(self._sizes)
+
+    def columns(self, data: Predictions) -> Columns:
+        parts = reliability.each_class(data) if self.class_wise else [reliability.one_column(data)]
+        starts = np.cumsum([0, *self._sizes])
+        cells = [
+            reliability.cells_between(rows.proba, edges) + np.int32(start)
+            for rows, edges, start in zip(parts, self.edges, starts, strict=False)
+        ]
+        return Columns(
+            np.empty((len(data.y), 0)),
+            np.stack(cells, axis=1).astype(np.int32),
+            np.stack([rows.proba - rows.y for rows in parts], axis=1),
+        )
+
+    def gaps(self, totals: Totals) -> Numbers:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
+        return mean
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        errors, start = [], 0
+        for size in self._sizes:
+            bins = slice(start, start + size)
+            weight = observed.cell_weight[bins]
+            errors.append(reliability.norm_of(weight, gaps[bins] * weight, self.norm_))
+            start += size
+        if len(errors) == 1:
+            return errors[0]
+        return np.array([reliability.over_classes(row, self.norm_) for row in np.array(errors).T])
+
+
+class SmoothCalibrationError(_OfGaps):
+    """At the width that the data gave, on a grid whose points are the cells."""
+
+    SIZE = 1001
+
+    def __init__(self, width: float) -> None:
+        self.n_cells = self.SIZE
+        grid, points = np.linspace(0.0, 1.0, self.SIZE), np.linspace(0.0, 1.0, 200)
+        spread = max(width, 0.01)  # what the points and the grid can tell apart
+        mirrored = (grid, -grid, 2.0 - grid)
+        self._smooth = sum(np.exp(-0.5 * ((points[:, None] - image) / spread) ** 2) for image in mirrored)
+
+    def columns(self, data: Predictions) -> Columns:
+        rows = reliability.one_column(data)
+        cells = np.rint(rows.proba * (self.SIZE - 1)).astype(np.int32)
+        return Columns(np.empty((len(rows.y), 0)), cells[:, None], (rows.proba - rows.y)[:, None])
+
+    def gaps(self, totals: Totals) -> Numbers:
+        smoothed: Numbers = self._smooth @ (totals.cell_amounts / totals.weight)
+        return smoothed
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        mass = (self._smooth @ (observed.cell_weight / observed.weight)).sum(axis=0)
+        integral: Numbers = np.abs(gaps).sum(axis=0) / mass
+        return integral
+
+
+class OfDecomposition(Statistic):
+    """Miscalibration or discrimination by isotonic regression over cells of the probability."""
+
+    def __init__(self, part: str, score: Score, edges: Numbers) -> None:
+        self.part, self.mean, self.edges = part, Mean(score), edges
+        self.n_values, self.n_cells = 1, len(edges) - 1
+
+    def columns(self, data: Predictions) -> Columns:
+        cells = reliability.cells_between(data.proba, self.edges)
+        return Columns(self.mean.columns(data).values, cells[:, None], np.asarray(data.y, dtype=np.float64)[:, None])
+
+    def of(self, totals: Totals) -> Numbers:
+        recalibrated = np.empty(len(totals.weight))
+        for r, (weight, label) in enumerate(zip(totals.cell_weight.T, totals.cell_amounts.T, strict=True)):
+            some = weight > 0.0
+            fit = isotonic(weight[some], label[some] / weight[some])
+            recalibrated[r] = weight[some] @ binary_entropy(fit, self.mean.score) / weight.sum()
+        if self.part == "miscalibration":
+            part: Numbers = self.mean.of(totals) - recalibrated
+        else:
+            part = binary_entropy(totals.cell_amounts.sum(axis=0) / totals.weight, self.mean.score) - recalibrated
+        return part
+
+    def interval(self, value: float, observed: Totals, replicates: Totals, level: float) -> tuple[float, float]:
+        """What the replicates differ from the data by, taken off the value: the regression overfits both alike."""
+        change = self.of(replicates) - self.of(observed)[0]
+        low, high = np.quantile(change, _tails(level))
+        return max(value - float(high), 0.0), max(value - float(low), 0.0)
+
+
+def without_cells(values: Numbers) -> Columns:
+    n = len(values)
+    return Columns(values, np.empty((n, 0), dtype=np.int32), np.empty((n, 0)))
+
+
+def _tails(level: float) -> tuple[float, float]:
+    return (1.0 - level) / 2.0, (1.0 + level) / 2.0
+
+
+def _root(reached: Callable[[float, float], bool], tail: float) -> float:
+    """The least c >= 0 at which the quantile is reached: it rises with c as soon as the gaps outweigh the noise."""
+    if reached(0.0, tail):
+        return 0.0
+    low, high = 0.0, 1.0
+    while not reached(high, tail):
+        low, high = high, 2.0 * high
+    for _ in range(16):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if reached(middle, tail) else (middle, high)
+    return high
