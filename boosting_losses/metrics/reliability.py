@@ -119,7 +119,9 @@ def calibration_error(
     refuse_options(norm, multiclass, debiased=debiased)
     data = checked(y_true, proba, sample_weight, raw)
     columns = each_class(data) if multiclass == "class_wise" and not data.is_binary else [one_column(data)]
-    errors = [_error(binned(rows, bin_edges(rows, strategy, n_bins)), norm, debiased=debiased) for rows in columns]
+    errors = [
+        error_of_sums(binned(rows, bin_edges(rows, strategy, n_bins)), norm, debiased=debiased) for rows in columns
+    ]
     return over_classes(np.array(errors), norm)
 
 
@@ -186,7 +188,7 @@ def one_column(data: Predictions) -> Predictions:
     if data.is_binary:
         return _doubles(data.y, data.proba, data.weight)
     confidence, correct = np.empty(len(data.y)), np.empty(len(data.y))
-    binning.top_class(data.y, data.proba, confidence, correct)
+    binning.top_class(np.asarray(data.y, dtype=np.float64), data.proba, confidence, correct)
     return Predictions(correct, confidence, data.weight)
 
 
@@ -300,7 +302,8 @@ def _doubles(y: Array, proba: Array, weight: Array | None) -> Predictions:
     return Predictions(np.ascontiguousarray(y, np.float64), np.ascontiguousarray(proba, np.float64), weight)
 
 
-def _error(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
+def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
+    """The error of bins with these sums, ``(B, 4)``."""
     weight, label, probability, squared = sums[sums[:, binning.WEIGHT] > 0.0].T
     plain = float(norm_of(weight, probability - label, norm))
     if not debiased:

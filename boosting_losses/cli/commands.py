@@ -1,0 +1,217 @@
+"""What the commands do."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .. import __version__
+from ..report import ProbabilityReport
+from ..report._evaluation import Evaluation
+from ..report.text import as_text, tables
+from . import config as configuration
+from .files import Table
+
+
+class Problem(click.ClickException):
+    """An error of the user's data or wishes: one line, and exit code 2."""
+
+    exit_code = 2
+
+
+@click.group()
+@click.version_option(__version__)
+def commands() -> None:
+    """Losses, metrics and calibrated probabilities for gradient boosting."""
+
+
+@commands.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--label", required=True, help="Column of the labels: 0 and 1, class codes, or any of --classes.")
+@click.option(
+    "--proba",
+    "probas",
+    required=True,
+    multiple=True,
+    help="Column of P(y = 1); for K classes their columns, with commas between. Again for each further model.",
+)
+@click.option("--weight", help="Column of the sample weights.")
+@click.option("--classes", help="The labels in the order of the probabilities' columns, with commas between.")
+@click.option(
+    "--config", "config_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML file."
+)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as a page.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the pictures (.png, .svg, .pdf).")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write all numbers.")
+def evaluate(
+    file: Path,
+    label: str,
+    probas: tuple[str, ...],
+    weight: str | None,
+    classes: str | None,
+    config_path: Path | None,
+    html: Path | None,
+    plot: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Evaluate the probabilities in FILE (.csv or .parquet) against its labels.
+
+    Exit code 0: done; 1: a threshold of the configuration is broken; 2: the data or the options have an error.
+    """
+    outputs = [path for path in (html, plot, json_path) if path is not None]
+    for path in outputs:
+        if not path.absolute().parent.is_dir():
+            raise Problem(f"{path}: the folder must exist, got none at {path.absolute().parent}")
+    try:
+        config = configuration.Config() if config_path is None else configuration.read(config_path)
+        models = [tuple(part.strip() for part in proba.split(",")) for proba in probas]
+        labels = None if classes is None else tuple(part.strip() for part in classes.split(","))
+        _refuse_odd_models(models, labels)
+        numbers = [column for columns in models for column in columns] + ([weight] if weight else [])
+        table = Table(file, tuple(numbers), label, labels)
+        report = _evaluated(table, models, weight, config)
+        written = _rendered(report, html, plot, json_path)
+    except (ValueError, TypeError) as error:
+        text = " ".join(str(error).split())
+        named = any(str(path) in text for path in (file, config_path) if path is not None)
+        raise Problem(text if named else f"{file}: {text}") from None
+    _write(written)
+    console = Console()
+    if console.is_terminal:
+        console.print(tables(report))
+    else:
+        click.echo(as_text(report))
+    _judge(report, config)
+
+
+def _refuse_odd_models(models: Sequence[tuple[str, ...]], labels: tuple[str, ...] | None) -> None:
+    sizes = {len(columns) for columns in models}
+    if len(sizes) > 1:
+        raise ValueError(f"--proba must name as many columns for each model, got {sorted(sizes)}")
+    if len(set(models)) < len(models):
+        raise ValueError(f"--proba must name each model once, got {', '.join('+'.join(columns) for columns in models)}")
+    size = sizes.pop()
+    if any(not column for columns in models for column in columns):
+        raise ValueError("--proba must name columns, got an empty name")
+    n_classes = 2 if size == 1 else size
+    if labels is not None and (len(labels) != n_classes or len(set(labels)) != n_classes):
+        raise ValueError(f"--classes must name {n_classes} different labels, got {', '.join(labels)}")
+
+
+def _evaluated(
+    table: Table, models: Sequence[tuple[str, ...]], weight: str | None, config: configuration.Config
+) -> ProbabilityReport:
+    names = [columns[0] if len(columns) == 1 else _common_name(columns) for columns in models]
+    if len(set(names)) < len(names):
+        names = ["+".join(columns) for columns in models]
+    n_classes = max(2, len(models[0]))
+    evaluation = Evaluation(names, config.settings)
+    with _progress(table, 2 if config.balanced else 1) as advance:
+        factor = _balancing(table, weight, n_classes, advance) if config.balanced else None
+        for y, columns in table.blocks():
+            of_row = None if weight is None else columns[weight]
+            if factor is not None:
+                balanced = factor[y.astype(np.intp)]
+                of_row = balanced if of_row is None else of_row * balanced
+            evaluation.add(y, [_matrix([columns[name] for name in model]) for model in models], of_row)
+            advance(len(y))
+    return ProbabilityReport.from_evaluation(evaluation, table.classes)
+
+
+def _matrix(columns: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+
+def _common_name(columns: tuple[str, ...]) -> str:
+    """What the names of a model's columns begin with."""
+    shared = columns[0]
+    while shared and not all(column.startswith(shared) for column in columns):
+        shared = shared[:-1]
+    return shared.rstrip("_-. ") or "+".join(columns)
+
+
+def _balancing(table: Table, weight: str | None, n_classes: int, advance: _Advance) -> npt.NDArray[np.float64]:
+    """Factors that give each class the same weight: inverse class frequencies, of mean 1."""
+    totals = np.zeros(n_classes)
+    for y, columns in table.blocks():
+        codes = y.astype(np.intp)
+        wrong = (codes != y) | (codes < 0) | (codes >= n_classes)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(f"y_true must hold class codes 0..{n_classes - 1} to be balanced, got {y[row]}")
+        totals += np.bincount(codes, weights=None if weight is None else columns[weight], minlength=n_classes)
+        advance(len(y))
+    if not (totals > 0.0).all():
+        raise ValueError(f"each class must have rows to be balanced, got none of class {int(np.argmin(totals))}")
+    balanced: npt.NDArray[np.float64] = totals.sum() / (n_classes * totals)
+    return balanced
+
+
+class _Advance:
+    """Tells how many rows more have been read."""
+
+    def __init__(self, progress: Progress, task: object) -> None:
+        self._progress, self._task = progress, task
+
+    def __call__(self, rows: int) -> None:
+        self._progress.advance(self._task, rows)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _progress(table: Table, passes: int) -> Iterator[_Advance]:
+    total = table.rows()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield _Advance(progress, progress.add_task("rows", total=None if total is None else passes * total))
+
+
+def _rendered(
+    report: ProbabilityReport, html: Path | None, plot: Path | None, json_path: Path | None
+) -> list[tuple[Path, bytes]]:
+    """Everything that is to be written, before anything is."""
+    written = []
+    if html is not None:
+        written.append((html, report.to_html().encode()))
+    if plot is not None:
+        picture = io.BytesIO()
+        kind = plot.suffix.lstrip(".").lower() or "png"
+        report.plot().savefig(picture, format=kind, dpi=150)
+        written.append((plot, picture.getvalue()))
+    if json_path is not None:
+        written.append((json_path, report.to_json().encode()))
+    return written
+
+
+def _write(files: Sequence[tuple[Path, bytes]]) -> None:
+    for path, content in files:
+        scratch = path.with_name(path.name + ".part")
+        try:
+            scratch.write_bytes(content)
+            scratch.replace(path)
+        except OSError as error:
+            raise Problem(f"{path}: the file cannot be written, {error.strerror}") from None
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def _judge(report: ProbabilityReport, config: configuration.Config) -> None:
+    """Exit with 1 where a threshold is broken."""
+    broken = [
+        f"{model.name}: {wrong}"
+        for model in report.models
+        for threshold in config.thresholds
+        if (wrong := threshold.broken_by(model.scores[threshold.score].value))
+    ]
+    for line in broken:
+        click.echo(f"threshold broken: {line}", err=True)
+    if broken:
+        raise click.exceptions.Exit(1)

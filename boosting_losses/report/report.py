@@ -1,0 +1,438 @@
+"""ProbabilityReport: how good are these probabilities, and how sure are we."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arrays as arrays
+from ..metrics import Estimate, ReliabilityCurve
+from ..metrics._bootstrap import Numbers
+from ..metrics.decomposition import binary_entropy, isotonic
+from ..metrics.intervals import group_codes
+from ._evaluation import Evaluation, ModelSums, Settings, as_options
+from ._pool import quantile_edges
+from ._scores import SCORES
+from .findings import findings
+from .results import Baseline, Finding, LossByDecile, ModelResult, quiet_ratio
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
+
+#: Rows that are added at a time.
+BLOCK = 2**17
+HISTOGRAM_BINS = 50
+CURVE_BINS = 10
+
+
+@dataclass(frozen=True, repr=False)
+class ProbabilityReport:
+    """Scores with intervals, diagrams and warnings in words, of one or several models of the same rows.
+
+    Made by :meth:`from_predictions`. Shown as a table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and
+    ``plot`` give it in other forms.
+    """
+
+    rows: int
+    weight: float
+    classes: tuple[str, ...]
+    base_rates: Numbers  #: weighted shares of the classes, (K,)
+    level: float
+    eps: float | None
+    models: tuple[ModelResult, ...]
+    baselines: tuple[Baseline, ...]
+    #: (a model, the first model): its scores minus those of the first, on the same rows
+    differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    findings: tuple[Finding, ...]
+    #: False where there were more than a million rows: diagrams and what is made of them then look at cells of probabilities
+    #: that differ by less than 0.4 %
+    is_exact: bool
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: npt.ArrayLike,
+        proba: Any,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        classes: Sequence[Any] | None = None,
+        groups: npt.ArrayLike | None = None,
+        metrics: Any = None,
+        eps: float | None = None,
+        level: float = 0.95,
+        n_resamples: int = 500,
+        random_state: int = 0,
+    ) -> ProbabilityReport:
+        """Evaluate predictions.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            Labels: 0 and 1, class codes 0..K-1, or any labels that ``classes`` names.
+        proba : array-like, sequence of array-likes, or mapping of names to array-likes
+            Of one model or of several. An array ``(n,)`` holds P(y = 1) and one of shape ``(n, K)`` a column per class, as
+            ``predict_proba`` gives it; with two columns the second is looked at.
+        sample_weight : array-like of shape (n,), optional
+        names : sequence of str, optional
+            Of the models.
+        classes : sequence, optional
+            The labels in the order of the columns; by default 0..K-1.
+        groups : array-like of shape (n,), optional
+            Rows of one group (a customer, a day) are kept together in the intervals.
+        metrics : sequence of str, or mapping of str to mapping, optional
+            Scores of :mod:`boosting_losses.metrics` by name, with their options. By default log loss, Brier score, normalized
+            cross-entropy, calibration errors, miscalibration and discrimination.
+        eps : float, optional
+            Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
+            report counts the rows.
+        level : float
+            Of the confidence intervals.
+        n_resamples, random_state : int
+            Bootstrap replicates, and their seed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
+        ImportError
+            Without scikit-learn, which makes the isotonic regressions.
+        """
+        models = _models(proba, names)
+        y, labels = _codes(y_true, next(iter(models.values())), classes)
+        settings = Settings(as_options(metrics), eps, level, n_resamples, random_state)
+        order, follows, codes = _by_group(groups, len(y))
+        weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
+        _refuse_lengths(y, models, weight)
+        evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1)
+        for start in range(0, len(y), BLOCK):
+            rows = slice(start, start + BLOCK) if order is None else order[start : start + BLOCK]
+            index = np.arange(start, min(start + BLOCK, len(y))) if order is None else order[start : start + BLOCK]
+            evaluation.add(
+                y[rows],
+                [values[rows] for values in models.values()],
+                None if weight is None else weight[rows],
+                index=index,
+                groups=None if codes is None else codes[index],
+                follows=None if follows is None else follows[start : start + BLOCK],
+            )
+        return cls.from_evaluation(evaluation, labels)
+
+    @classmethod
+    def from_evaluation(cls, evaluation: Evaluation, classes: Sequence[str] | None = None) -> ProbabilityReport:
+        """The report of what has been added up."""
+        first = evaluation.models[0]
+        labels = [str(k) for k in range(first.classes)] if classes is None else [str(label) for label in classes]
+        if not first.weight > 0.0:
+            raise ValueError(f"sample_weight must have a sum > 0, got {evaluation.rows} weights that are all 0")
+        if first.shares.max() >= 1.0:
+            only = labels[int(np.argmax(first.shares))]
+            raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
+        scores = evaluation.scores()
+        level = evaluation.settings.level
+        named = zip(evaluation.names, evaluation.models, scores, strict=True)
+        return cls(
+            rows=evaluation.rows,
+            weight=first.weight,
+            classes=tuple(labels),
+            base_rates=first.shares,
+            level=level,
+            eps=evaluation.settings.eps,
+            models=tuple(_model_result(name, sums, own, level) for name, sums, own in named),
+            baselines=_baselines(first.shares, evaluation.settings),
+            differences=evaluation.differences(scores),
+            findings=tuple(findings(evaluation, scores, labels)),
+            is_exact=all(sums.is_exact for sums in evaluation.models),
+        )
+
+    # ---- forms ------------------------------------------------------------------------------------------------------
+
+    def to_frame(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
+        """The scores as a data frame: one row per model and score, then the baselines and the differences.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"}
+
+        Returns
+        -------
+        A frame of that library with the columns ``model``, ``score``, ``value``, ``low``, ``high``.
+        """
+        import narwhals as nw  # noqa: PLC0415
+
+        rows = [(model.name, name, *map(float, e)) for model in self.models for name, e in model.scores.items()]
+        for baseline in self.baselines:
+            rows += [(baseline.name, name, v, None, None) for name, v in baseline.scores.items() if v is not None]
+        for (here, there), pair in self.differences.items():
+            rows += [(f"{here} - {there}", name, *map(float, e)) for name, e in pair.items()]
+        columns = dict(zip(("model", "score", "value", "low", "high"), zip(*rows, strict=True), strict=True))
+        texts, numbers = ("model", "score"), ("value", "low", "high")
+        data = {key: list(columns[key]) for key in texts}
+        nan = float("nan")
+        data |= {key: [nan if value is None else value for value in columns[key]] for key in numbers}
+        return nw.from_dict(data, backend=backend).to_native()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole report as lists, dictionaries, texts and numbers; what is missing is None."""
+        return {
+            "rows": self.rows,
+            "weight": self.weight,
+            "classes": list(self.classes),
+            "base_rates": _plain(self.base_rates),
+            "level": self.level,
+            "is_exact": self.is_exact,
+            "models": [_plain(model) for model in self.models],
+            "baselines": [_plain(baseline) for baseline in self.baselines],
+            "differences": [
+                {"model": here, "minus": there, "scores": _plain(pair)}
+                for (here, there), pair in self.differences.items()
+            ],
+            "findings": [_plain(finding) for finding in self.findings],
+        }
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The same as JSON, also written to ``path``."""
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        return _written(text, path)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """One self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
+        from .page import page  # noqa: PLC0415
+
+        return _written(page(self), path)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Reliability diagrams, histograms of the probabilities, and loss by tenths of the rows; needs matplotlib.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write the picture, in the format that the ending names.
+        """
+        from .figures import overview  # noqa: PLC0415
+
+        figure = overview(self)
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+    def __rich__(self) -> RenderableType:
+        from .text import tables  # noqa: PLC0415
+
+        return tables(self)
+
+    def __repr__(self) -> str:
+        try:
+            from .text import as_text  # noqa: PLC0415
+        except ImportError:  # without rich
+            losses = ", ".join(f"{model.name}: {_first(model)}" for model in self.models)
+            return f"ProbabilityReport({self.rows} rows; {losses})"
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from .page import fragment  # noqa: PLC0415
+
+        return fragment(self)
+
+
+# ---- what comes in --------------------------------------------------------------------------------------------------
+
+
+def _models(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
+    """The probabilities of each model, by its name."""
+    if isinstance(proba, Mapping):
+        if names is not None:
+            raise ValueError("names must not be given with a mapping, whose keys they are, got both")
+        models = {str(name): values for name, values in proba.items()}
+    elif isinstance(proba, (list, tuple)) and len(proba) and np.ndim(proba[0]) > 0:
+        named = [f"model {i + 1}" for i in range(len(proba))] if names is None else list(names)
+        if len(named) != len(proba) or len(set(named)) != len(named):
+            raise ValueError(f"names must hold {len(proba)} different names, one per model, got {named}")
+        models = dict(zip(named, proba, strict=True))
+    else:
+        named = ["model"] if names is None else [names] if isinstance(names, str) else list(names)
+        if len(named) != 1:
+            raise ValueError(f"names must hold one name for one array of probabilities, got {named}")
+        models = {named[0]: proba}
+    if not models:
+        raise ValueError("proba must hold the probabilities of at least one model, got none")
+    return {name: _columns(arrays.numeric("proba", values)) for name, values in models.items()}
+
+
+def _columns(proba: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Two columns are those of two classes, of which the second is looked at."""
+    if proba.ndim == 2 and proba.shape[1] == 1:
+        return proba[:, 0]
+    if proba.ndim == 2 and proba.shape[1] == 2:
+        arrays.refuse_bad_probabilities(proba)
+        return proba[:, 1]
+    return proba
+
+
+def _codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
+    """Labels as numbers, and the names of the classes."""
+    n_classes = proba.shape[1] if proba.ndim == 2 else 2
+    if classes is None:
+        y = np.asarray(y_true)
+        if y.dtype.kind in "OUS" and any(isinstance(label, (str, bytes)) for label in y.ravel()[:1]):
+            raise ValueError(
+                f"classes must name the {n_classes} labels in the order of the columns where they are texts"
+            )
+        return arrays.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
+    labels = list(classes)
+    if len(labels) != n_classes or len(set(labels)) != n_classes:
+        raise ValueError(f"classes must hold {n_classes} different labels, one per class, got {labels}")
+    y = np.asarray(y_true)
+    codes = np.full(y.shape, -1)
+    for k, label in enumerate(labels):
+        codes[y == label] = k
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise ValueError(f"y_true must hold labels among {labels}, got {y[row]!r} in row {row}")
+    return codes, [str(label) for label in labels]
+
+
+def _by_group(
+    groups: npt.ArrayLike | None, n: int
+) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.bool_] | None, npt.NDArray[np.intp] | None]:
+    """The order in which rows of a group come together, who follows one of its own group, and codes of the groups."""
+    if groups is None:
+        return None, None, None
+    codes = group_codes(groups, n)
+    order = np.argsort(codes, kind="stable")
+    return order, np.concatenate([[False], np.diff(codes[order]) == 0]), codes
+
+
+def _refuse_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
+    arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
+    first = next(iter(models.values()))
+    for name, proba in models.items():
+        if proba.ndim not in (1, 2) or len(proba) != len(y):
+            raise ValueError(
+                f"proba must have one row per label, {len(y)} of them, got shape {proba.shape} of model {name!r}"
+            )
+        if proba.shape != first.shape:
+            raise ValueError(f"all models must have proba of one shape, got {first.shape} and {proba.shape}")
+
+
+# ---- what comes out -------------------------------------------------------------------------------------------------
+
+
+def _model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], level: float) -> ModelResult:
+    pooled = sums.pooled
+    edges = quantile_edges(pooled, CURVE_BINS)
+    weight, label, probability, squared, _ = pooled.sums(edges).T
+    curve = ReliabilityCurve(
+        edges[:-1],
+        edges[1:],
+        weight,
+        quiet_ratio(probability, weight),
+        quiet_ratio(label, weight),
+        quiet_ratio(weight * weight, squared),
+    )
+    low, high = _consistency_band(curve, level)
+    limit = _limit(curve, high)
+    shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
+    shown = shown if limit == 1.0 else np.append(shown, 1.0)
+    worst = sums.worst
+    shares = worst.weighted_loss / sums.loss if sums.loss > 0.0 else np.zeros(len(worst.row))
+    return ModelResult(
+        name=name,
+        scores=scores,
+        curve=curve,
+        band_low=low,
+        band_high=high,
+        isotonic_proba=pooled.proba,
+        isotonic_frequency=isotonic(pooled.weight, pooled.label / pooled.weight),
+        shown_up_to=limit,
+        histogram_edges=shown,
+        histogram=pooled.sums(shown)[:, 0],
+        deciles=_deciles(sums),
+        class_share=sums.shares,
+        class_proba=sums.class_proba / sums.weight,
+        class_loss=quiet_ratio(sums.class_loss, sums.class_weight),
+        worst_rows=tuple(
+            (int(row), float(y), float(share)) for row, y, share in zip(worst.row, worst.label, shares, strict=True)
+        ),
+        clipped_rows=sums.moved,
+    )
+
+
+def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
+    """Where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
+    from scipy.stats import binom  # noqa: PLC0415
+
+    rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
+    tails = (1.0 - level) / 2.0, (1.0 + level) / 2.0
+    low, high = (np.asarray(binom.ppf(tail, rows, np.nan_to_num(curve.predicted))) / rows for tail in tails)
+    return low, high
+
+
+def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:
+    """Where a diagram may end: of rare events, all would lie in one corner of the whole."""
+    some = curve.weight > 0.0
+    farthest = max(float(part[some].max()) for part in (curve.predicted, curve.observed, band_high))
+    return 1.0 if farthest > 0.5 else 1.15 * farthest
+
+
+def _deciles(sums: ModelSums) -> LossByDecile:
+    pooled = sums.pooled
+    edges = quantile_edges(pooled, 10)
+    weight, _, _, _, loss = pooled.sums(edges).T
+    expected = np.full(len(weight), np.nan)
+    if sums.is_binary:
+        doubt = pooled._replace(loss=pooled.weight * binary_entropy(pooled.proba, "log_loss"))
+        expected = quiet_ratio(doubt.sums(edges)[:, 4], weight)
+    return LossByDecile(edges[:-1], edges[1:], weight, quiet_ratio(loss, weight), expected)
+
+
+def _baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
+    even = np.full(len(shares), 1.0 / len(shares))
+    coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
+    return tuple(
+        Baseline(
+            name, {key: SCORES[key].constant(forecast, shares, options) for key, options in settings.metrics.items()}
+        )
+        for name, forecast in (("base rate", shares), (coin, even))
+    )
+
+
+def _first(model: ModelResult) -> str:
+    name, estimate = next(iter(model.scores.items()))
+    return f"{name} {estimate.value:.4f}"
+
+
+def _plain(value: Any) -> Any:
+    """Lists, dictionaries, texts and numbers; None for what is no finite number."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    elif hasattr(value, "__dataclass_fields__"):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    """The text, which a file at ``path`` then holds wholly or not at all."""
+    if path is not None:
+        target = Path(path)
+        scratch = target.with_name(target.name + ".part")
+        try:
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
+    return text

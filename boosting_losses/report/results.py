@@ -1,0 +1,68 @@
+"""The parts of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..metrics import Estimate, ReliabilityCurve
+from ..metrics._bootstrap import Numbers
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reader should know before believing the scores."""
+
+    model: str | None  #: whom it concerns; None for all
+    kind: str
+    text: str
+    rows: tuple[int, ...] = ()  #: the rows it is about, counted from 0, the worst first
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A forecast that needs no model, and its scores."""
+
+    name: str
+    scores: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class LossByDecile:
+    """Mean log loss over tenths of the rows, ordered by their probability; each field ``(D,)``."""
+
+    lower: Numbers  #: the decile holds lower < p <= upper
+    upper: Numbers
+    weight: Numbers
+    loss: Numbers
+    expected: Numbers  #: what the loss would be if the probabilities were right; NaN for K classes
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What a report says of one model."""
+
+    name: str
+    scores: Mapping[str, Estimate]
+    curve: ReliabilityCurve  #: by bins of equal weight
+    band_low: Numbers  #: where a bin's frequency would lie, with the report's confidence, if the model were calibrated
+    band_high: Numbers
+    isotonic_proba: Numbers  #: the frequency as a rising function of the probability (CORP)
+    isotonic_frequency: Numbers
+    shown_up_to: float  #: where a diagram may end
+    histogram_edges: Numbers
+    histogram: Numbers  #: sums of weights
+    deciles: LossByDecile
+    class_share: Numbers  #: (K,)
+    class_proba: Numbers  #: (K,): mean probabilities
+    class_loss: Numbers  #: (K,): mean log loss of each class's rows
+    worst_rows: tuple[tuple[int, float, float], ...]  #: (row, label, share of the loss), the worst first
+    clipped_rows: int
+
+
+def quiet_ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
+    """NaN where there is nothing to divide by."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return numerator / denominator
