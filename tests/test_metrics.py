@@ -1,12 +1,26 @@
 """Scores of probabilities against scikit-learn's."""
 
+import mpmath
 import numpy as np
 import pytest
+import sklearn.base
+import sklearn.datasets
+import sklearn.linear_model
 import sklearn.metrics
 from numpy.testing import assert_allclose
 from scipy.special import expit, softmax
 
-from boosting_losses.metrics import brier_score, log_loss
+from boosting_losses.metrics import (
+    brier_score,
+    calibration_error,
+    d2,
+    decompose,
+    log_loss,
+    log_loss_by_class,
+    miscalibration,
+    normalized_cross_entropy,
+    smooth_calibration_error,
+)
 
 
 @pytest.fixture
@@ -86,3 +100,124 @@ def test_either_probabilities_or_raw_scores():
         brier_score([0, 1])
     with pytest.raises(ValueError, match="raw must be finite, got nan in row 1"):
         brier_score([0, 1], raw=[0.1, np.nan])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_compared_with_the_base_rate_as_scikit_learn_does(binary, multiclass, weighted):
+    for y, p, weight in (binary, multiclass):
+        w = weight if weighted else None
+        explained = sklearn.metrics.d2_log_loss_score(y, p, sample_weight=w)
+        assert_allclose(d2(y, p, w), explained, rtol=1e-12)
+        assert_allclose(normalized_cross_entropy(y, p, w), 1 - explained, rtol=1e-12)
+    y, p, weight = binary
+    w = weight if weighted else None
+    rate = np.average(y, weights=w)
+    expected = 1 - np.average((y - p) ** 2, weights=w) / (rate * (1 - rate))
+    assert_allclose(d2(y, p, w, score="brier"), expected, rtol=1e-12)
+    y, p, weight = multiclass
+    w = weight if weighted else None
+    shares = np.average(np.eye(5)[y], axis=0, weights=w)
+    squares = ((np.eye(5)[y] - p) ** 2).sum(axis=1)
+    expected = 1 - np.average(squares, weights=w) / (1 - (shares**2).sum())
+    assert_allclose(d2(y, p, w, score="brier"), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("score", [normalized_cross_entropy, d2])
+def test_no_base_rate_to_compare_with(score):
+    with pytest.raises(ValueError, match="more than one class to compare with the base rate, got class 1 only"):
+        score([1, 1], [0.5, 0.7])
+    with pytest.raises(ValueError, match="score must be 'log_loss' or 'brier', got 'auc'"):
+        d2([0, 1], [0.5, 0.7], score="auc")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_log_loss_by_class(binary, multiclass, weighted):
+    for y, p, weight in (binary, multiclass):
+        w = np.where(weighted, weight, 1.0)
+        by_class = log_loss_by_class(y, p, w)
+        columns = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
+        for k, loss in enumerate(by_class):
+            rows = y == k
+            assert_allclose(loss, np.average(-np.log(columns[rows, k]), weights=w[rows]), rtol=1e-12)
+        shares = np.bincount(y, weights=w) / w.sum()
+        assert_allclose(shares @ by_class, log_loss(y, p, w), rtol=1e-12)
+        one_hot = np.eye(columns.shape[1])[y]
+        assert_allclose(log_loss_by_class(one_hot, columns, w), by_class, rtol=1e-12)
+    assert np.isnan(log_loss_by_class([0, 1], [[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]])[2])
+
+
+def test_clipping_by_choice():
+    y, p = [0, 1, 1], [0.0, 0.0, 1.0]
+    assert_allclose(log_loss(y, p, eps=1e-3), -(2 * np.log(1 - 1e-3) + np.log(1e-3)) / 3)
+    assert log_loss(y, p, eps=0.0) == np.inf
+    assert log_loss([0, 1], [0.0, 1.0], eps=0.0) == 0.0
+    assert log_loss([[1.0, 0.0], [0.5, 0.5]], [[1.0, 0.0], [0.5, 0.5]], eps=0.0) == np.log(2) / 2
+    for eps in (-1e-9, 0.5, np.nan):
+        with pytest.raises(ValueError, match=r"eps must be >= 0 and < 0\.5"):
+            log_loss(y, p, eps=eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tails_keep_their_digits(dtype):
+    p = np.array([1e-300, 1e-20, 1e-9, 0.3, 1 - 2.0**-20], dtype=np.float64).astype(dtype).astype(np.float64)
+    for label, exact in (
+        (0, [-mpmath.log1p(-mpmath.mpf(x)) for x in p]),
+        (1, [-mpmath.log(mpmath.mpf(x)) for x in p if x]),
+    ):
+        for x, loss in zip(p[p > 0] if label else p, exact, strict=True):
+            assert_allclose(log_loss([label], np.array([x], dtype), eps=0.0), float(loss), rtol=1e-15)
+            assert_allclose(log_loss([[1 - label, label]], [[1 - x, x]], eps=0.0), float(loss), rtol=1e-12, atol=1e-15)
+    near = np.array([[1e-9, 1 - 2e-9, 1e-9]])
+    assert_allclose(brier_score([1], near), 6e-18, rtol=1e-6)
+
+
+def test_all_layouts_and_dtypes_say_the_same():
+    rng = np.random.default_rng(1)
+    n, classes = 700, 6
+    p, y, w = rng.dirichlet(np.ones(classes), n), rng.integers(0, classes, n), rng.random(n)
+    wide = np.zeros((2 * n, classes))
+    wide[::2] = p
+    frozen = p.copy()
+    frozen.flags.writeable = False
+    for score in (log_loss, brier_score):
+        expected = score(y, p, w)
+        for proba in (np.asfortranarray(p), wide[::2], frozen):
+            for labels in (y, y.astype(np.int8), y.astype(np.float32), list(y)):
+                assert_allclose(score(labels, proba, w), expected, rtol=1e-14)
+        assert_allclose(score(y, p.astype(np.float32), w.astype(np.float32)), expected, rtol=1e-6)
+        q, positive = p[:, 0], y == 0
+        expected = score(positive, q, w)
+        for proba in (wide[::2, 0], np.asfortranarray(p)[:, 0], q.astype(object)):
+            assert_allclose(score(positive.astype(np.int64), proba, list(w)), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "w", "message"),
+    [
+        ([0, 1], [0.5, 1.5], None, r"proba must lie in \[0, 1\], got 1.5 in row 1"),
+        ([0, 1], [0.5, np.nan], None, "proba must lie in .* got nan in row 1"),
+        ([0, 1], [-1e-9, 0.5], None, "proba must lie in .* in row 0"),
+        ([0, 2], [0.5, 0.5], None, r"y_true must lie in \[0, 1\], got 2 in row 1"),
+        ([0, 1], [0.5, 0.5], [1.0, -1.0], "sample_weight must be finite and >= 0, got -1.0 in row 1"),
+        ([0, 1], [0.5, 0.5], [0.0, 0.0], "sample_weight must have a sum > 0"),
+        ([0, 1], [[0.5, 0.4], [0.5, 0.5]], None, "rows of proba must sum to 1, got 0.9 in row 0"),
+        ([0, 3], [[0.2, 0.3, 0.5]] * 2, None, "class codes 0..2, got 3.0 in row 1"),
+        ([0, 0.5], [[0.2, 0.3, 0.5]] * 2, None, "class codes 0..2, got 0.5 in row 1"),
+        ([0, 1, 1], [0.5, 0.5], None, "one label per row of proba, got 3 labels for 2 rows"),
+        ([0, 1], [[[0.5]]] * 2, None, r"proba must have shape \(n,\) or \(n, K\)"),
+        (["a", "b"], [0.5, 0.5], None, "y_true must be"),
+    ],
+)
+@pytest.mark.parametrize("score", [log_loss, brier_score, calibration_error, smooth_calibration_error, decompose])
+def test_what_has_no_meaning_is_refused(score, y, p, w, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        score(y, p, w)
+
+
+def test_scores_are_scorers():
+    X, y = sklearn.datasets.load_breast_cancer(return_X_y=True)
+    model = sklearn.linear_model.LogisticRegression(max_iter=10_000)
+    for score in (log_loss, calibration_error, miscalibration):
+        scorer = sklearn.metrics.make_scorer(score, response_method="predict_proba", greater_is_better=False)
+        fitted = sklearn.base.clone(model).fit(X, y)
+        assert_allclose(scorer(fitted, X, y), -score(y, fitted.predict_proba(X)[:, 1]))

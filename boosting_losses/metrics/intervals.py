@@ -288,7 +288,7 @@ def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
         raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
     codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
     if len(codes) and codes.max() < 1:
-        raise ValueError(f"groups must name at least 2 groups, got only {labels[0]!r}")
+        raise ValueError(f"groups must name at least 2 groups, got only {labels.tolist()[0]!r}")
     return codes
 
 

@@ -1,0 +1,248 @@
+"""Intervals: against closed forms, scikit-learn's resampling done by hand, and the truth in simulations."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from numba.core import config
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from boosting_losses.kernels import poisson
+from boosting_losses.metrics import (
+    brier_score,
+    calibration_error,
+    confidence_interval,
+    d2,
+    discrimination,
+    log_loss,
+    miscalibration,
+    normalized_cross_entropy,
+    paired_difference,
+    smooth_calibration_error,
+)
+from boosting_losses.metrics._bootstrap import Bootstrap, Columns, apart, observed, side_by_side
+
+compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
+pytestmark = compiled
+
+
+def predictions(n, seed=0, sharpness=1.0):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-1.0, 1.5, n)
+    return (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int), 1 / (1 + np.exp(-sharpness * z)), rng
+
+
+# ---- the bootstrap itself -------------------------------------------------------------------------------------------
+
+
+def test_counts_are_poisson():
+    bootstrap, n = Bootstrap(1, 0, 256, seed=0), 4000
+    columns = Columns(np.ones((1, 1)), np.empty((1, 0), np.int32), np.empty((1, 0)))
+    before = np.zeros(256)
+    seen = np.zeros(9)
+    pairs = 0.0
+    last = None
+    for _ in range(n):
+        bootstrap.add(np.ones(1), columns)
+        now = bootstrap.totals().weight.copy()
+        count = now - before
+        seen += np.bincount(count.astype(int), minlength=9)[:9]
+        if last is not None:
+            pairs += ((count - 1) * (last - 1)).mean()
+        before, last = now, count
+    total = seen.sum()
+    assert total == n * 256
+    expected = stats.poisson(1).pmf(np.arange(9)) * total
+    # 16 bits round the probabilities by up to 2**-17, and above 8 there is nothing.
+    assert (np.abs(seen[:8] - expected[:8]) < 5 * np.sqrt(expected[:8] + 1) + 2.0**-16 * total).all()
+    assert abs(pairs / n) < 0.005
+    totals = bootstrap.totals().weight
+    assert abs(np.corrcoef(totals[:128], totals[128:])[0, 1]) < 0.4
+    assert_allclose(totals.mean(), n, rtol=0.01)
+    assert_allclose(totals.std(), np.sqrt(n), rtol=0.2)
+
+
+def test_blocks_and_groups_change_nothing():
+    rng = np.random.default_rng(0)
+    n = 1000
+    columns = Columns(rng.random((n, 2)), rng.integers(0, 5, (n, 3)).astype(np.int32), rng.random((n, 3)))
+    weight = rng.random(n)
+    whole, parts, alone = (Bootstrap(2, 5, 200, seed=3) for _ in range(3))
+    whole.add(weight, columns)
+    for rows in np.array_split(np.arange(n), 7):
+        parts.add(weight[rows], columns.take(rows))
+    alone.add(weight, columns, np.zeros(n, dtype=bool))
+    for a, b, c in zip(whole.totals(), parts.totals(), alone.totals(), strict=True):
+        assert_allclose(a, b, rtol=1e-12)
+        assert_array_equal(a, c)
+    together = Bootstrap(2, 5, 200, seed=3)
+    together.add(weight, columns, np.arange(n) > 0)
+    ratio = together.totals().weight / weight.sum()
+    assert_allclose(ratio, np.rint(ratio), atol=1e-9)  # all rows count as often
+    seen = observed(weight, columns, 5)
+    assert_allclose(seen.cell_weight.sum(), 3 * weight.sum())
+    assert_allclose(seen.values[:, 0], weight @ columns.values)
+
+
+def test_side_by_side_and_apart():
+    rng = np.random.default_rng(0)
+    parts = [
+        Columns(rng.random((50, m)), rng.integers(0, c, (50, 1)).astype(np.int32), rng.random((50, 1)))
+        for m, c in ((1, 3), (2, 4))
+    ]
+    weight = np.ones(50)
+    both = apart(observed(weight, side_by_side(parts, [3, 4]), 7), [1, 2], [3, 4])
+    for part, totals, c in zip(parts, both, (3, 4), strict=True):
+        for a, b in zip(observed(weight, part, c), totals, strict=True):
+            assert_allclose(a, b)
+
+
+def test_sixteen_bits_have_mean_and_variance_one():
+    over = np.array([int(getattr(poisson, f"_OVER_{k}")) for k in range(8)])
+    assert over.sum() == 2**16
+    second_moment = ((2 * np.arange(8) + 1) * over).sum() / 2**16
+    assert_allclose(second_moment, 2.0, atol=5e-5)
+
+
+# ---- intervals ------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_mean_in_closed_form():
+    y, p, _ = predictions(500)
+    losses = -np.log(np.where(y, p, 1 - p))
+    low, high = stats.norm.interval(0.9, losses.mean(), losses.std(ddof=1) / np.sqrt(500))
+    assert_allclose(confidence_interval(log_loss, y, p, level=0.9), (losses.mean(), low, high), rtol=1e-12)
+    squares = (y - p) ** 2
+    low, high = stats.norm.interval(0.95, squares.mean(), squares.std(ddof=1) / np.sqrt(500))
+    assert_allclose(confidence_interval(brier_score, y, p), (squares.mean(), low, high), rtol=1e-12)
+
+
+def test_groups_widen_what_they_repeat():
+    y, p, _ = predictions(400)
+    single = confidence_interval(log_loss, y, p)
+    groups = np.tile(np.arange(400), 9)
+    many = confidence_interval(log_loss, np.tile(y, 9), np.tile(p, 9), groups=groups)
+    assert_allclose(many, single, rtol=1e-12)
+    careless = confidence_interval(log_loss, np.tile(y, 9), np.tile(p, 9))
+    assert careless.high - careless.low < 0.4 * (single.high - single.low)
+    for score in (calibration_error, normalized_cross_entropy, miscalibration):
+        names = np.array([f"customer {g}" for g in groups])
+        many = confidence_interval(score, np.tile(y, 9), np.tile(p, 9), groups=names)
+        single = confidence_interval(score, y, p)
+        assert_allclose(many.high - many.low, single.high - single.low, rtol=0.2)
+
+
+@pytest.mark.parametrize("score", [log_loss, brier_score, normalized_cross_entropy, d2])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_bootstrap_is_that_of_resampled_weights(score, classes):
+    rng = np.random.default_rng(0)
+    n = 1500
+    p = rng.dirichlet(np.ones(classes), n)
+    y = np.array([rng.choice(classes, p=row) for row in p])
+    p = p[:, 1] if classes == 2 else p
+    w = rng.random(n)
+    fast = confidence_interval(score, y, p, w, method="bootstrap", n_resamples=2000)
+    slow = [score(y, p, w * rng.poisson(1, n)) for _ in range(1000)]
+    spread = np.std(slow)
+    assert fast.value == score(y, p, w)
+    assert_allclose(fast[1:], np.quantile(slow, [0.025, 0.975]), atol=0.25 * spread)
+
+
+def test_any_other_function():
+    y, p, _ = predictions(800)
+
+    def auc(y_true, proba, sample_weight=None):
+        return sklearn.metrics.roc_auc_score(y_true, proba, sample_weight=sample_weight)
+
+    estimate = confidence_interval(auc, y, p, n_resamples=200)
+    assert estimate.low < estimate.value < estimate.high
+    assert 0.04 < estimate.high - estimate.low < 0.1
+    assert estimate == confidence_interval(auc, y, p, n_resamples=200)
+    assert estimate != confidence_interval(auc, y, p, n_resamples=200, random_state=1)
+    pairs = np.arange(800) // 2
+    assert confidence_interval(auc, y, p, groups=pairs, n_resamples=50).value == estimate.value
+
+
+@pytest.mark.parametrize(
+    "score", [log_loss, calibration_error, smooth_calibration_error, miscalibration, discrimination]
+)
+def test_the_same_seed_gives_the_same_interval(score):
+    y, p, _ = predictions(600, sharpness=1.7)
+    options = {"method": "bootstrap", "n_resamples": 300}
+    first = confidence_interval(score, y, p, **options)
+    assert first == confidence_interval(score, y, p, **options)
+    assert first != confidence_interval(score, y, p, random_state=7, **options)
+    assert first.low <= first.high
+
+
+@pytest.mark.parametrize("sharpness", [0.6, 1.0, 1.6])
+@pytest.mark.parametrize("score", [calibration_error, smooth_calibration_error])
+def test_calibration_errors_hold_the_truth(score, sharpness):
+    """200 samples of 1500 rows: with 95 % coverage, fewer than 180 hits happen once in 2000 times."""
+    y, p, _ = predictions(400_000, seed=1, sharpness=sharpness)
+    rate = 1 / (1 + (1 / p - 1) ** (1 / sharpness))
+    truth = score(rate, p)
+    hits = 0
+    for seed in range(200):
+        y, p, _ = predictions(1500, seed=seed, sharpness=sharpness)
+        estimate = confidence_interval(score, y, p, n_resamples=256, random_state=seed)
+        hits += estimate.low - 1e-3 <= truth <= estimate.high + 1e-3
+    assert hits >= 180
+
+
+def test_percentiles_would_miss_a_calibrated_model():
+    """Why there is an interval of its own: resampled errors are all above the truth, 0."""
+    y, p, rng = predictions(1500)
+    resampled = [calibration_error(y, p, rng.poisson(1, 1500)) for _ in range(200)]
+    assert np.quantile(resampled, 0.025) > 0.01
+    assert confidence_interval(calibration_error, y, p).low == 0.0
+
+
+# ---- differences ----------------------------------------------------------------------------------------------------
+
+
+def test_difference_of_means_in_closed_form():
+    y, p, rng = predictions(500)
+    q, w = np.clip(p + 0.05 * rng.standard_normal(500), 0.01, 0.99), rng.random(500)
+    gaps = -np.log(np.where(y, p, 1 - p)) + np.log(np.where(y, q, 1 - q))
+    mean = np.average(gaps, weights=w)
+    half = stats.norm.ppf(0.975) * np.sqrt(500 / 499 * ((w * (gaps - mean)) ** 2).sum()) / w.sum()
+    assert_allclose(paired_difference(log_loss, y, p, q, w), (mean, mean - half, mean + half), rtol=1e-9)
+    both = [confidence_interval(log_loss, y, x, w) for x in (p, q)]
+    assert 2 * half < 0.5 * (both[0].high - both[0].low)
+
+
+@pytest.mark.parametrize("score", [log_loss, d2, calibration_error, smooth_calibration_error, miscalibration])
+def test_differences_change_sign_with_the_models(score):
+    y, p, _ = predictions(2000)
+    q = np.clip(p**1.4, 0.001, 0.999)
+    for groups in (None, np.arange(2000) // 4):
+        options = {"groups": groups, "method": "bootstrap", "n_resamples": 300}
+        there, back = paired_difference(score, y, p, q, **options), paired_difference(score, y, q, p, **options)
+        assert_allclose(there, [-back.value, -back.high, -back.low], rtol=1e-9)
+        assert there.value == score(y, p) - score(y, q)
+        assert there.low < there.value < there.high
+
+
+def test_a_model_does_not_differ_from_itself():
+    y, p, _ = predictions(500)
+    for score in (log_loss, calibration_error, d2):
+        assert_allclose(paired_difference(score, y, p, p), 0.0, atol=1e-15)
+
+
+def test_options_without_meaning():
+    y, p, _ = predictions(50)
+    with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), got 95"):
+        confidence_interval(log_loss, y, p, level=95)
+    with pytest.raises(ValueError, match="n_resamples must be an integer >= 2, got 1"):
+        confidence_interval(log_loss, y, p, n_resamples=1)
+    with pytest.raises(ValueError, match="random_state must be an integer >= 0, got None"):
+        paired_difference(log_loss, y, p, p, random_state=None)
+    with pytest.raises(ValueError, match=r"method must be 'bootstrap' or 'auto' .* got 'analytic' for d2"):
+        confidence_interval(d2, y, p, method="analytic")
+    with pytest.raises(ValueError, match=r"groups must have shape \(50,\), one group per label, got \(3,\)"):
+        confidence_interval(log_loss, y, p, groups=[1, 2, 3])
+    with pytest.raises(ValueError, match="groups must name at least 2 groups, got only 1"):
+        confidence_interval(log_loss, y, p, groups=np.ones(50, int))
+    with pytest.raises(ValueError, match="either proba or raw must be given, got none"):
+        confidence_interval(log_loss, y)
