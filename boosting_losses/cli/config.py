@@ -75,7 +75,8 @@ class _Place:
             if allowed is not None and name not in allowed:
                 near = difflib.get_close_matches(name, allowed, 1)
                 hint = f" (did you mean {near[0]}?)" if near else ""
-                raise at_key.error(f"be one of {', '.join(allowed)}", f"an unknown key{hint}")
+                known = f"be one of {', '.join(allowed)}" if allowed else "not be given"
+                raise at_key.error(known, f"an unknown key{hint}")
             found[name] = _Place(self.path, at_key.key, node)
         return found
 
@@ -137,7 +138,7 @@ def read(path: Path) -> Config:
 
 
 def _metrics(place: _Place | None, bins: _Place | None) -> dict[str, dict[str, Any]]:
-    if place is None:
+    if place is None or place.value is None:
         chosen: dict[str, dict[str, Any]] = {name: dict(options) for name, options in DEFAULT_METRICS.items()}
     elif isinstance(place.node, yaml.SequenceNode):
         chosen = {}
@@ -151,7 +152,7 @@ def _metrics(place: _Place | None, bins: _Place | None) -> dict[str, dict[str, A
             chosen[name] = {key: _OPTIONS[key](option) for key, option in options.children(known).items()}
             if chosen[name].get("debiased") and chosen[name].get("norm") == "max":
                 raise options.error("not be debiased for norm max", "both")
-    if not chosen and place is not None:
+    if place is not None and not chosen:
         raise place.error("name at least one score", "none")
     if bins is not None and "calibration_error" in chosen:
         given = bins.children({"n_bins": None, "strategy": None})

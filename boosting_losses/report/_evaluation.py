@@ -227,6 +227,8 @@ class Evaluation:
         """
         data = [_ready(check(y, proba, sample_weight)) for proba in probas]
         weight = weights(data[0])
+        if not weight.any():  # all of this block, but perhaps not all of the data
+            data = [rows._replace(weight=None) for rows in data]
         if index is None:
             index = np.arange(self.rows, self.rows + len(weight))
         of_rows = [self._each(rows, name, index) for rows, name in zip(data, self.names, strict=True)]
@@ -295,8 +297,6 @@ class Evaluation:
     # ---- parts ------------------------------------------------------------------------------------------------------
 
     def _each(self, data: Predictions, name: str, index: npt.NDArray[np.intp]) -> tuple[Numbers, Numbers, int]:
-        if data.weight is not None and not data.weight.any():  # all of this block, but perhaps not all of the data
-            data = data._replace(weight=None)
         try:
             return each(data, self.settings.eps)
         except ValueError as error:

@@ -296,7 +296,7 @@ def _codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any
         codes[y == label] = k
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
-        raise ValueError(f"y_true must hold labels among {labels}, got {y[row]!r} in row {row}")
+        raise ValueError(f"y_true must hold labels among {labels}, got {y.tolist()[row]!r} in row {row}")
     return codes, [str(label) for label in labels]
 
 

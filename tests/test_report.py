@@ -1,0 +1,375 @@
+"""Reports: their numbers are those of the metrics, in every form; what they say in words; and data of any length."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import rich.console
+from numba.core import config
+from numpy.testing import assert_allclose
+
+from boosting_losses import metrics
+from boosting_losses.report import ProbabilityReport, _pool
+from boosting_losses.report import report as module
+from boosting_losses.report._pool import Pool, quantile_edges
+from boosting_losses.report._scores import SCORES
+
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
+
+
+def binary(n=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-1.0, 1.5, n)
+    return (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int), 1 / (1 + np.exp(-1.6 * z)), rng.random(n)
+
+
+def multiclass(n=1500, classes=4):
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(classes), n)
+    return np.array([rng.choice(classes, p=row) for row in p]), p, rng.random(n)
+
+
+def score(name, *data, **options):
+    return getattr(metrics, name)(*data, **options)
+
+
+@pytest.mark.parametrize("data", [binary, multiclass])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_are_those_of_the_metrics(data, weighted):
+    y, p, weight = data()
+    w = weight if weighted else None
+    report = ProbabilityReport.from_predictions(y, p, w, n_resamples=200)
+    for name, estimate in report.models[0].scores.items():
+        assert_allclose(estimate.value, score(name, y, p, w), rtol=1e-9, err_msg=name)
+        if not math.isnan(estimate.low):
+            alone = metrics.confidence_interval(getattr(metrics, name), y, p, w, n_resamples=200)
+            width = alone.high - alone.low
+            assert_allclose(estimate, alone, atol=1e-9 if name in ("log_loss", "brier_score") else 0.35 * width)
+    assert math.isnan(report.models[0].scores["miscalibration"].low) == (data is multiclass)
+
+
+@pytest.mark.parametrize("data", [binary, multiclass])
+def test_scores_with_options(data):
+    y, p, w = data()
+    chosen = {
+        "calibration_error": {"norm": 2, "strategy": "quantile", "n_bins": 9, "debiased": True},
+        "d2": {"score": "brier"},
+        "miscalibration": {"score": "brier"},
+    }
+    report = ProbabilityReport.from_predictions(y, p, metrics=chosen, eps=1e-3)
+    for name, options in chosen.items():
+        assert_allclose(report.models[0].scores[name].value, score(name, y, p, **options), rtol=1e-9)
+    class_wise = {"calibration_error": {"multiclass": "class_wise", "norm": "max"}}
+    report = ProbabilityReport.from_predictions(y, p, w, metrics=class_wise)
+    expected = metrics.calibration_error(y, p, w, **class_wise["calibration_error"])
+    assert_allclose(report.models[0].scores["calibration_error"].value, expected)
+
+
+@pytest.mark.parametrize("data", [binary, multiclass])
+def test_baselines(data):
+    y, p, w = data()
+    report = ProbabilityReport.from_predictions(y, p, w, metrics=list(SCORES))
+    classes = 2 if p.ndim == 1 else p.shape[1]
+    shares = np.bincount(y, weights=w) / w.sum()
+    for baseline, forecast in zip(report.baselines, (shares, np.full(classes, 1 / classes)), strict=True):
+        constant = np.full(len(y), forecast[1]) if classes == 2 else np.tile(forecast, (len(y), 1))
+        for name in ("log_loss", "brier_score", "normalized_cross_entropy", "d2", "calibration_error"):
+            assert_allclose(baseline.scores[name], score(name, y, constant, w), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_differences_are_paired():
+    y, p, w = binary()
+    q = np.sqrt(p)
+    report = ProbabilityReport.from_predictions(y, {"p": p, "root": q}, w)
+    pair = report.differences["root", "p"]
+    for name in pair:
+        alone = metrics.paired_difference(getattr(metrics, name), y, q, p, w, n_resamples=500)
+        assert_allclose(pair[name].value, alone.value, rtol=1e-7)
+        width = alone.high - alone.low
+        assert_allclose(pair[name], alone, atol=1e-9 if name in ("log_loss", "brier_score") else 0.4 * width)
+
+
+def test_groups():
+    y, p, w = binary(400)
+    many = [np.tile(values, 5) for values in (y, p, w)]
+    groups = np.array([f"customer {i % 400}" for i in range(2000)])
+    single = ProbabilityReport.from_predictions(y, p, w).models[0]
+    grouped = ProbabilityReport.from_predictions(*many, groups=groups).models[0]
+    careless = ProbabilityReport.from_predictions(*many).models[0]
+    for name in ("log_loss", "normalized_cross_entropy", "calibration_error"):
+        widths = [model.scores[name].high - model.scores[name].low for model in (single, grouped, careless)]
+        assert_allclose(widths[1], widths[0], rtol=0.2)
+        assert widths[2] < 0.6 * widths[0]
+    assert {row % 400 for row, _, _ in grouped.worst_rows[:5]} == {single.worst_rows[0][0]}
+
+
+# ---- data of any length ---------------------------------------------------------------------------------------------
+
+
+def test_blocks_change_nothing(monkeypatch):
+    y, p, w = binary(3000)
+    whole = ProbabilityReport.from_predictions(y, {"a": p, "b": p**2}, w)
+    monkeypatch.setattr(module, "BLOCK", 701)
+    parts = ProbabilityReport.from_predictions(y, {"a": p, "b": p**2}, w)
+    for a, b in zip(whole.models, parts.models, strict=True):
+        assert_allclose(a.worst_rows, b.worst_rows)
+        for name in a.scores:
+            # the cells of a decomposition's replicates are found in the first block
+            assert_allclose(a.scores[name], b.scores[name], rtol=1e-9 if "tion" not in name else 0.1, err_msg=name)
+
+
+def test_many_rows_are_put_into_cells(monkeypatch):
+    y, p, w = binary(30_000)
+    exact = ProbabilityReport.from_predictions(y, p, w)
+    monkeypatch.setattr(_pool, "MOST_ROWS", 10_000)
+    monkeypatch.setattr(module, "BLOCK", 4_000)
+    cells = ProbabilityReport.from_predictions(y, p, w)
+    assert exact.is_exact
+    assert not cells.is_exact
+    for name, estimate in exact.models[0].scores.items():
+        near = 1e-9 if name in ("log_loss", "brier_score", "normalized_cross_entropy", "calibration_error") else 1e-2
+        assert_allclose(cells.models[0].scores[name].value, estimate.value, rtol=near, err_msg=name)
+    assert_allclose(cells.models[0].deciles.loss, exact.models[0].deciles.loss, rtol=0.02)
+    assert_allclose(cells.models[0].curve.observed, exact.models[0].curve.observed, rtol=0.05)
+
+
+def test_a_pool_keeps_every_sum(monkeypatch):
+    monkeypatch.setattr(_pool, "MOST_ROWS", 500)
+    y, p, w = binary(4000)
+    p[:3] = 0.0, 1.0, 1e-300
+    pool = Pool(15)
+    for rows in np.array_split(np.arange(4000), 9):
+        pool.add(p[rows], y[rows] * 1.0, w[rows], p[rows] ** 2)
+    pooled = pool.pooled()
+    assert not pool.is_exact
+    assert (np.diff(pooled.proba) > 0).all()
+    for total, expected in zip(pooled[1:], (w, w * y, w * p**2, w**2), strict=True):
+        assert_allclose(total.sum(), expected.sum(), rtol=1e-12)
+    assert_allclose(pooled.weight @ pooled.proba, w @ p, rtol=1e-12)
+    edges = np.arange(16) / 15
+    assert_allclose(pooled.sums(edges)[:, 1], np.histogram(-p, -edges[::-1], weights=w * y)[0][::-1], rtol=1e-9)
+    weight = pooled.sums(quantile_edges(pooled, 10))[:, 0]
+    assert_allclose(weight, w.sum() / 10, rtol=0.05)
+
+
+def test_rows_in_errors_and_lists_are_those_of_the_data(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 100)
+    y, p, _ = binary(1000)
+    p[777], y[777] = 1e-12, 1
+    assert ProbabilityReport.from_predictions(y, p).models[0].worst_rows[0][0] == 777
+    groups = np.arange(1000)[::-1]
+    assert ProbabilityReport.from_predictions(y, p, groups=groups).models[0].worst_rows[0][0] == 777
+    for options in ({}, {"groups": groups}):
+        p[777] = 1.5
+        with pytest.raises(ValueError, match=r"proba must lie in \[0, 1\], got 1.5 in row 777"):
+            ProbabilityReport.from_predictions(y, p, **options)
+        with pytest.raises(ValueError, match=r"model 'b': proba must lie in \[0, 1\], got 1.5 in row 777"):
+            ProbabilityReport.from_predictions(y, {"a": np.clip(p, 0, 1), "b": p}, **options)
+
+
+# ---- what comes in --------------------------------------------------------------------------------------------------
+
+
+def test_forms_of_probabilities_and_labels():
+    y, p, _ = binary(300)
+    two = np.stack([1 - p, p], axis=1)
+    expected = ProbabilityReport.from_predictions(y, p).models[0].scores
+    texts = np.where(y == 1, "fraud", "ok")
+    for labels, proba, options in (
+        (list(y), list(p), {}),
+        (y.astype(bool), two, {}),
+        (pd.Series(y), pd.DataFrame(two), {"names": "booster"}),
+        (pl.Series(y), [p], {"names": ["booster"]}),
+        (texts, p, {"classes": ["ok", "fraud"]}),
+        (pd.Series(texts), {"booster": p[:, None]}, {"classes": ["ok", "fraud"]}),
+    ):
+        report = ProbabilityReport.from_predictions(labels, proba, **options)
+        for name, estimate in expected.items():
+            assert_allclose(report.models[0].scores[name], estimate)
+    assert report.classes == ("ok", "fraud")
+    assert report.models[0].name == "booster"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"proba": {}}, "proba must hold the probabilities of at least one model, got none"),
+        ({"proba": {"a": [0.5]}}, r"proba must have one row per label, 4 of them, got shape \(1,\) of model 'a'"),
+        ({"proba": [[0.5] * 4, [0.2] * 4], "names": ["a", "a"]}, "names must hold 2 different names"),
+        ({"names": ["a", "b"]}, "names must hold one name for one array"),
+        ({"proba": {"a": [0.5] * 4}, "names": ["a"]}, "names must not be given with a mapping"),
+        ({"y_true": ["a", "b", "a", "b"]}, "classes must name the 2 labels"),
+        ({"classes": ["a", "b", "c"]}, r"classes must hold 2 different labels, one per class, got \['a', 'b', 'c'\]"),
+        ({"y_true": ["a", "b", "c", "b"], "classes": ["a", "b"]}, r"among \['a', 'b'\], got 'c' in row 2"),
+        ({"y_true": [1, 1, 1, 1]}, "y_true must hold more than one class to be evaluated, got class 1 only"),
+        ({"y_true": [0, 1]}, r"proba must have one row per label, 2 of them, got shape \(4,\)"),
+        ({"sample_weight": [0.0] * 4}, "sample_weight must have a sum > 0, got 4 weights that are all 0"),
+        ({"sample_weight": [1.0, 1.0, -1.0, 1.0]}, "sample_weight must be finite and >= 0, got -1.0 in row 2"),
+        ({"metrics": ["auc"]}, "metrics must be among log_loss, .*, got 'auc'"),
+        ({"metrics": {"log_loss": {"norm": 1}}}, "options of log_loss must be among none, got 'norm'"),
+        ({"metrics": {"calibration_error": {"bins": 1}}}, "options of calibration_error must be among .*, got 'bins'"),
+        ({"level": 95}, r"level must lie in \(0, 1\), got 95"),
+        ({"n_resamples": 1.5}, "n_resamples must be an integer >= 2, got 1.5"),
+        ({"proba": [[0.5, 0.6], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]}, "proba must have one row per label"),
+        ({"proba": np.array([[0.5, 0.6]] * 4)}, "rows of proba must sum to 1, got 1.1 in row 0"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(change, message):
+    given = {"y_true": [0, 1, 1, 0], "proba": [0.2, 0.4, 0.7, 0.3]} | change
+    with pytest.raises(ValueError, match=message):
+        ProbabilityReport.from_predictions(**given)
+
+
+# ---- in words -------------------------------------------------------------------------------------------------------
+
+
+def kinds(report):
+    return [finding.kind for finding in report.findings]
+
+
+def test_nothing_is_said_of_a_good_model():
+    rng = np.random.default_rng(0)
+    z = rng.normal(-1.0, 1.5, 4000)
+    p = 1 / (1 + np.exp(-z))
+    assert kinds(ProbabilityReport.from_predictions(rng.random(4000) < p, p)) == []
+
+
+def test_good_ranking_hides_miscalibration():
+    y, p, _ = binary(4000)
+    bad = p**3
+    report = ProbabilityReport.from_predictions(y, {"good": np.clip(p, 0.05, 0.8), "bad": bad})
+    of_bad = {finding.kind: finding.text for finding in report.findings if finding.model == "bad"}
+    assert of_bad.keys() == {"miscalibration", "biased"}
+    mended = metrics.decompose(y, bad).refinement
+    assert f"recalibration alone would bring it to {mended:.4f}" in of_bad["miscalibration"]
+    assert of_bad["biased"].startswith(f"Too low on the whole: {bad.mean():.4f} is predicted")
+
+
+def test_majority_class():
+    rng = np.random.default_rng(0)
+    y = rng.random(5000) < 0.02
+    report = ProbabilityReport.from_predictions(y, np.full(5000, 0.02) + 0.01 * rng.random(5000))
+    (text,) = [finding.text for finding in report.findings if finding.kind == "majority class"]
+    by_class = metrics.log_loss_by_class(y, report.models[0].class_proba[1] * np.ones(5000))
+    assert f"{1 - y.mean():.1%}" in text
+    assert re.search(r"against (\d\.\d+) for 1", text)
+    assert_allclose(report.models[0].class_loss, by_class, rtol=0.02)
+
+
+def test_a_handful_of_rows():
+    y, p, _ = binary(3000)
+    wrong = [5, 70, 1500, 2999]
+    p[wrong] = np.where(y[wrong] == 1, 1e-300, 1 - 1e-16)
+    report = ProbabilityReport.from_predictions(y, p)
+    (finding,) = [finding for finding in report.findings if finding.kind == "few rows"] or [None]
+    assert finding is None  # clipped at the machine epsilon, four rows are no fifth of it
+    report = ProbabilityReport.from_predictions(y, np.where(np.isin(np.arange(3000), wrong), p, 0.02 + 0.96 * y))
+    (finding,) = [finding for finding in report.findings if finding.kind == "few rows"]
+    assert set(finding.rows[:4]) == set(wrong)
+    assert "Likely wrong labels: look at rows" in finding.text
+
+
+def test_clipped_and_uneven_and_constant():
+    y, p, w = binary(1000)
+    p[:4] = y[:4]
+    report = ProbabilityReport.from_predictions(y, p, np.exp(8 * w))
+    assert report.models[0].clipped_rows == 4
+    texts = {finding.kind: finding.text for finding in report.findings}
+    assert texts["clipped"].startswith("4 rows have probabilities of 0 or 1")
+    weight = np.exp(8 * w)
+    assert f"worth no more than {weight.sum() ** 2 / (weight**2).sum():,.0f}" in texts["uneven weights"]
+    assert kinds(ProbabilityReport.from_predictions(y, np.full(1000, y.mean()))) == ["constant"]
+
+
+# ---- forms ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def report():
+    y, p, w = binary()
+    p[:5] = 0.0
+    return ProbabilityReport.from_predictions(y, {"plain": p, "<b>square</b>": p**2}, w)
+
+
+def test_frames(report):
+    frames = [report.to_frame(backend) for backend in ("pandas", "polars", "pyarrow")]
+    rows = frames[0].to_dict("records")
+    assert [row["model"] for row in rows[:7]] == ["plain"] * 7
+    for row in rows[:14]:
+        model = next(model for model in report.models if model.name == row["model"])
+        assert (row["value"], row["low"], row["high"]) == model.scores[row["score"]]
+    assert {"base rate", "fair coin", "<b>square</b> - plain"} <= {row["model"] for row in rows}
+    assert frames[1].shape == frames[0].shape
+    assert frames[2].num_rows == len(rows)
+
+
+def test_json(report, tmp_path):
+    text = report.to_json(tmp_path / "report.json")
+    read = json.loads((tmp_path / "report.json").read_text())
+    assert read == json.loads(text) == report.to_dict()
+    model = read["models"][0]
+    assert model["scores"]["log_loss"]["value"] == report.models[0].scores["log_loss"].value
+    assert model["clipped_rows"] == 5
+    assert len(model["curve"]["observed"]) == len(model["band_low"]) == 10
+    assert "NaN" not in text
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_the_page_has_the_numbers(report, tmp_path):
+    page = report.to_html(tmp_path / "report.html")
+    assert page == (tmp_path / "report.html").read_text(encoding="utf-8")
+    for model in report.models:
+        for estimate in model.scores.values():
+            shown = f"{estimate.value:.4f} <small>[{estimate.low:.4f}, {estimate.high:.4f}]</small>"
+            assert shown in page or min(map(abs, estimate)) < 1e-3
+        assert f"{model.class_loss[1]:.4f}" in page
+    for baseline in report.baselines:
+        assert f"{baseline.scores['log_loss']:.4f}" in page
+    for row, _, share in report.models[0].worst_rows[:10]:
+        assert f"<td>{row}</td>" in page
+        assert f"{share:.2%}" in page
+    assert "<b>square</b>" not in page
+    assert "&lt;b&gt;square&lt;/b&gt;" in page
+    assert len(re.findall(r'src="data:image/png;base64,[A-Za-z0-9+/=]{1000,}"', page)) == 1
+    assert not re.search(r"https?://|<script|<link", page)  # it needs nothing else
+
+
+def test_terminal_and_notebook(report):
+    text = repr(report)
+    for part in ("log loss ↓", f"{report.models[0].scores['log_loss'].value:.4f}", "base rate", "differences"):
+        assert part in text
+    console = rich.console.Console(record=True, width=150, file=None, quiet=True)
+    console.print(report)
+    cell = report._repr_html_()
+    assert f"{report.models[1].scores['brier_score'].value:.4f}" in cell
+    assert "<html" not in cell
+
+
+@pytest.mark.parametrize("data", [binary, multiclass])
+def test_pictures_show_the_data(data, tmp_path):
+    y, p, w = data()
+    report = ProbabilityReport.from_predictions(y, p, w)
+    figure = report.plot(tmp_path / "report.png")
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+    diagram, histogram, deciles = figure.axes
+    points = next(line for line in diagram.lines if line.get_linestyle() == "None")
+    assert_allclose(points.get_xdata(), report.models[0].curve.predicted)
+    assert_allclose(points.get_ydata(), report.models[0].curve.observed)
+    assert_allclose(histogram.patches[0].get_data().values.sum(), 1.0)
+    assert_allclose(deciles.lines[0].get_ydata(), report.models[0].deciles.loss)
+    assert all(axes.get_ylabel() for axes in figure.axes)
+
+
+def test_consistency_bands_hold_a_calibrated_model():
+    inside = total = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        p = rng.random(1000)
+        model = ProbabilityReport.from_predictions(rng.random(1000) < p, p, metrics=["log_loss"]).models[0]
+        hit = (model.curve.observed >= model.band_low) & (model.curve.observed <= model.band_high)
+        inside, total = inside + hit.sum(), total + len(hit)
+    assert 0.92 < inside / total < 0.99
