@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks kernels | training | import | calibration | probabilities | compare``."""
+"""Command line: ``python -m benchmarks COMMAND``, of which ``--help`` has a list."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def main() -> int:
         from . import calibration  # noqa: PLC0415
 
         rows = calibration.run(Budget(arguments.seconds, arguments.repeats), arguments.only)
+    elif arguments.command == "metrics":
+        from . import metrics  # noqa: PLC0415
+
+        rows = metrics.run(Budget(arguments.seconds, arguments.repeats), arguments.only, arguments.rows)
+    elif arguments.command == "coverage":
+        from . import coverage  # noqa: PLC0415
+
+        rows = coverage.run(arguments.samples, arguments.only)
     elif arguments.command == "probabilities":
         from . import data_sets, probabilities  # noqa: PLC0415
 
@@ -79,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     calibration = commands.add_parser("calibration", help="fits of calibrators against scikit-learn's")
     _add_common(calibration)
     _add_budget(calibration, seconds=5.0)
+
+    metrics = commands.add_parser("metrics", help="scores, intervals and decompositions against other packages'")
+    _add_common(metrics)
+    _add_budget(metrics, seconds=3.0)
+    metrics.add_argument("--rows", type=int, default=1_000_000, help="rows of data (default: %(default)s)")
+
+    coverage = commands.add_parser("coverage", help="how often confidence intervals hold the truth, in simulations")
+    _add_common(coverage)
+    coverage.add_argument("--samples", type=int, default=1000, help="samples of each kind (default: %(default)s)")
 
     probabilities = commands.add_parser(
         "probabilities", help="held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow.parquet as pq
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from numba.core import config

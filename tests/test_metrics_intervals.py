@@ -1,5 +1,7 @@
 """Intervals: against closed forms, scikit-learn's resampling done by hand, and the truth in simulations."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -9,6 +11,7 @@ from scipy import stats
 
 from boosting_losses.kernels import poisson
 from boosting_losses.metrics import (
+    bootstrap,
     brier_score,
     calibration_error,
     confidence_interval,
@@ -196,6 +199,26 @@ def test_percentiles_would_miss_a_calibrated_model():
     resampled = [calibration_error(y, p, rng.poisson(1, 1500)) for _ in range(200)]
     assert np.quantile(resampled, 0.025) > 0.01
     assert confidence_interval(calibration_error, y, p).low == 0.0
+
+
+def test_several_scores_in_the_same_replicates():
+    y, p, rng = predictions(1000)
+    w = rng.random(1000)
+    scores = {"loss": log_loss, "ece": partial(calibration_error, n_bins=5), "d2": partial(d2, score="brier")}
+    replicates = bootstrap(scores, y, p, w, n_resamples=300)
+    assert {name: values.shape for name, values in replicates.items()} == dict.fromkeys(scores, (300,))
+    alone = bootstrap({"d2": scores["d2"]}, y, p, w, n_resamples=300)
+    assert_allclose(replicates["d2"], alone["d2"], rtol=1e-10)
+    assert np.corrcoef(replicates["loss"], replicates["d2"])[0, 1] < -0.5
+    low, high = np.quantile(replicates["loss"], [0.025, 0.975])
+    assert_allclose((low, high), confidence_interval(log_loss, y, p, w)[1:], rtol=0.02)
+    assert bootstrap({}, y, p) == {}
+    with pytest.raises(
+        ValueError, match=r"scores must be of boosting_losses.metrics and sums .* got roc_auc_score as 'auc'"
+    ):
+        bootstrap({"auc": sklearn.metrics.roc_auc_score}, y, p)
+    with pytest.raises(ValueError, match=r"proba must lie in \[0, 1\], got 1.5 in row 3"):
+        bootstrap(scores, y, np.where(np.arange(1000) == 3, 1.5, p))
 
 
 # ---- differences ----------------------------------------------------------------------------------------------------

@@ -123,6 +123,26 @@ def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tup
     return may_be_weights(top_w, weight), loss, square, total, moved
 
 
+@jit_sum
+def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, float, float]:
+    """Validity and the weighted sums of squared error and 1: what ``binary_sums`` has, without its logarithms."""
+    square, total = 0.0, 0.0
+    top_y, top_p, top_w = bits(y[0]), bits(proba[0]), bits(type(y[0])(0))
+    for i in range(y.shape[0]):
+        top_y, top_p = max(top_y, bits(y[i])), max(top_p, bits(proba[i]))
+        error = double(y[i]) - double(proba[i])
+        if weight is None:
+            square += error * error
+        else:
+            top_w = max(top_w, bits(weight[i]))
+            square += double(weight[i]) * (error * error)
+            total += double(weight[i])
+    fine = bool(top_y <= bits(type(y[0])(1)) and top_p <= bits(type(proba[0])(1)))
+    if weight is None:
+        return fine, square, float(y.shape[0])
+    return fine and may_be_weights(top_w, weight), square, total
+
+
 @jit
 def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
     """Loss and squared error of every row, and the number of rows moved inwards."""
@@ -144,47 +164,47 @@ def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Arra
 
 # ---- K classes ------------------------------------------------------------------------------------------------------
 
-# Two passes over a block of rows while it lies in the first cache: one over all its cells alike, which vectorises, and one
-# by row. Arrays of K columns must be in C order.
+# Blocks of rows stay in the first cache between the loops. Arrays of K columns must be in C order.
 
 
 @jit_sum
-def cells(flat: Array, start: int, count: int, eps: float) -> tuple[bool, int]:
-    """Do these probabilities lie in [0, 1], and how many of them would be moved inwards?"""
-    top, moved, upper = bits(type(flat[0])(0)), 0, 1.0 - eps
-    for j in range(count):
-        p = flat[np.uintp(start + j)]
-        top = max(top, bits(p))
-        moved += (double(p) < eps) | (double(p) > upper)
-    return bool(top <= bits(type(flat[0])(1))), moved
+def are_probabilities(flat: Array, start: int, rows: int, classes: int, total: Array, square: Array) -> bool:
+    """Do the rows lie in [0, 1] and sum to 1? Leaves their sums and the sums of their squares.
 
-
-@jit_sum
-def rows_of_cells(proba: Array, start: int, rows: int, total: Array, square: Array) -> bool:
-    """Leave the sums of rows and of their squares; do the former equal 1?"""
-    for b in range(rows):
-        i = np.uintp(start + b)
-        one, two = 0.0, 0.0
-        for k in range(proba.shape[1]):
-            p = double(proba[i, k])
-            one += p
-            two += p * p
-        total[b], square[b] = one, two
+    Four rows at a time: additions of one row wait for each other, those of four do not.
+    """
+    zero = bits(type(flat[0])(0))
+    top = zero
+    for b in range(0, rows - 3, 4):
+        first = (start + b) * classes
+        second, third, fourth = first + classes, first + 2 * classes, first + 3 * classes
+        s0, s1, s2, s3, q0, q1, q2, q3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        t0, t1, t2, t3 = zero, zero, zero, zero
+        for k in range(classes):
+            a, b_, c, d = (
+                flat[np.uintp(first + k)],
+                flat[np.uintp(second + k)],
+                flat[np.uintp(third + k)],
+                flat[np.uintp(fourth + k)],
+            )
+            t0, t1, t2, t3 = max(t0, bits(a)), max(t1, bits(b_)), max(t2, bits(c)), max(t3, bits(d))
+            p0, p1, p2, p3 = double(a), double(b_), double(c), double(d)
+            s0, s1, s2, s3 = s0 + p0, s1 + p1, s2 + p2, s3 + p3
+            q0, q1, q2, q3 = q0 + p0 * p0, q1 + p1 * p1, q2 + p2 * p2, q3 + p3 * p3
+        total[b], total[b + 1], total[b + 2], total[b + 3] = s0, s1, s2, s3
+        square[b], square[b + 1], square[b + 2], square[b + 3] = q0, q1, q2, q3
+        top = max(top, t0, t1, t2, t3)
+    for b in range(rows // 4 * 4, rows):
+        total[b], square[b] = 0.0, 0.0
+        for k in range(classes):
+            p = flat[np.uintp((start + b) * classes + k)]
+            top = max(top, bits(p))
+            total[b] += double(p)
+            square[b] += double(p) * double(p)
     worst = 0.0
     for b in range(rows):
         worst = max(worst, abs(total[b] - 1.0))
-    return worst <= ROW_SUM_TOLERANCE
-
-
-@jit
-def rows_moved(proba: Array, start: int, rows: int, eps: float) -> int:
-    moved = 0
-    for b in range(rows):
-        i, some = np.uintp(start + b), False
-        for k in range(proba.shape[1]):
-            some |= double(proba[i, k]) < eps or double(proba[i, k]) > 1.0 - eps
-        moved += some
-    return moved
+    return bool(top <= bits(type(flat[0])(1))) and worst <= ROW_SUM_TOLERANCE
 
 
 @jit
@@ -204,19 +224,25 @@ def multiclass_block(
     classes = proba.shape[1]
     if not codes(y, start, rows, classes, label):
         return False, 0
-    fine, moved = cells(flat, start * classes, rows * classes, eps)
-    if not (fine and rows_of_cells(proba, start, rows, losses, squares)):
+    if not are_probabilities(flat, start, rows, classes, losses, squares):
         return False, 0
-    if moved > 0:
-        moved = rows_moved(proba, start, rows, eps)
+    sure = 0
     for b in range(rows):
-        own = double(proba[np.uintp(start + b), label[b]])
-        losses[b] = own
-        # The label's own square may be nearly all of the sum: then add up the others.
-        others = squares[b] - own * own if own < 0.9 else square_of_others(proba, start, b, label[b])
-        squares[b] = others + (1.0 - own) * (1.0 - own)
+        losses[b] = double(flat[np.uintp((start + b) * classes + label[b])])
     for b in range(rows):
-        losses[b] = minus_logarithm(inside(losses[b], eps))
+        own = losses[b]
+        sure += own > 0.9
+        squares[b] = (squares[b] - own * own) + (1.0 - own) * (1.0 - own)
+    if sure > 0:  # the label's own square is nearly all of the sum: add up the others instead
+        for b in range(rows):
+            if losses[b] > 0.9:
+                rest = 1.0 - losses[b]
+                squares[b] = square_of_others(proba, start, b, label[b]) + rest * rest
+    moved = 0
+    for b in range(rows):
+        inner = inside(losses[b], eps)
+        moved += inner != losses[b]
+        losses[b] = minus_logarithm(inner)
     return True, moved
 
 

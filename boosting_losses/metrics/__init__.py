@@ -6,7 +6,7 @@ By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the p
 """
 
 from .decomposition import Decomposition, decompose, decompose_by_class, discrimination, miscalibration
-from .intervals import Estimate, confidence_interval, paired_difference
+from .intervals import Estimate, bootstrap, confidence_interval, paired_difference
 from .means import (
     brier_score,
     d2,
@@ -23,6 +23,7 @@ __all__ = [
     "Decomposition",
     "Estimate",
     "ReliabilityCurve",
+    "bootstrap",
     "brier_score",
     "calibration_error",
     "confidence_interval",

@@ -43,7 +43,7 @@ class Predictions(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Weighted sums over rows: of log loss, squared error and 1; and how many rows ``eps`` moved inwards."""
+    """Weighted sums over rows: of log loss, squared error and 1; and of how many rows ``eps`` moved the label's inwards."""
 
     loss: float
     square: float
@@ -103,6 +103,18 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
     if not (all(fine for fine, *_ in parts) and 0.0 < weight_sum < np.inf):
         data.refuse()
     return Sums(loss, square, weight_sum, int(moved))
+
+
+def mean_square(data: Predictions) -> float:
+    """The mean of the squared errors; raises ValueError for the first row without a meaning."""
+    if not data.is_binary:
+        sums = add_up(data)
+        return sums.square / sums.weight
+    parts = [kernels.binary_squares(y, p, w) for _, y, p, w in _blocks(data)]
+    square, weight = (float(sum(part)) for part in list(zip(*parts, strict=True))[1:])
+    if not (all(fine for fine, *_ in parts) and 0.0 < weight < np.inf):
+        data.refuse()
+    return square / weight
 
 
 def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:

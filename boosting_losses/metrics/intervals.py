@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
@@ -175,6 +176,54 @@ def paired_difference(
     seen, replicates = _resampled(pair, models, groups, n_resamples, random_state)
     now, then = (pair[0].of(first) - pair[1].of(second) for first, second in (seen, replicates))
     return Estimate(value, *shifted(value, float(now[0]), then, level))
+
+
+def bootstrap(
+    scores: Mapping[str, Callable[..., float]],
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+) -> dict[str, Numbers]:
+    """Several scores in the same Poisson replicates of the rows, all from one pass over them.
+
+    Parameters
+    ----------
+    scores : mapping of str to callable
+        Scores of :mod:`boosting_losses.metrics`; options are bound by :func:`functools.partial`.
+    y_true, proba, sample_weight, raw, groups, n_resamples, random_state
+        As for :func:`confidence_interval`.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_resamples,)
+        Each score's values. Those of calibration errors are too large: see the notes of :func:`confidence_interval`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that the scores refuse, and for functions of which sums over rows do not suffice.
+    """
+    _refuse(0.5, n_resamples, random_state)
+    data = check(y_true, proba, sample_weight, raw)
+    data.refuse()
+    statistics = []
+    for name, score in scores.items():
+        function, options = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
+        statistic = statistic_of(function, data, options)
+        if statistic is None:
+            raise ValueError(
+                f"scores must be of boosting_losses.metrics and sums over rows, got {_name(function)} as {name!r}"
+            )
+        statistics.append(statistic)
+    if not statistics:
+        return {}
+    _, replicates = _resampled(statistics, [data] * len(statistics), groups, n_resamples, random_state)
+    return {name: statistic.of(totals) for name, statistic, totals in zip(scores, statistics, replicates, strict=True)}
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import _arrays as arrays
 from .. import _scaling as scaling
 from ..kernels import logistic, softmax
-from ._predictions import Predictions, add_up, check, class_columns, each, refuse_both_or_none
+from ._predictions import Predictions, add_up, check, class_columns, each, mean_square, refuse_both_or_none
 
 Array = npt.NDArray[np.floating]
 Score = Literal["log_loss", "brier"]
@@ -81,8 +81,7 @@ def brier_score(
     """
     if raw is not None and proba is None:
         return means_of_raw(y_true, raw, sample_weight)[1]
-    sums = add_up(check(y_true, proba, sample_weight, raw))
-    return sums.square / sums.weight
+    return mean_square(check(y_true, proba, sample_weight, raw))
 
 
 def normalized_cross_entropy(
