@@ -153,7 +153,7 @@ def test_config_and_thresholds(files, frame, most, code):
         ("metrics: {calibration_error: {debiased: 1}}", "debiased must be one of True, False, got 1"),
         ("\n\neps: 0.5", "line 3: eps must be a number >= 0 and < 0.5, got 0.5"),
         ("eps: small", "line 1: eps must be a number >= 0 and < 0.5, got 'small'"),
-        ("bins: {n_bins: 2.5}", "bins.n_bins must be an integer >= 1, got 2.5"),
+        ("bins: {n_bins: 2.5}", "bins.n_bins must be an integer from 1 to 100000, got 2.5"),
         ("bootstrap: {level: 95}", "bootstrap.level must lie between 0 and 1, got 95"),
         ("bootstrap: 100", "line 1: bootstrap must be a mapping of keys to values, got 100"),
         ("class_weight: inverse", "class_weight must be one of balanced, got 'inverse'"),
@@ -163,6 +163,15 @@ def test_config_and_thresholds(files, frame, most, code):
         ("eps: 0\neps: 0", "line 2: eps must be given once, got it a second time"),
         ("metrics: [log_loss", "line 1: the file must be YAML"),
         ("- a", "line 1: the file must be a mapping of keys to values"),
+        ("eps: !foo 1", "line 1: eps must be a value that can be read, got '1'"),
+        ("eps: !!int abc", "line 1: eps must be a value that can be read, got 'abc'"),
+        (
+            "metrics: [log_loss]\nbins: {n_bins: 3}",
+            "line 2: bins must be given with calibration_error among the metrics",
+        ),
+        ("thresholds: {log_loss: {max: .nan}}", "thresholds.log_loss.max must be a number, got nan"),
+        ("thresholds: {log_loss: {min: 0.9, max: 0.1}}", "must have a min that is not above its max, got 0.9 and 0.1"),
+        ("bootstrap: {n_resamples: 1000000000}", "n_resamples must be an integer from 2 to 100000"),
     ],
 )
 def test_a_bad_config_is_named_by_key_and_line(files, text, message):
@@ -191,7 +200,7 @@ def spoil(frame, **changes):
 
 
 BAD = {
-    "missing column": (lambda f: f.drop(columns="p"), "the file must have the column 'p', got y, q, w"),
+    "missing column": (lambda f: f.drop(columns="p"), "the file must have the column 'p' once, got y, q, w"),
     "text": (lambda f: spoil(f, p=(7, "oops")), "'oops'"),
     "text as label": (lambda f: spoil(f, y=(7, "oops")), "'oops'"),
     "outside": (lambda f: spoil(f, p=(300, 1.5)), r"proba must lie in \[0, 1\], got 1.5 in row 300"),
@@ -215,7 +224,7 @@ def test_bad_files(frame, tmp_path, fault, kind):
         mixed = [column for column in bad if bad[column].dtype == object]
         bad = bad.astype(dict.fromkeys(mixed, str))
         bad.to_parquet(tmp_path / "bad.parquet")
-        if fault.startswith("text"):
+        if fault == "text":
             message = "must hold numbers, got (large_)?string"
     check_refused(tmp_path, f"bad.{kind}", message, "--label", "y", "--proba", "p", "--weight", "w")
 
@@ -249,6 +258,80 @@ def test_broken_files(files):
                   "--proba", "m_a,m_b,m_c")  # fmt: skip
     check_refused(files, "a.csv", "--classes must name 2 different labels, got a, b, c", *three, "--proba", "p")
     check_refused(files, "a.csv", "--proba must name as many columns", *three, "--proba", "p", "--proba", "m_a,m_b,m_c")
+
+
+def test_two_columns_are_two_classes(files, frame):
+    frame.assign(other=1 - frame["p"]).to_csv(files / "two.csv", index=False)
+    for probas in ("p", "other,p"):
+        assert run(files, "two.csv", "--label", "y", "--proba", probas, "--json", "r.json")[0] == 0
+        read = json.loads((files / "r.json").read_text())
+        value = read["models"][0]["scores"]["brier_score"]["value"]
+        assert_allclose(value, metrics.brier_score(frame["y"], frame["p"]))
+        assert len(read["classes"]) == 2
+
+
+def test_odd_names_and_labels(frame, tmp_path):
+    odd = frame[["y", "p"]].rename(columns={"p": "p, [/b] $\\frac$"}).assign(y=frame["y"] == 1)
+    name = odd.columns[1]
+    odd.to_csv(tmp_path / "odd.csv", index=False)
+    odd.to_parquet(tmp_path / "odd.parquet")
+    for file in ("odd.csv", "odd.parquet"):
+        for classes in ((), ("--classes", "False,True"), ("--classes", "0,1")):
+            arguments = (file, "--label", "y", "--proba", name, *classes, "--json", "r.json", "--html", "r.html")
+            code, out, err = run(tmp_path, *arguments)
+            assert (code, err) == (0, "")
+            assert name in out
+            read = json.loads((tmp_path / "r.json").read_text())["models"][0]
+            assert read["name"] == name
+            assert_allclose(read["scores"]["log_loss"]["value"], metrics.log_loss(frame["y"], frame["p"]))
+
+
+def test_rows_in_any_order_give_the_same_intervals(frame, tmp_path, monkeypatch):
+    """What intervals need to know of the data is found in all of it, not in its first rows."""
+    monkeypatch.setattr("boosting_losses.cli.files.ROWS", 500)
+    monkeypatch.setattr("boosting_losses.cli.commands.ROWS", 2000)
+    found = []
+    for rows in (frame, frame.sort_values("p")):
+        rows.to_parquet(tmp_path / "rows.parquet")
+        assert run(tmp_path, "rows.parquet", "--label", "y", "--proba", "p", "--json", "r.json")[0] == 0
+        found.append(json.loads((tmp_path / "r.json").read_text())["models"][0]["scores"])
+    for name, estimate in found[0].items():
+        width = estimate["high"] - estimate["low"]
+        assert_allclose(list(found[1][name].values()), list(estimate.values()), atol=0.35 * width, err_msg=name)
+
+
+def test_nothing_that_is_read_is_overwritten(files):
+    (files / "c.yaml").write_text("eps: 0.0")
+    before = {path.name: path.read_bytes() for path in files.iterdir()}
+    columns = ("a.csv", "--label", "y", "--proba", "p", "--config", "c.yaml")
+    for outputs in (("--json", "a.csv"), ("--html", "./c.yaml"), ("--json", "r.out", "--html", "r.out")):
+        code, _, err = run(files, *columns, *outputs)
+        assert code == 2
+        assert "must not be what is read or another output" in err
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--label", "y", "--proba", "y"), "--label, --proba and --weight must name different columns"),
+        (("--label", "y", "--proba", "p", "--weight", "p"), "must name different columns"),
+        (("--label", "y", "--proba", "p", "--weight", ""), "must have the column '' once"),
+        (("--label", "y", "--proba", "twice"), "must have the column 'twice' once"),
+        (("--label", "parts", "--proba", "p", "--classes", "0,1"), "'parts' must hold texts or integers, got list"),
+    ],
+)
+def test_columns_that_cannot_be_meant(tmp_path, arguments, message):
+    parts = pa.array([[0]] * 4)
+    arrays = [
+        pa.array([0, 1, 0, 1]),
+        pa.array([0.1, 0.9, 0.2, 0.7]),
+        pa.array([1, 2, 3, 4]),
+        pa.array([1, 2, 3, 4]),
+        parts,
+    ]
+    pq.write_table(pa.table(arrays, names=["y", "p", "twice", "twice", "parts"]), tmp_path / "t.parquet")
+    check_refused(tmp_path, "t.parquet", message, *arguments)
 
 
 def test_options_that_cannot_be_followed(files):

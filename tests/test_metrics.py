@@ -214,6 +214,37 @@ def test_what_has_no_meaning_is_refused(score, y, p, w, message):
         score(y, p, w)
 
 
+def test_a_row_without_weight_may_lose_everything():
+    assert_allclose(log_loss([0, 1], [0.5, 0.0], [1, 0], eps=0.0), np.log(2))
+    assert_allclose(log_loss([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], [1, 0], eps=0.0), np.log(2))
+    assert_allclose(log_loss_by_class([0, 1, 0], [0.5, 0.0, 0.5], eps=0.0), [np.log(2), np.inf])
+    many = log_loss_by_class([0, 1, 2], [[1, 0, 0], [1, 0, 0], [0.3, 0.3, 0.4]], eps=0.0)
+    assert_allclose(many, [0.0, np.inf, -np.log(0.4)])
+
+
+def test_by_class_keeps_digits_of_soft_labels():
+    assert_allclose(log_loss_by_class([0.5, 0.5], [1e-12, 1e-12])[0], 1e-12, rtol=1e-12)
+    assert_allclose(log_loss_by_class([0.5, 0.0, 1], [0, 1, 1]), log_loss_by_class([0.5, 0.0, 1], [0.0, 1.0, 1.0]))
+
+
+@pytest.mark.parametrize("eps", [None, 1e-2])
+def test_decomposed_is_the_log_loss(binary, eps):
+    """Of what was clipped too, in either precision."""
+    y, p, weight = binary
+    p = p.copy()
+    p[:20] = 0.0
+    for proba in (p, p.astype(np.float32)):
+        whole = decompose(y, proba, weight, eps=eps)
+        assert_allclose(whole.score, log_loss(y, proba, weight, eps=eps), rtol=1e-12)
+        assert_allclose(miscalibration(y, proba, weight, eps=eps), whole.score - whole.refinement, rtol=1e-12)
+    raw = np.array([[100.0, 0.0, 0.0]] + [[0.0, 1.0, 2.0]] * 9)
+    labels = np.array([1, 2, 1, 0, 2, 2, 1, 2, 0, 2])
+    for dtype in (np.float32, np.float64):
+        whole = decompose(labels, raw=raw.astype(dtype))
+        assert_allclose(whole.score, log_loss(labels, raw=raw), rtol=1e-6)
+        assert whole.miscalibration > 0.0
+
+
 def test_scores_are_scorers():
     X, y = sklearn.datasets.load_breast_cancer(return_X_y=True)
     model = sklearn.linear_model.LogisticRegression(max_iter=10_000)

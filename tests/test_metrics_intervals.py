@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics
 from numba.core import config
@@ -21,6 +22,7 @@ from boosting_losses.metrics import (
     miscalibration,
     normalized_cross_entropy,
     paired_difference,
+    refinement_loss,
     smooth_calibration_error,
 )
 from boosting_losses.metrics._bootstrap import Bootstrap, Columns, apart, observed, side_by_side
@@ -41,18 +43,16 @@ def predictions(n, seed=0, sharpness=1.0):
 def test_counts_are_poisson():
     bootstrap, n = Bootstrap(1, 0, 256, seed=0), 4000
     columns = Columns(np.ones((1, 1)), np.empty((1, 0), np.int32), np.empty((1, 0)))
-    before = np.zeros(256)
     seen = np.zeros(9)
     pairs = 0.0
     last = None
     for _ in range(n):
         bootstrap.add(np.ones(1), columns)
-        now = bootstrap.totals().weight.copy()
-        count = now - before
+        count = bootstrap._drawn.copy()
         seen += np.bincount(count.astype(int), minlength=9)[:9]
         if last is not None:
             pairs += ((count - 1) * (last - 1)).mean()
-        before, last = now, count
+        last = count
     total = seen.sum()
     assert total == n * 256
     expected = stats.poisson(1).pmf(np.arange(9)) * total
@@ -154,9 +154,7 @@ def test_bootstrap_is_that_of_resampled_weights(score, classes):
 def test_any_other_function():
     y, p, _ = predictions(800)
 
-    def auc(y_true, proba, sample_weight=None):
-        return sklearn.metrics.roc_auc_score(y_true, proba, sample_weight=sample_weight)
-
+    auc = sklearn.metrics.roc_auc_score
     estimate = confidence_interval(auc, y, p, n_resamples=200)
     assert estimate.low < estimate.value < estimate.high
     assert 0.04 < estimate.high - estimate.low < 0.1
@@ -257,9 +255,9 @@ def test_options_without_meaning():
     y, p, _ = predictions(50)
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), got 95"):
         confidence_interval(log_loss, y, p, level=95)
-    with pytest.raises(ValueError, match="n_resamples must be an integer >= 2, got 1"):
+    with pytest.raises(ValueError, match="n_resamples must be an integer from 2 to 100000, got 1"):
         confidence_interval(log_loss, y, p, n_resamples=1)
-    with pytest.raises(ValueError, match="random_state must be an integer >= 0, got None"):
+    with pytest.raises(ValueError, match=r"random_state must be an integer from 0 .*, got None"):
         paired_difference(log_loss, y, p, p, random_state=None)
     with pytest.raises(ValueError, match=r"method must be 'bootstrap' or 'auto' .* got 'analytic' for d2"):
         confidence_interval(d2, y, p, method="analytic")
@@ -269,3 +267,87 @@ def test_options_without_meaning():
         confidence_interval(log_loss, y, p, groups=np.ones(50, int))
     with pytest.raises(ValueError, match="either proba or raw must be given, got none"):
         confidence_interval(log_loss, y)
+    with pytest.raises(ValueError, match="method must be 'auto', 'analytic' or 'bootstrap', got 'analitic'"):
+        confidence_interval(log_loss, y, p, method="analitic")
+    with pytest.raises(ValueError, match=r"proba and other must have one shape, got \(50,\) and \(50, 2\)"):
+        paired_difference(brier_score, y, p, np.stack([1 - p, p], axis=1))
+    for missing in (None, np.nan, pd.NA):
+        groups = np.array(["a", "b"] * 25, dtype=object)
+        groups[7] = missing
+        with pytest.raises(ValueError, match=r"groups must have no missing values, got .* in row 7"):
+            confidence_interval(log_loss, y, p, groups=groups)
+    groups[7] = 3
+    with pytest.raises(TypeError, match="groups must be all of one kind"):
+        confidence_interval(log_loss, y, p, groups=groups)
+
+
+# ---- hard cases -----------------------------------------------------------------------------------------------------
+
+EVERY = [
+    log_loss,
+    brier_score,
+    normalized_cross_entropy,
+    d2,
+    calibration_error,
+    smooth_calibration_error,
+    miscalibration,
+    discrimination,
+    partial(calibration_error, debiased=True),
+]
+
+
+@pytest.mark.parametrize("score", EVERY, ids=lambda score: getattr(score, "__name__", "debiased"))
+def test_so_few_rows_that_replicates_are_empty(score):
+    y, p = [0, 1, 0, 1], [0.2, 0.3, 0.6, 0.7]
+    for groups in (None, [0, 0, 1, 1]):
+        estimate = confidence_interval(score, y, p, groups=groups, n_resamples=300)
+        assert estimate.low <= estimate.high
+        assert paired_difference(score, y, p, p, groups=groups, n_resamples=300).value == 0.0
+
+
+@pytest.mark.parametrize("score", [log_loss, brier_score, normalized_cross_entropy, refinement_loss])
+def test_from_raw_scores_in_the_tails(score):
+    """Clipped probabilities would give an interval that does not hold the estimate."""
+    rng = np.random.default_rng(0)
+    raw = 2 * rng.standard_normal(2000)
+    y = (rng.random(2000) < 1 / (1 + np.exp(-raw))).astype(int)
+    raw[0], y[0] = -300.0, 1
+    method = {} if score is not log_loss else {"method": "bootstrap"}
+    estimate = confidence_interval(score, y, raw=raw, n_resamples=200, **method)
+    assert estimate.value == score(y, raw=raw)
+    assert estimate.low < estimate.value < estimate.high
+    if score is log_loss:
+        losses = np.logaddexp(0.0, np.where(y, -raw, raw))
+        half = 1.96 * losses.std() / np.sqrt(2000)
+        estimate = confidence_interval(score, y, raw=raw)
+        assert_allclose(estimate, (losses.mean(), losses.mean() - half, losses.mean() + half), rtol=1e-3)
+
+
+def test_rare_events_and_infinite_losses():
+    y, p, _ = predictions(2000)
+    rare = np.arange(2000) == 5
+    for score in (normalized_cross_entropy, d2):
+        estimate = confidence_interval(score, rare, 0.01 * p)
+        assert estimate.low < estimate.value
+        assert np.isfinite(estimate).all()
+    p[np.argmax(y)] = 0.0
+    value, low, high = confidence_interval(log_loss, y, p, eps=0.0)
+    assert value == np.inf
+    assert np.isnan([low, high]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200])
+@pytest.mark.parametrize("score", EVERY, ids=lambda score: getattr(score, "__name__", "debiased"))
+def test_only_ratios_of_weights_count(score, scale):
+    y, p, _ = predictions(300)
+    one = confidence_interval(score, y, p, np.ones(300), n_resamples=50)
+    assert_allclose(confidence_interval(score, y, p, np.full(300, scale), n_resamples=50), one, rtol=1e-6)
+
+
+def test_rows_without_weight_do_not_count():
+    y, p, _ = predictions(3000)
+    weight, groups = np.where(np.arange(3000) < 1500, 0.0, 1.0), np.arange(3000) // 100
+    for options in ({}, {"method": "bootstrap"}):
+        some = confidence_interval(log_loss, y[1500:], p[1500:], groups=groups[1500:], **options)
+        every = confidence_interval(log_loss, y, p, weight, groups=groups, **options)
+        assert_allclose(every, some, rtol=1e-9 if not options else 0.05)

@@ -199,7 +199,7 @@ def test_forms_of_probabilities_and_labels():
     [
         ({"proba": {}}, "proba must hold the probabilities of at least one model, got none"),
         ({"proba": {"a": [0.5]}}, r"proba must have one row per label, 4 of them, got shape \(1,\) of model 'a'"),
-        ({"proba": [[0.5] * 4, [0.2] * 4], "names": ["a", "a"]}, "names must hold 2 different names"),
+        ({"proba": [np.full(4, 0.5), np.full(4, 0.2)], "names": ["a", "a"]}, "names must hold 2 different names"),
         ({"names": ["a", "b"]}, "names must hold one name for one array"),
         ({"proba": {"a": [0.5] * 4}, "names": ["a"]}, "names must not be given with a mapping"),
         ({"y_true": ["a", "b", "a", "b"]}, "classes must name the 2 labels"),
@@ -213,8 +213,8 @@ def test_forms_of_probabilities_and_labels():
         ({"metrics": {"log_loss": {"norm": 1}}}, "options of log_loss must be among none, got 'norm'"),
         ({"metrics": {"calibration_error": {"bins": 1}}}, "options of calibration_error must be among .*, got 'bins'"),
         ({"level": 95}, r"level must lie in \(0, 1\), got 95"),
-        ({"n_resamples": 1.5}, "n_resamples must be an integer >= 2, got 1.5"),
-        ({"proba": [[0.5, 0.6], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]}, "proba must have one row per label"),
+        ({"n_resamples": 1.5}, "n_resamples must be an integer from 2 to 100000, got 1.5"),
+        ({"proba": [[0.5, 0.6], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]}, "rows of proba must sum to 1, got 1.1 in row 0"),
         ({"proba": np.array([[0.5, 0.6]] * 4)}, "rows of proba must sum to 1, got 1.1 in row 0"),
     ],
 )
@@ -222,6 +222,80 @@ def test_what_has_no_meaning_is_refused(change, message):
     given = {"y_true": [0, 1, 1, 0], "proba": [0.2, 0.4, 0.7, 0.3]} | change
     with pytest.raises(ValueError, match=message):
         ProbabilityReport.from_predictions(**given)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calibration_error": {"norm": 3}}, "norm must be 1, 2 or 'max', got 3"),
+        ({"calibration_error": {"multiclass": "classwise"}}, "multiclass must be"),
+        ({"calibration_error": {"norm": "max", "debiased": True}}, "debiased must be False for norm 'max'"),
+        ({"calibration_error": {"strategy": "quantiles"}}, "strategy must be"),
+        ({"d2": {"score": "briar"}}, "score must be 'log_loss' or 'brier', got 'briar'"),
+        ({"miscalibration": {"score": "foo"}}, "score must be 'log_loss' or 'brier', got 'foo'"),
+        ([], "metrics must name at least one of log_loss"),
+    ],
+)
+def test_options_of_scores_are_checked_by_the_scores(options, message):
+    y, p, _ = binary(100)
+    with pytest.raises(ValueError, match=message):
+        ProbabilityReport.from_predictions(y, p, metrics=options)
+
+
+def test_hard_cases():
+    few = ProbabilityReport.from_predictions([0, 1, 0, 1.0], [0.2, 0.3, 0.6, 0.7])
+    assert_allclose(few.models[0].scores["log_loss"].value, metrics.log_loss([0, 1, 0, 1], [0.2, 0.3, 0.6, 0.7]))
+    y, p, w = binary(1000)
+    for scale in (1e-200, 1e200):
+        scaled = ProbabilityReport.from_predictions(y, p, scale * w)
+        assert_allclose(scaled.weight, scale * w.sum())
+        for name, estimate in ProbabilityReport.from_predictions(y, p, w).models[0].scores.items():
+            assert_allclose(scaled.models[0].scores[name], estimate, rtol=1e-6)
+    p[np.argmax(y)] = 0.0
+    infinite = ProbabilityReport.from_predictions(y, p, eps=0.0)
+    assert infinite.models[0].scores["log_loss"].value == math.inf
+    assert infinite.models[0].class_loss[0] < 1.0
+    json.loads(infinite.to_json())
+    infinite.to_html()
+    rare = np.arange(1000) == 3
+    assert ProbabilityReport.from_predictions(rare, 0.1 * p, np.where(rare, 1e-300, 1.0)).rows == 1000
+
+
+def test_first_rows_without_weight(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 200)
+    y, p, _ = binary(1000)
+    weight = np.where(np.arange(1000) < 400, 0.0, 1.0)
+    some = ProbabilityReport.from_predictions(y[400:], p[400:]).models[0]
+    every = ProbabilityReport.from_predictions(y, p, weight).models[0]
+    for name, estimate in some.scores.items():
+        assert_allclose(every.scores[name].value, estimate.value, rtol=1e-9)
+    assert_allclose(every.scores["log_loss"], some.scores["log_loss"], rtol=1e-9)
+
+
+def test_scores_on_the_edges_of_bins(monkeypatch):
+    """A mean of equal probabilities may be rounded across an edge, and take its cell to another bin."""
+    monkeypatch.setattr(_pool, "MOST_ROWS", 1000)
+    rng = np.random.default_rng(0)
+    p = rng.choice([0.15, 0.1, 0.3, 0.6, 0.2, 0.25, 0.4, 0.45, 0.05, 0.7], 20_000)
+    y, w = rng.random(20_000) < p**1.5, rng.random(20_000)
+    chosen = {"calibration_error": {"n_bins": 20}}
+    report = ProbabilityReport.from_predictions(y, p, w, metrics=chosen)
+    assert not report.is_exact
+    expected = metrics.calibration_error(y, p, w, n_bins=20)
+    assert_allclose(report.models[0].scores["calibration_error"].value, expected, rtol=1e-9)
+
+
+def test_odd_names():
+    y, p, _ = binary(200)
+    names = ["a[/b] [red]", "x$\\frac$", 3]
+    report = ProbabilityReport.from_predictions(y, [p, p**2, p**3], names=names)
+    for name in names:
+        assert str(name) in repr(report)
+    report.to_html()
+    with pytest.raises(ValueError, match="proba must have keys that differ as texts"):
+        ProbabilityReport.from_predictions(y, {1: p, "1": p})
+    nested = ProbabilityReport.from_predictions([0, 1], [[0.8, 0.2], [0.3, 0.7]])
+    assert len(nested.models) == 1
 
 
 # ---- in words -------------------------------------------------------------------------------------------------------
@@ -247,6 +321,28 @@ def test_good_ranking_hides_miscalibration():
     mended = metrics.decompose(y, bad).refinement
     assert f"recalibration alone would bring it to {mended:.4f}" in of_bad["miscalibration"]
     assert of_bad["biased"].startswith(f"Too low on the whole: {bad.mean():.4f} is predicted")
+
+
+def test_recalibrated_is_of_the_log_loss_that_is_shown():
+    y, p, _ = binary(3000)
+    bad = np.clip(p, 0.05, 0.95)
+    bad[np.flatnonzero(y)[:30]] = 0.0
+    mended = f"would bring it to {metrics.decompose(y, bad).refinement:.4f}"
+    for proba, options in (
+        (bad, {"eps": 1e-2}),
+        (bad.astype(np.float32), {}),
+        (bad, {"metrics": {"log_loss": {}, "miscalibration": {"score": "brier"}}}),
+        (bad, {"metrics": ["brier_score"]}),
+    ):
+        report = ProbabilityReport.from_predictions(y, proba, **options)
+        (text,) = [finding.text for finding in report.findings if finding.kind == "miscalibration"]
+        assert mended[:-1] in text
+
+
+def test_groups_are_no_uneven_weights():
+    y, p, _ = binary(2000)
+    report = ProbabilityReport.from_predictions(y, p, groups=np.arange(2000) // 20)
+    assert "uneven weights" not in kinds(report)
 
 
 def test_majority_class():

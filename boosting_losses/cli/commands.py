@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,9 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import __version__
 from ..report import ProbabilityReport
 from ..report._evaluation import Evaluation
+from ..report.figures import save
 from ..report.text import as_text, tables
 from . import config as configuration
-from .files import Table
+from .files import ROWS, Table, column_names
+
+#: Labels and columns of some rows.
+Block = tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]
 
 
 class Problem(click.ClickException):
@@ -66,17 +72,20 @@ def evaluate(
 
     Exit code 0: done; 1: a threshold of the configuration is broken; 2: the data or the options have an error.
     """
-    outputs = [path for path in (html, plot, json_path) if path is not None]
-    for path in outputs:
-        if not path.absolute().parent.is_dir():
-            raise Problem(f"{path}: the folder must exist, got none at {path.absolute().parent}")
+    _refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
     try:
         config = configuration.Config() if config_path is None else configuration.read(config_path)
-        models = [tuple(part.strip() for part in proba.split(",")) for proba in probas]
+        names = column_names(file)
+        models = [_split(proba, names) for proba in probas]
         labels = None if classes is None else tuple(part.strip() for part in classes.split(","))
         _refuse_odd_models(models, labels)
-        numbers = [column for columns in models for column in columns] + ([weight] if weight else [])
-        table = Table(file, tuple(numbers), label, labels)
+        others = [] if weight is None else [weight]
+        numbers = tuple(dict.fromkeys([column for columns in models for column in columns] + others))
+        if label in numbers or weight in [column for columns in models for column in columns]:
+            raise ValueError(
+                f"--label, --proba and --weight must name different columns, got {', '.join((label, *numbers))}"
+            )
+        table = Table(file, label, numbers, labels)
         report = _evaluated(table, models, weight, config)
         written = _rendered(report, html, plot, json_path)
     except (ValueError, TypeError) as error:
@@ -90,6 +99,23 @@ def evaluate(
     else:
         click.echo(as_text(report))
     _judge(report, config)
+
+
+def _split(proba: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that an option names: itself, if there is such a column, or its parts between commas."""
+    if proba in names:
+        return (proba,)
+    return tuple(part if part in names else part.strip() for part in proba.split(","))
+
+
+def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> None:
+    taken = {path.resolve() for path in inputs if path is not None}
+    for path in outputs:
+        if not path.absolute().parent.is_dir():
+            raise Problem(f"{path}: the folder must exist, got none at {path.absolute().parent}")
+        if path.resolve() in taken:
+            raise Problem(f"{path}: what is written must not be what is read or another output, got the same file")
+        taken.add(path.resolve())
 
 
 def _refuse_odd_models(models: Sequence[tuple[str, ...]], labels: tuple[str, ...] | None) -> None:
@@ -112,18 +138,78 @@ def _evaluated(
     names = [columns[0] if len(columns) == 1 else _common_name(columns) for columns in models]
     if len(set(names)) < len(names):
         names = ["+".join(columns) for columns in models]
-    n_classes = max(2, len(models[0]))
     evaluation = Evaluation(names, config.settings)
-    with _progress(table, 2 if config.balanced else 1) as advance:
-        factor = _balancing(table, weight, n_classes, advance) if config.balanced else None
-        for y, columns in table.blocks():
+    with _progress(table) as advance:
+        look = _look(table, weight, max(2, len(models[0])), advance)
+        factor = look.balancing() if config.balanced else None
+        for block in itertools.chain([look.sample], table.blocks()):
+            y, columns = block
             of_row = None if weight is None else columns[weight]
             if factor is not None:
                 balanced = factor[y.astype(np.intp)]
                 of_row = balanced if of_row is None else of_row * balanced
-            evaluation.add(y, [_matrix([columns[name] for name in model]) for model in models], of_row)
-            advance(len(y))
+            probas = [_matrix([columns[name] for name in model]) for model in models]
+            if block is look.sample:
+                evaluation.prepare(y, probas, of_row)
+            else:
+                evaluation.add(y, probas, of_row)
+                advance(len(y))
     return ProbabilityReport.from_evaluation(evaluation, table.classes)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a first pass over the rows has seen: every so-manieth of them, and the weights of the classes."""
+
+    sample: Block
+    totals: npt.NDArray[np.float64]
+
+    def balancing(self) -> npt.NDArray[np.float64]:
+        """Factors that give each class the same weight: inverse class frequencies, of mean 1."""
+        if not (self.totals > 0.0).all():
+            raise ValueError(
+                f"each class must have rows to be balanced, got none of class {int(np.argmin(self.totals))}"
+            )
+        balanced: npt.NDArray[np.float64] = self.totals.sum() / (len(self.totals) * self.totals)
+        return balanced
+
+
+def _look(table: Table, weight: str | None, n_classes: int, advance: _Advance) -> _Look:
+    kept: list[Block] = []
+    totals, seen, step = np.zeros(n_classes), 0, 1
+    for y, columns in table.blocks():
+        codes = np.clip(np.nan_to_num(y), 0, n_classes - 1).astype(np.intp)  # others are refused when they are added
+        totals += np.bincount(codes, weights=_checked(columns, weight, seen), minlength=n_classes)
+        every = slice(-seen % step, None, step)
+        kept.append((y[every], {name: values[every] for name, values in columns.items()}))
+        seen += len(y)
+        while sum(len(part[0]) for part in kept) > ROWS:
+            step *= 2
+            whole = _joined(kept)
+            kept = [(whole[0][::2], {name: values[::2] for name, values in whole[1].items()})]
+        advance(len(y))
+    return _Look(_joined(kept), totals)
+
+
+def _checked(
+    columns: dict[str, npt.NDArray[np.float64]], weight: str | None, start: int
+) -> npt.NDArray[np.float64] | None:
+    if weight is None:
+        return None
+    values = columns[weight]
+    wrong = ~((values >= 0.0) & (values < np.inf))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"sample_weight must be finite and >= 0, got {values[row]} in row {start + row}")
+    return values
+
+
+def _joined(parts: Sequence[Block]) -> Block:
+    names = parts[0][1]
+    return (
+        np.concatenate([y for y, _ in parts]),
+        {name: np.concatenate([columns[name] for _, columns in parts]) for name in names},
+    )
 
 
 def _matrix(columns: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
@@ -138,23 +224,6 @@ def _common_name(columns: tuple[str, ...]) -> str:
     return shared.rstrip("_-. ") or "+".join(columns)
 
 
-def _balancing(table: Table, weight: str | None, n_classes: int, advance: _Advance) -> npt.NDArray[np.float64]:
-    """Factors that give each class the same weight: inverse class frequencies, of mean 1."""
-    totals = np.zeros(n_classes)
-    for y, columns in table.blocks():
-        codes = y.astype(np.intp)
-        wrong = (codes != y) | (codes < 0) | (codes >= n_classes)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(f"y_true must hold class codes 0..{n_classes - 1} to be balanced, got {y[row]}")
-        totals += np.bincount(codes, weights=None if weight is None else columns[weight], minlength=n_classes)
-        advance(len(y))
-    if not (totals > 0.0).all():
-        raise ValueError(f"each class must have rows to be balanced, got none of class {int(np.argmin(totals))}")
-    balanced: npt.NDArray[np.float64] = totals.sum() / (n_classes * totals)
-    return balanced
-
-
 class _Advance:
     """Tells how many rows more have been read."""
 
@@ -166,12 +235,12 @@ class _Advance:
 
 
 @contextlib.contextmanager
-def _progress(table: Table, passes: int) -> Iterator[_Advance]:
+def _progress(table: Table) -> Iterator[_Advance]:
     total = table.rows()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Advance(progress, progress.add_task("rows", total=None if total is None else passes * total))
+        yield _Advance(progress, progress.add_task("rows", total=None if total is None else 2 * total))
 
 
 def _rendered(
@@ -184,7 +253,7 @@ def _rendered(
     if plot is not None:
         picture = io.BytesIO()
         kind = plot.suffix.lstrip(".").lower() or "png"
-        report.plot().savefig(picture, format=kind, dpi=150)
+        save(report.plot(), picture, format=kind, dpi=150)
         written.append((plot, picture.getvalue()))
     if json_path is not None:
         written.append((json_path, report.to_json().encode()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ..metrics.intervals import MOST_RESAMPLES
 from ..report._evaluation import DEFAULT_METRICS, Settings
 from ..report._scores import SCORES
 
@@ -59,7 +61,10 @@ class _Place:
 
     @property
     def value(self) -> Any:
-        return yaml.SafeLoader("").construct_document(self.node)
+        try:
+            return yaml.SafeLoader("").construct_document(self.node)
+        except (yaml.YAMLError, ValueError, TypeError):
+            raise self.error("be a value that can be read", repr(getattr(self.node, "value", "another"))) from None
 
     def children(self, allowed: Mapping[str, Any] | None = None) -> dict[str, _Place]:
         if isinstance(self.node, yaml.ScalarNode) and self.value is None:
@@ -100,7 +105,7 @@ class _Place:
 _OPTIONS: dict[str, Callable[[_Place], Any]] = {
     "norm": lambda place: place.choice(1, 2, "max"),
     "strategy": lambda place: place.choice("uniform", "quantile"),
-    "n_bins": lambda place: place.number("be an integer >= 1", lambda n: n >= 1, whole=True),
+    "n_bins": lambda place: place.number("be an integer from 1 to 100000", lambda n: 1 <= n <= 100_000, whole=True),
     "debiased": lambda place: place.choice(True, False),
     "multiclass": lambda place: place.choice("top_label", "class_wise"),
     "score": lambda place: place.choice("log_loss", "brier"),
@@ -154,9 +159,11 @@ def _metrics(place: _Place | None, bins: _Place | None) -> dict[str, dict[str, A
                 raise options.error("not be debiased for norm max", "both")
     if place is not None and not chosen:
         raise place.error("name at least one score", "none")
-    if bins is not None and "calibration_error" in chosen:
+    if bins is not None:
         given = bins.children({"n_bins": None, "strategy": None})
         shared = {key: _OPTIONS[key](option) for key, option in given.items()}
+        if "calibration_error" not in chosen:
+            raise bins.error("be given with calibration_error among the metrics", ", ".join(chosen))
         chosen["calibration_error"] = shared | chosen["calibration_error"]
     return chosen
 
@@ -167,7 +174,8 @@ def _bootstrap(place: _Place | None) -> dict[str, Any]:
     given = place.children({"n_resamples": None, "level": None, "seed": None})
     read_: dict[str, Any] = {}
     if "n_resamples" in given:
-        read_["n_resamples"] = given["n_resamples"].number("be an integer >= 2", lambda n: n >= 2, whole=True)
+        rule = f"be an integer from 2 to {MOST_RESAMPLES}"
+        read_["n_resamples"] = given["n_resamples"].number(rule, lambda n: 2 <= n <= MOST_RESAMPLES, whole=True)
     if "level" in given:
         read_["level"] = float(given["level"].number("lie between 0 and 1", lambda level: 0.0 < level < 1.0))
     if "seed" in given:
@@ -186,8 +194,9 @@ def _thresholds(place: _Place | None, metrics: Mapping[str, Any]) -> tuple[Thres
         if not bounds:
             raise limits.error("give max, min or both", "neither")
         most, least = (
-            float(bounds[key].number("be a number", lambda _: True)) if key in bounds else None
-            for key in ("max", "min")
+            float(bounds[key].number("be a number", math.isfinite)) if key in bounds else None for key in ("max", "min")
         )
+        if most is not None and least is not None and least > most:
+            raise limits.error("have a min that is not above its max", f"{least:g} and {most:g}")
         found.append(Threshold(name, least, most))
     return tuple(found)

@@ -27,129 +27,153 @@ class Table:
     """A file and the columns that are wanted of it: numbers, but for a label that is one of ``classes``."""
 
     path: Path
-    numbers: tuple[str, ...]
     label: str
+    numbers: tuple[str, ...]
     classes: tuple[str, ...] | None
-
-    @property
-    def columns(self) -> list[str]:
-        return [self.label, *self.numbers]
 
     def rows(self) -> int | None:
         """How many there are, where the file tells."""
-        return int(self._parquet().metadata.num_rows) if self._is_parquet() else None
+        return int(_parquet(self.path).metadata.num_rows) if _is_parquet(self.path) else None
 
     def blocks(self) -> Iterator[tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]]:
         """Labels, as numbers or codes of the classes, and the other columns, of one block after the other."""
         start = 0
-        try:
-            for batch in self._batches():
-                if batch.num_rows:
-                    data = {name: self._numbers(batch, name, start) for name in dict.fromkeys(self.numbers)}
-                    yield self._labels(batch, start), data
-                    start += batch.num_rows
-        except pa.ArrowInvalid as error:
-            raise FileError(f"{self.path}: {self._in_words(error)}") from None
-        except OSError as error:
-            raise FileError(f"{self.path}: the file cannot be read, {_one_line(error)}") from None
+        for batch in self._batches():
+            if batch.num_rows:
+                labels = self._labels(batch.column(self.label), start)
+                yield labels, {name: self._numbers(batch.column(name), name, start) for name in self.numbers}
+                start += batch.num_rows
         if start == 0:
             raise FileError(f"{self.path}: the file must hold at least one row, got none")
 
-    def _is_parquet(self) -> bool:
-        return self.path.suffix.lower() in (".parquet", ".pq")
-
-    def _parquet(self) -> pa.parquet.ParquetFile:
-        try:
-            return pa.parquet.ParquetFile(self.path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FileError(f"{self.path}: the file must be whole Parquet, {_one_line(error)}") from None
-
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        if self._is_parquet():
-            parquet = self._parquet()
-            self._refuse_missing(parquet.schema_arrow.names)
-            yield from parquet.iter_batches(batch_size=ROWS, columns=list(dict.fromkeys(self.columns)))
-            return
-        name = self.path.name.lower().removesuffix(".gz").removesuffix(".bz2").removesuffix(".zst")
-        if not name.endswith((".csv", ".tsv", ".txt")):
-            raise FileError(
-                f"{self.path}: the file must be .csv, .tsv or .parquet, got {self.path.suffix or 'no ending'}"
-            )
-        types = dict.fromkeys(self.numbers, pa.float64())
-        types[self.label] = pa.float64() if self.classes is None else pa.string()
-        reader = pa.csv.open_csv(
-            self.path,
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=BYTES),
-            parse_options=pa.csv.ParseOptions(delimiter="\t" if name.endswith(".tsv") else ","),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=types, true_values=["true", "True", "TRUE"], false_values=["false", "False", "FALSE"]
-            ),
-        )
-        with reader:
-            self._refuse_missing(reader.schema.names)
-            yield from reader
-
-    def _refuse_missing(self, names: Sequence[str]) -> None:
-        for column in self.columns:
-            if column not in names:
+        columns = list(dict.fromkeys((self.label, *self.numbers)))
+        names = column_names(self.path)
+        for column in columns:
+            if names.count(column) != 1:
                 shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-                raise FileError(f"{self.path}: the file must have the column {column!r}, got {shown}")
+                raise FileError(f"{self.path}: the file must have the column {column!r} once, got {shown}")
+        try:
+            if _is_parquet(self.path):
+                yield from _parquet(self.path).iter_batches(batch_size=ROWS, columns=columns)
+                return
+            options = pa.csv.ConvertOptions(
+                include_columns=columns,
+                column_types={**dict.fromkeys(self.numbers, pa.float64()), self.label: pa.string()},
+                strings_can_be_null=True,
+                null_values=["", "NA", "NaN", "nan", "null", "None"],
+            )
+            with _csv(self.path, options) as reader:
+                yield from reader
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(f"{self.path}: {_in_words(error, names)}") from None
 
-    def _refuse_nulls(self, values: pa.Array, name: str, start: int) -> None:
-        if values.null_count:
-            row = start + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
-            raise FileError(f"{self.path}: the column {name!r} must have no missing values, got one in row {row}")
-
-    def _numbers(self, batch: pa.RecordBatch, name: str, start: int) -> npt.NDArray[np.float64]:
-        values = batch.column(name)
-        self._refuse_nulls(values, name, start)
-        kind = values.type
-        if pa.types.is_dictionary(kind):
-            values = values.dictionary_decode()
-            kind = values.type
-        if not (
-            pa.types.is_boolean(kind)
-            or pa.types.is_integer(kind)
-            or pa.types.is_floating(kind)
-            or pa.types.is_decimal(kind)
-        ):
-            first = repr(values[0].as_py())
-            raise FileError(f"{self.path}: the column {name!r} must hold numbers, got {kind}, such as {first}")
+    def _numbers(self, values: pa.Array, name: str, start: int) -> npt.NDArray[np.float64]:
+        values = self._whole(values, name, start)
+        kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        if not any(is_kind(values.type) for is_kind in kinds):
+            first = f"{values.type}, such as {values[0].as_py()!r}"
+            raise FileError(f"{self.path}: the column {name!r} must hold numbers, got {first}")
         numbers: npt.NDArray[np.float64] = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
         return numbers
 
-    def _labels(self, batch: pa.RecordBatch, start: int) -> npt.NDArray[np.float64]:
-        if self.classes is None:
-            return self._numbers(batch, self.label, start)
-        values = batch.column(self.label)
-        self._refuse_nulls(values, self.label, start)
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        texts = pc.cast(values, pa.string())
-        codes = pc.index_in(texts, value_set=pa.array(list(self.classes), pa.string()))
+    def _labels(self, values: pa.Array, start: int) -> npt.NDArray[np.float64]:
+        values = self._whole(values, self.label, start)
+        if pa.types.is_boolean(values.type):
+            values = pc.if_else(values, "True", "False")
+        is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        if self.classes is not None:
+            if not is_text and not pa.types.is_integer(values.type):
+                raise FileError(
+                    f"{self.path}: the column {self.label!r} must hold texts or integers, got {values.type}"
+                )
+            return self._codes(pc.cast(values, pa.string()), self.classes, start)
+        if not is_text:
+            return self._numbers(values, self.label, start)
+        if pc.all(pc.is_in(pc.utf8_lower(values), value_set=pa.array(["true", "false"]))).as_py():
+            return self._codes(pc.utf8_lower(values), ("false", "true"), start)
+        try:
+            numbers: npt.NDArray[np.float64] = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            row = next(i for i, text in enumerate(values.to_pylist()) if not _is_number(text))
+            got = f"{values[row].as_py()!r} in row {start + row} (texts need --classes)"
+            raise FileError(f"{self.path}: the column {self.label!r} must hold numbers, got {got}") from None
+        return numbers
+
+    def _codes(self, texts: pa.Array, classes: tuple[str, ...], start: int) -> npt.NDArray[np.float64]:
+        if {name.lower() for name in classes} == {"true", "false"}:
+            texts, classes = pc.utf8_lower(texts), tuple(name.lower() for name in classes)
+        elif set(classes) == {"0", "1"} and texts[0].as_py() in ("True", "False"):
+            texts = pc.if_else(pc.equal(texts, "True"), "1", "0")
+        codes = pc.index_in(texts, value_set=pa.array(list(classes), pa.string()))
         if codes.null_count:
-            at = int(np.argmax(codes.is_null().to_numpy(zero_copy_only=False)))
-            known = ", ".join(self.classes)
-            got = f"got {texts[at].as_py()!r} in row {start + at}"
-            raise FileError(f"{self.path}: the column {self.label!r} must hold one of {known}, {got}")
+            row = int(np.argmax(codes.is_null().to_numpy(zero_copy_only=False)))
+            got = f"got {texts[row].as_py()!r} in row {start + row}"
+            raise FileError(f"{self.path}: the column {self.label!r} must hold one of {', '.join(classes)}, {got}")
         labels: npt.NDArray[np.float64] = codes.to_numpy(zero_copy_only=False).astype(np.float64)
         return labels
 
-    def _in_words(self, error: pa.ArrowInvalid) -> str:
-        text = _one_line(error)
-        wrong = re.search(r"CSV conversion error to double: invalid value '(.*)'", text)
-        if wrong:
-            row = re.search(r"Row #(\d+)", text)
-            column = re.search(r"column #(\d+)", text)
-            line = f" in line {row[1]}" if row else ""
-            whose = f" ({self._name(int(column[1]))!r})" if column else ""
-            return f"a number column{whose} must hold numbers, got {wrong[1]!r}{line}"
-        return f"the file cannot be read, {text}"
+    def _whole(self, values: pa.Array, name: str, start: int) -> pa.Array:
+        """The values themselves, none of which is missing."""
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if values.null_count:
+            row = start + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise FileError(f"{self.path}: the column {name!r} must have no missing values, got one in row {row}")
+        return values
 
-    def _name(self, position: int) -> str:
-        with self.path.open(encoding="utf-8", errors="replace") as lines:
-            names = next(lines, "").strip().split("\t" if ".tsv" in self.path.name else ",")
-        return names[position].strip('"') if position < len(names) else f"number {position}"
+
+def column_names(path: Path) -> list[str]:
+    """The names of all columns of a file, in their order."""
+    if _is_parquet(path):
+        return list(_parquet(path).schema_arrow.names)
+    try:
+        with _csv(path, pa.csv.ConvertOptions()) as reader:
+            return list(reader.schema.names)
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(f"{path}: {_in_words(error, [])}") from None
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+def _parquet(path: Path) -> pa.parquet.ParquetFile:
+    try:
+        return pa.parquet.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise FileError(f"{path}: the file must be whole Parquet, {_one_line(error)}") from None
+
+
+def _csv(path: Path, options: pa.csv.ConvertOptions) -> pa.csv.CSVStreamingReader:
+    name = path.name.lower().removesuffix(".gz").removesuffix(".bz2").removesuffix(".zst")
+    if not name.endswith((".csv", ".tsv", ".txt")):
+        raise FileError(f"{path}: the file must be .csv, .tsv or .parquet, got {path.suffix or 'no ending'}")
+    return pa.csv.open_csv(
+        path,
+        read_options=pa.csv.ReadOptions(use_threads=False, block_size=BYTES),
+        parse_options=pa.csv.ParseOptions(delimiter="\t" if name.endswith(".tsv") else ","),
+        convert_options=options,
+    )
+
+
+def _in_words(error: Exception, names: Sequence[str]) -> str:
+    text = _one_line(error)
+    wrong = re.search(r"CSV conversion error to double: invalid value '(.*)'", text)
+    if not wrong:
+        return f"the file cannot be read, {text}"
+    line = re.search(r"Row #(\d+)", text)
+    column = re.search(r"column #(\d+)", text)
+    whose = f" {names[int(column[1])]!r}" if column and int(column[1]) < len(names) else ""
+    return f"the column{whose} must hold numbers, got {wrong[1]!r}" + (f" in line {line[1]}" if line else "")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _one_line(error: BaseException) -> str:

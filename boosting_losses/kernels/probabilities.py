@@ -99,7 +99,7 @@ def sums_of_block(
         else:
             w = double(weight[i])
             top_w = max(top_w, bits(weight[i]))
-            loss += w * value
+            loss += select(w > 0.0, w * value, 0.0)  # also where the loss is infinite
             square += w * (error * error)
             total += w
     return loss, square, total, moved, top_w
@@ -264,7 +264,7 @@ def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) ->
             if weight is not None:
                 w = double(weight[np.uintp(start + b)])
                 top_w = max(top_w, bits(weight[np.uintp(start + b)]))
-            loss += w * losses[b]
+            loss += select(w > 0.0, w * losses[b], 0.0)
             square += w * squares[b]
             total += w
     return weight is None or may_be_weights(top_w, weight), loss, square, total, moved

@@ -74,8 +74,9 @@ class Bootstrap:
         )
 
     def totals(self) -> Totals:
-        """The sums up to now."""
-        return Totals(*(part[..., : self._asked] for part in self._sums))
+        """The sums up to now; replicates that have drawn no row are left out."""
+        some = np.flatnonzero(self._sums.weight[: self._asked] > 0.0)
+        return Totals(*(part[..., some] for part in self._sums))
 
 
 def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:

@@ -23,6 +23,8 @@ class Predictions(NamedTuple):
     y: Array
     proba: Array
     weight: Array | None
+    #: The raw scores that the probabilities come from, where they do: of their log loss nothing is lost to rounding.
+    raw: Array | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -60,7 +62,8 @@ def check(
     """Predictions of the right shapes, from probabilities or from raw scores, whose sigmoid or softmax is taken."""
     refuse_both_or_none(proba, raw)
     if raw is not None:
-        proba = LogLoss().activation(raw) if np.ndim(raw) == 1 else SoftmaxCrossEntropy().activation(raw)
+        raw = arrays.numeric("raw", raw)
+        proba = _loss_of(raw).activation(raw)
     p = arrays.numeric("proba", proba)  # type: ignore[arg-type]  # it is not None
     if p.ndim not in (1, 2) or (p.ndim == 2 and p.shape[1] < 2):
         raise ValueError(f"proba must have shape (n,) or (n, K) with K >= 2, got {p.shape}")
@@ -72,7 +75,7 @@ def check(
         y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
     arrays.refuse_other_length(y, p, "proba")
     arrays.refuse_other_shape(y, p, "proba")
-    return Predictions(y, p, weight)
+    return Predictions(y, p, weight, raw)
 
 
 def refuse_both_or_none(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) -> None:
@@ -85,8 +88,8 @@ def margin(data: Predictions, eps: float | None) -> float:
     """How far probabilities are moved away from 0 and 1: by default the machine epsilon of their dtype."""
     if eps is None:
         return float(np.finfo(np.float32 if data.proba.dtype == np.float32 else np.float64).eps)
-    if not 0.0 <= eps < 0.5:
-        raise ValueError(f"eps must be >= 0 and < 0.5, got {eps}")
+    if isinstance(eps, bool) or not isinstance(eps, (int, float, np.floating)) or not 0.0 <= eps < 0.5:
+        raise ValueError(f"eps must be >= 0 and < 0.5, got {eps!r}")
     return float(eps)
 
 
@@ -96,12 +99,14 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
     if data.y.ndim == 2:
         losses, squares, moved = each(data, inset)
         weight = np.ones(len(losses)) if data.weight is None else np.asarray(data.weight, dtype=np.float64)
-        return Sums(float(losses @ weight), float(squares @ weight), float(weight.sum()), moved)
+        return Sums(weighted_sum(weight, losses), float(squares @ weight), float(weight.sum()), moved)
     kernel = kernels.binary_sums if data.is_binary else kernels.multiclass_sums
     parts = [kernel(y, p, w, inset) for _, y, p, w in _blocks(data)]
     _, loss, square, weight_sum, moved = (sum(part) for part in zip(*parts, strict=True))
     if not (all(fine for fine, *_ in parts) and 0.0 < weight_sum < np.inf):
         data.refuse()
+    if data.raw is not None and eps is None:
+        return Sums(_loss_of(data.raw)(data.y, data.raw, data.weight) * weight_sum, square, weight_sum, 0)
     return Sums(loss, square, weight_sum, int(moved))
 
 
@@ -130,11 +135,23 @@ def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.fl
     parts = [kernel(y, p, inset, losses[rows], squares[rows]) for rows, y, p, _ in _blocks(data)]
     if not all(fine for fine, _ in parts) or data.weight is not None:
         data.refuse()
+    if data.raw is not None and eps is None:
+        return np.asarray(_loss_of(data.raw).per_sample(data.y, data.raw), dtype=np.float64), squares, 0
     return losses, squares, sum(moved for _, moved in parts)
 
 
+def weighted_sum(weight: npt.NDArray[np.float64], losses: npt.NDArray[np.float64]) -> float:
+    """Rows of weight 0 do not count even where their loss is infinite."""
+    some = weight > 0.0
+    return float(weight @ losses) if some.all() else float(weight[some] @ losses[some])
+
+
+def _loss_of(raw: npt.NDArray[np.floating]) -> LogLoss | SoftmaxCrossEntropy:
+    return LogLoss() if raw.ndim == 1 else SoftmaxCrossEntropy()
+
+
 def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    return arrays.blocks(*data, rows_together=not data.is_binary)
+    return arrays.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
 
 
 def class_columns(data: Predictions) -> npt.NDArray[np.float64]:

@@ -34,8 +34,7 @@ class Statistic(ABC):
 
     def interval(self, value: float, observed: Totals, replicates: Totals, level: float) -> tuple[float, float]:
         """Percentiles of the replicates (Efron 1979)."""
-        low, high = np.quantile(self.of(replicates), _tails(level))
-        return float(low), float(high)
+        return percentiles(self.of(replicates), level)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,8 @@ class OverBaseRate(Statistic):
 
     def of(self, totals: Totals) -> Numbers:
         shares = (totals.values[1:] / totals.weight).T
-        ratio = self.mean.of(totals) / (self._factor * entropy(shares, self.mean.score))
+        with np.errstate(divide="ignore", invalid="ignore"):  # replicates without one of the classes
+            ratio = self.mean.of(totals) / (self._factor * entropy(shares, self.mean.score))
         return 1.0 - ratio if self.explained else ratio
 
 
@@ -95,7 +95,7 @@ class _OfGaps(Statistic):
         gaps = self.gaps(observed)
         noise = self.gaps(replicates) - gaps
         size = float(self.norm(gaps, observed)[0])
-        if size == 0.0:
+        if size == 0.0 or not noise.size:
             return 0.0, 0.0
 
         def beyond(c: float, tail: float) -> bool:
@@ -173,8 +173,8 @@ class SmoothCalibrationError(_OfGaps):
 class OfDecomposition(Statistic):
     """Miscalibration or discrimination by isotonic regression over cells of the probability."""
 
-    def __init__(self, part: str, score: Score, edges: Numbers) -> None:
-        self.part, self.mean, self.edges = part, Mean(score), edges
+    def __init__(self, part: str, score: Score, edges: Numbers, eps: float | None = None) -> None:
+        self.part, self.mean, self.edges = part, Mean(score, eps), edges
         self.n_values, self.n_cells = 1, len(edges) - 1
 
     def columns(self, data: Predictions) -> Columns:
@@ -195,14 +195,28 @@ class OfDecomposition(Statistic):
 
     def interval(self, value: float, observed: Totals, replicates: Totals, level: float) -> tuple[float, float]:
         """What the replicates differ from the data by, taken off the value: the regression overfits both alike."""
-        change = self.of(replicates) - self.of(observed)[0]
-        low, high = np.quantile(change, _tails(level))
-        return max(value - float(high), 0.0), max(value - float(low), 0.0)
+        low, high = percentiles(minus(self.of(replicates), self.of(observed)), level)
+        return max(value - high, 0.0), max(value - low, 0.0)
 
 
 def without_cells(values: Numbers) -> Columns:
     n = len(values)
     return Columns(values, np.empty((n, 0), dtype=np.int32), np.empty((n, 0)))
+
+
+def minus(first: Numbers, second: Numbers) -> Numbers:
+    """Differences; of two infinite scores there is none, NaN."""
+    with np.errstate(invalid="ignore"):
+        return first - second
+
+
+def percentiles(values: Numbers, level: float) -> tuple[float, float]:
+    """Between which this share of the finite values lies; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, _tails(level))
+    return float(low), float(high)
 
 
 def _tails(level: float) -> tuple[float, float]:
@@ -214,7 +228,7 @@ def _root(reached: Callable[[float, float], bool], tail: float) -> float:
     if reached(0.0, tail):
         return 0.0
     low, high = 0.0, 1.0
-    while not reached(high, tail):
+    while not reached(high, tail) and high < 1e9:
         low, high = high, 2.0 * high
     for _ in range(16):
         middle = (low + high) / 2.0

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .. import _scaling as scaling
 from .._arrays import Array
-from ._predictions import Predictions, add_up
+from ._predictions import Predictions, add_up, margin
 from .means import Score, class_shares, entropy, logits, means_of_raw, refuse_other_score
 from .reliability import Numbers, checked, each_class, one_column
 
@@ -38,6 +38,7 @@ def decompose(
     raw: npt.ArrayLike | None = None,
     score: Score = "log_loss",
     recalibration: Recalibration = "auto",
+    eps: float | None = None,
 ) -> Decomposition:
     """Split a score into miscalibration, discrimination and uncertainty.
 
@@ -60,6 +61,8 @@ def decompose(
     score : {"log_loss", "brier"}
     recalibration : {"auto", "isotonic", "temperature"}
         Isotonic regression needs scikit-learn and is for two classes.
+    eps : float, optional
+        As for :func:`log_loss`.
 
     Returns
     -------
@@ -81,8 +84,10 @@ def decompose(
             f"recalibration 'isotonic' must have two classes (see decompose_by_class), got {data.classes} columns"
         )
     if recalibration == "temperature" or not data.is_binary:
-        return _by_temperature(data, raw, score)
-    return by_isotonic_regression(one_column(data), score)
+        return _by_temperature(data, score, eps)
+    sums = add_up(data, eps)
+    value = (sums.loss if score == "log_loss" else sums.square) / sums.weight
+    return by_isotonic_regression(one_column(data), score, value)
 
 
 def decompose_by_class(
@@ -92,12 +97,13 @@ def decompose_by_class(
     *,
     raw: npt.ArrayLike | None = None,
     score: Score = "log_loss",
+    eps: float | None = None,
 ) -> list[Decomposition]:
     """The CORP decomposition of each class's probability against the other classes together.
 
     Parameters
     ----------
-    y_true, proba, sample_weight, raw, score
+    y_true, proba, sample_weight, raw, score, eps
         As for :func:`decompose`, with probabilities of K classes.
 
     Returns
@@ -114,7 +120,12 @@ def decompose_by_class(
     data = checked(y_true, proba, sample_weight, raw)
     if data.is_binary:
         raise ValueError(f"proba must have a column for each class, (n, K), got {data.proba.shape}: see decompose")
-    return [by_isotonic_regression(rows, score) for rows in each_class(data)]
+    decompositions = []
+    for rows in each_class(data):
+        sums = add_up(rows, margin(data, eps))
+        value = (sums.loss if score == "log_loss" else sums.square) / sums.weight
+        decompositions.append(by_isotonic_regression(rows, score, value))
+    return decompositions
 
 
 def miscalibration(
@@ -124,9 +135,10 @@ def miscalibration(
     *,
     raw: npt.ArrayLike | None = None,
     score: Score = "log_loss",
+    eps: float | None = None,
 ) -> float:
     """The part of a score that recalibration would take off, as a score of its own; 0 is best. See :func:`decompose`."""
-    return decompose(y_true, proba, sample_weight, raw=raw, score=score).miscalibration
+    return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).miscalibration
 
 
 def discrimination(
@@ -136,19 +148,20 @@ def discrimination(
     *,
     raw: npt.ArrayLike | None = None,
     score: Score = "log_loss",
+    eps: float | None = None,
 ) -> float:
     """What the recalibrated probabilities take off the uncertainty, as a score of its own; more is better.
 
     See :func:`decompose`.
     """
-    return decompose(y_true, proba, sample_weight, raw=raw, score=score).discrimination
+    return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).discrimination
 
 
 # ---- isotonic regression --------------------------------------------------------------------------------------------
 
 
-def by_isotonic_regression(rows: Predictions, score: Score) -> Decomposition:
-    """CORP of binary predictions."""
+def by_isotonic_regression(rows: Predictions, score: Score, value: float) -> Decomposition:
+    """CORP of binary predictions that have this score."""
     weight, label = pooled(rows)
     total = weight.sum()
     # Labels in (0, 1) have a spread of their own, which the Brier score counts and no recalibration touches.
@@ -156,8 +169,6 @@ def by_isotonic_regression(rows: Predictions, score: Score) -> Decomposition:
     inner = 0.0 if score == "log_loss" else float(np.average(square, weights=rows.weight))
     recalibrated = float(weight @ binary_entropy(isotonic(weight, label), score)) / total + inner
     uncertainty = float(binary_entropy(np.array([weight @ label / total]), score)[0]) + inner
-    sums = add_up(rows)
-    value = (sums.loss if score == "log_loss" else sums.square) / sums.weight
     return Decomposition(value, value - recalibrated, uncertainty - recalibrated, uncertainty)
 
 
@@ -190,12 +201,13 @@ def binary_entropy(rate: Numbers, score: Score) -> Numbers:
 # ---- temperature ----------------------------------------------------------------------------------------------------
 
 
-def _by_temperature(data: Predictions, raw: npt.ArrayLike | None, score: Score) -> Decomposition:
-    scores: Array = logits(data.proba) if raw is None else np.ascontiguousarray(raw, np.float64)
+def _by_temperature(data: Predictions, score: Score, eps: float | None) -> Decomposition:
+    scores: Array = logits(data.proba) if data.raw is None else data.raw
+    scores = np.ascontiguousarray(scores, np.float64)
     part = 0 if score == "log_loss" else 1
     inverse = scaling.temperature(scaling.Rows(data.y, scores, data.weight))
     recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[part]
-    sums = add_up(data)
+    sums = add_up(data, eps)
     value = (sums.loss if part == 0 else sums.square) / sums.weight
     half = 0.5 if data.is_binary and score == "brier" else 1.0
     shares = class_shares(data.y, data.weight, binary=data.is_binary)

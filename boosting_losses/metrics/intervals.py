@@ -20,9 +20,14 @@ from ._statistics import (
     OverBaseRate,
     SmoothCalibrationError,
     Statistic,
+    minus,
+    percentiles,
 )
 
 Method = Literal["auto", "analytic", "bootstrap"]
+
+#: More replicates than this are a slip of the finger.
+MOST_RESAMPLES = 100_000
 
 #: Cells into which probabilities are put to resample what isotonic regression makes of them.
 ISOTONIC_CELLS = 300
@@ -97,9 +102,16 @@ def confidence_interval(
     replicates, and the interval holds every c for which the error observed is no extreme one. ``python -m benchmarks
     coverage`` measures how often these intervals hold the truth.
     """
-    _refuse(level, n_resamples, random_state)
+    _refuse(level, n_resamples, random_state, method)
     data = check(y_true, proba, sample_weight, raw)
-    value = float(score(y_true, proba, sample_weight, **({} if raw is None else {"raw": raw}), **options))
+    given = options if raw is None else {"raw": raw, **options}
+
+    def with_weight(w: npt.ArrayLike | None) -> float:
+        if proba is None:
+            return float(score(y_true, sample_weight=w, **given))
+        return float(score(y_true, proba, sample_weight=w, **given))
+
+    value = with_weight(sample_weight)
     statistic = statistic_of(score, data, options)
     if isinstance(statistic, Mean) and method != "bootstrap":
         return analytic(value, statistic.columns(data).values[:, 0], data.weight, groups, level)
@@ -108,9 +120,7 @@ def confidence_interval(
             f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
         )
     if statistic is None:
-        return _by_calls(
-            lambda w: score(y_true, proba, w, **options), value, data, groups, level, n_resamples, random_state
-        )
+        return _by_calls(with_weight, value, data, groups, level, n_resamples, random_state)
     seen, replicates = _resampled([statistic], [data], groups, n_resamples, random_state)
     return Estimate(value, *statistic.interval(value, seen[0], replicates[0], level))
 
@@ -154,9 +164,12 @@ def paired_difference(
     TypeError, ValueError
         As :func:`confidence_interval`.
     """
-    _refuse(level, n_resamples, random_state)
+    _refuse(level, n_resamples, random_state, method)
     models = [check(y_true, p, sample_weight) for p in (proba, other)]
-    first, second = (float(score(y_true, p, sample_weight, **options)) for p in (proba, other))
+    if models[0].proba.shape != models[1].proba.shape:
+        shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
+        raise ValueError(f"proba and other must have one shape, got {shapes}")
+    first, second = (float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other))
     value = first - second
     statistics = [statistic_of(score, data, options) for data in models]
     if isinstance(statistics[0], Mean) and method != "bootstrap":
@@ -169,13 +182,14 @@ def paired_difference(
     if statistics[0] is None or statistics[1] is None:
 
         def difference(w: Numbers) -> float:
-            return float(score(y_true, proba, w, **options)) - float(score(y_true, other, w, **options))
+            here, there = (float(score(y_true, p, sample_weight=w, **options)) for p in (proba, other))
+            return here - there
 
         return _by_calls(difference, value, models[0], groups, level, n_resamples, random_state)
     pair = [statistics[0], statistics[1]]
     seen, replicates = _resampled(pair, models, groups, n_resamples, random_state)
-    now, then = (pair[0].of(first) - pair[1].of(second) for first, second in (seen, replicates))
-    return Estimate(value, *shifted(value, float(now[0]), then, level))
+    now, then = (minus(pair[0].of(first), pair[1].of(second)) for first, second in (seen, replicates))
+    return Estimate(value, *shifted(value, now, then, level))
 
 
 def bootstrap(
@@ -201,14 +215,15 @@ def bootstrap(
     Returns
     -------
     dict of str to ndarray of shape (n_resamples,)
-        Each score's values. Those of calibration errors are too large: see the notes of :func:`confidence_interval`.
+        Each score's values; fewer where replicates have drawn no row. Those of calibration errors are too large: see the
+        notes of :func:`confidence_interval`.
 
     Raises
     ------
     TypeError, ValueError
         For data that the scores refuse, and for functions of which sums over rows do not suffice.
     """
-    _refuse(0.5, n_resamples, random_state)
+    _refuse(0.5, n_resamples, random_state, "auto")
     data = check(y_true, proba, sample_weight, raw)
     data.refuse()
     statistics = []
@@ -248,7 +263,7 @@ def statistic_of(score: Callable[..., float], data: Predictions, options: dict[s
     if score in (decomposition.miscalibration, decomposition.discrimination) and data.is_binary:
         part = "miscalibration" if score is decomposition.miscalibration else "discrimination"
         edges_ = reliability.bin_edges(reliability.one_column(data), "quantile", ISOTONIC_CELLS)
-        return OfDecomposition(part, of, edges_)
+        return OfDecomposition(part, of, edges_, eps)
     return None
 
 
@@ -256,12 +271,17 @@ def analytic(
     value: float, losses: Numbers, weight: npt.NDArray[Any] | None, groups: npt.ArrayLike | None, level: float
 ) -> Estimate:
     """The normal interval of a weighted mean."""
-    w = np.ones(len(losses)) if weight is None else np.asarray(weight, dtype=np.float64)
+    if not np.isfinite(value):
+        return Estimate(value, float("nan"), float("nan"))
+    w = np.ones(len(losses)) if weight is None else reliability.tamed(np.asarray(weight, dtype=np.float64))
+    some = w > 0.0
+    codes = None if groups is None else group_codes(groups, len(losses))[some]
+    losses, w = losses[some], w[some]
     parts = w * (losses - w @ losses / w.sum())
-    if groups is not None:
-        codes = group_codes(groups, len(losses))
-        parts = np.bincount(codes, weights=parts)
     n = len(parts)
+    if codes is not None:
+        parts = np.bincount(codes, weights=parts)
+        n = len(np.unique(codes))
     half = half_width(float(parts @ parts), float(w.sum()), n, level)
     return Estimate(value, value - half, value + half)
 
@@ -299,13 +319,15 @@ def _resampled(
 
 def weights(data: Predictions) -> Numbers:
     """The weights of the rows as doubles."""
-    return np.ones(len(data.y)) if data.weight is None else np.ascontiguousarray(data.weight, dtype=np.float64)
+    if data.weight is None:
+        return np.ones(len(data.y))
+    return reliability.tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
 
 
-def shifted(value: float, now: float, replicates: Numbers, level: float) -> tuple[float, float]:
+def shifted(value: float, now: Numbers, replicates: Numbers, level: float) -> tuple[float, float]:
     """What the replicates differ from the data by, taken off the value (the basic interval)."""
-    low, high = np.quantile(replicates - now, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return value - float(high), value - float(low)
+    low, high = percentiles(minus(replicates, now), level)
+    return value - high, value - low
 
 
 def _by_calls(
@@ -325,9 +347,10 @@ def _by_calls(
     values = []
     for _ in range(n_resamples):
         counts = rng.poisson(1.0, drawn)
-        values.append(score(weight * (counts if codes is None else counts[codes])))
-    low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Estimate(value, float(low), float(high))
+        resampled = weight * (counts if codes is None else counts[codes])
+        if resampled.any():
+            values.append(score(resampled))
+    return Estimate(value, *percentiles(np.array(values), level))
 
 
 def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
@@ -335,18 +358,44 @@ def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
-    codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
+    if labels.dtype.kind in "fO":
+        row = next((i for i, label in enumerate(labels.tolist()) if is_missing(label)), None)
+        if row is not None:
+            raise ValueError(f"groups must have no missing values, got {labels.tolist()[row]!r} in row {row}")
+    try:
+        codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
+    except TypeError:
+        raise TypeError("groups must be all of one kind, such as texts or numbers, got a mixture") from None
     if len(codes) and codes.max() < 1:
         raise ValueError(f"groups must name at least 2 groups, got only {labels.tolist()[0]!r}")
     return codes
 
 
-def _refuse(level: float, n_resamples: int, random_state: int) -> None:
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie in (0, 1), got {level}")
-    for name, number, least in (("n_resamples", n_resamples, 2), ("random_state", random_state, 0)):
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
-            raise ValueError(f"{name} must be an integer >= {least}, got {number!r}")
+def is_missing(value: object) -> bool:
+    """None, NaN, and what a data frame has in their place."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:
+        return True
+
+
+def _refuse(level: float, n_resamples: int, random_state: int, method: str) -> None:
+    if method not in ("auto", "analytic", "bootstrap"):
+        raise ValueError(f"method must be 'auto', 'analytic' or 'bootstrap', got {method!r}")
+    refuse_odd_resampling(level, n_resamples, random_state)
+
+
+def refuse_odd_resampling(level: float, n_resamples: int, random_state: int) -> None:
+    """Raise ValueError for settings of intervals that have no meaning."""
+    if isinstance(level, bool) or not isinstance(level, (float, np.floating)) or not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie in (0, 1), got {level!r}")
+    for name, number, least, most in (
+        ("n_resamples", n_resamples, 2, MOST_RESAMPLES),
+        ("random_state", random_state, 0, 2**64),
+    ):
+        whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+        if not whole or not least <= number <= most:
+            raise ValueError(f"{name} must be an integer from {least} to {most}, got {number!r}")
 
 
 def _name(score: Callable[..., float]) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import _arrays as arrays
 from .. import _scaling as scaling
 from ..kernels import logistic, softmax
-from ._predictions import Predictions, add_up, check, class_columns, each, mean_square, refuse_both_or_none
+from ._predictions import Predictions, add_up, check, class_columns, each, margin, mean_square, refuse_both_or_none
 
 Array = npt.NDArray[np.floating]
 Score = Literal["log_loss", "brier"]
@@ -180,19 +180,18 @@ def log_loss_by_class(
         As for :func:`log_loss`.
     """
     data = check(y_true, proba, sample_weight, raw)
+    losses, _, _ = each(data, eps)
     columns = class_columns(data)
     if data.weight is not None:
         columns *= data.weight[:, None]
-    if data.y.ndim == 1 and (data.classes > 2 or not ((data.y != 0) & (data.y != 1)).any()):
-        losses, _, _ = each(data, eps)
-        of_class = losses @ columns
-    else:  # shares of classes: each has its own term
-        each(data, eps)
-        inset = np.finfo(data.proba.dtype).eps if eps is None else eps
-        p = np.stack([1 - data.proba, data.proba], axis=1) if data.is_binary else data.proba
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = -np.log(np.clip(p.astype(np.float64), inset, 1 - inset))
-            of_class = np.where(columns > 0, columns * terms, 0.0).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if data.y.ndim == 1 and (data.classes > 2 or not ((data.y != 0) & (data.y != 1)).any()):
+            terms = losses[:, None]
+        else:  # shares of classes: each has its own term
+            inset = margin(data, eps)
+            p = np.clip(data.proba.astype(np.float64), inset, 1.0 - inset)
+            terms = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
+        of_class = np.where(columns > 0.0, columns * terms, 0.0).sum(axis=0)
     with np.errstate(invalid="ignore"):
         means: npt.NDArray[np.float64] = of_class / columns.sum(axis=0)
     return means

@@ -176,11 +176,20 @@ def checked(
     if data.y.ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
     data.refuse()
-    return Predictions(
-        np.ascontiguousarray(data.y),
-        np.ascontiguousarray(data.proba),
-        None if data.weight is None else np.ascontiguousarray(data.weight, dtype=np.float64),
-    )
+    weight = None if data.weight is None else tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), weight, data.raw)
+
+
+def tamed(weight: Numbers) -> Numbers:
+    """The weights, made smaller or larger where their squares would leave the range of doubles: no score minds."""
+    top = float(weight.max())
+    return weight if _LEAST_WEIGHT < top < 1.0 / _LEAST_WEIGHT or top == 0.0 else weight / top
+
+
+#: Weights beyond this and its inverse are scaled.
+_LEAST_WEIGHT = 1e-100
+#: More bins than this are a slip of the finger.
+_MOST_BINS = 100_000
 
 
 def one_column(data: Predictions) -> Predictions:
@@ -199,8 +208,8 @@ def each_class(data: Predictions) -> list[Predictions]:
 
 def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
     """Edges of the bins, ``(B + 1,)``, from 0 to 1."""
-    if not isinstance(n_bins, (int, np.integer)) or isinstance(n_bins, bool) or n_bins < 1:
-        raise ValueError(f"n_bins must be an integer >= 1, got {n_bins!r}")
+    if not isinstance(n_bins, (int, np.integer)) or isinstance(n_bins, bool) or not 1 <= n_bins <= _MOST_BINS:
+        raise ValueError(f"n_bins must be an integer from 1 to {_MOST_BINS}, got {n_bins!r}")
     even: Numbers = np.arange(n_bins + 1) / n_bins
     if strategy == "uniform":
         return even
@@ -262,6 +271,8 @@ def refuse_options(norm: Norm, multiclass: Multiclass, *, debiased: bool) -> Non
         raise ValueError(f"norm must be 1, 2 or 'max', got {norm!r}")
     if multiclass not in ("top_label", "class_wise"):
         raise ValueError(f"multiclass must be 'top_label' or 'class_wise', got {multiclass!r}")
+    if not isinstance(debiased, (bool, np.bool_)):
+        raise ValueError(f"debiased must be True or False, got {debiased!r}")
     if debiased and norm == "max":
         raise ValueError("debiased must be False for norm 'max', of which no such estimate is known, got True")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,13 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _arrays as arrays
 from .._arrays import Array
+from ..kernels.row_by_row import ROW_SUM_TOLERANCE
 from ..metrics import Estimate
 from ..metrics import _statistics as statistics
 from ..metrics._bootstrap import Bootstrap, Numbers, Totals, apart, observed, side_by_side
 from ..metrics._predictions import Predictions, check, class_columns, each
-from ..metrics.intervals import half_width, shifted, weights
-from ..metrics.reliability import each_class, one_column
+from ..metrics.intervals import half_width, refuse_odd_resampling, shifted
+from ..metrics.means import log_loss_by_class
+from ..metrics.reliability import each_class, one_column, tamed
 from ._pool import Pool, Pooled, quantile_edges
 from ._scores import SCORES, Options
 
@@ -70,11 +74,11 @@ class Settings:
             if unknown:
                 known = ", ".join(sorted(SCORES[name].options)) or "none"
                 raise ValueError(f"options of {name} must be among {known}, got {unknown[0]!r}")
-        if not 0.0 < self.level < 1.0:
-            raise ValueError(f"level must lie in (0, 1), got {self.level}")
-        for what, number, least in (("n_resamples", self.n_resamples, 2), ("random_state", self.random_state, 0)):
-            if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
-                raise ValueError(f"{what} must be an integer >= {least}, got {number!r}")
+            # The score itself says what options mean.
+            SCORES[name].function([0, 1, 1], [0.2, 0.4, 0.7], **options)
+        if not self.metrics:
+            raise ValueError(f"metrics must name at least one of {', '.join(SCORES)}, got none")
+        refuse_odd_resampling(self.level, self.n_resamples, self.random_state)
 
     def bins(self) -> int:
         """Of the calibration error, and of the diagrams."""
@@ -94,8 +98,8 @@ class WorstRows:
 class ModelSums:
     """All that is kept of one model's predictions."""
 
-    def __init__(self, classes: int, *, is_binary: bool, n_bins: int) -> None:
-        self.is_binary, self.classes = is_binary, classes
+    def __init__(self, classes: int, *, is_binary: bool, n_bins: int, eps: float | None) -> None:
+        self.is_binary, self.classes, self.eps = is_binary, classes, eps
         self.loss = self.square = self.weight = 0.0
         self.moved = 0
         self.class_weight, self.class_loss, self.class_proba = np.zeros(classes), np.zeros(classes), np.zeros(classes)
@@ -108,19 +112,23 @@ class ModelSums:
         self, data: Predictions, weight: Numbers, losses: Numbers, squares: Numbers, index: npt.NDArray[np.intp]
     ) -> None:
         """Add checked rows and what they lose."""
-        self.loss += float(weight @ losses)
+        weighted = np.where(weight > 0.0, weight, 0.0) * np.where(weight > 0.0, losses, 0.0)
+        self.loss += float(weighted.sum())
         self.square += float(weight @ squares)
         self.weight += float(weight.sum())
         columns = class_columns(data) * weight[:, None]
         self.class_weight += columns.sum(axis=0)
-        self.class_loss += losses @ columns
+        if self.is_binary:  # labels may be shares
+            self.class_loss += self._loss_of_classes(data, weight)
+        else:
+            self.class_loss += np.bincount(data.y.astype(np.intp), weights=weighted, minlength=self.classes)
         proba = np.stack([1.0 - data.proba, data.proba], axis=1) if self.is_binary else data.proba
         self.class_proba += weight @ proba
         top = one_column(data)
         self._pools[0].add(top.proba, top.y, weight, losses)
         for pool, rows in zip(self._pools[1:], [] if self.is_binary else each_class(data), strict=True):
             pool.add(rows.proba, rows.y, weight, losses)
-        self._keep_worst(data, weight * losses, index)
+        self._keep_worst(data, weighted, index)
         if not self.is_binary:
             self._keep_sample(data, weight)
 
@@ -157,8 +165,13 @@ class ModelSums:
 
     def sample(self) -> Predictions:
         """Rows of K classes, evenly taken from all."""
-        parts = list(zip(*self._sample, strict=True))
-        return Predictions(*(np.concatenate(part) for part in parts))
+        parts = [(part.y, part.proba, part.weight) for part in self._sample]
+        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _loss_of_classes(self, data: Predictions, weight: Numbers) -> Numbers:
+        by_class = log_loss_by_class(data.y, data.proba, weight, eps=self.eps) if weight.any() else np.zeros(2)
+        share = np.array([weight @ (1.0 - data.y), weight @ data.y])
+        return np.where(share > 0.0, by_class * share, 0.0)
 
     def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
         some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
@@ -200,9 +213,37 @@ class Evaluation:
         self._statistics: list[dict[str, statistics.Statistic]] = []
         size = 1 + 2 * len(self.names)
         self._moments = np.zeros((size, size))
+        self._counted, self._squared_weights, self.scale = 0, 0.0, 1.0
         self._groups = None if n_groups is None else np.zeros((n_groups, size))
         self._bootstrap: Bootstrap | None = None
         self._observed: Totals | None = None
+
+    def prepare(
+        self, y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Look at a sample of all rows, from which bins of equal weight and the width of a kernel are found.
+
+        Without this the first rows that are added are the sample. Their values need not have a meaning yet.
+        """
+        data = [_ready(*_with_meaning(y, proba, sample_weight)) for proba in probas]
+        weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
+        if weight is not None and weight.any():
+            self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
+        for rows in data:
+            sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
+            self.models.append(
+                ModelSums(rows.classes, is_binary=rows.is_binary, n_bins=self.settings.bins(), eps=self.settings.eps)
+            )
+            known = {}
+            for name, options in self.settings.metrics.items():
+                statistic = SCORES[name].statistic(sample, options, self.settings.eps)
+                if statistic is not None and not isinstance(statistic, statistics.Mean):
+                    known[name] = statistic
+            self._statistics.append(known)
+        flat = self._flat()
+        n_values, n_cells = sum(s.n_values for s in flat), sum(s.n_cells for s in flat)
+        if flat:
+            self._bootstrap = Bootstrap(n_values, n_cells, self.settings.n_resamples, self.settings.random_state)
 
     def add(
         self,
@@ -225,21 +266,26 @@ class Evaluation:
         groups, follows : ndarray of shape (n,), optional
             The code of each row's group, and whether it is that of the row before.
         """
-        data = [_ready(check(y, proba, sample_weight)) for proba in probas]
-        weight = weights(data[0])
-        if not weight.any():  # all of this block, but perhaps not all of the data
-            data = [rows._replace(weight=None) for rows in data]
-        if index is None:
-            index = np.arange(self.rows, self.rows + len(weight))
-        of_rows = [self._each(rows, name, index) for rows, name in zip(data, self.names, strict=True)]
         if not self.models:
-            self._start(data)
+            self.prepare(y, probas, sample_weight)
+        if index is None:
+            index = np.arange(self.rows, self.rows + len(np.asarray(y)))
+        with _rows_named(index):
+            data = [_ready(y, proba, sample_weight) for proba in probas]
+            weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
+            if not weight.any():  # all of this block, but perhaps not all of the data
+                data = [rows._replace(weight=None) for rows in data]
+            of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
+        weight = weight * self.scale
         self.rows += len(weight)
+        self._counted += int(np.count_nonzero(weight))
+        self._squared_weights += float(weight @ weight)
         for model, rows, (losses, squares, moved) in zip(self.models, data, of_rows, strict=True):
             model.add(rows, weight, losses, squares, index)
             model.moved += moved
         columns = [np.ones(len(weight)), *(column for losses, squares, _ in of_rows for column in (losses, squares))]
-        matrix = np.stack(columns, axis=1) * weight[:, None]
+        with np.errstate(invalid="ignore"):  # an infinite loss has no interval
+            matrix = np.stack(columns, axis=1) * weight[:, None]
         if self._groups is None or groups is None:
             self._moments += matrix.T @ matrix
         else:
@@ -285,38 +331,24 @@ class Evaluation:
                     (now, then), (now_0, then_0) = (
                         [self._statistics[k][name].of(totals) for totals in replicates[k, name]] for k in (m, 0)
                     )
-                    low, high = shifted(here - there, float(now[0] - now_0[0]), then - then_0, self.settings.level)
+                    change = statistics.minus(now, now_0), statistics.minus(then, then_0)
+                    low, high = shifted(here - there, *change, self.settings.level)
                 pair[name] = Estimate(here - there, low, high)
         return results
 
     @property
     def effective_rows(self) -> float:
         """How many rows of equal weight these are worth: (sum of weights)**2 / sum of squared weights."""
-        return self.models[0].weight ** 2 / float(self._cross()[0, 0])
+        return self.models[0].weight ** 2 / self._squared_weights
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
-    def _each(self, data: Predictions, name: str, index: npt.NDArray[np.intp]) -> tuple[Numbers, Numbers, int]:
+    def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:
             return each(data, self.settings.eps)
         except ValueError as error:
-            of_all = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
             whose = f"model {name!r}: " if len(self.names) > 1 else ""
-            raise ValueError(whose + of_all) from None
-
-    def _start(self, data: list[Predictions]) -> None:
-        for rows in data:
-            self.models.append(ModelSums(rows.classes, is_binary=rows.is_binary, n_bins=self.settings.bins()))
-            known = {}
-            for name, options in self.settings.metrics.items():
-                statistic = SCORES[name].statistic(rows, options, self.settings.eps)
-                if statistic is not None and not isinstance(statistic, statistics.Mean):
-                    known[name] = statistic
-            self._statistics.append(known)
-        flat = self._flat()
-        n_values, n_cells = sum(s.n_values for s in flat), sum(s.n_cells for s in flat)
-        if flat:
-            self._bootstrap = Bootstrap(n_values, n_cells, self.settings.n_resamples, self.settings.random_state)
+            raise ValueError(f"{whose}{error}") from None
 
     def _flat(self) -> list[statistics.Statistic]:
         return [statistic for known in self._statistics for statistic in known.values()]
@@ -354,21 +386,63 @@ class Evaluation:
         for column, value, sign in parts:
             direction[column] += sign
             direction[0] -= sign * value
-        n = self.rows if self._groups is None else int(np.count_nonzero(self._groups[:, 0]))
-        square = float(direction @ self._cross() @ direction)
+        n = self._counted if self._groups is None else int(np.count_nonzero(self._groups[:, 0]))
+        with np.errstate(invalid="ignore"):
+            square = float(direction @ self._cross() @ direction)
         return half_width(max(square, 0.0), self.models[0].weight, n, self.settings.level)
 
 
-def _ready(data: Predictions) -> Predictions:
+def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
+    """Checked predictions; two columns are those of two classes, of which the second is looked at."""
+    p = arrays.numeric("proba", proba)
+    if p.ndim == 2 and p.shape[1] == 2:
+        arrays.refuse_bad_probabilities(p)
+        p = p[:, 1]
+    data = check(y, p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p, sample_weight)
     if data.y.ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
     return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)
+
+
+def _with_meaning(
+    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
+    """The rows without a fault; the others are refused when they are added."""
+    labels, p = arrays.numeric("y_true", y), arrays.numeric("proba", proba)
+    weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
+    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
+        return labels, p, weight  # refused at once
+    columns = p.reshape(len(p), -1)
+    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
+    if columns.shape[1] > 1:
+        fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
+        fine &= labels == np.floor(labels)
+    else:
+        fine &= labels <= 1
+    if weight is not None:
+        fine &= (weight >= 0.0) & (weight < np.inf)
+    if fine.all() or not fine.any():
+        return labels, p, weight
+    return labels[fine], p[fine], None if weight is None else weight[fine]
+
+
+@contextmanager
+def _rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
+    """Errors name the rows of all data instead of those of a block."""
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
+        raise ValueError(text) from None
 
 
 def as_options(metrics: Any) -> Mapping[str, Options]:
     """Metrics given as names alone, or as names with options."""
     if metrics is None:
         return DEFAULT_METRICS
-    if isinstance(metrics, Mapping):
-        return {str(name): dict(options or {}) for name, options in metrics.items()}
-    return {str(name): {} for name in metrics}
+    if not isinstance(metrics, Mapping):
+        return {str(name): {} for name in ([metrics] if isinstance(metrics, str) else metrics)}
+    for name, options in metrics.items():
+        if options is not None and not isinstance(options, Mapping):
+            raise TypeError(f"options of {name} must be a mapping of names to values, got {options!r}")
+    return {str(name): dict(options or {}) for name, options in metrics.items()}

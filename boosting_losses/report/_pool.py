@@ -80,8 +80,11 @@ class Pool:
     def pooled(self) -> Pooled:
         """What has been added."""
         if self._cells is not None:
-            points = self._cells[:, self._cells[1] > 0.0]
-            points[0] /= points[1]
+            some = np.flatnonzero(self._cells[1] > 0.0)
+            points = self._cells[:, some]
+            # A mean may be rounded across an edge; a cell does not hold its lower edge, but for the first one's.
+            lowest = np.where(some > 0, np.nextafter(self._edges[some], 1.0), 0.0)
+            points[0] = np.clip(points[0] / points[1], lowest, self._edges[some + 1])
         else:
             rows = np.concatenate(self._blocks, axis=1)
             rows = rows[:, np.argsort(rows[0], kind="stable")]

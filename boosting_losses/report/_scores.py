@@ -13,7 +13,7 @@ from .. import metrics
 from ..metrics import _statistics as statistics
 from ..metrics import reliability
 from ..metrics._bootstrap import Numbers
-from ..metrics._predictions import Predictions
+from ..metrics._predictions import Predictions, mean_square
 from ..metrics.decomposition import by_isotonic_regression
 from ..metrics.intervals import statistic_of
 from ..metrics.means import entropy
@@ -88,10 +88,11 @@ def _part(name: str) -> Callable[[ModelSums, Options], float]:
         score = options.get("score", "log_loss")
         if not sums.is_binary:
             sample = sums.sample()
-            return float(getattr(metrics.decompose(sample.y, sample.proba, sample.weight, score=score), name))
-        whole = by_isotonic_regression(sums.pooled.rows(), score)
-        # The points' labels are shares, whose spread is no part of either.
-        return float(getattr(whole, name))
+            whole = metrics.decompose(sample.y, sample.proba, sample.weight, score=score, eps=sums.eps)
+            return float(getattr(whole, name))
+        rows = sums.pooled.rows()
+        value = _log_loss(sums, {}) if score == "log_loss" else float(mean_square(rows))
+        return float(getattr(by_isotonic_regression(rows, score, value), name))
 
     return part
 

@@ -5,7 +5,9 @@ Everything is told apart by line style and marker as well as by brightness, so t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -39,6 +41,13 @@ def overview(report: ProbabilityReport) -> Figure:
         histogram(figure.add_subplot(grid[1, i], sharex=top), model, report, i)
     loss_by_decile(figure.add_subplot(grid[2, :]), report)
     return figure
+
+
+def save(figure: Figure, target: str | Path | IO[bytes], **options: Any) -> None:
+    """Write a picture; names in letters that the font lacks come out as boxes, without a word."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(target, **options)
 
 
 def reliability_diagram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int = 0) -> None:
@@ -76,7 +85,8 @@ def reliability_diagram(axes: Axes, model: ModelResult, report: ProbabilityRepor
         label=f"{some.sum()} bins of equal weight",
     )
     frequency = "observed frequency" if len(report.classes) == 2 else "share of right classes"
-    axes.set(xlim=(0.0, top), ylim=(0.0, top), ylabel=frequency, title=model.name)
+    axes.set(xlim=(0.0, top), ylim=(0.0, top), ylabel=frequency)
+    axes.set_title(model.name, parse_math=False)
     axes.tick_params(labelbottom=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
@@ -90,7 +100,8 @@ def histogram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int 
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(shares[shares > 0.0].min() / 2.0, 1e-7), top=2.0)
     of = f"probability of class {report.classes[1]}" if len(report.classes) == 2 else "largest probability"
-    axes.set(xlabel=of, ylabel="share of rows")
+    axes.set_xlabel(of, parse_math=False)
+    axes.set_ylabel("share of rows")
 
 
 def loss_by_decile(axes: Axes, report: ProbabilityReport) -> None:
@@ -104,4 +115,5 @@ def loss_by_decile(axes: Axes, report: ProbabilityReport) -> None:
     axes.set(xlabel=f"tenth of the rows, by rising {ranked}", ylabel="mean log loss", ylim=(0.0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", linewidth=0.4, color="#dddddd")
-    axes.legend(fontsize=8, frameon=False)
+    for name in axes.legend(fontsize=8, frameon=False).get_texts():
+        name.set_parse_math(False)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..metrics import Estimate
+from ..metrics.means import entropy
 from ._evaluation import Evaluation, ModelSums
+from ._scores import SCORES
 from .results import Finding
+
+#: Kind, text and rows of a finding.
+Part = tuple[str, str, tuple[int, ...]]
 
 #: A class is said to dominate from this share on.
 DOMINANT = 0.9
@@ -25,50 +30,51 @@ def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes:
     if some < 0.5 * evaluation.rows:
         text = f"The weights are uneven: {evaluation.rows:,} rows are worth no more than {some:,.0f} of equal weight."
         found.append(Finding(None, "uneven weights", text))
+    options = evaluation.settings.metrics.get("miscalibration")
+    of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
     for name, sums, own in zip(evaluation.names, evaluation.models, scores, strict=True):
-        for kind, text, rows in (*_of_scores(sums, own), *_of_rows(sums, evaluation.rows, classes)):
-            found.append(Finding(name, kind, text, rows))
+        parts = (
+            *_of_the_score(sums, own["miscalibration"] if of_log_loss else None),
+            *_of_probabilities(sums),
+            *_of_rows(sums, evaluation.rows, classes),
+        )
+        found += [Finding(name, *part) for part in parts]
     return found
 
 
-def _of_scores(sums: ModelSums, scores: Mapping[str, Estimate]) -> list[tuple[str, str, tuple[int, ...]]]:
-    found: list[tuple[str, str, tuple[int, ...]]] = []
+def _of_the_score(sums: ModelSums, known: Estimate | None) -> Iterator[Part]:
     loss = sums.loss / sums.weight
-    base = float(-(sums.shares[sums.shares > 0] * np.log(sums.shares[sums.shares > 0])).sum())
-    if "miscalibration" in scores:
-        miscalibration = scores["miscalibration"]
-        mended = loss - miscalibration.value
-        sure = not miscalibration.low <= 0.0  # also where there is no interval
-        if sure and miscalibration.value > WORTH_IT * loss and mended < base:
-            explained = 1.0 - mended / base
-            worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
-            text = (
-                f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
-                f" to {mended:.4f}, and explain {explained:.0%} of the base rate's loss."
-            )
-            found.append(("miscalibration", text, ()))
-        elif loss > base:
-            text = (
-                f"Worse than the base rate: the log loss is {loss:.4f}, always predicting the base rate has {base:.4f}."
-            )
-            found.append(("worse than the base rate", text, ()))
+    base = float(entropy(sums.shares, "log_loss"))
+    miscalibration = SCORES["miscalibration"].value(sums, {}) if known is None else known.value
+    mended = loss - miscalibration
+    sure = known is None or not known.low <= 0.0  # where there is no interval, the value alone must do
+    if sure and miscalibration > WORTH_IT * loss and mended < base and np.isfinite(loss):
+        worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
+        text = (
+            f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
+            f" to {mended:.4f}, and explain {1.0 - mended / base:.0%} of the base rate's loss."
+        )
+        yield "miscalibration", text, ()
     elif loss > base:
         text = f"Worse than the base rate: the log loss is {loss:.4f}, always predicting the base rate has {base:.4f}."
-        found.append(("worse than the base rate", text, ()))
-    if sums.is_binary and len(sums.pooled.proba) > 1:
-        mean, rate = sums.class_proba[1] / sums.weight, float(sums.shares[1])
-        spread = np.sqrt(rate * (1.0 - rate) * float((sums.pooled.squared).sum())) / sums.weight
-        if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
-            direction = "high" if mean > rate else "low"
-            text = f"Too {direction} on the whole: {mean:.4f} is predicted on average, {rate:.4f} happens."
-            found.append(("biased", text, ()))
+        yield "worse than the base rate", text, ()
+
+
+def _of_probabilities(sums: ModelSums) -> Iterator[Part]:
+    if not sums.is_binary:
+        return
     if len(sums.pooled.proba) == 1:
-        found.append(("constant", "All rows have the same probability: there is nothing to rank by.", ()))
-    return found
+        yield "constant", "All rows have the same probability: there is nothing to rank by.", ()
+        return
+    mean, rate = sums.class_proba[1] / sums.weight, float(sums.shares[1])
+    spread = np.sqrt(rate * (1.0 - rate) * float(sums.pooled.squared.sum())) / sums.weight
+    if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
+        direction = "high" if mean > rate else "low"
+        text = f"Too {direction} on the whole: {mean:.4f} is predicted on average, {rate:.4f} happens."
+        yield "biased", text, ()
 
 
-def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> list[tuple[str, str, tuple[int, ...]]]:
-    found: list[tuple[str, str, tuple[int, ...]]] = []
+def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> Iterator[Part]:
     largest = int(np.argmax(sums.shares))
     if sums.shares[largest] >= DOMINANT:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -82,10 +88,10 @@ def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> list[tuple[str, str
             f"Class {classes[largest]} dominates with {sums.shares[largest]:.1%} of the weight, and its rows dominate the"
             f" scores: their mean log loss is {by_class[largest]:.4f}, against {others}."
         )
-        found.append(("majority class", text, ()))
+        yield "majority class", text, ()
     worst = sums.worst
     few = worst.weighted_loss[: max(1, min(len(worst.row), int(FEW_ROWS * n)))]
-    if n >= 100 and sums.loss > 0.0 and few.sum() > MUCH_LOSS * sums.loss:
+    if n >= 100 and 0.0 < sums.loss < np.inf and few.sum() > MUCH_LOSS * sums.loss:
         needed = 1 + int(np.argmax(np.cumsum(few) > MUCH_LOSS * sums.loss))
         rows = tuple(int(row) for row in worst.row[: len(few)])
         named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
@@ -93,12 +99,11 @@ def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> list[tuple[str, str
             f"A handful of rows makes much of the loss: {needed} of {n:,} make {few[:needed].sum() / sums.loss:.0%} of it."
             f" Likely wrong labels: look at rows {named}."
         )
-        found.append(("few rows", text, rows))
+        yield "few rows", text, rows
     if sums.moved:
         certain = "row has a probability" if sums.moved == 1 else "rows have probabilities"
         text = (
             f"{sums.moved:,} {certain} of 0 or 1, or too close to it: moved inwards for the log loss, where one such"
             " row that is wrong costs as much as the bound allows."
         )
-        found.append(("clipped", text, ()))
-    return found
+        yield "clipped", text, ()

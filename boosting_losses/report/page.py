@@ -38,6 +38,8 @@ def fragment(report: ProbabilityReport) -> str:
 
 def _picture(report: ProbabilityReport) -> str:
     """As a data URL."""
+    from .figures import save  # noqa: PLC0415  (tables need no matplotlib)
+
     out = io.BytesIO()
-    report.plot().savefig(out, format="png", dpi=160)
+    save(report.plot(), out, format="png", dpi=160)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")

@@ -16,7 +16,7 @@ from .. import _arrays as arrays
 from ..metrics import Estimate, ReliabilityCurve
 from ..metrics._bootstrap import Numbers
 from ..metrics.decomposition import binary_entropy, isotonic
-from ..metrics.intervals import group_codes
+from ..metrics.intervals import group_codes, is_missing
 from ._evaluation import Evaluation, ModelSums, Settings, as_options
 from ._pool import quantile_edges
 from ._scores import SCORES
@@ -79,8 +79,8 @@ class ProbabilityReport:
         y_true : array-like of shape (n,)
             Labels: 0 and 1, class codes 0..K-1, or any labels that ``classes`` names.
         proba : array-like, sequence of array-likes, or mapping of names to array-likes
-            Of one model or of several. An array ``(n,)`` holds P(y = 1) and one of shape ``(n, K)`` a column per class, as
-            ``predict_proba`` gives it; with two columns the second is looked at.
+            Of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1) and one of shape
+            ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is looked at.
         sample_weight : array-like of shape (n,), optional
         names : sequence of str, optional
             Of the models.
@@ -112,7 +112,11 @@ class ProbabilityReport:
         order, follows, codes = _by_group(groups, len(y))
         weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
         _refuse_lengths(y, models, weight)
+        sample = slice(None, None, -(-len(y) // BLOCK))
         evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1)
+        evaluation.prepare(
+            y[sample], [values[sample] for values in models.values()], None if weight is None else weight[sample]
+        )
         for start in range(0, len(y), BLOCK):
             rows = slice(start, start + BLOCK) if order is None else order[start : start + BLOCK]
             index = np.arange(start, min(start + BLOCK, len(y))) if order is None else order[start : start + BLOCK]
@@ -133,7 +137,7 @@ class ProbabilityReport:
         labels = [str(k) for k in range(first.classes)] if classes is None else [str(label) for label in classes]
         if not first.weight > 0.0:
             raise ValueError(f"sample_weight must have a sum > 0, got {evaluation.rows} weights that are all 0")
-        if first.shares.max() >= 1.0:
+        if np.count_nonzero(first.class_weight) < 2:
             only = labels[int(np.argmax(first.shares))]
             raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
         scores = evaluation.scores()
@@ -141,7 +145,7 @@ class ProbabilityReport:
         named = zip(evaluation.names, evaluation.models, scores, strict=True)
         return cls(
             rows=evaluation.rows,
-            weight=first.weight,
+            weight=first.weight / evaluation.scale,
             classes=tuple(labels),
             base_rates=first.shares,
             level=level,
@@ -217,11 +221,11 @@ class ProbabilityReport:
         path : str or Path, optional
             Where to write the picture, in the format that the ending names.
         """
-        from .figures import overview  # noqa: PLC0415
+        from .figures import overview, save  # noqa: PLC0415
 
         figure = overview(self)
         if path is not None:
-            figure.savefig(path, dpi=150)
+            save(figure, path, dpi=150)
         return figure
 
     def __rich__(self) -> RenderableType:
@@ -252,34 +256,26 @@ def _models(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
         if names is not None:
             raise ValueError("names must not be given with a mapping, whose keys they are, got both")
         models = {str(name): values for name, values in proba.items()}
-    elif isinstance(proba, (list, tuple)) and len(proba) and np.ndim(proba[0]) > 0:
-        named = [f"model {i + 1}" for i in range(len(proba))] if names is None else list(names)
+        if len(models) < len(proba):
+            raise ValueError(f"proba must have keys that differ as texts, got {list(proba)}")
+    elif isinstance(proba, (list, tuple)) and len(proba) and getattr(proba[0], "shape", ()) != ():
+        named = [f"model {i + 1}" for i in range(len(proba))] if names is None else [str(name) for name in names]
         if len(named) != len(proba) or len(set(named)) != len(named):
             raise ValueError(f"names must hold {len(proba)} different names, one per model, got {named}")
         models = dict(zip(named, proba, strict=True))
     else:
-        named = ["model"] if names is None else [names] if isinstance(names, str) else list(names)
+        named = ["model"] if names is None else [names] if isinstance(names, str) else [str(name) for name in names]
         if len(named) != 1:
             raise ValueError(f"names must hold one name for one array of probabilities, got {named}")
         models = {named[0]: proba}
     if not models:
         raise ValueError("proba must hold the probabilities of at least one model, got none")
-    return {name: _columns(arrays.numeric("proba", values)) for name, values in models.items()}
-
-
-def _columns(proba: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Two columns are those of two classes, of which the second is looked at."""
-    if proba.ndim == 2 and proba.shape[1] == 1:
-        return proba[:, 0]
-    if proba.ndim == 2 and proba.shape[1] == 2:
-        arrays.refuse_bad_probabilities(proba)
-        return proba[:, 1]
-    return proba
+    return {name: arrays.numeric("proba", values) for name, values in models.items()}
 
 
 def _codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
     """Labels as numbers, and the names of the classes."""
-    n_classes = proba.shape[1] if proba.ndim == 2 else 2
+    n_classes = max(2, proba.shape[1]) if proba.ndim == 2 else 2
     if classes is None:
         y = np.asarray(y_true)
         if y.dtype.kind in "OUS" and any(isinstance(label, (str, bytes)) for label in y.ravel()[:1]):
@@ -291,6 +287,10 @@ def _codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any
     if len(labels) != n_classes or len(set(labels)) != n_classes:
         raise ValueError(f"classes must hold {n_classes} different labels, one per class, got {labels}")
     y = np.asarray(y_true)
+    if y.dtype.kind in "fO":
+        row = next((i for i, label in enumerate(y.ravel().tolist()) if is_missing(label)), None)
+        if row is not None:
+            raise ValueError(f"y_true must have no missing values, got {y.tolist()[row]!r} in row {row}")
     codes = np.full(y.shape, -1)
     for k, label in enumerate(labels):
         codes[y == label] = k
@@ -343,7 +343,9 @@ def _model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], le
     shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
     shown = shown if limit == 1.0 else np.append(shown, 1.0)
     worst = sums.worst
-    shares = worst.weighted_loss / sums.loss if sums.loss > 0.0 else np.zeros(len(worst.row))
+    shares = quiet_ratio(worst.weighted_loss, sums.loss)
+    if np.isinf(sums.loss):  # all of it is theirs whose loss is infinite
+        shares = np.isinf(worst.weighted_loss) / np.isinf(worst.weighted_loss).sum()
     return ModelResult(
         name=name,
         scores=scores,

@@ -62,7 +62,7 @@ class ModelResult:
     clipped_rows: int
 
 
-def quiet_ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
+def quiet_ratio(numerator: Numbers, denominator: Numbers | float) -> Numbers:
     """NaN where there is nothing to divide by."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return numerator / denominator

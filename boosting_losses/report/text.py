@@ -46,9 +46,9 @@ def tables(report: ProbabilityReport) -> RenderableType:
     scores = Table(title=Text(title(report)), title_justify="left", header_style="bold")
     scores.add_column("score")
     for model in report.models:
-        scores.add_column(model.name, justify="right")
+        scores.add_column(Text(model.name), justify="right")
     for baseline in report.baselines:
-        scores.add_column(baseline.name, justify="right", style="dim")
+        scores.add_column(Text(baseline.name), justify="right", style="dim")
     for name in names:
         cells = [f"{number(m.scores[name].value)} {interval(m.scores[name])}".strip() for m in report.models]
         others = [number(baseline.scores[name]) for baseline in report.baselines]
@@ -59,7 +59,7 @@ def tables(report: ProbabilityReport) -> RenderableType:
         table = Table(title=Text("differences, on the same rows"), title_justify="left", header_style="bold")
         table.add_column("score")
         for here, there in report.differences:
-            table.add_column(f"{here} - {there}", justify="right")
+            table.add_column(Text(f"{here} - {there}"), justify="right")
         for name in names:
             pairs = [pair[name] for pair in report.differences.values()]
             table.add_row(SCORES[name].title, *(f"{number(e.value)} {interval(e)}".strip() for e in pairs))
