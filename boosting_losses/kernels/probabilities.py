@@ -31,7 +31,7 @@ def minus_log_of_complement(p: Real) -> Real:
     """-log(1 - p) for p in [0, 1], with all digits also where p is small."""
     rest = 1.0 - p
     lost = (1.0 - rest) - p  # what the difference rounded away
-    return minus_logarithm(rest) - select(rest > 0.0, lost / rest, 0.0)
+    return minus_logarithm(rest) - lost / select(rest > 0.0, rest, 1.0)
 
 
 @point
@@ -57,7 +57,7 @@ def loss_of_class(y: Real, p: Real) -> Real:
     positive = y == 1.0
     own = select(positive, p, 1.0 - p)
     lost = select(positive, 0.0, (1.0 - (1.0 - p)) - p)
-    return minus_logarithm(own) - select(own > 0.0, lost / own, 0.0)
+    return minus_logarithm(own) - lost / select(own > 0.0, own, 1.0)
 
 
 # ---- two classes ----------------------------------------------------------------------------------------------------
