@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from ..report.figures import save
 from ..report.text import as_text, tables
 from . import config as configuration
 from .files import ROWS, Table, column_names
+
+#: Tells how many rows more have been read.
+Advance = Callable[[int], None]
 
 #: Labels and columns of some rows.
 Block = tuple[npt.NDArray[np.float64], dict[str, npt.NDArray[np.float64]]]
@@ -174,7 +177,7 @@ class _Look:
         return balanced
 
 
-def _look(table: Table, weight: str | None, n_classes: int, advance: _Advance) -> _Look:
+def _look(table: Table, weight: str | None, n_classes: int, advance: Advance) -> _Look:
     kept: list[Block] = []
     totals, seen, step = np.zeros(n_classes), 0, 1
     for y, columns in table.blocks():
@@ -224,23 +227,18 @@ def _common_name(columns: tuple[str, ...]) -> str:
     return shared.rstrip("_-. ") or "+".join(columns)
 
 
-class _Advance:
-    """Tells how many rows more have been read."""
-
-    def __init__(self, progress: Progress, task: object) -> None:
-        self._progress, self._task = progress, task
-
-    def __call__(self, rows: int) -> None:
-        self._progress.advance(self._task, rows)  # type: ignore[arg-type]
-
-
 @contextlib.contextmanager
-def _progress(table: Table) -> Iterator[_Advance]:
+def _progress(table: Table) -> Iterator[Advance]:
+    """A bar where somebody looks: rows are read twice."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda rows: None
+        return
     total = table.rows()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Advance(progress, progress.add_task("rows", total=None if total is None else 2 * total))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("rows", total=None if total is None else 2 * total)
+        yield lambda rows: progress.advance(task, rows)
 
 
 def _rendered(
