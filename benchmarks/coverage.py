@@ -85,16 +85,17 @@ def _estimate(case: _Case, y: npt.NDArray[np.int64], score: Array, seed: int) ->
     proba = expit(case.sureness * score)
     if case.score.startswith("difference"):
         other = expit(0.8 * score + 0.2)
-        return metrics.paired_difference(function, y, proba, other, random_state=seed, n_resamples=512, **options)
-    return metrics.confidence_interval(function, y, proba, random_state=seed, n_resamples=512, **options)
+        return metrics.paired_difference(function, y, proba, other, random_state=seed, **options)
+    return metrics.confidence_interval(function, y, proba, random_state=seed, **options)
 
 
 def _truth(case: _Case) -> float:
-    """The score of the whole population: a fine grid of its quantiles, whose labels are the true probabilities."""
+    """The score of the whole population: a fine grid of its quantiles, with both labels by their probability."""
     score = -1.0 + 1.5 * norm.ppf((np.arange(400_000) + 0.5) / 400_000)
-    rate, proba = expit(score), expit(case.sureness * score)
+    rate = expit(score)
+    labels, weight = np.repeat([1, 0], len(rate)), np.concatenate([rate, 1.0 - rate])
     function, _ = SCORES[case.score]
-    value = float(function(rate, proba))
+    value = float(function(labels, np.tile(expit(case.sureness * score), 2), weight))
     if case.score.startswith("difference"):
-        value -= float(function(rate, expit(0.8 * score + 0.2)))
+        value -= float(function(labels, np.tile(expit(0.8 * score + 0.2), 2), weight))
     return value

@@ -15,8 +15,9 @@ from ._bootstrap import Bootstrap, Numbers, Totals, apart, observed, side_by_sid
 from ._predictions import Predictions, check
 from ._statistics import (
     CalibrationError,
+    Discrimination,
     Mean,
-    OfDecomposition,
+    Miscalibration,
     OverBaseRate,
     SmoothCalibrationError,
     Statistic,
@@ -28,9 +29,6 @@ Method = Literal["auto", "analytic", "bootstrap"]
 
 #: More replicates than this are a slip of the finger.
 MOST_RESAMPLES = 100_000
-
-#: Cells into which probabilities are put to resample what isotonic regression makes of them.
-ISOTONIC_CELLS = 300
 
 
 class Estimate(NamedTuple):
@@ -95,7 +93,7 @@ def confidence_interval(
     -----
     Analytic: the normal interval of a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 /
     (sum_i w_i)**2``, or the same of sums by group (Cochran 1977, section 6.3). Bootstrap: percentiles (Efron 1979) of Poisson
-    replicates; for the parts of a decomposition, the basic interval.
+    replicates; for discrimination and for differences, the basic interval.
 
     A calibration error is a norm of noisy gaps. It is too large, resampled ones are more so, and for a calibrated model no
     percentile interval ever holds its true error, 0. Here the gaps are scaled instead, ``c gaps`` plus the noise of the
@@ -261,9 +259,8 @@ def statistic_of(score: Callable[..., float], data: Predictions, options: dict[s
     if score is reliability.smooth_calibration_error:
         return SmoothCalibrationError(reliability.smooth_error(reliability.one_column(data))[1])
     if score in (decomposition.miscalibration, decomposition.discrimination) and data.is_binary:
-        part = "miscalibration" if score is decomposition.miscalibration else "discrimination"
-        edges_ = reliability.bin_edges(reliability.one_column(data), "quantile", ISOTONIC_CELLS)
-        return OfDecomposition(part, of, edges_, eps)
+        part = Miscalibration if score is decomposition.miscalibration else Discrimination
+        return part(of, data, eps)
     return None
 
 
