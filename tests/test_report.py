@@ -366,7 +366,7 @@ def test_a_handful_of_rows():
     report = ProbabilityReport.from_predictions(y, np.where(np.isin(np.arange(3000), wrong), p, 0.02 + 0.96 * y))
     (finding,) = [finding for finding in report.findings if finding.kind == "few rows"]
     assert set(finding.rows[:4]) == set(wrong)
-    assert "Likely wrong labels: look at rows" in finding.text
+    assert "wrong labels are often among such" in finding.text
 
 
 def test_clipped_and_uneven_and_constant():

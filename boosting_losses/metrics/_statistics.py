@@ -99,11 +99,13 @@ class _OfGaps(Statistic):
         if size == 0.0 or not noise.size:
             return 0.0, 0.0
 
-        def beyond(c: float, tail: float) -> bool:
-            return bool(np.quantile(self.norm(c * gaps + noise, observed), tail) >= size)
+        def least_c(tail: float, error: float) -> float:
+            return _root(lambda c: bool(np.quantile(self.norm(c * gaps + noise, observed), tail) >= error))
 
         lower_tail, upper_tail = _tails(level)
-        return _root(beyond, upper_tail) * value, _root(beyond, lower_tail) * value
+        # An error that is small by luck, less than half of all calibrated models would show, proves nothing.
+        lucky = float(np.median(self.norm(noise, observed)))
+        return least_c(upper_tail, size) * value, least_c(lower_tail, max(size, lucky)) * value
 
 
 class CalibrationError(_OfGaps):
@@ -242,14 +244,17 @@ class Miscalibration(_ByIsotonicRegression):
         weights = np.broadcast_to(weight, simulated.shape)
         found = self._score(weight, simulated, some) - self.recalibrated(weights, simulated)
         entropy_ = np.average(binary_entropy(truth[:, 0], self.mean.score), weights=weight[:, 0])
-        low, high = percentiles(found - (self._score(weight, truth, some) - entropy_), level)
+        error = minus(found, self._score(weight, truth, some) - entropy_)
+        low, high = percentiles(error, level)
         by_cells = float(self.of(observed)[0])
-        return max(by_cells - high, 0.0), max(by_cells - low, 0.0)
+        # As above: what is small by luck proves nothing.
+        return max(by_cells - high, 0.0), max(by_cells, float(np.median(error))) - low
 
     def _score(self, weight: Numbers, label: Numbers, some: npt.NDArray[np.bool_]) -> Numbers:
         """Of rows with these mean labels by cell, for some of the cells."""
         if_0, if_1 = self._if_0[some, None], self._if_1[some, None]
-        losses = if_0 + label * (if_1 - if_0)
+        with np.errstate(invalid="ignore"):  # what never happens loses nothing, even where it would lose everything
+            losses = np.where(label < 1.0, (1.0 - label) * if_0, 0.0) + np.where(label > 0.0, label * if_1, 0.0)
         mean: Numbers = (weight * losses).sum(axis=0) / weight.sum(axis=0)
         return mean
 
@@ -287,14 +292,14 @@ def _tails(level: float) -> tuple[float, float]:
     return (1.0 - level) / 2.0, (1.0 + level) / 2.0
 
 
-def _root(reached: Callable[[float, float], bool], tail: float) -> float:
-    """The least c >= 0 at which the quantile is reached: it rises with c as soon as the gaps outweigh the noise."""
-    if reached(0.0, tail):
+def _root(reached: Callable[[float], bool]) -> float:
+    """The least c >= 0 at which something is reached that rises with c as soon as the gaps outweigh the noise."""
+    if reached(0.0):
         return 0.0
     low, high = 0.0, 1.0
-    while not reached(high, tail) and high < 1e9:
+    while not reached(high) and high < 1e9:
         low, high = high, 2.0 * high
     for _ in range(16):
         middle = (low + high) / 2.0
-        low, high = (low, middle) if reached(middle, tail) else (middle, high)
+        low, high = (low, middle) if reached(middle) else (middle, high)
     return high

@@ -97,7 +97,7 @@ def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> Iterator[Part]:
         named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
         text = (
             f"A handful of rows makes much of the loss: {needed} of {n:,} make {few[:needed].sum() / sums.loss:.0%} of it."
-            f" Likely wrong labels: look at rows {named}."
+            f" Look at rows {named}: wrong labels are often among such."
         )
         yield "few rows", text, rows
     if sums.moved:
