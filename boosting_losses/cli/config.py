@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from ..metrics.intervals import MOST_RESAMPLES
-from ..report._evaluation import DEFAULT_METRICS, Settings
 from ..report._scores import SCORES
+from ..report._settings import DEFAULT_METRICS, Settings
 
 
 class ConfigError(ValueError):

@@ -9,7 +9,8 @@ b) *Array loops* only index, call point functions, multiply by the sample weight
    never hit Numba's disk cache. ``rows.py`` serves a library that asks row by row, where making Python objects costs
    more than the arithmetic; its one factory closes over integers, which the cache can tell apart.
 c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
-   complement come from the same exponential, so neither loses digits when the other is near 1.
+   complement come from the same exponential, so neither loses digits when the other is near 1. Where probabilities are all
+   there is, in an evaluation, they have kernels of their own: ``probabilities.py``, ``binning.py`` and ``poisson.py``.
 d) *The precision of the scores*, float32 or float64, in elementary functions that become SIMD instructions
    (``vector.py``); sums are always doubles, and so is all that calibrators are fitted by (``scaling.py``). K classes are
    turned block by block, so that neighbouring rows share an instruction whatever the layout.

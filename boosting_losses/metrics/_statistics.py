@@ -269,6 +269,7 @@ def _labels(totals: Totals) -> Numbers:
 
 
 def without_cells(values: Numbers) -> Columns:
+    """Columns of values alone."""
     n = len(values)
     return Columns(values, np.empty((n, 0), dtype=np.int32), np.empty((n, 0)))
 

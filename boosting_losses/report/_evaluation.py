@@ -3,195 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
-from .._arrays import Array
 from ..kernels.row_by_row import ROW_SUM_TOLERANCE
 from ..metrics import Estimate
 from ..metrics import _statistics as statistics
 from ..metrics._bootstrap import Bootstrap, Numbers, Totals, apart, observed, side_by_side
-from ..metrics._predictions import Predictions, check, class_columns, each
-from ..metrics.intervals import half_width, refuse_odd_resampling, shifted
-from ..metrics.means import log_loss_by_class
-from ..metrics.reliability import each_class, one_column, tamed
-from ._pool import Pool, Pooled, quantile_edges
-from ._scores import SCORES, Options
-
-#: What a report holds unless it is told otherwise.
-DEFAULT_METRICS: Mapping[str, Options] = {
-    "log_loss": {},
-    "brier_score": {},
-    "normalized_cross_entropy": {},
-    "calibration_error": {},
-    "smooth_calibration_error": {},
-    "miscalibration": {},
-    "discrimination": {},
-}
-
-#: Rows that are named when they make much of the loss.
-WORST = 20
-#: Rows of K classes that are kept for temperature scaling.
-SAMPLE = 2**18
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How predictions are evaluated.
-
-    Parameters
-    ----------
-    metrics : mapping of str to mapping
-        Names of scores in :mod:`boosting_losses.metrics`, with their options.
-    eps : float, optional
-        Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype.
-    level : float
-        Of the confidence intervals.
-    n_resamples : int
-        Bootstrap replicates.
-    random_state : int
-        Their seed.
-    """
-
-    metrics: Mapping[str, Options] = field(default_factory=lambda: DEFAULT_METRICS)
-    eps: float | None = None
-    level: float = 0.95
-    n_resamples: int = 500
-    random_state: int = 0
-
-    def __post_init__(self) -> None:
-        for name, options in self.metrics.items():
-            if name not in SCORES:
-                raise ValueError(f"metrics must be among {', '.join(SCORES)}, got {name!r}")
-            unknown = sorted(set(options) - SCORES[name].options)
-            if unknown:
-                known = ", ".join(sorted(SCORES[name].options)) or "none"
-                raise ValueError(f"options of {name} must be among {known}, got {unknown[0]!r}")
-            # The score itself says what options mean.
-            SCORES[name].function([0, 1, 1], [0.2, 0.4, 0.7], **options)
-        if not self.metrics:
-            raise ValueError(f"metrics must name at least one of {', '.join(SCORES)}, got none")
-        refuse_odd_resampling(self.level, self.n_resamples, self.random_state)
-
-    def bins(self) -> int:
-        """Of the calibration error, and of the diagrams."""
-        return int(self.metrics.get("calibration_error", {}).get("n_bins", 15))
-
-
-@dataclass(frozen=True)
-class WorstRows:
-    """The rows that lose most, the worst first; each field ``(W,)``, or ``(W, K)`` for K classes' probabilities."""
-
-    row: npt.NDArray[np.intp]
-    label: Numbers
-    proba: Array
-    weighted_loss: Numbers
-
-
-class ModelSums:
-    """All that is kept of one model's predictions."""
-
-    def __init__(self, classes: int, *, is_binary: bool, n_bins: int, eps: float | None) -> None:
-        self.is_binary, self.classes, self.eps = is_binary, classes, eps
-        self.loss = self.square = self.weight = 0.0
-        self.moved = 0
-        self.class_weight, self.class_loss, self.class_proba = np.zeros(classes), np.zeros(classes), np.zeros(classes)
-        self._pools = [Pool(n_bins) for _ in range(1 if is_binary else 1 + classes)]
-        self._worst: WorstRows | None = None
-        self._sample: list[Predictions] = []
-        self._step, self._seen = 1, 0
-
-    def add(
-        self, data: Predictions, weight: Numbers, losses: Numbers, squares: Numbers, index: npt.NDArray[np.intp]
-    ) -> None:
-        """Add checked rows and what they lose."""
-        weighted = np.where(weight > 0.0, weight, 0.0) * np.where(weight > 0.0, losses, 0.0)
-        self.loss += float(weighted.sum())
-        self.square += float(weight @ squares)
-        self.weight += float(weight.sum())
-        columns = class_columns(data) * weight[:, None]
-        self.class_weight += columns.sum(axis=0)
-        if self.is_binary:  # labels may be shares
-            self.class_loss += self._loss_of_classes(data, weight)
-        else:
-            self.class_loss += np.bincount(data.y.astype(np.intp), weights=weighted, minlength=self.classes)
-        proba = np.stack([1.0 - data.proba, data.proba], axis=1) if self.is_binary else data.proba
-        self.class_proba += weight @ proba
-        top = one_column(data)
-        self._pools[0].add(top.proba, top.y, weight, losses)
-        for pool, rows in zip(self._pools[1:], [] if self.is_binary else each_class(data), strict=True):
-            pool.add(rows.proba, rows.y, weight, losses)
-        self._keep_worst(data, weighted, index)
-        if not self.is_binary:
-            self._keep_sample(data, weight)
-
-    @property
-    def shares(self) -> Numbers:
-        """Of the classes among the labels, by weight."""
-        shares: Numbers = self.class_weight / self.class_weight.sum()
-        return shares
-
-    @cached_property
-    def pooled(self) -> Pooled:
-        """Probabilities of y = 1, or the largest of K, and whether it was right."""
-        return self._pools[0].pooled()
-
-    @cached_property
-    def class_pools(self) -> list[Pooled]:
-        """Probabilities of each of K classes against the others."""
-        return [pool.pooled() for pool in self._pools[1:]]
-
-    @property
-    def is_exact(self) -> bool:
-        """Have no rows been put into cells?"""
-        return self._pools[0].is_exact
-
-    @property
-    def worst(self) -> WorstRows:
-        """The rows that lose most."""
-        assert self._worst is not None
-        return self._worst
-
-    def edges(self, pooled: Pooled, strategy: str, n_bins: int) -> Numbers:
-        """Of bins of equal width or weight."""
-        return quantile_edges(pooled, n_bins) if strategy == "quantile" else np.arange(n_bins + 1) / n_bins
-
-    def sample(self) -> Predictions:
-        """Rows of K classes, evenly taken from all."""
-        parts = [(part.y, part.proba, part.weight) for part in self._sample]
-        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-    def _loss_of_classes(self, data: Predictions, weight: Numbers) -> Numbers:
-        by_class = log_loss_by_class(data.y, data.proba, weight, eps=self.eps) if weight.any() else np.zeros(2)
-        share = np.array([weight @ (1.0 - data.y), weight @ data.y])
-        return np.where(share > 0.0, by_class * share, 0.0)
-
-    def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
-        some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
-        rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), data.proba[some], weighted[some])
-        if self._worst is not None:
-            pairs = zip(vars(self._worst).values(), vars(rows).values(), strict=True)
-            rows = WorstRows(*(np.concatenate(pair) for pair in pairs))
-        order = np.lexsort((rows.row, -rows.weighted_loss))[:WORST]
-        self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
-
-    def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
-        """Every so-manieth row: where they become too many, every second of these is let go."""
-        first = -self._seen % self._step
-        every = slice(first, None, self._step)
-        self._seen += len(weight)
-        self._sample.append(Predictions(data.y[every], data.proba[every], weight[every]))
-        while sum(len(part.y) for part in self._sample) > SAMPLE:
-            kept = self.sample()
-            self._step *= 2
-            self._sample = [Predictions(kept.y[::2], kept.proba[::2], kept.weight[::2])]  # type: ignore[index]
+from ..metrics._predictions import Predictions, check, each
+from ..metrics.intervals import half_width, shifted
+from ..metrics.reliability import tamed
+from ._model_sums import ModelSums
+from ._scores import SCORES
+from ._settings import Settings
 
 
 class Evaluation:
@@ -434,15 +262,3 @@ def _rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
     except ValueError as error:
         text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
         raise ValueError(text) from None
-
-
-def as_options(metrics: Any) -> Mapping[str, Options]:
-    """Metrics given as names alone, or as names with options."""
-    if metrics is None:
-        return DEFAULT_METRICS
-    if not isinstance(metrics, Mapping):
-        return {str(name): {} for name in ([metrics] if isinstance(metrics, str) else metrics)}
-    for name, options in metrics.items():
-        if options is not None and not isinstance(options, Mapping):
-            raise TypeError(f"options of {name} must be a mapping of names to values, got {options!r}")
-    return {str(name): dict(options or {}) for name, options in metrics.items()}

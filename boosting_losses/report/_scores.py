@@ -19,7 +19,7 @@ from ..metrics.intervals import statistic_of
 from ..metrics.means import entropy
 
 if TYPE_CHECKING:
-    from ._evaluation import ModelSums
+    from ._model_sums import ModelSums
 
 Options = Mapping[str, Any]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..metrics import Estimate
 from ..metrics.means import entropy
-from ._evaluation import Evaluation, ModelSums
+from ._evaluation import Evaluation
+from ._model_sums import ModelSums
 from ._scores import SCORES
 from .results import Finding
 

@@ -13,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _arrays as arrays
-from ..metrics import Estimate, ReliabilityCurve
+from ..metrics import Estimate
 from ..metrics._bootstrap import Numbers
-from ..metrics.decomposition import binary_entropy, isotonic
-from ..metrics.intervals import group_codes, is_missing
-from ._evaluation import Evaluation, ModelSums, Settings, as_options
-from ._pool import quantile_edges
-from ._scores import SCORES
+from ._build import baselines, model_result
+from ._evaluation import Evaluation
+from ._input import by_group, label_codes, models_by_name, refuse_other_lengths
+from ._settings import Settings, as_options
 from .findings import findings
-from .results import Baseline, Finding, LossByDecile, ModelResult, quiet_ratio
+from .results import Baseline, Finding, ModelResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Rows that are added at a time.
 BLOCK = 2**17
-HISTOGRAM_BINS = 50
-CURVE_BINS = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,12 +103,12 @@ class ProbabilityReport:
         ImportError
             Without scikit-learn, which makes the isotonic regressions.
         """
-        models = _models(proba, names)
-        y, labels = _codes(y_true, next(iter(models.values())), classes)
+        models = models_by_name(proba, names)
+        y, labels = label_codes(y_true, next(iter(models.values())), classes)
         settings = Settings(as_options(metrics), eps, level, n_resamples, random_state)
-        order, follows, codes = _by_group(groups, len(y))
+        order, follows, codes = by_group(groups, len(y))
         weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
-        _refuse_lengths(y, models, weight)
+        refuse_other_lengths(y, models, weight)
         sample = slice(None, None, -(-len(y) // BLOCK))
         evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1)
         evaluation.prepare(
@@ -150,8 +147,8 @@ class ProbabilityReport:
             base_rates=first.shares,
             level=level,
             eps=evaluation.settings.eps,
-            models=tuple(_model_result(name, sums, own, level) for name, sums, own in named),
-            baselines=_baselines(first.shares, evaluation.settings),
+            models=tuple(model_result(name, sums, own, level) for name, sums, own in named),
+            baselines=baselines(first.shares, evaluation.settings),
             differences=evaluation.differences(scores),
             findings=tuple(findings(evaluation, scores, labels)),
             is_exact=all(sums.is_exact for sums in evaluation.models),
@@ -245,166 +242,6 @@ class ProbabilityReport:
         from .page import fragment  # noqa: PLC0415
 
         return fragment(self)
-
-
-# ---- what comes in --------------------------------------------------------------------------------------------------
-
-
-def _models(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """The probabilities of each model, by its name."""
-    if isinstance(proba, Mapping):
-        if names is not None:
-            raise ValueError("names must not be given with a mapping, whose keys they are, got both")
-        models = {str(name): values for name, values in proba.items()}
-        if len(models) < len(proba):
-            raise ValueError(f"proba must have keys that differ as texts, got {list(proba)}")
-    elif isinstance(proba, (list, tuple)) and len(proba) and getattr(proba[0], "shape", ()) != ():
-        named = [f"model {i + 1}" for i in range(len(proba))] if names is None else [str(name) for name in names]
-        if len(named) != len(proba) or len(set(named)) != len(named):
-            raise ValueError(f"names must hold {len(proba)} different names, one per model, got {named}")
-        models = dict(zip(named, proba, strict=True))
-    else:
-        named = ["model"] if names is None else [names] if isinstance(names, str) else [str(name) for name in names]
-        if len(named) != 1:
-            raise ValueError(f"names must hold one name for one array of probabilities, got {named}")
-        models = {named[0]: proba}
-    if not models:
-        raise ValueError("proba must hold the probabilities of at least one model, got none")
-    return {name: arrays.numeric("proba", values) for name, values in models.items()}
-
-
-def _codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
-    """Labels as numbers, and the names of the classes."""
-    n_classes = max(2, proba.shape[1]) if proba.ndim == 2 else 2
-    if classes is None:
-        y = np.asarray(y_true)
-        if y.dtype.kind in "OUS" and any(isinstance(label, (str, bytes)) for label in y.ravel()[:1]):
-            raise ValueError(
-                f"classes must name the {n_classes} labels in the order of the columns where they are texts"
-            )
-        return arrays.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
-    labels = list(classes)
-    if len(labels) != n_classes or len(set(labels)) != n_classes:
-        raise ValueError(f"classes must hold {n_classes} different labels, one per class, got {labels}")
-    y = np.asarray(y_true)
-    if y.dtype.kind in "fO":
-        row = next((i for i, label in enumerate(y.ravel().tolist()) if is_missing(label)), None)
-        if row is not None:
-            raise ValueError(f"y_true must have no missing values, got {y.tolist()[row]!r} in row {row}")
-    codes = np.full(y.shape, -1)
-    for k, label in enumerate(labels):
-        codes[y == label] = k
-    if (codes < 0).any():
-        row = int(np.argmax(codes < 0))
-        raise ValueError(f"y_true must hold labels among {labels}, got {y.tolist()[row]!r} in row {row}")
-    return codes, [str(label) for label in labels]
-
-
-def _by_group(
-    groups: npt.ArrayLike | None, n: int
-) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.bool_] | None, npt.NDArray[np.intp] | None]:
-    """The order in which rows of a group come together, who follows one of its own group, and codes of the groups."""
-    if groups is None:
-        return None, None, None
-    codes = group_codes(groups, n)
-    order = np.argsort(codes, kind="stable")
-    return order, np.concatenate([[False], np.diff(codes[order]) == 0]), codes
-
-
-def _refuse_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
-    arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
-    first = next(iter(models.values()))
-    for name, proba in models.items():
-        if proba.ndim not in (1, 2) or len(proba) != len(y):
-            raise ValueError(
-                f"proba must have one row per label, {len(y)} of them, got shape {proba.shape} of model {name!r}"
-            )
-        if proba.shape != first.shape:
-            raise ValueError(f"all models must have proba of one shape, got {first.shape} and {proba.shape}")
-
-
-# ---- what comes out -------------------------------------------------------------------------------------------------
-
-
-def _model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], level: float) -> ModelResult:
-    pooled = sums.pooled
-    edges = quantile_edges(pooled, CURVE_BINS)
-    weight, label, probability, squared, _ = pooled.sums(edges).T
-    curve = ReliabilityCurve(
-        edges[:-1],
-        edges[1:],
-        weight,
-        quiet_ratio(probability, weight),
-        quiet_ratio(label, weight),
-        quiet_ratio(weight * weight, squared),
-    )
-    low, high = _consistency_band(curve, level)
-    limit = _limit(curve, high)
-    shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
-    shown = shown if limit == 1.0 else np.append(shown, 1.0)
-    worst = sums.worst
-    shares = quiet_ratio(worst.weighted_loss, sums.loss)
-    if np.isinf(sums.loss):  # all of it is theirs whose loss is infinite
-        shares = np.isinf(worst.weighted_loss) / np.isinf(worst.weighted_loss).sum()
-    return ModelResult(
-        name=name,
-        scores=scores,
-        curve=curve,
-        band_low=low,
-        band_high=high,
-        isotonic_proba=pooled.proba,
-        isotonic_frequency=isotonic(pooled.weight, pooled.label / pooled.weight),
-        shown_up_to=limit,
-        histogram_edges=shown,
-        histogram=pooled.sums(shown)[:, 0],
-        deciles=_deciles(sums),
-        class_share=sums.shares,
-        class_proba=sums.class_proba / sums.weight,
-        class_loss=quiet_ratio(sums.class_loss, sums.class_weight),
-        worst_rows=tuple(
-            (int(row), float(y), float(share)) for row, y, share in zip(worst.row, worst.label, shares, strict=True)
-        ),
-        clipped_rows=sums.moved,
-    )
-
-
-def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
-    """Where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
-    from scipy.stats import binom  # noqa: PLC0415
-
-    rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
-    tails = (1.0 - level) / 2.0, (1.0 + level) / 2.0
-    low, high = (np.asarray(binom.ppf(tail, rows, np.nan_to_num(curve.predicted))) / rows for tail in tails)
-    return low, high
-
-
-def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:
-    """Where a diagram may end: of rare events, all would lie in one corner of the whole."""
-    some = curve.weight > 0.0
-    farthest = max(float(part[some].max()) for part in (curve.predicted, curve.observed, band_high))
-    return 1.0 if farthest > 0.5 else 1.15 * farthest
-
-
-def _deciles(sums: ModelSums) -> LossByDecile:
-    pooled = sums.pooled
-    edges = quantile_edges(pooled, 10)
-    weight, _, _, _, loss = pooled.sums(edges).T
-    expected = np.full(len(weight), np.nan)
-    if sums.is_binary:
-        doubt = pooled._replace(loss=pooled.weight * binary_entropy(pooled.proba, "log_loss"))
-        expected = quiet_ratio(doubt.sums(edges)[:, 4], weight)
-    return LossByDecile(edges[:-1], edges[1:], weight, quiet_ratio(loss, weight), expected)
-
-
-def _baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
-    even = np.full(len(shares), 1.0 / len(shares))
-    coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
-    return tuple(
-        Baseline(
-            name, {key: SCORES[key].constant(forecast, shares, options) for key, options in settings.metrics.items()}
-        )
-        for name, forecast in (("base rate", shares), (coin, even))
-    )
 
 
 def _first(model: ModelResult) -> str:

@@ -1,0 +1,85 @@
+"""What users hand over to a report: models under their names, labels as numbers, groups in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _arrays as arrays
+from ..metrics.intervals import group_codes, is_missing
+
+
+def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
+    """The probabilities of each model, by its name."""
+    if isinstance(proba, Mapping):
+        if names is not None:
+            raise ValueError("names must not be given with a mapping, whose keys they are, got both")
+        models = {str(name): values for name, values in proba.items()}
+        if len(models) < len(proba):
+            raise ValueError(f"proba must have keys that differ as texts, got {list(proba)}")
+    elif isinstance(proba, (list, tuple)) and len(proba) and getattr(proba[0], "shape", ()) != ():
+        named = [f"model {i + 1}" for i in range(len(proba))] if names is None else [str(name) for name in names]
+        if len(named) != len(proba) or len(set(named)) != len(named):
+            raise ValueError(f"names must hold {len(proba)} different names, one per model, got {named}")
+        models = dict(zip(named, proba, strict=True))
+    else:
+        named = ["model"] if names is None else [names] if isinstance(names, str) else [str(name) for name in names]
+        if len(named) != 1:
+            raise ValueError(f"names must hold one name for one array of probabilities, got {named}")
+        models = {named[0]: proba}
+    if not models:
+        raise ValueError("proba must hold the probabilities of at least one model, got none")
+    return {name: arrays.numeric("proba", values) for name, values in models.items()}
+
+
+def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
+    """Labels as numbers, and the names of the classes."""
+    n_classes = max(2, proba.shape[1]) if proba.ndim == 2 else 2
+    if classes is None:
+        y = np.asarray(y_true)
+        if y.dtype.kind in "OUS" and any(isinstance(label, (str, bytes)) for label in y.ravel()[:1]):
+            raise ValueError(
+                f"classes must name the {n_classes} labels in the order of the columns where they are texts"
+            )
+        return arrays.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
+    labels = list(classes)
+    if len(labels) != n_classes or len(set(labels)) != n_classes:
+        raise ValueError(f"classes must hold {n_classes} different labels, one per class, got {labels}")
+    y = np.asarray(y_true)
+    if y.dtype.kind in "fO":
+        row = next((i for i, label in enumerate(y.ravel().tolist()) if is_missing(label)), None)
+        if row is not None:
+            raise ValueError(f"y_true must have no missing values, got {y.tolist()[row]!r} in row {row}")
+    codes = np.full(y.shape, -1)
+    for k, label in enumerate(labels):
+        codes[y == label] = k
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise ValueError(f"y_true must hold labels among {labels}, got {y.tolist()[row]!r} in row {row}")
+    return codes, [str(label) for label in labels]
+
+
+def by_group(
+    groups: npt.ArrayLike | None, n: int
+) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.bool_] | None, npt.NDArray[np.intp] | None]:
+    """The order in which rows of a group come together, who follows one of its own group, and codes of the groups."""
+    if groups is None:
+        return None, None, None
+    codes = group_codes(groups, n)
+    order = np.argsort(codes, kind="stable")
+    return order, np.concatenate([[False], np.diff(codes[order]) == 0]), codes
+
+
+def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
+    arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
+    first = next(iter(models.values()))
+    for name, proba in models.items():
+        if proba.ndim not in (1, 2) or len(proba) != len(y):
+            raise ValueError(
+                f"proba must have one row per label, {len(y)} of them, got shape {proba.shape} of model {name!r}"
+            )
+        if proba.shape != first.shape:
+            raise ValueError(f"all models must have proba of one shape, got {first.shape} and {proba.shape}")
