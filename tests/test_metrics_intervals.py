@@ -331,6 +331,11 @@ def test_rare_events_and_infinite_losses():
         assert estimate.low < estimate.value
         assert np.isfinite(estimate).all()
     p[np.argmax(y)] = 0.0
+    absent = np.ones(2000)
+    absent[np.argmax(y)] = 0.0
+    for score in (log_loss, normalized_cross_entropy, d2, miscalibration):
+        assert np.isfinite(confidence_interval(score, y, p, absent, eps=0.0, n_resamples=50)).all()
+    assert np.isnan(paired_difference(log_loss, y, p, p, eps=0.0)).all()
     value, low, high = confidence_interval(log_loss, y, p, eps=0.0)
     assert value == np.inf
     assert np.isnan([low, high]).all()

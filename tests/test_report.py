@@ -257,6 +257,21 @@ def test_hard_cases():
     assert infinite.models[0].class_loss[0] < 1.0
     json.loads(infinite.to_json())
     infinite.to_html()
+    loss, brier = (infinite.models[0].scores[name] for name in ("log_loss", "brier_score"))
+    assert math.isnan(loss.low)
+    assert_allclose(brier, metrics.confidence_interval(metrics.brier_score, y, p), rtol=1e-9)
+    both = ProbabilityReport.from_predictions(y, [p, p], eps=0.0)
+    assert math.isnan(both.differences["model 2", "model 1"]["log_loss"].value)
+    absent = np.ones(1000)
+    absent[np.argmax(y)] = 0.0
+    some = absent > 0.0
+    for groups in (None, np.arange(1000) // 3):
+        here = ProbabilityReport.from_predictions(y, p, absent, eps=0.0, groups=groups)
+        there = ProbabilityReport.from_predictions(
+            y[some], p[some], eps=0.0, groups=None if groups is None else groups[some]
+        )
+        for name, estimate in there.models[0].scores.items():
+            assert_allclose(here.models[0].scores[name], estimate, rtol=1e-6, atol=2e-3, err_msg=name)
     rare = np.arange(1000) == 3
     assert ProbabilityReport.from_predictions(rare, 0.1 * p, np.where(rare, 1e-300, 1.0)).rows == 1000
 

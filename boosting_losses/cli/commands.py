@@ -75,6 +75,8 @@ def evaluate(
 
     Exit code 0: done; 1: a threshold of the configuration is broken; 2: the data or the options have an error.
     """
+    if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise Problem(f"{plot}: what --plot writes must end with .png, .svg or .pdf, got {plot.suffix or 'no ending'}")
     _refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
     try:
         config = configuration.Config() if config_path is None else configuration.read(config_path)
@@ -250,8 +252,7 @@ def _rendered(
         written.append((html, report.to_html().encode()))
     if plot is not None:
         picture = io.BytesIO()
-        kind = plot.suffix.lstrip(".").lower() or "png"
-        save(report.plot(), picture, format=kind, dpi=150)
+        save(report.plot(), picture, format=plot.suffix[1:].lower(), dpi=150)
         written.append((plot, picture.getvalue()))
     if json_path is not None:
         written.append((json_path, report.to_json().encode()))

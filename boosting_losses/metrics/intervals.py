@@ -92,8 +92,8 @@ def confidence_interval(
     Notes
     -----
     Analytic: the normal interval of a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 /
-    (sum_i w_i)**2``, or the same of sums by group (Cochran 1977, section 6.3). Bootstrap: percentiles (Efron 1979) of Poisson
-    replicates; for discrimination and for differences, the basic interval.
+    (sum_i w_i)**2`` over the n rows that have a weight, or the same of sums by group (Cochran 1977, section 6.3).
+    Bootstrap: percentiles (Efron 1979) of Poisson replicates; for discrimination and for differences, the basic interval.
 
     A calibration error is a norm of noisy gaps. It is too large, resampled ones are more so, and for a calibrated model no
     percentile interval ever holds its true error, 0. Here the gaps are scaled instead, ``c gaps`` plus the noise of the
@@ -101,7 +101,7 @@ def confidence_interval(
     coverage`` measures how often these intervals hold the truth.
     """
     _refuse(level, n_resamples, random_state, method)
-    data = check(y_true, proba, sample_weight, raw)
+    every = check(y_true, proba, sample_weight, raw)
     given = options if raw is None else {"raw": raw, **options}
 
     def with_weight(w: npt.ArrayLike | None) -> float:
@@ -110,16 +110,17 @@ def confidence_interval(
         return float(score(y_true, proba, sample_weight=w, **given))
 
     value = with_weight(sample_weight)
+    data, of_group = counted(every, groups)
     statistic = statistic_of(score, data, options)
     if isinstance(statistic, Mean) and method != "bootstrap":
-        return analytic(value, statistic.columns(data).values[:, 0], data.weight, groups, level)
+        return analytic(value, statistic.columns(data).values[:, 0], data.weight, of_group, level)
     if method == "analytic":
         raise ValueError(
             f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
         )
     if statistic is None:
-        return _by_calls(with_weight, value, data, groups, level, n_resamples, random_state)
-    seen, replicates = _resampled([statistic], [data], groups, n_resamples, random_state)
+        return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
+    seen, replicates = _resampled([statistic], [data], of_group, n_resamples, random_state)
     return Estimate(value, *statistic.interval(value, seen[0], replicates[0], level))
 
 
@@ -163,7 +164,9 @@ def paired_difference(
         As :func:`confidence_interval`.
     """
     _refuse(level, n_resamples, random_state, method)
-    models = [check(y_true, p, sample_weight) for p in (proba, other)]
+    every = [check(y_true, p, sample_weight) for p in (proba, other)]
+    models = [counted(data, groups)[0] for data in every]
+    of_group = counted(every[0], groups)[1]
     if models[0].proba.shape != models[1].proba.shape:
         shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
         raise ValueError(f"proba and other must have one shape, got {shapes}")
@@ -172,7 +175,7 @@ def paired_difference(
     statistics = [statistic_of(score, data, options) for data in models]
     if isinstance(statistics[0], Mean) and method != "bootstrap":
         losses = [Mean.columns(statistics[0], data).values[:, 0] for data in models]
-        return analytic(value, losses[0] - losses[1], models[0].weight, groups, level)
+        return analytic(value, minus(*losses), models[0].weight, of_group, level)
     if method == "analytic":
         raise ValueError(
             f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
@@ -183,9 +186,9 @@ def paired_difference(
             here, there = (float(score(y_true, p, sample_weight=w, **options)) for p in (proba, other))
             return here - there
 
-        return _by_calls(difference, value, models[0], groups, level, n_resamples, random_state)
+        return _by_calls(difference, value, every[0], groups, level, n_resamples, random_state)
     pair = [statistics[0], statistics[1]]
-    seen, replicates = _resampled(pair, models, groups, n_resamples, random_state)
+    seen, replicates = _resampled(pair, models, of_group, n_resamples, random_state)
     now, then = (minus(pair[0].of(first), pair[1].of(second)) for first, second in (seen, replicates))
     return Estimate(value, *shifted(value, now, then, level))
 
@@ -224,6 +227,7 @@ def bootstrap(
     _refuse(0.5, n_resamples, random_state, "auto")
     data = check(y_true, proba, sample_weight, raw)
     data.refuse()
+    data, groups = counted(data, groups)
     statistics = []
     for name, score in scores.items():
         function, options = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
@@ -271,14 +275,10 @@ def analytic(
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     w = np.ones(len(losses)) if weight is None else reliability.tamed(np.asarray(weight, dtype=np.float64))
-    some = w > 0.0
-    codes = None if groups is None else group_codes(groups, len(losses))[some]
-    losses, w = losses[some], w[some]
     parts = w * (losses - w @ losses / w.sum())
+    if groups is not None:
+        parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
     n = len(parts)
-    if codes is not None:
-        parts = np.bincount(codes, weights=parts)
-        n = len(np.unique(codes))
     half = half_width(float(parts @ parts), float(w.sum()), n, level)
     return Estimate(value, value - half, value + half)
 
@@ -312,6 +312,17 @@ def _resampled(
         follows = np.concatenate([[False], np.diff(codes[order]) == 0])
         bootstrap.add(weight[order], columns.take(order), follows)
     return seen, apart(bootstrap.totals(), n_values, n_cells)
+
+
+def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
+    """The rows that have a weight, and their groups: the others count nowhere, whatever they lose."""
+    codes = None if groups is None else group_codes(groups, len(data.y))
+    if data.weight is None or data.weight.all() or not data.weight.any():
+        return data, codes
+    some = data.weight != 0.0
+    codes = None if codes is None else codes[some]
+    raw = None if data.raw is None else data.raw[some]
+    return Predictions(data.y[some], data.proba[some], data.weight[some], raw), codes
 
 
 def weights(data: Predictions) -> Numbers:

@@ -44,6 +44,7 @@ class Evaluation:
         self._counted, self._squared_weights, self.scale = 0, 0.0, 1.0
         self._groups = None if n_groups is None else np.zeros((n_groups, size))
         self._bootstrap: Bootstrap | None = None
+        self._last_group = -1
         self._observed: Totals | None = None
 
     def prepare(
@@ -81,7 +82,6 @@ class Evaluation:
         *,
         index: npt.NDArray[np.intp] | None = None,
         groups: npt.NDArray[np.intp] | None = None,
-        follows: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         """Add rows; those of a group must come together.
 
@@ -91,8 +91,8 @@ class Evaluation:
             Labels, each model's probabilities and weights, as the metrics take them.
         index : ndarray of shape (n,), optional
             The numbers of the rows; by default they are counted on.
-        groups, follows : ndarray of shape (n,), optional
-            The code of each row's group, and whether it is that of the row before.
+        groups : ndarray of shape (n,), optional
+            The code of each row's group.
         """
         if not self.models:
             self.prepare(y, probas, sample_weight)
@@ -104,9 +104,17 @@ class Evaluation:
             if not weight.any():  # all of this block, but perhaps not all of the data
                 data = [rows._replace(weight=None) for rows in data]
             of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
-        weight = weight * self.scale
         self.rows += len(weight)
-        self._counted += int(np.count_nonzero(weight))
+        some = np.flatnonzero(weight)  # the others count nowhere, whatever they lose
+        if len(some) < len(weight):
+            data = [Predictions(rows.y[some], rows.proba[some], weight[some]) for rows in data]
+            of_rows = [(losses[some], squares[some], moved) for losses, squares, moved in of_rows]
+            weight, index = weight[some], index[some]
+            groups = None if groups is None else groups[some]
+        if not len(weight):
+            return
+        weight = weight * self.scale
+        self._counted += len(weight)
         self._squared_weights += float(weight @ weight)
         for model, rows, (losses, squares, moved) in zip(self.models, data, of_rows, strict=True):
             model.add(rows, weight, losses, squares, index)
@@ -118,7 +126,7 @@ class Evaluation:
             self._moments += matrix.T @ matrix
         else:
             np.add.at(self._groups, groups, matrix)
-        self._add_replicates(data, weight, follows)
+        self._add_replicates(data, weight, groups)
 
     # ---- results ----------------------------------------------------------------------------------------------------
 
@@ -149,7 +157,7 @@ class Evaluation:
         for m in range(1, len(self.models)):
             pair = results[self.names[m], self.names[0]] = {}
             for name in self.settings.metrics:
-                here, there = scores[m][name].value, scores[0][name].value
+                here, there = float(scores[m][name].value), float(scores[0][name].value)
                 low = high = float("nan")
                 if name in ("log_loss", "brier_score"):
                     parts = [(self._column(m, name), here, 1.0), (self._column(0, name), there, -1.0)]
@@ -181,9 +189,13 @@ class Evaluation:
     def _flat(self) -> list[statistics.Statistic]:
         return [statistic for known in self._statistics for statistic in known.values()]
 
-    def _add_replicates(self, data: list[Predictions], weight: Numbers, follows: npt.NDArray[np.bool_] | None) -> None:
+    def _add_replicates(self, data: list[Predictions], weight: Numbers, groups: npt.NDArray[np.intp] | None) -> None:
         if self._bootstrap is None:
             return
+        follows = None
+        if groups is not None:
+            follows = np.diff(groups, prepend=self._last_group) == 0
+            self._last_group = int(groups[-1])
         parts = [s.columns(rows) for rows, known in zip(data, self._statistics, strict=True) for s in known.values()]
         n_cells = [s.n_cells for s in self._flat()]
         columns = side_by_side(parts, n_cells)
@@ -210,13 +222,15 @@ class Evaluation:
 
     def _half_width(self, parts: list[tuple[int, float, float]]) -> float:
         """Of a sum of means, each given by its column, its value and its sign."""
+        if not np.isfinite([value for _, value, _ in parts]).all():
+            return float("nan")
         direction = np.zeros(len(self._moments))
         for column, value, sign in parts:
             direction[column] += sign
             direction[0] -= sign * value
         n = self._counted if self._groups is None else int(np.count_nonzero(self._groups[:, 0]))
-        with np.errstate(invalid="ignore"):
-            square = float(direction @ self._cross() @ direction)
+        used = np.flatnonzero(direction)  # another column's infinite loss is none of theirs
+        square = float(direction[used] @ self._cross()[np.ix_(used, used)] @ direction[used])
         return half_width(max(square, 0.0), self.models[0].weight, n, self.settings.level)
 
 

@@ -62,15 +62,12 @@ def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequenc
     return codes, [str(label) for label in labels]
 
 
-def by_group(
-    groups: npt.ArrayLike | None, n: int
-) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.bool_] | None, npt.NDArray[np.intp] | None]:
-    """The order in which rows of a group come together, who follows one of its own group, and codes of the groups."""
+def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.intp] | None]:
+    """The order in which rows of a group come together, and codes of the groups."""
     if groups is None:
-        return None, None, None
+        return None, None
     codes = group_codes(groups, n)
-    order = np.argsort(codes, kind="stable")
-    return order, np.concatenate([[False], np.diff(codes[order]) == 0]), codes
+    return np.argsort(codes, kind="stable"), codes
 
 
 def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:

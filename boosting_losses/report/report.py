@@ -86,8 +86,9 @@ class ProbabilityReport:
         groups : array-like of shape (n,), optional
             Rows of one group (a customer, a day) are kept together in the intervals.
         metrics : sequence of str, or mapping of str to mapping, optional
-            Scores of :mod:`boosting_losses.metrics` by name, with their options. By default log loss, Brier score, normalized
-            cross-entropy, calibration errors, miscalibration and discrimination.
+            By name, with their options, those of :mod:`boosting_losses.metrics` that are one number: ``log_loss``,
+            ``brier_score``, ``normalized_cross_entropy``, ``d2``, ``calibration_error``, ``smooth_calibration_error``,
+            ``miscalibration`` and ``discrimination``; by default all but ``d2``. The last two have intervals for two classes.
         eps : float, optional
             Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
             report counts the rows.
@@ -106,7 +107,7 @@ class ProbabilityReport:
         models = models_by_name(proba, names)
         y, labels = label_codes(y_true, next(iter(models.values())), classes)
         settings = Settings(as_options(metrics), eps, level, n_resamples, random_state)
-        order, follows, codes = by_group(groups, len(y))
+        order, codes = by_group(groups, len(y))
         weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
         refuse_other_lengths(y, models, weight)
         sample = slice(None, None, -(-len(y) // BLOCK))
@@ -123,7 +124,6 @@ class ProbabilityReport:
                 None if weight is None else weight[rows],
                 index=index,
                 groups=None if codes is None else codes[index],
-                follows=None if follows is None else follows[start : start + BLOCK],
             )
         return cls.from_evaluation(evaluation, labels)
 
