@@ -249,7 +249,7 @@ def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike 
 def _with_meaning(
     y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """The rows without a fault; the others are refused when they are added."""
+    """The rows that count and have no fault; those with one are refused when they are added."""
     labels, p = arrays.numeric("y_true", y), arrays.numeric("proba", proba)
     weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
     if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
@@ -262,7 +262,7 @@ def _with_meaning(
     else:
         fine &= labels <= 1
     if weight is not None:
-        fine &= (weight >= 0.0) & (weight < np.inf)
+        fine &= (weight > 0.0) & (weight < np.inf)
     if fine.all() or not fine.any():
         return labels, p, weight
     return labels[fine], p[fine], None if weight is None else weight[fine]
