@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from .results import ModelResult
 
@@ -98,6 +98,8 @@ def histogram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int 
     shares = model.histogram / model.histogram.sum()
     axes.stairs(shares, model.histogram_edges, fill=True, color=STYLES[i % len(STYLES)]["color"], alpha=0.75)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=max(shares[shares > 0.0].min() / 2.0, 1e-7), top=2.0)
     of = f"probability of class {report.classes[1]}" if len(report.classes) == 2 else "largest probability"
     axes.set_xlabel(of, parse_math=False)
