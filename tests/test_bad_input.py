@@ -210,7 +210,7 @@ def test_probabilities():
         check([lambda s=score: s([0, 1], [0.2, NAN])], ValueError, "proba must lie in [0, 1], got nan in row 1")
         check([lambda s=score: s([0, 1], [[0.2, 0.7], [0.5, 0.5]])], ValueError, "rows of proba must sum to 1")
         check([lambda s=score: s([0, 2], [[0.3, 0.7], [0.5, 0.5]])], ValueError, "class codes 0..1, got 2.0 in row 1")
-        check([lambda s=score: s([0, 2], [0.3, 0.7])], ValueError, "y_true must lie in [0, 1], got 2 in row 1")
+        check([lambda s=score: s([0, 2], [0.3, 0.7])], ValueError, "y_true must lie in [0, 1], got 2.0 in row 1")
         check([lambda s=score: s([0], [0.3, 0.7])], ValueError, "y_true must have one label per row of proba, got 1")
         check([lambda s=score: s([[1.0, 0.0]], [[0.3, 0.5, 0.2]])], ValueError, "must have the shape of proba")
         check([lambda s=score: s([1], [[1.0]])], ValueError, "proba must have shape (n,) or (n, K) with K >= 2")

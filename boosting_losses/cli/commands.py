@@ -18,7 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import __version__
 from ..report import ProbabilityReport
 from ..report._evaluation import Evaluation
-from ..report.figures import save
 from ..report.text import as_text, tables
 from . import config as configuration
 from .files import ROWS, Table, column_names
@@ -251,6 +250,8 @@ def _rendered(
     if html is not None:
         written.append((html, report.to_html().encode()))
     if plot is not None:
+        from ..report.figures import save  # noqa: PLC0415  (matplotlib takes its time)
+
         picture = io.BytesIO()
         save(report.plot(), picture, format=plot.suffix[1:].lower(), dpi=150)
         written.append((plot, picture.getvalue()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class Predictions(NamedTuple):
         """Raise ValueError for the first row without a meaning, if there is one."""
         arrays.refuse_weights(self.weight)
         if self.is_binary:
-            arrays.refuse_binary_labels(self.y)
+            arrays.refuse_binary_labels(arrays.numbers("y_true", self.y))
         else:
             arrays.refuse_class_labels(self.y, self.classes)
         arrays.refuse_bad_probabilities(self.proba)
@@ -51,6 +51,10 @@ class Sums(NamedTuple):
     square: float
     weight: float
     moved: int
+
+    def mean(self, score: Literal["log_loss", "brier"]) -> float:
+        """The mean of the log loss or of the squared error."""
+        return (self.loss if score == "log_loss" else self.square) / self.weight
 
 
 def check(

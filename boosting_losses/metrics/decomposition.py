@@ -85,9 +85,7 @@ def decompose(
         )
     if recalibration == "temperature" or not data.is_binary:
         return _by_temperature(data, score, eps)
-    sums = add_up(data, eps)
-    value = (sums.loss if score == "log_loss" else sums.square) / sums.weight
-    return by_isotonic_regression(one_column(data), score, value)
+    return by_isotonic_regression(one_column(data), score, add_up(data, eps).mean(score))
 
 
 def decompose_by_class(
@@ -120,12 +118,8 @@ def decompose_by_class(
     data = checked(y_true, proba, sample_weight, raw)
     if data.is_binary:
         raise ValueError(f"proba must have a column for each class, (n, K), got {data.proba.shape}: see decompose")
-    decompositions = []
-    for rows in each_class(data):
-        sums = add_up(rows, margin(data, eps))
-        value = (sums.loss if score == "log_loss" else sums.square) / sums.weight
-        decompositions.append(by_isotonic_regression(rows, score, value))
-    return decompositions
+    inset = margin(data, eps)
+    return [by_isotonic_regression(rows, score, add_up(rows, inset).mean(score)) for rows in each_class(data)]
 
 
 def miscalibration(
@@ -207,8 +201,7 @@ def _by_temperature(data: Predictions, score: Score, eps: float | None) -> Decom
     part = 0 if score == "log_loss" else 1
     inverse = scaling.temperature(scaling.Rows(data.y, scores, data.weight))
     recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[part]
-    sums = add_up(data, eps)
-    value = (sums.loss if part == 0 else sums.square) / sums.weight
+    value = add_up(data, eps).mean(score)
     half = 0.5 if data.is_binary and score == "brier" else 1.0
     shares = class_shares(data.y, data.weight, binary=data.is_binary)
     uncertainty = half * float(entropy(shares, score))

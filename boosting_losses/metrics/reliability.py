@@ -62,11 +62,7 @@ def reliability_curve(
     """
     rows = one_column(checked(y_true, proba, sample_weight, raw))
     edges = bin_edges(rows, strategy, n_bins)
-    weight, label, probability, squared = binned(rows, edges).T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return ReliabilityCurve(
-            edges[:-1], edges[1:], weight, probability / weight, label / weight, weight * weight / squared
-        )
+    return curve_of_sums(edges, binned(rows, edges))
 
 
 def calibration_error(
@@ -241,6 +237,15 @@ def binned(rows: Predictions, edges: Numbers) -> Numbers:
     sums = np.zeros((len(edges) - 1, 4))
     binning.sums(rows.y, rows.proba, rows.weight, cells_between(rows.proba, edges), sums)
     return sums
+
+
+def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
+    """The curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
+    weight, label, probability, squared = sums.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ReliabilityCurve(
+            edges[:-1], edges[1:], weight, probability / weight, label / weight, weight * weight / squared
+        )
 
 
 def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:

@@ -9,6 +9,7 @@ import numpy as np
 from ..metrics import Estimate, ReliabilityCurve
 from ..metrics._bootstrap import Numbers
 from ..metrics.decomposition import binary_entropy, isotonic
+from ..metrics.reliability import curve_of_sums
 from ._model_sums import ModelSums
 from ._pool import quantile_edges
 from ._scores import SCORES
@@ -20,17 +21,10 @@ CURVE_BINS = 10
 
 
 def model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], level: float) -> ModelResult:
+    """What there is to say of one model."""
     pooled = sums.pooled
     edges = quantile_edges(pooled, CURVE_BINS)
-    weight, label, probability, squared, _ = pooled.sums(edges).T
-    curve = ReliabilityCurve(
-        edges[:-1],
-        edges[1:],
-        weight,
-        quiet_ratio(probability, weight),
-        quiet_ratio(label, weight),
-        quiet_ratio(weight * weight, squared),
-    )
+    curve = curve_of_sums(edges, pooled.sums(edges)[:, :4])
     low, high = _consistency_band(curve, level)
     limit = _limit(curve, high)
     shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
@@ -90,6 +84,7 @@ def _deciles(sums: ModelSums) -> LossByDecile:
 
 
 def baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
+    """Always predicting the shares of the classes, and all classes alike."""
     even = np.full(len(shares), 1.0 / len(shares))
     coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
     return tuple(

@@ -71,6 +71,7 @@ def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp]
 
 
 def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
+    """Raise ValueError unless labels, weights and the probabilities of all models have as many rows."""
     arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
     first = next(iter(models.values()))
     for name, proba in models.items():

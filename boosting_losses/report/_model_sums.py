@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import Array
 from ..metrics._bootstrap import Numbers
 from ..metrics._predictions import Predictions, class_columns
 from ..metrics.means import log_loss_by_class
@@ -23,11 +22,10 @@ SAMPLE = 2**18
 
 @dataclass(frozen=True)
 class WorstRows:
-    """The rows that lose most, the worst first; each field ``(W,)``, or ``(W, K)`` for K classes' probabilities."""
+    """The rows that lose most, the worst first; each field ``(W,)``."""
 
     row: npt.NDArray[np.intp]
     label: Numbers
-    proba: Array
     weighted_loss: Numbers
 
 
@@ -111,7 +109,7 @@ class ModelSums:
 
     def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
         some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
-        rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), data.proba[some], weighted[some])
+        rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), weighted[some])
         if self._worst is not None:
             pairs = zip(vars(self._worst).values(), vars(rows).values(), strict=True)
             rows = WorstRows(*(np.concatenate(pair) for pair in pairs))
