@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from . import compare
+from .frameworks import options
 from .measure import Budget
 from .report import Output, publish
 
@@ -19,6 +20,10 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.command == "compare":
         return compare.run(arguments.old, arguments.new, arguments.threshold)
+    if arguments.command == "frameworks":
+        from .frameworks import command  # noqa: PLC0415
+
+        return command.run(arguments)
     # Each command imports what it measures, and nothing else has to be installed.
     if arguments.command == "kernels":
         from . import allocator, kernels  # noqa: PLC0415
@@ -43,9 +48,9 @@ def main() -> int:
 
         rows = coverage.run(arguments.samples, arguments.only)
     elif arguments.command == "probabilities":
-        from . import data_sets, probabilities  # noqa: PLC0415
+        from . import probabilities, tables  # noqa: PLC0415
 
-        sets = dict(data_sets.from_files(arguments.data, arguments.label))
+        sets = tables.makers(arguments.data, arguments.label)
         rows = probabilities.run(arguments.seeds, arguments.only, arguments.rounds, sets)
     else:
         from . import imports  # noqa: PLC0415
@@ -107,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, nargs="+", default=[], metavar="FILE", help="more sets, CSV or Parquet"
     )
     probabilities.add_argument("--label", default="target", help="column of the labels in these (default: %(default)s)")
+
+    frameworks = commands.add_parser(
+        "frameworks", help="which library, loss and calibration has the best probabilities, on your data or on ours"
+    )
+    options.add_options(frameworks)
 
     comparison = commands.add_parser("compare", help="two files of --json; exit code 1 if the second is slower")
     comparison.add_argument("old", type=Path)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Features, labels and, where they are known, the probabilities that the labels were drawn from."""
+    """Features, labels and, where there are any, sample weights and the probabilities that the labels were drawn from."""
 
     X: Any
     y: npt.NDArray[Any]
     proba: Array | None = None
+    weight: Array | None = None
 
     @property
     def is_binary(self) -> bool:
         return len(np.unique(self.y)) == 2
+
+    def take(self, rows: npt.NDArray[np.intp]) -> DataSet:
+        """Some of the rows."""
+        X = self.X.iloc[rows] if hasattr(self.X, "iloc") else self.X[rows]
+        proba, weight = (None if values is None else values[rows] for values in (self.proba, self.weight))
+        return DataSet(X, self.y[rows], proba, weight)
 
 
 Maker = Callable[[int], DataSet]
@@ -50,42 +56,39 @@ def made() -> dict[str, Maker]:
     }
 
 
-def from_files(files: list[Path], label: str) -> Iterator[tuple[str, Maker]]:
-    """CSV and Parquet files of the caller's; text becomes categories."""
-    for file in files:
-        yield file.stem, partial(_read, file, label)
-
-
 def _loaded(loader: Callable[..., Any], seed: int) -> DataSet:
     del seed
     return DataSet(*loader(return_X_y=True))
 
 
 def _made(rows: int, classes: int, offset: float, noise: float, seed: int, *, steep: float = 1.0) -> DataSet:
-    """Scores of waves, steps and products of ten features, softmax, labels drawn."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
-    scores = np.zeros((rows, classes))
+    proba = softmax(waves(X, classes, random, steep, offset))
+    proba = (1.0 - noise) * proba + noise / classes
+    return DataSet(X, drawn(proba, random), proba)
+
+
+def waves(X: Array, classes: int, random: np.random.Generator, steep: float = 1.0, offset: float = 0.0) -> Array:
+    """Scores of the classes, 0 for the first: lines, waves, steps and products of ten features."""
+    scores = np.zeros((len(X), classes))
     for k in range(1, classes):
         weights = random.standard_normal(10)
         a, b, c = random.choice(10, 3, replace=False)
         waves = np.sin(2.0 * X[:, a]) + (X[:, b] > 0.3) + X[:, b] * X[:, c]
         scores[:, k] = steep * (0.6 * X @ weights / np.sqrt(2.0) + waves) + offset
-    proba = np.exp(scores - scores.max(axis=1, keepdims=True))
-    proba = (1.0 - noise) * proba / proba.sum(axis=1, keepdims=True) + noise / classes
-    y = (proba.cumsum(axis=1) < random.random((rows, 1))).sum(axis=1).clip(max=classes - 1)
-    return DataSet(X, y, proba)
+    return scores
 
 
-def _read(file: Path, label: str, seed: int) -> DataSet:
-    del seed
-    import pandas as pd  # noqa: PLC0415  (for files of the caller's only)
+def softmax(scores: Array) -> Array:
+    """Probabilities of the classes."""
+    proba: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
+    proba /= proba.sum(axis=1, keepdims=True)
+    return proba
 
-    frame = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    if label not in frame:
-        raise ValueError(f"{file} must have the column {label!r}, got {', '.join(frame.columns[:10])}")
-    features = frame.drop(columns=label)
-    for name in features:
-        if not pd.api.types.is_numeric_dtype(features[name]):
-            features[name] = features[name].astype("category").cat.codes
-    return DataSet(features.to_numpy(np.float64), frame[label].to_numpy())
+
+def drawn(proba: Array, random: np.random.Generator) -> npt.NDArray[np.intp]:
+    """A label for each row."""
+    below = (proba.cumsum(axis=1) < random.random((len(proba), 1))).sum(axis=1)
+    codes: npt.NDArray[np.intp] = np.minimum(below, proba.shape[1] - 1)
+    return codes

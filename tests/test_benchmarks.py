@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import compare, data_sets, numpy_losses, training_cases
+from benchmarks import compare, data_sets, numpy_losses, tables, training_cases
 from benchmarks.__main__ import main
 from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
 from benchmarks.report import Output, publish, read
@@ -100,7 +100,7 @@ def test_a_file_without_the_label_is_refused(tmp_path):
     file = tmp_path / "mine.csv"
     file.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ValueError, match="must have the column 'y', got a, b"):
-        dict(data_sets.from_files([file], "y"))["mine"](0)
+        tables.makers([file], "y")["mine"](0)
 
 
 @pytest.mark.parametrize("name", data_sets.made())

@@ -1,0 +1,210 @@
+"""All runs in pairs: how much better is one choice than another on the same rows, and how sure is that?
+
+Differences are of log losses in *points*: per cent of the log loss of the base rates, so that easy and hard data count
+alike. Where the true probabilities are known the divergence from them takes the log loss's place: its differences have the
+same expectation, without the noise of the labels.
+
+Of one set, the interval is Student's t over seeds. Made sets are drawn anew for each seed; the splits of a given set share
+rows, for which the variance is corrected as by Nadeau and Bengio (Machine Learning 52, 2003). Over several sets it is
+Student's t over the sets' means: it says what to expect of another set like these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from .losses import BUILTIN
+from .scoring import NONE, SCORES
+
+#: Of every set the mean over seeds of these is shown.
+SHOWN = (*SCORES, "rounds", "fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its 95 % interval, which nobody knows from a single value."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_below_zero(self) -> bool:
+        return self.high is not None and self.high < 0.0
+
+    @property
+    def is_above_zero(self) -> bool:
+        return self.low is not None and self.low > 0.0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How much a choice adds to the log loss, in points; of the sets that have intervals, on how many it is clearly what."""
+
+    mean: Mean
+    sets: int
+    judged: int
+    better: int
+    worse: int
+
+
+Combination = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A combination of library, loss and calibration: means over sets, and how far it is above the best one."""
+
+    combination: Combination
+    nce: float
+    ece: float
+    above_best: Effect | None
+    fit_seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What all runs say together, and ``sets``, what those of each set do."""
+
+    runs: pd.DataFrame
+    baseline: str
+    libraries: Mapping[str, Effect]
+    costs: pd.DataFrame
+    losses: Mapping[tuple[str, str], Effect]
+    losses_by_library: Mapping[str, Mapping[tuple[str, str], Effect]]
+    contenders: list[Contender]
+    sets: Mapping[str, pd.DataFrame]
+
+
+def compare(runs: pd.DataFrame) -> Comparison:
+    """Of a table of runs; those that failed take no part."""
+    good = runs[runs["error"].isna()]
+    good = good.assign(points=100.0 * good["excess_log_loss"].fillna(good["log_loss"]) / good["base_log_loss"])
+    names = list(dict.fromkeys(good["loss"]))
+    baseline = BUILTIN if BUILTIN in names or not names else names[0]
+    return Comparison(
+        runs=runs,
+        baseline=baseline,
+        libraries=_libraries(good, baseline),
+        costs=_costs(good, baseline),
+        losses=_losses(good, baseline),
+        losses_by_library={
+            str(library): _losses(part, baseline) for library, part in good.groupby("library", sort=False)
+        },
+        contenders=_contenders(good),
+        sets={str(name): _summary(part) for name, part in good.groupby("data", sort=False)},
+    )
+
+
+def _libraries(runs: pd.DataFrame, baseline: str) -> dict[str, Effect]:
+    """The libraries' own loss without calibration, against the first library's."""
+    part = runs[(runs["loss"] == baseline) & (runs["calibration"] == NONE)]
+    points = _unstacked(part, ["data", "seed"], "library")
+    return {name: _effect(points[name] - points.iloc[:, 0], runs) for name in points.columns[1:]}
+
+
+def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Medians by library: seconds and memory for the library's own loss, and how many times its seconds all others take."""
+    of_trainings = runs.drop_duplicates(["data", "seed", "library", "loss"])
+    seconds = of_trainings.set_index(["data", "seed", "loss", "library"])["fit_seconds"].unstack("loss")
+    own = of_trainings[of_trainings["loss"] == baseline].groupby("library", sort=False)
+    costs = own[["fit_seconds", "predict_seconds", "peak_mb"]].median()
+    others = [name for name in seconds.columns if name != baseline]
+    if baseline in seconds and others:
+        ratios = seconds[others].div(seconds[baseline], axis=0).stack()
+        costs["times_own"] = ratios.groupby("library").median()
+    return costs
+
+
+def _losses(runs: pd.DataFrame, baseline: str) -> dict[tuple[str, str], Effect]:
+    """Every loss and calibration against the library's own loss without calibration, within each library."""
+    points = _unstacked(runs, ["data", "seed", "library"], ["loss", "calibration"])
+    if (baseline, NONE) not in points:
+        return {}
+    above = points.sub(points[baseline, NONE], axis=0)
+    return {
+        (str(loss), str(calibration)): _effect(above[loss, calibration].dropna().groupby(["data", "seed"]).mean(), runs)
+        for loss, calibration in above.columns
+        if (loss, calibration) != (baseline, NONE)
+    }
+
+
+def _contenders(runs: pd.DataFrame) -> list[Contender]:
+    """All combinations that are there for every set, the best first."""
+    keys = ["library", "loss", "calibration"]
+    points = _unstacked(runs, ["data", "seed"], keys).dropna(axis=1)
+    if points.empty:
+        return []
+    means = points.groupby("data", sort=False).mean().mean().sort_values(kind="stable")
+    best = means.index[0]
+    scores = runs.groupby(["data", *keys])[["nce", "ece"]].mean().groupby(keys).mean()
+    seconds = runs.groupby(keys)["fit_seconds"].median()
+    return [
+        Contender(
+            combination=tuple(name),
+            nce=float(scores.loc[name, "nce"]),
+            ece=float(scores.loc[name, "ece"]),
+            above_best=None if name == best else _effect(points[name] - points[best], runs),
+            fit_seconds=float(seconds[name]),
+        )
+        for name in means.index
+    ]
+
+
+def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str]) -> pd.DataFrame:
+    """Points with a column for each choice, in the order of the plan."""
+    columns = [columns] if isinstance(columns, str) else columns
+    points = runs.set_index([*rows, *columns])["points"].unstack(columns)
+    order = pd.MultiIndex.from_frame(runs[columns].drop_duplicates()) if len(columns) > 1 else runs[columns[0]].unique()
+    return points.reindex(columns=order)
+
+
+def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
+    """Of differences by set and seed."""
+    differences = differences.dropna()
+    facts = runs.groupby("data")[["made", "train_rows", "inner_rows", "test_rows"]].first()
+    of_sets = [_over_seeds(part.to_numpy(), facts.loc[name]) for name, part in differences.groupby("data", sort=False)]
+    mean = of_sets[0] if len(of_sets) == 1 else _mean(np.array([of_set.value for of_set in of_sets]))
+    return Effect(
+        mean,
+        len(of_sets),
+        judged=sum(of_set.low is not None for of_set in of_sets),
+        better=sum(of_set.is_below_zero for of_set in of_sets),
+        worse=sum(of_set.is_above_zero for of_set in of_sets),
+    )
+
+
+def _over_seeds(values: np.ndarray[Any, Any], facts: pd.Series[Any]) -> Mean:
+    """Of one set, by the number of its rows and by whether it is made."""
+    shared = 0.0 if facts["made"] else facts["test_rows"] / (facts["train_rows"] + facts["inner_rows"])
+    return _mean(values, shared)
+
+
+def _mean(values: np.ndarray[Any, Any], shared: float = 0.0) -> Mean:
+    """With Student's t; ``shared`` is the test rows over the training rows, where repetitions share rows."""
+    mean, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return Mean(mean)
+    reach = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) * np.sqrt(1.0 / count + shared))
+    return Mean(mean, mean - reach, mean + reach)
+
+
+def _summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Means over the seeds of one set, the lowest log loss first, with the interval of the log loss.
+
+    Of a single seed it is the one that the test rows leave open.
+    """
+    keys = ["library", "loss", "calibration"]
+    groups = runs.groupby(keys, sort=False)
+    summary = groups[list(SHOWN)].mean()
+    if runs["seed"].nunique() > 1:
+        means = groups["log_loss"].apply(lambda values: _over_seeds(values.to_numpy(), runs.iloc[0]))
+        summary["log_loss_low"] = [mean.low for mean in means]
+        summary["log_loss_high"] = [mean.high for mean in means]
+    return summary.sort_values("log_loss", kind="stable")

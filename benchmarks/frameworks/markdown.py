@@ -1,0 +1,101 @@
+"""A comparison as Markdown tables, for a README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import text
+from .comparison import Comparison, Effect
+from .plan import Budget
+from .scoring import AUTO, CALIBRATIONS, NONE
+
+#: So many combinations are listed.
+_LISTED = 10
+
+
+def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any]) -> str:
+    """Findings and tables, under a line that says where they were measured."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    parts = [
+        f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
+        f"{text.what_ran(comparison)} {text.budget(budget)}",
+        "\n".join(f"* {finding}" for finding in text.findings(comparison)),
+        _how_to_read("sets" if len(comparison.sets) > 1 else "seeds"),
+        *_tables(comparison),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _how_to_read(units: str) -> str:
+    return (
+        "Points are per cent of the log loss that the base rates alone would have; below zero is better. In brackets are"
+        f" 95 % intervals over {units}; bold figures are clearly off zero."
+    )
+
+
+def _tables(comparison: Comparison) -> Iterator[str]:
+    runs = comparison.runs
+    if comparison.losses:
+        ways = [c for c in CALIBRATIONS if any(calibration == c for _, calibration in comparison.losses)]
+        yield f"Points above the {comparison.baseline} loss as it is, within each library:"
+        yield _table(
+            ["loss", *ways],
+            [
+                [loss, *(_effect(comparison.losses.get((loss, way))) for way in ways)]
+                for loss in dict.fromkeys(runs["loss"])
+                if any((loss, way) in comparison.losses for way in ways)
+            ],
+        )
+    if len(comparison.costs):
+        yield f"Libraries, with the {comparison.baseline} loss as it is; medians:"
+        yield _table(
+            ["library", "points above the first", "training, s", "prediction, s", "memory, MB"],
+            [
+                [
+                    str(library),
+                    _effect(comparison.libraries.get(str(library))),
+                    *(text.number(cost[name]) for name in ("fit_seconds", "predict_seconds", "peak_mb")),
+                ]
+                for library, cost in comparison.costs.iterrows()
+            ],
+        )
+    if comparison.contenders:
+        yield "The combinations with the lowest log loss:"
+        yield _table(
+            ["combination", "log loss, % of the base rates'", "points above the best", "training, s"],
+            [
+                [text.name_of(one), text.number(100.0 * one.nce), _effect(one.above_best), text.number(one.fit_seconds)]
+                for one in comparison.contenders[:_LISTED]
+            ],
+        )
+    if comparison.sets:
+        yield f"Log loss by set, of the {comparison.baseline} loss, as it is and calibrated, and of the best combination:"
+        yield _by_set(comparison)
+
+
+def _by_set(comparison: Comparison) -> str:
+    libraries = list(dict.fromkeys(comparison.runs["library"]))
+    lines = []
+    for name, summary in comparison.sets.items():
+        cells = []
+        for library in libraries:
+            keys = [(library, comparison.baseline, way) for way in (NONE, AUTO)]
+            cells += [text.number(summary["log_loss"].get(key)) for key in keys]
+        best = summary.index[0]
+        lines.append([name, *cells, f"{text.number(summary['log_loss'].iloc[0])}: {', '.join(best)}"])
+    headings = [f"{library}{way}" for library in libraries for way in ("", ", auto")]
+    return _table(["set", *headings, "best"], lines)
+
+
+def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
+
+
+def _effect(one: Effect | None) -> str:
+    if one is None:
+        return ""
+    clear = one.mean.is_below_zero or one.mean.is_above_zero
+    value = text.points(one.mean.value)
+    return f"{f'**{value}**' if clear else value} {text.interval(one.mean)}".rstrip()

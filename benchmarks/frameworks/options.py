@@ -1,0 +1,160 @@
+"""What the command is asked for: options, sizes from seconds to hours, and the plan that follows from them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from .. import data_sets
+from ..tables import TableError
+from .data import Source, from_file, from_openml, made
+from .losses import BUILTIN, PLAIN, WEIGHTED, focal
+from .plan import LIBRARIES, Budget, Fit, fits
+
+_FOCAL = "focal"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Rows of the plainest made set, splits of every set, values of gamma, budget, and the sets, all if none is named."""
+
+    rows: int
+    seeds: int
+    gammas: tuple[float, ...]
+    budget: Budget = field(default_factory=Budget)
+    sets: tuple[str, ...] = ()
+
+
+SIZES = {
+    "seconds": Size(400, 1, (2.0,), Budget(rounds=20), ("breast cancer", "iris", "made: 10 % positive")),
+    "minutes": Size(2000, 2, (1.0, 2.0), Budget(rounds=200)),
+    "standard": Size(4000, 5, (0.5, 1.0, 2.0, 5.0)),
+    "hours": Size(40_000, 10, (0.5, 1.0, 2.0, 5.0), Budget(rounds=2000, learning_rate=0.05, patience=50)),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All of them, in groups."""
+    parser.add_argument(
+        "--size",
+        choices=SIZES,
+        default="standard",
+        help="how long it takes on the bundled and made sets; standard is 20 to 30 minutes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("frameworks-comparison"),
+        metavar="FOLDER",
+        help="results; an interrupted comparison goes on from what is in there (default: %(default)s)",
+    )
+    data = parser.add_argument_group("data", "without any of these: the sets that scikit-learn ships, and made ones")
+    data.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="CSV or Parquet files of yours")
+    data.add_argument("--label", metavar="COLUMN", help="column of the labels in these files")
+    data.add_argument("--weight", metavar="COLUMN", help="column of sample weights")
+    data.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are no features")
+    data.add_argument("--openml", nargs="+", default=[], metavar="NAME", help="sets of OpenML's, by name or number")
+    data.add_argument(
+        "--openml-folder",
+        type=Path,
+        default=Path("openml-data"),
+        metavar="FOLDER",
+        help="where these are kept (default: %(default)s)",
+    )
+    data.add_argument(
+        "--sets", metavar="PATTERN", help="bundled and made sets whose name contains this; * for anything"
+    )
+    grid = parser.add_argument_group("what is compared", "all of it by default; the numbers depend on --size")
+    grid.add_argument("--libraries", nargs="+", choices=LIBRARIES, help="those that are installed by default")
+    grid.add_argument("--losses", nargs="+", choices=(BUILTIN, PLAIN, WEIGHTED, _FOCAL), help="kinds of losses")
+    grid.add_argument("--gamma", type=float, nargs="+", metavar="GAMMA", help="of the focal losses")
+    grid.add_argument("--seeds", type=int, help="splits of every set")
+    budget = parser.add_argument_group("budget of every training", "the same for all")
+    budget.add_argument("--rounds", type=int, help="at most")
+    budget.add_argument("--patience", type=int, help="rounds without progress before training stops")
+    budget.add_argument("--learning-rate", type=float)
+    budget.add_argument("--depth", type=int, help="of trees")
+    budget.add_argument("--threads", type=int)
+    budget.add_argument("--time-limit", type=float, metavar="SECONDS", help="a training that takes longer has failed")
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier call")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trainings and what they have in common."""
+
+    fits: list[Fit]
+    budget: Budget
+
+
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """From the command line.
+
+    Raises
+    ------
+    TableError
+        If a file, a set or a number is not what it should be.
+    """
+    size = SIZES[arguments.size]
+    seeds = _positive("seeds", arguments.seeds or size.seeds, arguments.seeds)
+    own = {name: getattr(arguments, name) for name in vars(size.budget)}
+    for name, value in own.items():
+        _positive(name.replace("_", "-"), value, value)
+    budget = Budget(**{name: getattr(size.budget, name) if value is None else value for name, value in own.items()})
+    if arguments.time_limit is not None:
+        _positive("time-limit", arguments.time_limit, arguments.time_limit)
+    libraries = arguments.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    missing = [name for name in libraries if not importlib.util.find_spec(name)]
+    if missing or not libraries:
+        raise TableError(f"--libraries must be installed, got {', '.join(missing) or 'none of them'}")
+    losses = _losses(arguments, size)
+    sources = list(_sources(arguments, size))
+    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if twice:
+        raise TableError(f"sets must have different names, got {twice[0]!r} twice; files are named after their stem")
+    return Plan(list(fits(sources, seeds, list(dict.fromkeys(libraries)), losses, budget)), budget)
+
+
+def _positive(name: str, value: float | None, asked: float | None) -> int:
+    if asked is not None and not asked > 0:
+        raise TableError(f"--{name} must be > 0, got {asked:g}")
+    return int(value or 0)
+
+
+def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
+    kinds = list(dict.fromkeys(arguments.losses or (BUILTIN, PLAIN, WEIGHTED, _FOCAL)))
+    gammas = arguments.gamma or size.gammas
+    wrong = [gamma for gamma in gammas if not 0.0 <= gamma < float("inf")]
+    if wrong:
+        raise TableError(f"--gamma must be finite and >= 0, got {wrong[0]:g}")
+    if arguments.gamma and _FOCAL not in kinds:
+        raise TableError("--gamma is for focal losses and must come with --losses focal, got other losses only")
+    expanded = [[focal(gamma) for gamma in gammas] if kind == _FOCAL else [kind] for kind in kinds]
+    return list(dict.fromkeys(name for names in expanded for name in names))
+
+
+def _sources(arguments: argparse.Namespace, size: Size) -> list[Source]:
+    if arguments.data and not arguments.label:
+        raise TableError("--data must come with --label, the column of the labels, got none")
+    if not arguments.data and (arguments.label or arguments.weight or arguments.drop):
+        raise TableError(
+            "--label, --weight and --drop are about the files of --data and must come with it, got no file"
+        )
+    found = [from_file(file, arguments.label, arguments.weight, tuple(arguments.drop)) for file in arguments.data]
+    found += [from_openml(name, arguments.openml_folder) for name in arguments.openml]
+    if found and not arguments.sets:
+        return found
+    bundled = [Source(name) for name in data_sets.real()] + [Source(name, size.rows) for name in made(size.rows)]
+    if arguments.sets:
+        pattern = f"*{arguments.sets.lower()}*"
+        bundled = [source for source in bundled if fnmatchcase(source.name.lower(), pattern)]
+        if not bundled:
+            names = ", ".join([*data_sets.real(), *made(size.rows)])
+            raise TableError(f"--sets must be a part of a name of a set ({names}), got {arguments.sets!r}")
+    elif size.sets:
+        bundled = [source for source in bundled if source.name in size.sets]
+    return found + bundled

@@ -1,0 +1,54 @@
+"""A comparison as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from . import text
+from .comparison import Comparison
+from .data import INNER, TEST
+from .plan import Budget
+from .scoring import CALIBRATIONS
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {"number": text.number, "points": text.points, "interval": text.interval}
+
+
+def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
+    """With the pictures, which are PNG files, inside."""
+    runs = comparison.runs
+    failed = runs[runs["error"].notna()]
+    shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
+    return _ENVIRONMENT.get_template("page.html").render(
+        comparison=comparison,
+        calibrations=shown,
+        losses=list(dict.fromkeys(runs["loss"])),
+        findings=list(text.findings(comparison)),
+        what_ran=text.what_ran(comparison),
+        failed=[
+            (f"{row.data}, seed {row.seed}, {row.library}, {row.loss}", row.error)
+            for row in failed.itertuples(index=False)
+        ],
+        sizes={name: text.size(runs[(runs["data"] == name) & runs["error"].isna()]) for name in comparison.sets},
+        known={name: summary["excess_log_loss"].notna().any() for name, summary in comparison.sets.items()},
+        budget=text.budget(budget),
+        shares=f"{TEST:.0%} to test on, {(1 - TEST) * INNER:.1%} inner ones, {(1 - TEST) * (1 - INNER):.1%} to train on",
+        threads=budget.threads,
+        facts=facts,
+        pictures={name: _data_url(file) for name, file in pictures.items()},
+    )
+
+
+def _data_url(file: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii")

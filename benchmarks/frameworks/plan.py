@@ -1,0 +1,80 @@
+"""What is to be trained: the settings of each training, from which its scores follow, and a name for them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .data import Source
+
+#: The libraries by their names on PyPI.
+LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
+_SHARED_PACKAGES = ("boosting-losses", "numpy", "numba", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every training may spend, the same for all; what is not named here stays at the library's default."""
+
+    rounds: int = 300
+    learning_rate: float = 0.1
+    depth: int = 4
+    patience: int = 20
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training: data, the seed that draws and splits them, library, loss, budget."""
+
+    source: Source
+    seed: int
+    library: str
+    loss: str
+    budget: Budget
+
+    def __str__(self) -> str:
+        return f"{self.source.name}, seed {self.seed}, {LIBRARIES[self.library]}, {self.loss}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the scores depend on, versions included."""
+        return {
+            "data": self.source.identity,
+            "seed": self.seed,
+            "library": self.library,
+            "loss": self.loss,
+            "budget": asdict(self.budget),
+            "versions": versions(self.library),
+        }
+
+    @property
+    def key(self) -> str:
+        """A file name that tells the settings apart from any others."""
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        words = f"{self.source.name} {self.seed} {self.library} {self.loss}"
+        return "".join(letter if letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
+
+
+def fits(
+    sources: Sequence[Source], seeds: int, libraries: Sequence[str], losses: Sequence[str], budget: Budget
+) -> Iterator[Fit]:
+    """All trainings, seed by seed: whoever stops early has compared everything on fewer seeds."""
+    for seed in range(seeds):
+        for source in sources:
+            for library in libraries:
+                for loss in losses:
+                    yield Fit(source, seed, library, loss, budget)
+
+
+@functools.cache
+def versions(library: str) -> dict[str, str]:
+    """Of everything that has a part in the scores."""
+    packages = (library, *_SHARED_PACKAGES)
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}

@@ -1,0 +1,135 @@
+"""From the raw scores of one training to probabilities, calibrated in every way, and their scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy, metrics
+from boosting_losses.classifier.choice import CALIBRATORS, HeldOut, choose
+
+from ..data_sets import Array, DataSet
+from .data import Parts
+from .losses import BUILTIN, PLAIN
+from .training import Trained
+
+#: What the plain sigmoid or softmax says; the posterior that the loss implies; calibrated from there.
+NONE, POSTERIOR, AUTO = "none", "posterior", "auto"
+CALIBRATIONS = (NONE, POSTERIOR, "temperature", "sigmoid", "beta", "vector", "isotonic", AUTO)
+#: What ``scores`` returns.
+SCORES = (
+    "log_loss",
+    "log_loss_low",
+    "log_loss_high",
+    "base_log_loss",
+    "nce",
+    "brier",
+    "ece",
+    "auc",
+    "average_precision",
+    "excess_log_loss",
+    "proba_error",
+)
+
+
+def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_classes: int) -> Iterator[dict[str, Any]]:
+    """Each calibration with its seconds, and the scores of its probabilities of the test rows."""
+    ways = _calibrations(trained, loss, parts, n_classes)
+    if loss_name in (BUILTIN, PLAIN):  # whose activation is the posterior
+        del ways[POSTERIOR]
+    for name, calibrate in ways.items():
+        start = time.perf_counter()
+        try:
+            proba, chosen = calibrate()
+            seconds = time.perf_counter() - start
+            of_run = {"chosen": chosen, "calibration_seconds": seconds, **scores(parts.test, proba), "error": None}
+        except Exception as error:  # noqa: BLE001  (whatever it is, the other calibrations count)
+            of_run = {"error": f"{type(error).__name__}: {error}"}
+        yield {"calibration": name, **of_run}
+
+
+def _calibrations(
+    trained: Trained, loss: Loss | None, parts: Parts, n_classes: int
+) -> dict[str, Callable[[], tuple[Array, str | None]]]:
+    """What there is for so many classes."""
+    binary = n_classes == 2
+    proper: Loss = LogLoss() if binary else SoftmaxCrossEntropy()
+    loss = loss or proper
+
+    def calibrated(name: str) -> tuple[Array, str | None]:
+        inner = loss.posterior_logits(trained.inner)
+        chosen = None
+        if name == AUTO:
+            rows = np.arange(len(inner))
+            chosen = choose(HeldOut(inner, parts.inner.y, parts.inner.weight, np.zeros_like(rows), rows))["method"]
+        calibrator = CALIBRATORS[chosen or name]().fit(inner, parts.inner.y, parts.inner.weight)
+        proba: Array = calibrator.predict_proba(loss.posterior_logits(trained.test))
+        return (proba[:, 1] if binary else proba), chosen
+
+    ways: dict[str, Callable[[], tuple[Array, str | None]]] = {}
+    ways[NONE] = lambda: (loss.activation(trained.test), None)
+    ways[POSTERIOR] = lambda: (loss.posterior(trained.test), None)
+    for name in CALIBRATIONS[2:]:
+        if not (binary and name == "vector"):  # of two classes a slope and an intercept are "sigmoid"
+            ways[name] = lambda name=name: calibrated(name)  # type: ignore[misc]
+    return ways
+
+
+def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
+    """Of probabilities of class 1, ``(n,)``, or of all classes.
+
+    Beside the usual scores, where the true probabilities are known, ``excess_log_loss``, the mean of KL(true || predicted),
+    which is the log loss above the lowest possible one, free of the labels' noise; and ``proba_error``, the mean of
+    abs(true - predicted).
+    """
+    y, weight = test.y, test.weight
+    loss = metrics.confidence_interval(metrics.log_loss, y, proba, weight)
+    return {
+        "log_loss": loss.value,
+        "log_loss_low": loss.low,
+        "log_loss_high": loss.high,
+        "base_log_loss": _entropy(y, weight),
+        "nce": metrics.normalized_cross_entropy(y, proba, weight),
+        "brier": metrics.brier_score(y, proba, weight),
+        "ece": metrics.calibration_error(y, proba, weight),
+        **_ranking(test, proba),
+        **_against_truth(test, proba),
+    }
+
+
+def _entropy(y: npt.NDArray[np.intp], weight: Array | None) -> float:
+    """The log loss of the classes' shares, which is what the normalised cross-entropy divides by."""
+    shares = np.bincount(y, weight)
+    shares = shares[shares > 0.0] / shares.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _ranking(test: DataSet, proba: Array) -> dict[str, float]:
+    """Of many classes, the mean over one against the rest."""
+    if proba.ndim == 1:
+        of_classes = [(test.y, proba)]
+    else:
+        of_classes = [(test.y == k, proba[:, k]) for k in range(proba.shape[1])]
+    return {
+        name: float(np.mean([score(y, p, sample_weight=test.weight) for y, p in of_classes]))
+        for name, score in (("auc", roc_auc_score), ("average_precision", average_precision_score))
+    }
+
+
+def _against_truth(test: DataSet, proba: Array) -> dict[str, float | None]:
+    if test.proba is None:
+        return {"excess_log_loss": None, "proba_error": None}
+    predicted = np.column_stack([1.0 - proba, proba]) if proba.ndim == 1 else proba
+    eps = float(np.finfo(np.float64).eps)  # as in the log loss
+    ratio = np.log(np.clip(test.proba, eps, None)) - np.log(np.clip(predicted.astype(np.float64), eps, None))
+    divergence = (test.proba * ratio).sum(axis=1)
+    error = np.abs(test.proba - predicted).mean(axis=1)
+    return {
+        "excess_log_loss": float(np.average(divergence, weights=test.weight)),
+        "proba_error": float(np.average(error, weights=test.weight)),
+    }

@@ -1,0 +1,37 @@
+"""A folder with the answer of every training: the place from which an interrupted comparison goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from .plan import Fit
+
+
+class Store:
+    """One JSON file for each training, written whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._fits = folder / "fits"
+        self._fits.mkdir(parents=True, exist_ok=True)
+
+    def answer(self, fit: Fit) -> dict[str, Any] | None:
+        """What the training said, None if it has not been."""
+        try:
+            found: dict[str, Any] = json.loads(self._path(fit).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # a file that a power cut has emptied counts as none
+            return None
+        return found
+
+    def keep(self, fit: Fit, answer: dict[str, Any]) -> None:
+        """Write an answer; a process that is killed meanwhile leaves nothing under its name."""
+        path = self._path(fit)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+        unfinished.write_text(json.dumps({"settings": fit.settings, **answer}, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+
+    def _path(self, fit: Fit) -> Path:
+        return self._fits / f"{fit.key}.json"

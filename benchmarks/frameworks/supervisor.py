@@ -1,0 +1,152 @@
+"""All trainings, one after the other, in processes of their own: progress, time left, failures, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .plan import Fit
+from .store import Store
+
+_ROOT = Path(__file__).parents[2]
+
+
+def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: float | None, retry_failed: bool) -> None:
+    """Train what has no answer yet; each answer is on disk before the next training begins.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after the workers have ended; what was finished stays.
+    """
+    pace = _Pace()
+    todo = []
+    for fit in plan:
+        answer = store.answer(fit)
+        if answer is None or (retry_failed and answer["error"]):
+            todo.append(fit)
+        elif not answer["error"]:
+            pace.learn(fit, answer["seconds"])
+    if len(todo) < len(plan):
+        console.print(f"{len(plan) - len(todo)} of {len(plan)} trainings are there already, in {store.folder}")
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+    with (
+        Progress(*columns, TextColumn("{task.description}"), console=console) as progress,
+        _Workers(store.folder, time_limit) as workers,
+    ):
+        task = progress.add_task("", total=len(plan), completed=len(plan) - len(todo), left="")
+        for index, fit in enumerate(todo):
+            progress.update(task, description=str(fit), left=pace.left(todo[index:]))
+            start = time.perf_counter()
+            answer = workers.ask(fit)
+            answer["seconds"] = time.perf_counter() - start
+            store.keep(fit, answer)
+            if answer["error"]:
+                console.print(f"failed: {fit}: {answer['error']}", markup=False)
+            else:
+                pace.learn(fit, answer["seconds"])
+            progress.advance(task)
+        progress.update(task, description="", left="")
+
+
+class _Pace:
+    """How long the rest will take, judged by what was alike: the same training on other seeds, or the same data."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[str, ...], list[float]] = {}
+
+    def learn(self, fit: Fit, seconds: float) -> None:
+        for kind in self._kinds(fit):
+            self._seconds.setdefault(kind, []).append(seconds)
+
+    def left(self, todo: Sequence[Fit]) -> str:
+        """In words; nothing before anything is known."""
+        if not self._seconds:
+            return ""
+        seconds = sum(self._expected(fit) for fit in todo)
+        return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
+
+    def _expected(self, fit: Fit) -> float:
+        return next(statistics.fmean(self._seconds[kind]) for kind in self._kinds(fit) if kind in self._seconds)
+
+    def _kinds(self, fit: Fit) -> list[tuple[str, ...]]:
+        name, library = fit.source.name, fit.library
+        return [(name, library, fit.loss), (name, library), (name,), ()]
+
+
+class _Workers:
+    """One process for each library, started when it is first asked and again after a crash."""
+
+    def __init__(self, folder: Path, time_limit: float | None) -> None:
+        self._folder, self._time_limit = folder, time_limit
+        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._log: IO[str]
+
+    def __enter__(self) -> Self:
+        self._log = (self._folder / "log.txt").open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running.values():
+            process.kill()
+            process.communicate()  # waits and closes the pipes
+        self._log.close()
+
+    def ask(self, fit: Fit) -> dict[str, Any]:
+        """The answer of the library's worker; that it has died is one too."""
+        process = self._running.get(fit.library) or self._start(fit.library)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._log.write(f"--- {fit}\n")
+        self._log.flush()
+        request = {name: getattr(fit, name) for name in ("seed", "library", "loss")}
+        request |= {"source": asdict(fit.source), "budget": asdict(fit.budget)}
+        limit = threading.Timer(self._time_limit, process.kill) if self._time_limit else None
+        start = time.perf_counter()
+        if limit is not None:
+            limit.start()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            if limit is not None:
+                limit.cancel()
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        del self._running[fit.library]
+        process.communicate()
+        code = process.returncode
+        if self._time_limit is not None and time.perf_counter() - start >= self._time_limit:
+            return {"error": f"stopped after the time limit of {self._time_limit:g} s"}
+        why = f"was killed by signal {-code}, perhaps for lack of memory" if code < 0 else f"ended with code {code}"
+        return {"error": f"the process {why}; see {self._folder / 'log.txt'}"}
+
+    def _start(self, library: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.frameworks.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+            cwd=_ROOT,
+            # Ctrl-C is for the supervisor alone, which ends its workers.
+            start_new_session=sys.platform != "win32",
+        )
+        self._running[library] = process
+        return process

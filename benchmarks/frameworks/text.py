@@ -1,0 +1,133 @@
+"""What the figures say, in words and cells, for the screen, the page and the Markdown table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from .comparison import Comparison, Contender, Effect, Mean
+from .plan import Budget
+from .scoring import AUTO, NONE, POSTERIOR
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """With so many digits that count; a dash for what nobody knows."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value == 0.0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(places, 12)}f}" if places < 7 else f"{value:.{digits - 1}g}"
+
+
+def points(value: float) -> str:
+    """A difference with its sign."""
+    if abs(value) < 0.005:
+        return "0.00"
+    return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.1f}"
+
+
+def interval(mean: Mean) -> str:
+    """In brackets, nothing where there is none."""
+    return "" if mean.low is None or mean.high is None else f"({points(mean.low)} to {points(mean.high)})"
+
+
+def effect(one: Effect) -> str:
+    """The mean with its interval."""
+    return f"{points(one.mean.value)} {interval(one.mean)}".rstrip()
+
+
+def clause(one: Effect) -> str:
+    """Both for a sentence."""
+    return ", ".join(part for part in (effect(one), count(one)) if part)
+
+
+def count(one: Effect) -> str:
+    """On how many sets, of several, it is clearly better or worse."""
+    known = one.sets > 1 and one.judged
+    return f"better on {one.better}, worse on {one.worse} of {one.judged}" if known else ""
+
+
+def name_of(contender: Contender) -> str:
+    """Library, loss, calibration."""
+    library, loss, calibration = contender.combination
+    return f"{library}, {loss}, {'no calibration' if calibration == NONE else calibration}"
+
+
+def indistinct(comparison: Comparison) -> list[Contender]:
+    """Those that the runs do not show to be worse than the best."""
+    others = (one for one in comparison.contenders if one.above_best is not None)
+    return [one for one in others if one.above_best is not None and not one.above_best.mean.is_above_zero]
+
+
+def findings(comparison: Comparison) -> Iterator[str]:
+    """The answers in sentences, points being per cent of the base rates' log loss."""
+    if comparison.contenders:
+        yield _best(comparison)
+    first = next(iter(comparison.libraries), None)
+    if first is not None:
+        against = comparison.runs["library"].iloc[0]
+        parts = [f"{name} {clause(one)}" for name, one in comparison.libraries.items()]
+        yield f"The libraries with the {comparison.baseline} loss as it is, against {against}: {'; '.join(parts)}."
+    for loss in dict.fromkeys(loss for loss, _ in comparison.losses):
+        ways = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
+        parts = [
+            f"{words} {clause(one)}"
+            for calibration, words in ways.items()
+            if (one := comparison.losses.get((loss, calibration))) is not None
+        ]
+        if parts:
+            yield f"The {loss} loss against the {comparison.baseline} one as it is: {'; '.join(parts)}."
+
+
+def _best(comparison: Comparison) -> str:
+    best, ties = comparison.contenders[0], indistinct(comparison)
+    over = f"on average over {len(comparison.sets)} sets" if len(comparison.sets) > 1 else "on these rows"
+    words = f"Lowest log loss {over}: {name_of(best)}, at {number(100.0 * best.nce)} % of the base rates'."
+    if not ties:
+        return f"{words} All {len(comparison.contenders) - 1} others are clearly worse."
+    words += f" {len(ties)} of the {len(comparison.contenders) - 1} others are not shown to be worse"
+    fastest = min(ties, key=lambda one: one.fit_seconds)
+    if fastest.fit_seconds < best.fit_seconds:
+        words += f", of which {name_of(fastest)} is trained fastest: {number(fastest.fit_seconds, 2)} s"
+        words += f" in place of {number(best.fit_seconds, 2)} s"
+    return f"{words}. The best of many is partly lucky: another sample may choose another."
+
+
+def what_ran(comparison: Comparison) -> str:
+    """How many trainings of what."""
+    runs = comparison.runs
+    trainings = runs.drop_duplicates(["data", "seed", "library", "loss"])
+    if not len(trainings):
+        return "No training is finished."
+    seeds = int(trainings["seed"].nunique())
+    return (
+        f"{len(trainings)} trainings: {_listed(runs['library'])}; losses {_listed(runs['loss'])};"
+        f" {many(trainings['data'].nunique(), 'set')}, {many(seeds, 'seed')} each."
+    )
+
+
+def budget(one: Budget) -> str:
+    """What every training may spend."""
+    return (
+        f"Budget of every training: at most {one.rounds} rounds, stopped after {one.patience} without progress on the inner"
+        f" rows, learning rate {one.learning_rate:g}, trees of depth {one.depth}, {many(one.threads, 'thread')}; all else as"
+        " the library has it, save that CatBoost takes one Newton step for a leaf with every loss."
+    )
+
+
+def size(runs: pd.DataFrame) -> str:
+    """Of one set."""
+    rows = runs[["train_rows", "inner_rows", "test_rows"]].iloc[0].astype(int)
+    return f"{rows.sum():,} rows, {int(runs['classes'].iloc[0])} classes, {many(runs['seed'].nunique(), 'seed')}"
+
+
+def many(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _listed(values: pd.Series[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -1,0 +1,90 @@
+"""A process that trains with one library: reads requests from its standard input, a line each, and answers likewise.
+
+It ends with whoever asks, in the middle of a training too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import Any, TextIO
+
+import numpy as np
+
+from ..data_sets import DataSet
+from . import scoring
+from .data import Parts, Source, split
+from .losses import loss_of
+from .plan import Budget
+from .training import train
+
+
+def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]]) -> dict[str, Any]:
+    """Train and score once; an exception becomes a part of the answer."""
+    try:
+        return _trained(request, warmed)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the others must go on)
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]]) -> dict[str, Any]:
+    parts = split(Source(**request["source"]).load(request["seed"]), request["seed"])
+    n_classes = int(parts.train.y.max()) + 1
+    library, budget = request["library"], Budget(**request["budget"])
+    loss = loss_of(request["loss"], parts.train, n_classes)
+    kind = (request["loss"], n_classes, parts.train.weight is None)
+    if kind not in warmed:  # compiles the kernels, or loads them
+        warmed.add(kind)
+        small = _small(n_classes, weighted=parts.train.weight is not None)
+        warm_up = train(library, loss, small, n_classes, Budget(rounds=2), 0)
+        list(scoring.runs(warm_up, request["loss"], loss, small, n_classes))
+    trained = train(library, loss, parts, n_classes, budget, request["seed"])
+    return {
+        "error": None,
+        "classes": n_classes,
+        "train_rows": len(parts.train.y),
+        "inner_rows": len(parts.inner.y),
+        "test_rows": len(parts.test.y),
+        "rounds": trained.rounds,
+        "fit_seconds": trained.fit_seconds,
+        "predict_seconds": trained.predict_seconds,
+        "peak_mb": None if trained.peak_bytes is None else trained.peak_bytes / 1e6,
+        "runs": list(scoring.runs(trained, request["loss"], loss, parts, n_classes)),
+    }
+
+
+def _small(n_classes: int, *, weighted: bool) -> Parts:
+    """Enough to train on once."""
+    rows = 20 * n_classes
+    X = np.random.default_rng(0).standard_normal((rows, 3))
+    y = np.arange(rows) % n_classes
+    return split(DataSet(X, y, weight=np.ones(rows) if weighted else None), 0)
+
+
+def _read(lines: queue.SimpleQueue[str]) -> None:
+    """Hand on requests; end the process when there will be no more."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    # What libraries print must not come between the answers.
+    answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    warmed: set[tuple[Any, ...]] = set()
+    while True:
+        answers.write(json.dumps(answer(json.loads(lines.get()), warmed)) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,556 @@
+"""The comparison of libraries, losses and calibrations: data, scores, statistics, and that nothing is lost on the way."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics
+from scipy.stats import t
+
+from benchmarks import data_sets, tables
+from benchmarks.__main__ import main
+from benchmarks.frameworks import scoring, supervisor, text, worker
+from benchmarks.frameworks.comparison import compare
+from benchmarks.frameworks.data import Source, from_openml, made, split
+from benchmarks.frameworks.runs import COSTS, KEYS
+from benchmarks.frameworks.store import Store
+from benchmarks.tables import TableError
+
+ROOT = Path(__file__).parent.parent
+FEW = ("--size", "seconds", "--sets", "iris", "--losses", "builtin", "focal")
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command; returns its exit code and what it printed."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "frameworks", *map(str, arguments)])
+        code = main()
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def process(folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", "frameworks", *arguments, "--out", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def scores_of(folder):
+    """The final table without what may differ between two runs of the same."""
+    return pd.read_parquet(folder / "runs.parquet").drop(columns=list(COSTS))
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """Every library and loss on three sets, run once for the tests that look at it."""
+    folder = tmp_path_factory.mktemp("grid")
+    done = process(folder, "--size", "seconds", "--gamma", "0.5", "2")
+    printed, _ = done.communicate(timeout=600)
+    assert done.returncode == 0, printed
+    return folder, printed
+
+
+# ---- the whole way -----------------------------------------------------------------------------------------------------
+
+
+def test_every_library_loss_and_calibration_has_scores(grid):
+    runs = pd.read_parquet(grid[0] / "runs.parquet")
+    assert runs["error"].isna().all()
+    assert set(runs["library"]) == {"XGBoost", "LightGBM", "CatBoost"}
+    assert set(runs["loss"]) == {"builtin", "plain", "weighted", "focal 0.5", "focal 2"}
+    assert set(runs["calibration"]) == set(scoring.CALIBRATIONS)
+    assert not runs.duplicated(list(KEYS)).any()
+    known = [*scoring.SCORES[:-2], "rounds", "fit_seconds", "predict_seconds", "calibration_seconds"]
+    assert np.isfinite(runs[known]).all(axis=None)
+    assert runs["excess_log_loss"].notna().equals(runs["made"])
+    assert (runs["rounds"] <= runs["budget_rounds"]).all()
+    assert {"version", "version_python", "version_numba", "budget_depth"} <= set(runs)
+    assert len(pd.read_csv(grid[0] / "runs.csv")) == len(runs)
+
+
+def test_our_plain_loss_is_the_builtin_one(grid):
+    runs = pd.read_parquet(grid[0] / "runs.parquet")
+    part = runs[(runs["data"] == "breast cancer") & (runs["calibration"] == "none")]
+    losses = part.set_index(["library", "loss"])["log_loss"].unstack()
+    np.testing.assert_allclose(losses["plain"], losses["builtin"], rtol=2e-3)
+    assert (losses["focal 2"] > 1.05 * losses["builtin"]).all()
+
+
+def test_the_page_needs_nothing_else_and_the_table_is_markdown(grid):
+    page = (grid[0] / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
+    for word in ("Lowest log loss", "breast cancer", "CatBoost", "focal 0.5", "python -m benchmarks frameworks"):
+        assert word in page
+    table = (grid[0] / "table.md").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) > 20
+    assert all(line.endswith(" |") for line in rows)
+    assert "Lowest log loss" in grid[1]
+    assert "45/45" in grid[1]
+
+
+def test_a_second_call_trains_nothing(grid, call):
+    before = {file: file.stat().st_mtime_ns for file in (grid[0] / "fits").iterdir()}
+    code, printed = call("--size", "seconds", "--gamma", "0.5", "2", "--out", grid[0])
+    assert code == 0
+    assert "45 of 45 trainings are there already" in printed
+    assert before == {file: file.stat().st_mtime_ns for file in (grid[0] / "fits").iterdir()}
+
+
+def test_the_same_seed_gives_the_same_numbers(grid, call, tmp_path):
+    code, printed = call(
+        "--size", "seconds", "--gamma", "2", "--sets", "10 %", "--losses", "builtin", "focal", "--out", tmp_path
+    )
+    assert code == 0, printed
+    again = scores_of(tmp_path)
+    first = scores_of(grid[0]).merge(again[list(KEYS)], on=list(KEYS))
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+
+
+def test_killed_and_resumed_it_ends_like_an_undisturbed_run(grid, tmp_path):
+    """The moments are random, so that each run of this test tries others."""
+    arguments = ("--size", "seconds", "--gamma", "0.5", "2", "--sets", "iris")
+    for _ in range(3):
+        victim = process(tmp_path, *arguments)
+        time.sleep(random.uniform(1.0, 5.0))
+        victim.kill()
+        victim.communicate(timeout=60)
+    last = process(tmp_path, *arguments)
+    printed, _ = last.communicate(timeout=600)
+    assert last.returncode == 0, printed
+    undisturbed = scores_of(grid[0])
+    undisturbed = undisturbed[undisturbed["data"] == "iris"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(scores_of(tmp_path), undisturbed, check_exact=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent another way there")
+def test_ctrl_c_leaves_what_is_finished(tmp_path):
+    victim = process(tmp_path, *FEW)
+    for _ in range(600):
+        if list((tmp_path / "fits").glob("*.json")):
+            break
+        time.sleep(0.1)
+    os.kill(victim.pid, signal.SIGINT)
+    printed, _ = victim.communicate(timeout=60)
+    assert victim.returncode == 130, printed
+    assert "the same command goes on" in printed
+    assert "Traceback" not in printed
+
+
+# ---- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_that_fails_is_recorded_and_tried_again_on_request(call, tmp_path):
+    limited = (*FEW, "--out", tmp_path)
+    code, printed = call(*limited, "--time-limit", "0.01")
+    assert code == 1
+    assert "stopped after the time limit of 0.01 s" in printed
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert len(runs) == 6
+    assert runs["error"].str.contains("time limit").all()
+    assert runs["log_loss"].isna().all()
+    assert "6 trainings failed" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    code, _ = call(*limited)
+    assert code == 1, "failed ones are not tried again by themselves"
+    code, printed = call(*limited, "--retry-failed", "--libraries", "lightgbm")
+    assert code == 0, printed
+    assert pd.read_csv(tmp_path / "runs.csv")["error"].isna().all()
+
+
+def test_a_process_that_dies_is_recorded_and_the_others_go_on(call, tmp_path, monkeypatch):
+    original = supervisor._Workers._start
+
+    def start(self, library):
+        started = original(self, library)
+        if library == "lightgbm":
+            started.kill()
+        return started
+
+    monkeypatch.setattr(supervisor._Workers, "_start", start)
+    code, printed = call(*FEW, "--libraries", "lightgbm", "catboost", "--out", tmp_path)
+    assert code == 0, printed
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    failed = runs[runs["error"].notna()]
+    assert set(failed["library"]) == {"LightGBM"}
+    assert failed["error"].str.contains("killed by signal 9").all()
+    assert set(runs[runs["error"].isna()]["loss"]) == {"builtin", "focal 2"}
+
+
+def test_an_exception_is_recorded_in_words(capsys):
+    gone = {"name": "mine", "path": "/gone.csv", "label": "y"}
+    request = {"source": gone, "seed": 0, "library": "lightgbm", "loss": "plain", "budget": {}}
+    answer = worker.answer(request, set())
+    assert answer == {"error": "TableError: /gone.csv must be a CSV or Parquet file, got " + answer["error"][59:]}
+    assert "/gone.csv" in answer["error"][59:]
+    assert "Traceback" in capsys.readouterr().err, "for the log"
+
+
+def test_a_calibration_that_fails_does_not_take_the_others_with_it(monkeypatch):
+    data = data_sets.DataSet(np.zeros((60, 1)), np.arange(60) % 2)
+    parts = split(data, 0)
+    raw = np.linspace(-1.0, 1.0, len(parts.inner.y)), np.linspace(-1.0, 1.0, len(parts.test.y))
+    trained = scoring.Trained(*raw, rounds=1, fit_seconds=0.0, predict_seconds=0.0, peak_bytes=None)
+
+    class Broken:
+        def fit(self, *_):
+            raise ArithmeticError("no way")
+
+    monkeypatch.setitem(scoring.CALIBRATORS, "beta", Broken)
+    runs = {run["calibration"]: run for run in scoring.runs(trained, "builtin", None, parts, 2)}
+    assert runs["beta"] == {"calibration": "beta", "error": "ArithmeticError: no way"}
+    assert runs["sigmoid"]["error"] is None
+    assert np.isfinite(runs["sigmoid"]["log_loss"])
+
+
+@pytest.mark.parametrize("content", ["", "{", "null"])
+def test_an_answer_that_was_not_written_whole_counts_as_none(tmp_path, content):
+    from benchmarks.frameworks.plan import Budget, Fit
+
+    fit = Fit(Source("iris"), 0, "lightgbm", "plain", Budget())
+    store = Store(tmp_path)
+    (tmp_path / "fits" / f"{fit.key}.json").write_text(content, encoding="utf-8")
+    assert store.answer(fit) is None
+    store.keep(fit, {"error": None})
+    assert store.answer(fit)["error"] is None
+
+
+# ---- files of the caller's and OpenML's --------------------------------------------------------------------------------
+
+
+def frame_of_mine(rows=300):
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "row number": np.arange(rows),
+            "size [m²]": draw.normal(size=rows),
+            "kind": draw.choice(["a", "b", None], rows),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(draw.integers(0, 900, rows), unit="D"),
+            "is open": draw.integers(0, 2, rows).astype(bool),
+            "importance": draw.integers(1, 4, rows),
+        }
+    )
+    frame.loc[::7, "size [m²]"] = np.nan
+    frame["outcome"] = np.where(frame["size [m²]"].fillna(0.0) + draw.normal(size=rows) > 0.5, "yes", "no")
+    return frame
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_of_the_callers(call, tmp_path, kind):
+    file = tmp_path / f"mine.{kind}"
+    frame = frame_of_mine()
+    frame.to_csv(file, index=False) if kind == "csv" else frame.to_parquet(file)
+    columns = ("--label", "outcome", "--weight", "importance", "--drop", "row number")
+    code, printed = call(
+        "--data", file, *columns, "--size", "seconds", "--losses", "builtin", "weighted", "--out", tmp_path / "out"
+    )
+    assert code == 0, printed
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv")
+    assert runs["error"].isna().all()
+    assert set(runs["data"]) == {"mine"}
+    assert (runs["train_rows"] + runs["inner_rows"] + runs["test_rows"] == 300).all()
+
+
+def test_features_of_a_file():
+    frame = frame_of_mine()
+    columns = {name: tables._feature(frame[name]) for name in frame}
+    assert columns["is open"].dtype == columns["since"].dtype == np.float64
+    assert columns["since"].min() >= 18262  # days from 1970 to 2020
+    assert list(columns["kind"].categories) == [tables._MISSING, "a", "b"]
+    assert np.isnan(columns["size [m²]"]).sum() == 43
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({}, ["--label", "y"], r"must have the column 'y', got row number, size"),
+        ({}, [], "--data must come with --label"),
+        ({}, ["--label", "outcome", "--weight", "size [m²]"], "must hold finite weights >= 0, got"),
+        ({}, ["--label", "outcome", "--drop", "colour"], "must have the column 'colour'"),
+        ({"outcome": "yes"}, ["--label", "outcome"], "must hold at least 2 classes, got 1"),
+        ({"outcome": None}, ["--label", "outcome"], "must have a label in every row, got none in row 0"),
+        ({}, ["--label", "row number"], "must have at least 12 rows, got 1 of 0"),
+        ({"importance": 0}, ["--label", "outcome", "--weight", "importance"], "must have a sum > 0, got only zeros"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused_in_words(call, tmp_path, change, options, message):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().assign(**change).to_csv(file, index=False)
+    code, printed = call("--data", file, *options, "--out", tmp_path / "out")
+    assert code == 2
+    assert re.search(re.escape(message) if "[" in message else message, printed)
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sets", "moon"], "--sets must be a part of a name of a set"),
+        (["--seeds", "0"], "--seeds must be > 0, got 0"),
+        (["--learning-rate", "-1"], "--learning-rate must be > 0, got -1"),
+        (["--gamma", "-1"], "--gamma must be finite and >= 0, got -1"),
+        (["--gamma", "1", "--losses", "plain"], "must come with --losses focal"),
+        (["--time-limit", "0"], "--time-limit must be > 0, got 0"),
+        (["--label", "y"], "must come with it, got no file"),
+        (["--data", "nothing.csv", "--label", "y"], "must be a CSV or Parquet file, got"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_words(call, tmp_path, arguments, message):
+    code, printed = call(*arguments, "--out", tmp_path / "out")
+    assert code == 2
+    assert message in printed
+
+
+def test_files_of_one_name_are_refused(call, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        frame_of_mine().to_csv(tmp_path / folder / "mine.csv", index=False)
+    code, printed = call(
+        "--data", tmp_path / "a" / "mine.csv", tmp_path / "b" / "mine.csv", "--label", "outcome", "--out", tmp_path
+    )
+    assert code == 2
+    assert "got 'mine' twice" in printed
+
+
+class _Bunch:
+    def __init__(self, frame):
+        self.data, self.target = frame.drop(columns="outcome"), frame["outcome"]
+
+
+def test_a_set_of_openml_is_fetched_once(tmp_path):
+    asked = []
+
+    def fetch(**options):
+        asked.append(options)
+        return _Bunch(frame_of_mine())
+
+    for _ in range(2):
+        source = from_openml("credit-g", tmp_path, fetch)
+    assert [options["name"] for options in asked] == ["credit-g"]
+    assert len(source.load(0).y) == 300
+    assert from_openml("31", tmp_path, fetch).name == "31"
+    assert asked[1]["data_id"] == 31
+
+
+def test_without_a_connection_openml_is_an_error_in_words(tmp_path):
+    from urllib.error import URLError
+
+    def fetch(**_):
+        raise URLError("no route to host")
+
+    with pytest.raises(TableError, match=r"'adult' could not be fetched .*takes a connection once"):
+        from_openml("adult", tmp_path, fetch)
+    assert not list(tmp_path.iterdir())
+
+
+# ---- data and scores ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", made(1))
+def test_labels_of_made_sets_are_drawn_from_the_known_probabilities(name):
+    data = made(2000)[name](0)
+    np.testing.assert_allclose(data.proba.sum(axis=1), 1.0)
+    weight = np.ones(len(data.y)) if data.weight is None else data.weight
+    for k in range(data.proba.shape[1]):
+        p = data.proba[:, k]
+        drawn = weight * ((data.y == k) - p)
+        if data.weight is None:
+            assert abs(drawn.sum()) < 4 * np.sqrt((p * (1 - p)).sum())
+        else:  # rows are kept by their labels: only the weights bring the shares back
+            assert abs(drawn.sum()) < 4 * np.sqrt((weight**2 * p * (1 - p)).sum())
+
+
+@pytest.mark.parametrize(("name", "rate"), [("10 %", 0.1), ("1 %", 0.01), ("0.1 %", 0.001)])
+def test_made_sets_have_the_share_in_their_name(name, rate):
+    data = made(2000)[f"made: {name} positive"](1)
+    assert data.proba[:, 1].mean() == pytest.approx(rate)
+    assert (data.y == 1).sum() >= tables.LEAST_OF_A_CLASS
+
+
+def test_the_parts_are_disjoint_stratified_and_the_same_again():
+    y = np.repeat(["a", "b", "c"], [400, 200, 40])
+    data = data_sets.DataSet(np.arange(640)[:, None], y, weight=np.arange(640.0))
+    parts = split(data, 3)
+    rows = [part.X[:, 0] for part in parts]
+    assert sorted(np.concatenate(rows)) == list(range(640))
+    for part in parts:
+        assert np.bincount(part.y) / len(part.y) == pytest.approx(np.array([400, 200, 40]) / 640, abs=0.01)
+        np.testing.assert_array_equal(part.weight, part.X[:, 0])
+    assert all(np.array_equal(one.y, other.y) for one, other in zip(parts, split(data, 3), strict=True))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_scores_are_those_of_scikit_learn(classes):
+    draw = np.random.default_rng(0)
+    proba = draw.dirichlet(np.ones(classes), 500)
+    truth = draw.dirichlet(np.ones(classes), 500)
+    y, weight = data_sets.drawn(truth, draw), draw.uniform(0.5, 2.0, 500)
+    test = data_sets.DataSet(np.zeros((500, 1)), y, truth, weight)
+    scores = scoring.scores(test, proba[:, 1] if classes == 2 else proba)
+    assert set(scores) == set(scoring.SCORES)
+    assert scores["log_loss"] == pytest.approx(sklearn.metrics.log_loss(y, proba, sample_weight=weight))
+    shares = np.broadcast_to(np.bincount(y, weight) / weight.sum(), proba.shape)
+    assert scores["base_log_loss"] == pytest.approx(sklearn.metrics.log_loss(y, shares, sample_weight=weight))
+    assert scores["nce"] == pytest.approx(scores["log_loss"] / scores["base_log_loss"])
+    if classes == 2:
+        assert scores["auc"] == pytest.approx(sklearn.metrics.roc_auc_score(y, proba[:, 1], sample_weight=weight))
+    else:
+        assert scores["auc"] == pytest.approx(
+            sklearn.metrics.roc_auc_score(np.eye(classes)[y], proba, sample_weight=weight, average="macro")
+        )
+
+
+def test_the_excess_is_the_expected_log_loss_above_the_lowest():
+    draw = np.random.default_rng(1)
+    truth, proba = draw.dirichlet(np.ones(3), 50), draw.dirichlet(np.ones(3), 50)
+    expected = -(truth * np.log(proba)).sum() / 50 + (truth * np.log(truth)).sum() / 50
+    test = data_sets.DataSet(np.zeros((50, 1)), np.arange(50) % 3, truth)
+    assert scoring.scores(test, proba)["excess_log_loss"] == pytest.approx(expected)
+    perfect = scoring.scores(test, truth)
+    assert perfect["excess_log_loss"] == pytest.approx(0.0, abs=1e-15)
+    assert perfect["proba_error"] == 0.0
+
+
+# ---- statistics --------------------------------------------------------------------------------------------------------
+
+
+def runs_of(values, made=False):
+    """A table of runs, from ``{(data, seed, library, loss, calibration): log loss}``; base rates have a log loss of 0.5."""
+    rows = [dict(zip(KEYS, key, strict=True)) | {"log_loss": value} for key, value in values.items()]
+    frame = pd.DataFrame(rows).assign(
+        error=None,
+        made=made,
+        excess_log_loss=np.nan,
+        base_log_loss=0.5,
+        nce=lambda frame: frame["log_loss"] / 0.5,
+        train_rows=50.0,
+        inner_rows=20.0,
+        test_rows=30.0,
+        fit_seconds=1.0,
+    )
+    return frame.reindex(
+        columns=list(
+            dict.fromkeys(
+                [*frame.columns, *scoring.SCORES, "predict_seconds", "peak_mb", "rounds", "calibration_seconds"]
+            )
+        )
+    )
+
+
+def test_an_effect_on_one_set_is_students_with_the_correction_for_shared_rows():
+    losses = {"builtin": [0.20, 0.22, 0.24], "focal 2": [0.23, 0.24, 0.28]}
+    values = {("mine", seed, "XGBoost", loss, "none"): losses[loss][seed] for loss in losses for seed in range(3)}
+    points = 100.0 * np.array([0.03, 0.02, 0.04]) / 0.5
+    for is_made, shared in ((False, 30 / 70), (True, 0.0)):
+        effect = compare(runs_of(values, is_made)).losses["focal 2", "none"]
+        reach = t.ppf(0.975, 2) * points.std(ddof=1) * np.sqrt(1 / 3 + shared)
+        assert effect.mean.value == pytest.approx(6.0)
+        assert (effect.mean.low, effect.mean.high) == pytest.approx((6.0 - reach, 6.0 + reach))
+        assert (effect.sets, effect.better, effect.worse) == (1, 0, int(is_made))
+
+
+def test_an_effect_over_sets_takes_sets_for_independent_and_libraries_together():
+    added = {("a", "XGBoost"): 0.01, ("a", "CatBoost"): 0.03, ("b", "XGBoost"): -0.01, ("b", "CatBoost"): -0.03}
+    values = {}
+    for (data, library), more in added.items():
+        for seed in range(2):
+            values[data, seed, library, "builtin", "none"] = 0.2 + 0.01 * seed
+            values[data, seed, library, "plain", "auto"] = 0.2 + 0.01 * seed + more
+    comparison = compare(runs_of(values))
+    effect = comparison.losses["plain", "auto"]
+    assert effect.mean.value == pytest.approx(0.0, abs=1e-12)
+    assert effect.mean.high == pytest.approx(t.ppf(0.975, 1) * np.std([4.0, -4.0], ddof=1) / np.sqrt(2))
+    assert (effect.sets, effect.judged, effect.better, effect.worse) == (2, 2, 1, 1)
+    assert comparison.losses_by_library["CatBoost"]["plain", "auto"].mean.high > effect.mean.high
+    assert comparison.libraries["CatBoost"].mean.value == pytest.approx(0.0)
+
+
+def test_runs_are_compared_only_where_both_are_there():
+    values = {("a", seed, "XGBoost", loss, "none"): 0.2 for seed in range(3) for loss in ("builtin", "plain")}
+    runs = runs_of(values | {("a", 0, "XGBoost", "plain", "none"): 0.3})
+    runs.loc[(runs["seed"] == 0) & (runs["loss"] == "plain"), ["error", "log_loss", "nce"]] = ["broken", np.nan, np.nan]
+    comparison = compare(runs)
+    assert comparison.losses["plain", "none"].mean.value == 0.0
+    assert [one.combination[1] for one in comparison.contenders] == ["builtin"]
+
+
+def test_the_best_and_those_not_shown_to_be_worse():
+    values = {}
+    for seed, noise in enumerate((0.0, 0.002, 0.001)):
+        for data in ("a", "b"):
+            values[data, seed, "XGBoost", "builtin", "none"] = 0.200 + noise
+            values[data, seed, "LightGBM", "builtin", "none"] = 0.2001 + (data == "b") * 0.0004 - noise / 2
+            values[data, seed, "CatBoost", "builtin", "none"] = 0.3 + noise
+    comparison = compare(runs_of(values))
+    assert comparison.contenders[-1].combination[0] == "CatBoost"
+    assert comparison.contenders[-1].above_best.mean.is_above_zero
+    ties = text.indistinct(comparison)
+    assert [one.combination[0] for one in ties] == ["XGBoost"]
+    assert "1 of the 2 others are not shown to be worse" in next(text.findings(comparison))
+
+
+def test_where_probabilities_are_known_the_noise_of_labels_is_left_out():
+    values = {("a", seed, "XGBoost", loss, "none"): 0.2 for seed in range(2) for loss in ("builtin", "plain")}
+    runs = runs_of(values, made=True)
+    runs["excess_log_loss"] = [0.01, 0.02, 0.01, 0.02]
+    assert compare(runs).losses["plain", "none"].mean.value == pytest.approx(2.0)
+
+
+def test_of_nothing_there_is_nothing_to_say():
+    runs = runs_of({("a", 0, "XGBoost", "builtin", "none"): 0.2})
+    runs["error"] = "broken"
+    comparison = compare(runs)
+    assert not comparison.sets
+    assert not comparison.contenders
+    assert list(text.findings(comparison)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.12345, "0.123"),
+        (12.345, "12.3"),
+        (1234.5, "1234"),
+        (0.0, "0"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (-0.5, "-0.500"),
+        (1e-9, "1e-09"),
+    ],
+)
+def test_numbers_have_the_digits_that_count(value, shown):
+    assert text.number(value) == shown
+
+
+def test_settings_tell_trainings_apart():
+    from benchmarks.frameworks.plan import Budget, Fit
+
+    fits = [
+        Fit(Source("iris"), 0, "lightgbm", "plain", Budget()),
+        Fit(Source("iris"), 1, "lightgbm", "plain", Budget()),
+        Fit(Source("iris"), 0, "lightgbm", "plain", Budget(depth=5)),
+        Fit(Source("iris"), 0, "lightgbm", "focal 0.25", Budget()),
+        Fit(Source("mine", path="/a", label="y", digest="1"), 0, "lightgbm", "plain", Budget()),
+        Fit(Source("mine", path="/a", label="y", digest="2"), 0, "lightgbm", "plain", Budget()),
+    ]
+    assert len({fit.key for fit in fits}) == len(fits)
+    moved = Fit(Source("mine", path="/b", label="y", digest="2"), 0, "lightgbm", "plain", Budget())
+    assert moved.key == fits[-1].key
+    assert json.dumps(moved.settings)
