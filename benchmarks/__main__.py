@@ -24,6 +24,10 @@ def main() -> int:
         from .frameworks import command  # noqa: PLC0415
 
         return command.run(arguments)
+    if arguments.command == "literature":
+        from .frameworks import literature  # noqa: PLC0415
+
+        return literature.run(arguments)
     # Each command imports what it measures, and nothing else has to be installed.
     if arguments.command == "kernels":
         from . import allocator, kernels  # noqa: PLC0415
@@ -117,6 +121,17 @@ def _parser() -> argparse.ArgumentParser:
         "frameworks", help="which library, loss and calibration has the best probabilities, on your data or on ours"
     )
     options.add_options(frameworks)
+
+    literature = commands.add_parser(
+        "literature", help="a published table on focal boosting beside our own, from a copy of its open data"
+    )
+    literature.add_argument("--data", type=Path, required=True, metavar="FILE", help="BRFSS 2015 diabetes indicators")
+    literature.add_argument("--label", default="Diabetes_binary", metavar="COLUMN", help="(default: %(default)s)")
+    literature.add_argument("--seeds", type=int, default=10, help="splits (default: %(default)s)")
+    literature.add_argument(
+        "--out", type=Path, default=Path("literature"), metavar="FOLDER", help="(default: %(default)s)"
+    )
+    literature.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
 
     comparison = commands.add_parser("compare", help="two files of --json; exit code 1 if the second is slower")
     comparison.add_argument("old", type=Path)

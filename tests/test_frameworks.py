@@ -198,8 +198,8 @@ def test_an_exception_is_recorded_in_words(capsys):
     gone = {"name": "mine", "path": "/gone.csv", "label": "y"}
     request = {"source": gone, "seed": 0, "library": "lightgbm", "loss": "plain", "budget": {}}
     answer = worker.answer(request, set())
-    assert answer == {"error": "TableError: /gone.csv must be a CSV or Parquet file, got " + answer["error"][59:]}
-    assert "/gone.csv" in answer["error"][59:]
+    assert set(answer) == {"error"}
+    assert answer["error"].startswith("TableError: /gone.csv must be a CSV or Parquet file, got ")
     assert "Traceback" in capsys.readouterr().err, "for the log"
 
 
@@ -305,7 +305,7 @@ def test_a_file_that_will_not_do_is_refused_in_words(call, tmp_path, change, opt
         (["--sets", "moon"], "--sets must be a part of a name of a set"),
         (["--seeds", "0"], "--seeds must be > 0, got 0"),
         (["--learning-rate", "-1"], "--learning-rate must be > 0, got -1"),
-        (["--gamma", "-1"], "--gamma must be finite and >= 0, got -1"),
+        (["--gamma", "-1"], "--gamma: gamma must be"),
         (["--gamma", "1", "--losses", "plain"], "must come with --losses focal"),
         (["--time-limit", "0"], "--time-limit must be > 0, got 0"),
         (["--label", "y"], "must come with it, got no file"),

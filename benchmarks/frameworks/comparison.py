@@ -98,8 +98,14 @@ def compare(runs: pd.DataFrame) -> Comparison:
             str(library): _losses(part, baseline) for library, part in good.groupby("library", sort=False)
         },
         contenders=_contenders(good),
-        sets={str(name): _summary(part) for name, part in good.groupby("data", sort=False)},
+        sets=summaries(good),
     )
+
+
+def summaries(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The scores of every combination by set; runs that failed take no part."""
+    good = runs[runs["error"].isna()]
+    return {str(name): _summary(part) for name, part in good.groupby("data", sort=False)}
 
 
 def _libraries(runs: pd.DataFrame, baseline: str) -> dict[str, Effect]:

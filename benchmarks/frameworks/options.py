@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from boosting_losses import FocalLoss
+
 from .. import data_sets
 from ..tables import TableError
 from .data import Source, from_file, from_openml, made
@@ -128,9 +130,11 @@ def _positive(name: str, value: float | None, asked: float | None) -> int:
 def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
     kinds = list(dict.fromkeys(arguments.losses or (BUILTIN, PLAIN, WEIGHTED, _FOCAL)))
     gammas = arguments.gamma or size.gammas
-    wrong = [gamma for gamma in gammas if not 0.0 <= gamma < float("inf")]
-    if wrong:
-        raise TableError(f"--gamma must be finite and >= 0, got {wrong[0]:g}")
+    try:
+        for gamma in gammas:
+            FocalLoss(gamma)
+    except ValueError as error:
+        raise TableError(f"--gamma: {error}") from None
     if arguments.gamma and _FOCAL not in kinds:
         raise TableError("--gamma is for focal losses and must come with --losses focal, got other losses only")
     expanded = [[focal(gamma) for gamma in gammas] if kind == _FOCAL else [kind] for kind in kinds]
