@@ -491,6 +491,13 @@ def test_runs_are_compared_only_where_both_are_there():
     assert [one.combination[1] for one in comparison.contenders] == ["builtin"]
 
 
+def test_a_loss_without_a_partner_has_no_effect():
+    values = {("a", 0, "XGBoost", "builtin", "none"): 0.2, ("a", 1, "XGBoost", "plain", "none"): 0.2}
+    comparison = compare(runs_of(values | {("a", 1, "CatBoost", "builtin", "none"): 0.2}))
+    assert not comparison.losses
+    assert not comparison.libraries
+
+
 def test_the_best_and_those_not_shown_to_be_worse():
     values = {}
     for seed, noise in enumerate((0.0, 0.002, 0.001)):

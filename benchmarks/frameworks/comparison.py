@@ -22,6 +22,8 @@ from scipy.stats import t
 from .losses import BUILTIN
 from .scoring import NONE, SCORES
 
+#: What ranking by the scores falls short of perfect, in hundredths: lower is better, as with log losses.
+RANKING = {"auc": "AUC below 1", "average_precision": "average precision below 1"}
 #: Of every set the mean over seeds of these is shown.
 SHOWN = (*SCORES, "rounds", "fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
 
@@ -45,13 +47,32 @@ class Mean:
 
 @dataclass(frozen=True)
 class Effect:
-    """How much a choice adds to the log loss, in points; of the sets that have intervals, on how many it is clearly what."""
+    """How much a choice adds to the log loss, in points: the mean over sets, or over seeds of a single one."""
 
     mean: Mean
-    sets: int
-    judged: int
-    better: int
-    worse: int
+    by_set: Mapping[str, Mean]
+
+    @property
+    def sets(self) -> int:
+        return len(self.by_set)
+
+    @property
+    def median(self) -> float:
+        """Over sets: a few hopeless ones can make the mean."""
+        return float(np.median([mean.value for mean in self.by_set.values()]))
+
+    @property
+    def judged(self) -> int:
+        """The number of sets with an interval of their own."""
+        return sum(mean.low is not None for mean in self.by_set.values())
+
+    @property
+    def better(self) -> int:
+        return sum(mean.is_below_zero for mean in self.by_set.values())
+
+    @property
+    def worse(self) -> int:
+        return sum(mean.is_above_zero for mean in self.by_set.values())
 
 
 Combination = tuple[str, str, str]
@@ -78,6 +99,7 @@ class Comparison:
     costs: pd.DataFrame
     losses: Mapping[tuple[str, str], Effect]
     losses_by_library: Mapping[str, Mapping[tuple[str, str], Effect]]
+    ranking: Mapping[tuple[str, str], Effect]
     contenders: list[Contender]
     sets: Mapping[str, pd.DataFrame]
 
@@ -85,7 +107,10 @@ class Comparison:
 def compare(runs: pd.DataFrame) -> Comparison:
     """Of a table of runs; those that failed take no part."""
     good = runs[runs["error"].isna()]
-    good = good.assign(points=100.0 * good["excess_log_loss"].fillna(good["log_loss"]) / good["base_log_loss"])
+    good = good.assign(
+        points=100.0 * good["excess_log_loss"].fillna(good["log_loss"]) / good["base_log_loss"],
+        **{name: 100.0 * (1.0 - good[score]) for score, name in RANKING.items()},
+    )
     names = list(dict.fromkeys(good["loss"]))
     baseline = BUILTIN if BUILTIN in names or not names else names[0]
     return Comparison(
@@ -96,6 +121,12 @@ def compare(runs: pd.DataFrame) -> Comparison:
         losses=_losses(good, baseline),
         losses_by_library={
             str(library): _losses(part, baseline) for library, part in good.groupby("library", sort=False)
+        },
+        ranking={
+            (loss, name): effect
+            for name in RANKING.values()
+            for (loss, calibration), effect in _losses(good, baseline, name).items()
+            if calibration == NONE
         },
         contenders=_contenders(good),
         sets=summaries(good),
@@ -112,7 +143,8 @@ def _libraries(runs: pd.DataFrame, baseline: str) -> dict[str, Effect]:
     """The libraries' own loss without calibration, against the first library's."""
     part = runs[(runs["loss"] == baseline) & (runs["calibration"] == NONE)]
     points = _unstacked(part, ["data", "seed"], "library")
-    return {name: _effect(points[name] - points.iloc[:, 0], runs) for name in points.columns[1:]}
+    above = points.sub(points.iloc[:, 0], axis=0) if len(points.columns) else points
+    return {name: _effect(above[name], runs) for name in above.dropna(axis=1, how="all").columns[1:]}
 
 
 def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -128,12 +160,12 @@ def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     return costs
 
 
-def _losses(runs: pd.DataFrame, baseline: str) -> dict[tuple[str, str], Effect]:
+def _losses(runs: pd.DataFrame, baseline: str, score: str = "points") -> dict[tuple[str, str], Effect]:
     """Every loss and calibration against the library's own loss without calibration, within each library."""
-    points = _unstacked(runs, ["data", "seed", "library"], ["loss", "calibration"])
+    points = _unstacked(runs, ["data", "seed", "library"], ["loss", "calibration"], score)
     if (baseline, NONE) not in points:
         return {}
-    above = points.sub(points[baseline, NONE], axis=0)
+    above = points.sub(points[baseline, NONE], axis=0).dropna(axis=1, how="all")  # what has no partner is no pair
     return {
         (str(loss), str(calibration)): _effect(above[loss, calibration].dropna().groupby(["data", "seed"]).mean(), runs)
         for loss, calibration in above.columns
@@ -163,10 +195,10 @@ def _contenders(runs: pd.DataFrame) -> list[Contender]:
     ]
 
 
-def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str]) -> pd.DataFrame:
-    """Points with a column for each choice, in the order of the plan."""
+def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str], score: str = "points") -> pd.DataFrame:
+    """A score with a column for each choice, in the order of the plan."""
     columns = [columns] if isinstance(columns, str) else columns
-    points = runs.set_index([*rows, *columns])["points"].unstack(columns)
+    points = runs.set_index([*rows, *columns])[score].unstack(columns)
     order = pd.MultiIndex.from_frame(runs[columns].drop_duplicates()) if len(columns) > 1 else runs[columns[0]].unique()
     return points.reindex(columns=order)
 
@@ -175,15 +207,13 @@ def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
     """Of differences by set and seed."""
     differences = differences.dropna()
     facts = runs.groupby("data")[["made", "train_rows", "inner_rows", "test_rows"]].first()
-    of_sets = [_over_seeds(part.to_numpy(), facts.loc[name]) for name, part in differences.groupby("data", sort=False)]
-    mean = of_sets[0] if len(of_sets) == 1 else _mean(np.array([of_set.value for of_set in of_sets]))
-    return Effect(
-        mean,
-        len(of_sets),
-        judged=sum(of_set.low is not None for of_set in of_sets),
-        better=sum(of_set.is_below_zero for of_set in of_sets),
-        worse=sum(of_set.is_above_zero for of_set in of_sets),
-    )
+    by_set = {
+        str(name): _over_seeds(part.to_numpy(), facts.loc[name])
+        for name, part in differences.groupby("data", sort=False)
+    }
+    values = list(by_set.values())
+    mean = values[0] if len(values) == 1 else _mean(np.array([one.value for one in values]))
+    return Effect(mean, by_set)
 
 
 def _over_seeds(values: np.ndarray[Any, Any], facts: pd.Series[Any]) -> Mean:

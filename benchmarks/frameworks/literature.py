@@ -2,9 +2,9 @@
 
 Johnston et al., "Estimating Calibrated Risks Using Focal Loss and Gradient-Boosted Trees for Clinical Risk Prediction",
 Electronics 14(9):1838, 2025, tune XGBoost with a focal loss on the BRFSS 2015 diabetes indicators (duplicates dropped,
-70 % to train on, three splits) and compare the sigmoid of its scores with the closed form that we call the posterior, with
-Platt scaling and with isotonic regression. Their figures here are means over splits, as stored in the notebook that comes with the
-paper. Gamma is the one that they found; the trees are those of the comparison, untuned.
+70 % to train on, three splits). They compare the sigmoid of its scores with the closed form that we call the posterior,
+with Platt scaling and with isotonic regression. Their figures here are means over splits, as stored in the notebook that
+comes with the paper. Gamma is the one that they found; the trees are those of the comparison, untuned.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import text
-from .comparison import Comparison, Effect
+from .comparison import RANKING, Comparison, Effect
 from .plan import Budget
 from .scoring import AUTO, CALIBRATIONS, NONE
 
@@ -30,7 +30,7 @@ def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any]) -
 def _how_to_read(units: str) -> str:
     return (
         "Points are per cent of the log loss that the base rates alone would have; below zero is better. In brackets are"
-        f" 95 % intervals over {units}; bold figures are clearly off zero."
+        f" 95 % intervals over {units}; bold figures are clearly off zero. The median over sets is free of hopeless ones."
     )
 
 
@@ -45,6 +45,28 @@ def _tables(comparison: Comparison) -> Iterator[str]:
                 [loss, *(_effect(comparison.losses.get((loss, way))) for way in ways)]
                 for loss in dict.fromkeys(runs["loss"])
                 if any((loss, way) in comparison.losses for way in ways)
+            ],
+        )
+        losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
+        yield "Set by set, as it is → calibrated by auto:"
+        yield _table(
+            ["set", *losses],
+            [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
+        )
+        names = list(RANKING.values())
+        yield f"What ranking falls short of perfect, in hundredths, above the {comparison.baseline} loss:"
+        yield _table(
+            ["loss", *names],
+            [
+                [
+                    loss,
+                    *(
+                        f"{_effect(one)}, {text.count(one)}"
+                        for name in names
+                        if (one := comparison.ranking.get((loss, name)))
+                    ),
+                ]
+                for loss in dict.fromkeys(loss for loss, _ in comparison.ranking)
             ],
         )
     if len(comparison.costs):
@@ -98,4 +120,5 @@ def _effect(one: Effect | None) -> str:
         return ""
     clear = one.mean.is_below_zero or one.mean.is_above_zero
     value = text.points(one.mean.value)
-    return f"{f'**{value}**' if clear else value} {text.interval(one.mean)}".rstrip()
+    parts = [f"**{value}**" if clear else value, text.interval(one.mean), text.typical(one)]
+    return " ".join(part for part in parts if part)

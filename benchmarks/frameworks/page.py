@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import text
-from .comparison import Comparison
+from .comparison import RANKING, Comparison
 from .data import INNER, TEST
 from .plan import Budget
 from .scoring import CALIBRATIONS
@@ -22,7 +22,12 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {"number": text.number, "points": text.points, "interval": text.interval}
+_ENVIRONMENT.filters |= {
+    "number": text.number,
+    "points": text.points,
+    "interval": text.interval,
+    "typical": text.typical,
+}
 
 
 def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
@@ -32,7 +37,9 @@ def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictu
     shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
     return _ENVIRONMENT.get_template("page.html").render(
         comparison=comparison,
+        by_set=text.by_set,
         calibrations=shown,
+        ranking=list(RANKING.values()),
         losses=list(dict.fromkeys(runs["loss"])),
         findings=list(text.findings(comparison)),
         what_ran=text.what_ran(comparison),

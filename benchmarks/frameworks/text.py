@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -34,14 +34,26 @@ def interval(mean: Mean) -> str:
     return "" if mean.low is None or mean.high is None else f"({points(mean.low)} to {points(mean.high)})"
 
 
+def typical(one: Effect) -> str:
+    """The median, beside means over several sets."""
+    return f"median {points(one.median)}" if one.sets > 1 else ""
+
+
 def effect(one: Effect) -> str:
     """The mean with its interval."""
     return f"{points(one.mean.value)} {interval(one.mean)}".rstrip()
 
 
 def clause(one: Effect) -> str:
-    """Both for a sentence."""
-    return ", ".join(part for part in (effect(one), count(one)) if part)
+    """All of it for a sentence."""
+    return ", ".join(part for part in (effect(one), typical(one), count(one)) if part)
+
+
+def by_set(effects: Mapping[tuple[str, str], Effect], loss: str, name: str) -> str:
+    """What a loss adds on one set, as it is and calibrated; nothing for the baseline as it is."""
+    ways = [effects.get((loss, way)) for way in (NONE, AUTO)]
+    cells = [points(one.by_set[name].value) if one is not None and name in one.by_set else "" for one in ways]
+    return " → ".join(cells).strip()
 
 
 def count(one: Effect) -> str:
