@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+import warnings
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 #: So many rows of a class leave two in the smallest of three parts: to train on, to calibrate on and to test on.
 LEAST_OF_A_CLASS = 12
 _MISSING = "(missing)"
+_DATE = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
+)
 
 
 class TableError(ValueError):
@@ -42,28 +49,69 @@ def read(table: Table) -> DataSet:
     Raises
     ------
     TableError
-        If the file cannot be read or a column is not there; if labels or weights are missing or have no meaning; if there is
-        no feature, only one class, or a class of fewer than ``LEAST_OF_A_CLASS`` rows.
+        If the file cannot be read or a column is not there, or there twice; if labels or weights are missing or have no
+        meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``LEAST_OF_A_CLASS`` rows.
     """
     import pandas as pd  # noqa: PLC0415  (heavy, and only for files)
 
+    frame = _frame(table)
+    labels = _labels(table, frame[table.label])
+    weight = None if table.weight is None else _weights(table, frame[table.weight])
+    features = _features(table, frame)
+    return DataSet(pd.DataFrame({f"f{i}": column for i, column in enumerate(features.values())}), labels, weight=weight)
+
+
+def how_read(table: Table) -> str:
+    """Which columns have become categories, in words: a stray text makes one of numbers."""
+    features = _features(table, _frame(table))
+    found = [f"{name} ({len(column.categories)})" for name, column in features.items() if hasattr(column, "categories")]
+    numbers = len(features) - len(found)
+    shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
+    return f"{table.path.name}: {numbers} columns of numbers or times" + (f", categories: {shown}" if found else "")
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """The file as it is, but that labels in a CSV stay text: 01 and 1, or NA, are classes like any others."""
+    import pandas as pd  # noqa: PLC0415
+
     try:
-        is_parquet = table.path.suffix.lower() in (".parquet", ".pq")
-        frame = pd.read_parquet(table.path) if is_parquet else pd.read_csv(table.path)
-    except (OSError, ValueError) as error:  # pyarrow's and pandas' own are of these kinds
+        if table.path.suffix.lower() in (".parquet", ".pq"):
+            frame = pd.read_parquet(table.path)
+        else:
+            header = pd.read_csv(table.path, header=None, nrows=1, dtype=str).iloc[0]
+            if header.duplicated().any():
+                raise ValueError(f"the column {header[header.duplicated()].iloc[0]!r} twice")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+                frame = pd.read_csv(table.path, index_col=False, low_memory=False)
+            if table.label in frame:
+                labels = pd.read_csv(table.path, usecols=[table.label], dtype=str, keep_default_na=False)
+                frame[table.label] = labels[table.label]
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:  # pyarrow's and pandas' own are of these kinds
         raise TableError(f"{table.path} must be a CSV or Parquet file, got {_first_line(error)}") from None
     for column in (table.label, *([table.weight] if table.weight else []), *table.drop):
         if column not in frame:
             raise TableError(
                 f"{table.path} must have the column {column!r}, got {', '.join(map(str, frame.columns[:10]))}"
             )
-    labels = _labels(table, frame[table.label])
-    weight = None if table.weight is None else _weights(table, frame[table.weight])
-    features = frame.drop(columns=list({table.label, *table.drop, *([table.weight] if table.weight else [])}))
-    if not len(features.columns):
+    if table.weight == table.label:
+        raise TableError(f"{table.path}: weights and labels must be in different columns, got {table.label!r} for both")
+    return frame
+
+
+def _features(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
+    """All columns that are neither labels nor weights nor dropped, as numbers or categories."""
+    others = frame.drop(columns=list({table.label, *table.drop, *([table.weight] if table.weight else [])}))
+    if not len(others.columns):
         raise TableError(f"{table.path} must have a column of features beside {table.label!r}, got none")
-    columns = {f"f{i}": _feature(features.iloc[:, i]) for i in range(len(features.columns))}
-    return DataSet(pd.DataFrame(columns), labels, weight=weight)
+    features = {str(name): _feature(table, others.iloc[:, i]) for i, name in enumerate(others.columns)}
+    for name, column in features.items():
+        if isinstance(column, np.ndarray) and np.isinf(column).any():
+            row = int(np.argmax(np.isinf(column)))
+            raise TableError(
+                f"{table.path}: the column {name!r} must hold finite or missing numbers, got inf in row {row}"
+            )
+    return features
 
 
 def makers(files: list[Path], label: str) -> dict[str, Maker]:
@@ -79,8 +127,9 @@ def _as_numbers(table: Table, seed: int) -> DataSet:
 
 
 def _labels(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    if column.isna().any():
-        row = int(np.argmax(column.isna()))
+    missing = column.isna() | (column == "")
+    if missing.any():
+        row = int(np.argmax(missing))
         raise TableError(
             f"{table.path}: the column {table.label!r} must have a label in every row, got none in row {row}"
         )
@@ -114,16 +163,30 @@ def _weights(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[n
     return numbers
 
 
-def _feature(column: pd.Series[Any]) -> Any:
+def _feature(table: Table, column: pd.Series[Any]) -> Any:
     import pandas as pd  # noqa: PLC0415
 
-    kinds = pd.api.types
+    kinds, day = pd.api.types, pd.Timedelta(days=1)
     if kinds.is_numeric_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
+    if kinds.is_timedelta64_dtype(column.dtype):
+        return (column / day).to_numpy(np.float64)
+    if not kinds.is_datetime64_any_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
+        known = column.dropna()
+        if known.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+            raise TableError(f"{table.path}: the column {column.name!r} must hold single values, got lists; --drop it")
+        if len(known) and known.map(lambda value: isinstance(value, Decimal)).all():
+            return column.map(float, na_action="ignore").to_numpy(np.float64, na_value=np.nan)
+        if len(known) and known.map(_is_date).all():
+            column = pd.to_datetime(column, format="ISO8601", utc=True)
     if kinds.is_datetime64_any_dtype(column.dtype):
-        utc = pd.to_datetime(column, utc=True)
-        return ((utc - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)).to_numpy(np.float64)
+        return ((pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")) / day).to_numpy(np.float64)
     return pd.Categorical(column.astype(object).where(column.notna(), _MISSING).astype(str))
+
+
+def _is_date(value: object) -> bool:
+    """A date, or a text that begins with one as ISO 8601 has it."""
+    return isinstance(value, dt.date) or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
 
 
 def _first_line(error: Exception) -> str:

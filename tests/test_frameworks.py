@@ -1,5 +1,7 @@
 """The comparison of libraries, losses and calibrations: data, scores, statistics, and that nothing is lost on the way."""
 
+import datetime as dt
+import decimal
 import json
 import os
 import random
@@ -18,14 +20,15 @@ from scipy.stats import t
 
 from benchmarks import data_sets, tables
 from benchmarks.__main__ import main
-from benchmarks.frameworks import scoring, supervisor, text, worker
+from benchmarks.frameworks import losses, scoring, supervisor, text, worker
 from benchmarks.frameworks.comparison import compare
-from benchmarks.frameworks.data import Source, from_openml, made, split
+from benchmarks.frameworks.data import Source, from_file, from_openml, made, split
 from benchmarks.frameworks.runs import COSTS, KEYS
 from benchmarks.frameworks.store import Store
 from benchmarks.tables import TableError
 
 ROOT = Path(__file__).parent.parent
+QUICK = ("--size", "seconds", "--libraries", "lightgbm", "--losses", "builtin", "--rounds", "3")
 FEW = ("--size", "seconds", "--sets", "iris", "--losses", "builtin", "focal")
 
 
@@ -167,9 +170,13 @@ def test_a_training_that_fails_is_recorded_and_tried_again_on_request(call, tmp_
     assert len(runs) == 6
     assert runs["error"].str.contains("time limit").all()
     assert runs["log_loss"].isna().all()
-    assert "6 trainings failed" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    code, _ = call(*limited)
+    for name in ("report.html", "table.md"):
+        written = (tmp_path / name).read_text(encoding="utf-8")
+        assert "6 trainings, of which 6 failed" in written
+        assert "iris, seed 0, XGBoost, focal 2: stopped after the time limit" in written
+    code, printed = call(*limited)
     assert code == 1, "failed ones are not tried again by themselves"
+    assert "6 of them failed, which --retry-failed tries again" in printed
     code, printed = call(*limited, "--retry-failed", "--libraries", "lightgbm")
     assert code == 0, printed
     assert pd.read_csv(tmp_path / "runs.csv")["error"].isna().all()
@@ -199,7 +206,7 @@ def test_an_exception_is_recorded_in_words(capsys):
     request = {"source": gone, "seed": 0, "library": "lightgbm", "loss": "plain", "budget": {}}
     answer = worker.answer(request, set())
     assert set(answer) == {"error"}
-    assert answer["error"].startswith("TableError: /gone.csv must be a CSV or Parquet file, got ")
+    assert answer["error"].startswith("FileNotFoundError")
     assert "Traceback" in capsys.readouterr().err, "for the log"
 
 
@@ -220,7 +227,7 @@ def test_a_calibration_that_fails_does_not_take_the_others_with_it(monkeypatch):
     assert np.isfinite(runs["sigmoid"]["log_loss"])
 
 
-@pytest.mark.parametrize("content", ["", "{", "null"])
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", "3", "{}", '{"error": null}'])
 def test_an_answer_that_was_not_written_whole_counts_as_none(tmp_path, content):
     from benchmarks.frameworks.plan import Budget, Fit
 
@@ -268,9 +275,106 @@ def test_a_file_of_the_callers(call, tmp_path, kind):
     assert (runs["train_rows"] + runs["inner_rows"] + runs["test_rows"] == 300).all()
 
 
+TABLE = tables.Table(Path("mine.csv"), "y")
+
+
+@pytest.mark.parametrize(
+    ("values", "number"),
+    [
+        ([dt.timedelta(days=2), None], 2.0),
+        ([decimal.Decimal("1.5"), None], 1.5),
+        ([dt.date(1970, 1, 11), None], 10.0),
+        (["1970-01-11", None], 10.0),
+        (["1970-01-11T12:00:00", "1970-01-11T12:00:00Z"], 10.5),
+        (["1970-01-11 12:00:00+02:00", None], 10.0 + 10 / 24),
+    ],
+)
+def test_times_and_decimals_become_numbers(values, number):
+    column = tables._feature(TABLE, pd.Series(values, name="x"))
+    assert column[0] == pytest.approx(number)
+    assert np.isnan(column[1]) == (values[1] is None)
+
+
+def test_what_has_become_categories_is_said(call, tmp_path):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().astype({"size [m²]": object}).fillna({"size [m²]": "?"}).to_csv(file, index=False)
+    _, printed = call("--data", file, "--label", "outcome", *QUICK, "--out", tmp_path / "out")
+    assert "mine.csv: 4 columns of numbers or times, categories: size [m²] (258), kind (3)" in printed
+
+
+def test_labels_of_a_csv_are_text(tmp_path):
+    file = tmp_path / "mine.csv"
+    labels = ["01", "1", "NA", "None"] * 15
+    pd.DataFrame({"x": np.arange(60.0), "y": labels}).to_csv(file, index=False)
+    assert tables.read(tables.Table(file, "y")).y.tolist() == labels
+
+
+def test_a_class_does_not_change_its_name_in_a_long_file(tmp_path):
+    """pandas guesses types block by block unless told otherwise."""
+    rows = 300_000
+    codes = np.where(np.arange(rows) % 2 == 0, "01", "02").astype(object)
+    codes[-1000:] = "A1"
+    file = tmp_path / "long.csv"
+    pd.DataFrame({"code": codes, "y": codes}).to_csv(file, index=False)
+    data = tables.read(tables.Table(file, "y"))
+    assert np.unique(data.y).tolist() == ["01", "02", "A1"]
+    assert len(data.X["f0"].cat.categories) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("y,x,y\n0,1,0\n", "got the column 'y' twice"),
+        ("x,y\n" + "0,0.12,0\n" * 30, "must be a CSV or Parquet file, got Length of header"),
+        ("x,y\n" + "1,0\ninf,1\n" * 30, "the column 'x' must hold finite or missing numbers, got inf in row 1"),
+        ("x,y\n" + "1,0\n,\n" * 30, "must have a label in every row, got none in row 1"),
+    ],
+)
+def test_a_csv_that_means_something_else_is_refused(tmp_path, content, message):
+    file = tmp_path / "mine.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(TableError, match=message):
+        tables.read(tables.Table(file, "y"))
+
+
+def test_columns_of_lists_are_refused(tmp_path):
+    file = tmp_path / "mine.parquet"
+    pd.DataFrame({"x": [[1, 2]] * 60, "y": np.arange(60) % 2}).to_parquet(file)
+    with pytest.raises(TableError, match="the column 'x' must hold single values, got lists"):
+        tables.read(tables.Table(file, "y"))
+
+
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().to_csv(file, index=False)
+    source = from_file(file, "outcome", None, ())
+    frame_of_mine(200).to_csv(file, index=False)
+    with pytest.raises(TableError, match="must stay as it was when the comparison began"):
+        source.load(0)
+
+
+def test_a_class_without_weight_is_refused():
+    weight = np.where(np.arange(60) % 2 == 0, 1.0, 0.0)
+    data = data_sets.DataSet(np.zeros((60, 1)), np.array(["a", "b"] * 30), weight=weight)
+    with pytest.raises(TableError, match="a weight > 0 in every part, got none of 'b'"):
+        split(data, 0)
+
+
+@pytest.mark.parametrize("name", ["x$^$", "[/old] <script>", "数" * 80], ids=["dollar", "markup", "long"])
+def test_names_of_files_are_only_names(call, tmp_path, name):
+    file = tmp_path / f"{name.replace('/', '-')}.csv"
+    frame_of_mine().to_csv(file, index=False)
+    for _ in range(2):
+        code, printed = call("--data", file, "--label", "outcome", *QUICK, "--out", tmp_path / "[bold] out")
+        assert code == 0, printed
+    for written in ("report.html", "table.md"):
+        words = (tmp_path / "[bold] out" / written).read_text(encoding="utf-8")
+        assert "<script>" not in re.sub("`.*?`", "", words), "but for the command, which is code"
+
+
 def test_features_of_a_file():
     frame = frame_of_mine()
-    columns = {name: tables._feature(frame[name]) for name in frame}
+    columns = {name: tables._feature(TABLE, frame[name]) for name in frame}
     assert columns["is open"].dtype == columns["since"].dtype == np.float64
     assert columns["since"].min() >= 18262  # days from 1970 to 2020
     assert list(columns["kind"].categories) == [tables._MISSING, "a", "b"]
@@ -286,7 +390,8 @@ def test_features_of_a_file():
         ({}, ["--label", "outcome", "--drop", "colour"], "must have the column 'colour'"),
         ({"outcome": "yes"}, ["--label", "outcome"], "must hold at least 2 classes, got 1"),
         ({"outcome": None}, ["--label", "outcome"], "must have a label in every row, got none in row 0"),
-        ({}, ["--label", "row number"], "must have at least 12 rows, got 1 of 0"),
+        ({}, ["--label", "row number"], "must have at least 12 rows, got 1 of '0'"),
+        ({}, ["--label", "outcome", "--weight", "outcome"], "must be in different columns, got 'outcome' for both"),
         ({"importance": 0}, ["--label", "outcome", "--weight", "importance"], "must have a sum > 0, got only zeros"),
     ],
 )
@@ -303,11 +408,12 @@ def test_a_file_that_will_not_do_is_refused_in_words(call, tmp_path, change, opt
     ("arguments", "message"),
     [
         (["--sets", "moon"], "--sets must be a part of a name of a set"),
-        (["--seeds", "0"], "--seeds must be > 0, got 0"),
-        (["--learning-rate", "-1"], "--learning-rate must be > 0, got -1"),
+        (["--seeds", "0"], "--seeds must be finite and > 0, got 0"),
+        (["--learning-rate", "-1"], "--learning-rate must be finite and > 0, got -1"),
         (["--gamma", "-1"], "--gamma: gamma must be"),
         (["--gamma", "1", "--losses", "plain"], "must come with --losses focal"),
-        (["--time-limit", "0"], "--time-limit must be > 0, got 0"),
+        (["--time-limit", "0"], "--time-limit must be finite and > 0, got 0"),
+        (["--time-limit", "inf"], "--time-limit must be finite and > 0, got inf"),
         (["--label", "y"], "must come with it, got no file"),
         (["--data", "nothing.csv", "--label", "y"], "must be a CSV or Parquet file, got"),
     ],
@@ -498,6 +604,23 @@ def test_a_loss_without_a_partner_has_no_effect():
     assert not comparison.libraries
 
 
+def test_the_reference_is_a_library_that_has_finished():
+    values = {
+        ("a", seed, library, "builtin", "none"): 0.2 + 0.1 * (library == "CatBoost")
+        for seed in range(2)
+        for library in ("XGBoost", "LightGBM", "CatBoost")
+    }
+    runs = runs_of(values)
+    runs.loc[runs["library"] == "XGBoost", "error"] = "broken"
+    words = " ".join(text.findings(compare(runs)))
+    assert "against LightGBM: CatBoost +20.0" in words
+    runs = runs_of(values)
+    runs.loc[(runs["library"] == "XGBoost") & (runs["seed"] == 0), "error"] = "broken"
+    comparison = compare(runs)
+    assert comparison.reference == "XGBoost"
+    assert list(comparison.libraries) == ["LightGBM", "CatBoost"]
+
+
 def test_the_best_and_those_not_shown_to_be_worse():
     values = {}
     for seed, noise in enumerate((0.0, 0.002, 0.001)):
@@ -554,6 +677,7 @@ def test_settings_tell_trainings_apart():
         Fit(Source("iris"), 1, "lightgbm", "plain", Budget()),
         Fit(Source("iris"), 0, "lightgbm", "plain", Budget(depth=5)),
         Fit(Source("iris"), 0, "lightgbm", "focal 0.25", Budget()),
+        Fit(Source("iris"), 0, "lightgbm", losses.focal(2.0000001), Budget()),
         Fit(Source("mine", path="/a", label="y", digest="1"), 0, "lightgbm", "plain", Budget()),
         Fit(Source("mine", path="/a", label="y", digest="2"), 0, "lightgbm", "plain", Budget()),
     ]

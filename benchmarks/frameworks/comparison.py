@@ -95,6 +95,7 @@ class Comparison:
 
     runs: pd.DataFrame
     baseline: str
+    reference: str | None
     libraries: Mapping[str, Effect]
     costs: pd.DataFrame
     losses: Mapping[tuple[str, str], Effect]
@@ -113,11 +114,14 @@ def compare(runs: pd.DataFrame) -> Comparison:
     )
     names = list(dict.fromkeys(good["loss"]))
     baseline = BUILTIN if BUILTIN in names or not names else names[0]
+    with_baseline = set(good[(good["loss"] == baseline) & (good["calibration"] == NONE)]["library"])
+    libraries = [name for name in dict.fromkeys(runs["library"]) if name in with_baseline]
     return Comparison(
         runs=runs,
         baseline=baseline,
-        libraries=_libraries(good, baseline),
-        costs=_costs(good, baseline),
+        reference=libraries[0] if libraries else None,
+        libraries=_libraries(good, baseline, libraries),
+        costs=_costs(good, baseline).reindex(libraries),
         losses=_losses(good, baseline),
         losses_by_library={
             str(library): _losses(part, baseline) for library, part in good.groupby("library", sort=False)
@@ -139,12 +143,12 @@ def summaries(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): _summary(part) for name, part in good.groupby("data", sort=False)}
 
 
-def _libraries(runs: pd.DataFrame, baseline: str) -> dict[str, Effect]:
+def _libraries(runs: pd.DataFrame, baseline: str, libraries: list[str]) -> dict[str, Effect]:
     """The libraries' own loss without calibration, against the first library's."""
     part = runs[(runs["loss"] == baseline) & (runs["calibration"] == NONE)]
     points = _unstacked(part, ["data", "seed"], "library")
-    above = points.sub(points.iloc[:, 0], axis=0) if len(points.columns) else points
-    return {name: _effect(above[name], runs) for name in above.dropna(axis=1, how="all").columns[1:]}
+    above = {name: points[name] - points[libraries[0]] for name in libraries[1:]}
+    return {name: _effect(differences, runs) for name, differences in above.items() if differences.notna().any()}
 
 
 def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:

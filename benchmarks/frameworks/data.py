@@ -51,6 +51,8 @@ class Source:
     def load(self, seed: int) -> DataSet:
         """All rows."""
         if self.path is not None:
+            if _digest(Path(self.path)) != self.digest:
+                raise TableError(f"{self.path} must stay as it was when the comparison began, got another content")
             return read(Table(Path(self.path), str(self.label), self.weight, tuple(self.drop)))
         return (data_sets.real()[self.name] if self.rows is None else made(self.rows)[self.name])(seed)
 
@@ -65,13 +67,22 @@ class Parts(NamedTuple):
 
 def from_file(path: Path, label: str, weight: str | None, drop: tuple[str, ...], name: str | None = None) -> Source:
     """A file of the caller's, read once to see that it is right."""
-    data = read(Table(path, label, weight, drop))
     try:
-        split(data, 0)
+        digest = _digest(path)
+    except OSError as error:
+        raise TableError(f"{path} must be a CSV or Parquet file, got {error}") from None
+    source = Source(name or path.stem, None, str(path.resolve()), label, weight, drop, digest)
+    try:
+        split(source.load(0), 0)
+    except TableError:
+        raise
     except ValueError as error:
         raise TableError(f"{path} cannot be split in three parts: {error}") from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Source(name or path.stem, None, str(path.resolve()), label, weight, drop, digest)
+    return source
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def split(data: DataSet, seed: int) -> Parts:
@@ -84,7 +95,12 @@ def split(data: DataSet, seed: int) -> Parts:
     coded = DataSet(data.X, codes, data.proba, data.weight)
     rest, test = train_test_split(np.arange(len(codes)), test_size=TEST, stratify=codes, random_state=seed)
     train, inner = train_test_split(rest, test_size=INNER, stratify=codes[rest], random_state=seed)
-    return Parts(*(coded.take(rows) for rows in (train, inner, test)))
+    parts = Parts(*(coded.take(rows) for rows in (train, inner, test)))
+    for part in parts:
+        if part.weight is not None and not np.bincount(part.y, part.weight).all():
+            empty = classes[np.bincount(part.y, part.weight).argmin()].item()
+            raise TableError(f"every class must have rows of a weight > 0 in every part, got none of {empty!r}")
+    return parts
 
 
 # ---- made sets ---------------------------------------------------------------------------------------------------------

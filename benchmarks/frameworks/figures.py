@@ -78,7 +78,7 @@ def sets(comparison: Comparison) -> Figure:
         for style, library in zip(STYLES, libraries, strict=False):
             _dots(axes, summary, library, names, style)
         _lowest(axes, summary)
-        axes.set_title(name, fontsize=10, loc="left")
+        axes.set_title(_shortened(name), fontsize=10, loc="left", parse_math=False)
         axes.set_yticks(range(len(names)), names if index % columns == 0 else [""] * len(names))
         axes.set_ylim(len(names) - 0.5, -0.5)
         if _is_wide(summary["log_loss"]):
@@ -96,6 +96,11 @@ def sets(comparison: Comparison) -> Figure:
     figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns == 1 else 6, frameon=False)
     figure.supxlabel("log loss on held-out rows, mean over seeds", fontsize=10)
     return figure
+
+
+def _shortened(name: str) -> str:
+    """To the width of a panel."""
+    return name if len(name) <= 40 else name[:39] + "…"
 
 
 def _dots(axes: Axes, summary: pd.DataFrame, library: str, names: list[str], style: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ PLAIN, WEIGHTED = "plain", "weighted"
 
 def focal(gamma: float) -> str:
     """The name of a focal loss."""
-    return f"focal {gamma:g}"
+    return f"focal {np.format_float_positional(gamma, trim='-')}"
 
 
 def loss_of(name: str, data: DataSet, n_classes: int) -> Loss | None:

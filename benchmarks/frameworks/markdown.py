@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from . import text
@@ -20,18 +21,30 @@ def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any]) -
     parts = [
         f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
         f"{text.what_ran(comparison)} {text.budget(budget)}",
-        "\n".join(f"* {finding}" for finding in text.findings(comparison)),
-        _how_to_read("sets" if len(comparison.sets) > 1 else "seeds"),
+        "\n".join(f"* {escape(finding, quote=False)}" for finding in text.findings(comparison)),
+        _how_to_read(len(comparison.sets) > 1),
         *_tables(comparison),
+        _failures(comparison),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _how_to_read(units: str) -> str:
-    return (
+def _how_to_read(several: bool) -> str:
+    words = (
         "Points are per cent of the log loss that the base rates alone would have; below zero is better. In brackets are"
-        f" 95 % intervals over {units}; bold figures are clearly off zero. The median over sets is free of hopeless ones."
+        f" 95 % intervals over {'sets' if several else 'seeds'}; bold figures are clearly off zero."
     )
+    return words + (" The median over sets is free of hopeless ones." if several else "")
+
+
+def _failures(comparison: Comparison) -> str:
+    failed = text.failures(comparison)
+    if not failed:
+        return ""
+    lines = [f"* {escape(one, quote=False)}" for one in failed[:_LISTED]]
+    if len(failed) > _LISTED:
+        lines.append(f"* and {len(failed) - _LISTED} more, in runs.csv")
+    return "\n".join(["What failed, and took no part:", "", *lines])
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:
@@ -47,12 +60,13 @@ def _tables(comparison: Comparison) -> Iterator[str]:
                 if any((loss, way) in comparison.losses for way in ways)
             ],
         )
-        losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
-        yield "Set by set, as it is → calibrated by auto:"
-        yield _table(
-            ["set", *losses],
-            [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
-        )
+        if len(comparison.sets) > 1:
+            losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
+            yield "Set by set, as it is → calibrated by auto:"
+            yield _table(
+                ["set", *losses],
+                [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
+            )
         names = list(RANKING.values())
         yield f"What ranking falls short of perfect, in hundredths, above the {comparison.baseline} loss:"
         yield _table(
@@ -61,7 +75,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
                 [
                     loss,
                     *(
-                        f"{_effect(one)}, {text.count(one)}"
+                        ", ".join(part for part in (_effect(one), text.count(one)) if part)
                         for name in names
                         if (one := comparison.ranking.get((loss, name)))
                     ),
@@ -83,7 +97,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
             ],
         )
     if comparison.contenders:
-        yield "The combinations with the lowest log loss:"
+        yield "The best combinations, in the order of the points above the best:"
         yield _table(
             ["combination", "log loss, % of the base rates'", "points above the best", "training, s"],
             [
@@ -112,7 +126,9 @@ def _by_set(comparison: Comparison) -> str:
 
 def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
+    return "\n".join(
+        "| " + " | ".join(escape(cell, quote=False).replace("|", r"\|") for cell in row) + " |" for row in rows
+    )
 
 
 def _effect(one: Effect | None) -> str:

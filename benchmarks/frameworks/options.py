@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -102,13 +103,13 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
         If a file, a set or a number is not what it should be.
     """
     size = SIZES[arguments.size]
-    seeds = _positive("seeds", arguments.seeds or size.seeds, arguments.seeds)
+    _positive("seeds", arguments.seeds)
+    seeds = arguments.seeds or size.seeds
     own = {name: getattr(arguments, name) for name in vars(size.budget)}
     for name, value in own.items():
-        _positive(name.replace("_", "-"), value, value)
+        _positive(name.replace("_", "-"), value)
     budget = Budget(**{name: getattr(size.budget, name) if value is None else value for name, value in own.items()})
-    if arguments.time_limit is not None:
-        _positive("time-limit", arguments.time_limit, arguments.time_limit)
+    _positive("time-limit", arguments.time_limit)
     libraries = arguments.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
     missing = [name for name in libraries if not importlib.util.find_spec(name)]
     if missing or not libraries:
@@ -121,10 +122,9 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     return Plan(list(fits(sources, seeds, list(dict.fromkeys(libraries)), losses, budget)), budget)
 
 
-def _positive(name: str, value: float | None, asked: float | None) -> int:
-    if asked is not None and not asked > 0:
-        raise TableError(f"--{name} must be > 0, got {asked:g}")
-    return int(value or 0)
+def _positive(name: str, asked: float | None) -> None:
+    if asked is not None and not 0.0 < asked < math.inf:
+        raise TableError(f"--{name} must be finite and > 0, got {asked:g}")
 
 
 def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:

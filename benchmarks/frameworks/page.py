@@ -33,7 +33,6 @@ _ENVIRONMENT.filters |= {
 def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
     """With the pictures, which are PNG files, inside."""
     runs = comparison.runs
-    failed = runs[runs["error"].notna()]
     shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
     return _ENVIRONMENT.get_template("page.html").render(
         comparison=comparison,
@@ -43,10 +42,7 @@ def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictu
         losses=list(dict.fromkeys(runs["loss"])),
         findings=list(text.findings(comparison)),
         what_ran=text.what_ran(comparison),
-        failed=[
-            (f"{row.data}, seed {row.seed}, {row.library}, {row.loss}", row.error)
-            for row in failed.itertuples(index=False)
-        ],
+        failed=text.failures(comparison),
         sizes={name: text.size(runs[(runs["data"] == name) & runs["error"].isna()]) for name in comparison.sets},
         known={name: summary["excess_log_loss"].notna().any() for name, summary in comparison.sets.items()},
         budget=text.budget(budget),

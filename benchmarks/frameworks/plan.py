@@ -59,7 +59,7 @@ class Fit:
         """A file name that tells the settings apart from any others."""
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
         words = f"{self.source.name} {self.seed} {self.library} {self.loss}"
-        return "".join(letter if letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
+        return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
 
 
 def fits(

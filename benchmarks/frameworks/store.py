@@ -21,10 +21,11 @@ class Store:
     def answer(self, fit: Fit) -> dict[str, Any] | None:
         """What the training said, None if it has not been."""
         try:
-            found: dict[str, Any] = json.loads(self._path(fit).read_text(encoding="utf-8"))
+            found: Any = json.loads(self._path(fit).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # a file that a power cut has emptied counts as none
             return None
-        return found
+        settings = json.loads(json.dumps(fit.settings))
+        return found if isinstance(found, dict) and found.get("settings") == settings else None
 
     def keep(self, fit: Fit, answer: dict[str, Any]) -> None:
         """Write an answer; a process that is killed meanwhile leaves nothing under its name."""

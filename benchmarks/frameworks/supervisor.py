@@ -31,18 +31,23 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
         On Ctrl-C, after the workers have ended; what was finished stays.
     """
     pace = _Pace()
-    todo = []
+    todo, failed = [], 0
     for fit in plan:
         answer = store.answer(fit)
         if answer is None or (retry_failed and answer["error"]):
             todo.append(fit)
-        elif not answer["error"]:
+        elif answer["error"]:
+            failed += 1
+        else:
             pace.learn(fit, answer["seconds"])
     if len(todo) < len(plan):
-        console.print(f"{len(plan) - len(todo)} of {len(plan)} trainings are there already, in {store.folder}")
+        words = f"{len(plan) - len(todo)} of {len(plan)} trainings are there already, in {store.folder}"
+        if failed:
+            words += f"; {failed} of them failed, which --retry-failed tries again"
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
     with (
-        Progress(*columns, TextColumn("{task.description}"), console=console) as progress,
+        Progress(*columns, TextColumn("{task.description}", markup=False), console=console) as progress,
         _Workers(store.folder, time_limit) as workers,
     ):
         task = progress.add_task("", total=len(plan), completed=len(plan) - len(todo), left="")
@@ -53,7 +58,7 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
             answer["seconds"] = time.perf_counter() - start
             store.keep(fit, answer)
             if answer["error"]:
-                console.print(f"failed: {fit}: {answer['error']}", markup=False)
+                console.print(f"failed: {fit}: {answer['error']}", markup=False, highlight=False, soft_wrap=True)
             else:
                 pace.learn(fit, answer["seconds"])
             progress.advance(task)

@@ -78,9 +78,8 @@ def findings(comparison: Comparison) -> Iterator[str]:
     """The answers in sentences, points being per cent of the base rates' log loss."""
     if comparison.contenders:
         yield _best(comparison)
-    first = next(iter(comparison.libraries), None)
-    if first is not None:
-        against = comparison.runs["library"].iloc[0]
+    if comparison.libraries:
+        against = comparison.reference
         parts = [f"{name} {clause(one)}" for name, one in comparison.libraries.items()]
         yield f"The libraries with the {comparison.baseline} loss as it is, against {against}: {'; '.join(parts)}."
     for loss in dict.fromkeys(loss for loss, _ in comparison.losses):
@@ -115,8 +114,10 @@ def what_ran(comparison: Comparison) -> str:
     if not len(trainings):
         return "No training is finished."
     seeds = int(trainings["seed"].nunique())
+    failed = int((trainings["error"].notna() & trainings["calibration"].isna()).sum())
+    trained = many(len(trainings), "training") + (f", of which {failed} failed" if failed else "")
     return (
-        f"{len(trainings)} trainings: {_listed(runs['library'])}; losses {_listed(runs['loss'])};"
+        f"{trained}: {_listed(runs['library'])}; losses {_listed(runs['loss'])};"
         f" {many(trainings['data'].nunique(), 'set')}, {many(seeds, 'seed')} each."
     )
 
@@ -128,6 +129,16 @@ def budget(one: Budget) -> str:
         f" rows, learning rate {one.learning_rate:g}, trees of depth {one.depth}, {many(one.threads, 'thread')}; all else as"
         " the library has it, save that CatBoost takes one Newton step for a leaf with every loss."
     )
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Each training or calibration that failed, with its error."""
+    failed = comparison.runs[comparison.runs["error"].notna()]
+    return [
+        f"{row.data}, seed {row.seed}, {row.library}, {row.loss}"
+        f"{'' if pd.isna(row.calibration) else f', {row.calibration}'}: {row.error}"
+        for row in failed.itertuples(index=False)
+    ]
 
 
 def size(runs: pd.DataFrame) -> str:
