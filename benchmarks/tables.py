@@ -76,7 +76,7 @@ def _frame(table: Table) -> pd.DataFrame:
 
     try:
         if table.path.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(table.path)
+            frame = pd.read_parquet(table.path).rename(columns=str)
         else:
             header = pd.read_csv(table.path, header=None, nrows=1, dtype=str).iloc[0]
             if header.duplicated().any():
@@ -91,9 +91,9 @@ def _frame(table: Table) -> pd.DataFrame:
         raise TableError(f"{table.path} must be a CSV or Parquet file, got {_first_line(error)}") from None
     for column in (table.label, *([table.weight] if table.weight else []), *table.drop):
         if column not in frame:
-            raise TableError(
-                f"{table.path} must have the column {column!r}, got {', '.join(map(str, frame.columns[:10]))}"
-            )
+            found = ", ".join(map(str, frame.columns[:10]))
+            hint = "; columns must be separated by commas" if len(frame.columns) == 1 else ""
+            raise TableError(f"{table.path} must have the column {column!r}, got {found}{hint}")
     if table.weight == table.label:
         raise TableError(f"{table.path}: weights and labels must be in different columns, got {table.label!r} for both")
     return frame

@@ -14,7 +14,7 @@ from ..report import console, environment
 from ..tables import Table, TableError, how_read
 from . import supervisor, text
 from .comparison import compare
-from .figures import pictures
+from .figures import PICTURES, pictures
 from .markdown import markdown
 from .options import Plan, plan_of
 from .page import page
@@ -59,6 +59,8 @@ def write(plan: Plan, store: Store, screen: Console) -> int:
     runs.to_parquet(folder / "runs.parquet", index=False)
     comparison = compare(runs)
     facts = environment({})
+    for name in PICTURES:  # of an earlier call
+        (folder / f"{name}.png").unlink(missing_ok=True)
     files: dict[str, Path] = {}
     for name, figure in pictures(comparison).items():
         files[name] = folder / f"{name}.png"

@@ -159,7 +159,7 @@ def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     costs = own[["fit_seconds", "predict_seconds", "peak_mb"]].median()
     others = [name for name in seconds.columns if name != baseline]
     if baseline in seconds and others:
-        ratios = seconds[others].div(seconds[baseline], axis=0).stack()
+        ratios = pd.concat([seconds[name] / seconds[baseline] for name in others])
         costs["times_own"] = ratios.groupby("library").median()
     return costs
 
@@ -216,8 +216,8 @@ def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
         for name, part in differences.groupby("data", sort=False)
     }
     values = list(by_set.values())
-    mean = values[0] if len(values) == 1 else _mean(np.array([one.value for one in values]))
-    return Effect(mean, by_set)
+    alone = runs["data"].nunique() == 1
+    return Effect(values[0] if alone else _mean(np.array([one.value for one in values])), by_set)
 
 
 def _over_seeds(values: np.ndarray[Any, Any], facts: pd.Series[Any]) -> Mean:

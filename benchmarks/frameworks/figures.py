@@ -19,6 +19,8 @@ from .scoring import AUTO, NONE, POSTERIOR
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: The names of all that there may be.
+PICTURES = ("losses", "sets", "costs")
 _CALIBRATIONS = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
 
 
@@ -120,7 +122,7 @@ def _dots(axes: Axes, summary: pd.DataFrame, library: str, names: list[str], sty
 
 
 def _lowest(axes: Axes, summary: pd.DataFrame) -> None:
-    """A line at the log loss of the true probabilities, where they are known."""
+    """A line at what the best combination would have without its excess, where the true probabilities are known."""
     lowest = (summary["log_loss"] - summary["excess_log_loss"]).iloc[0]
     if not math.isnan(lowest):
         axes.axvline(lowest, color="black", linestyle=":", linewidth=1.0)

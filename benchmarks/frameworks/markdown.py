@@ -126,9 +126,12 @@ def _by_set(comparison: Comparison) -> str:
 
 def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
-    return "\n".join(
-        "| " + " | ".join(escape(cell, quote=False).replace("|", r"\|") for cell in row) + " |" for row in rows
-    )
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in rows)
+
+
+def _cell(words: str) -> str:
+    """Names of files may hold anything."""
+    return escape(" ".join(words.split()), quote=False).replace("|", r"\|")
 
 
 def _effect(one: Effect | None) -> str:

@@ -19,6 +19,8 @@ from .losses import BUILTIN, PLAIN, WEIGHTED, focal
 from .plan import LIBRARIES, Budget, Fit, fits
 
 _FOCAL = "focal"
+#: More would say nothing new of any set.
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     size = SIZES[arguments.size]
     _positive("seeds", arguments.seeds)
     seeds = arguments.seeds or size.seeds
+    if seeds > MOST_SEEDS:
+        raise TableError(f"--seeds must be at most {MOST_SEEDS}, got {seeds}")
     own = {name: getattr(arguments, name) for name in vars(size.budget)}
     for name, value in own.items():
         _positive(name.replace("_", "-"), value)

@@ -90,6 +90,29 @@ class _Pace:
         return [(name, library, fit.loss), (name, library), (name,), ()]
 
 
+class _Limit:
+    """Kills a process if the block takes longer than so many seconds."""
+
+    def __init__(self, seconds: float | None, process: subprocess.Popen[str]) -> None:
+        self.is_over = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._kill) if seconds else None
+
+    def _kill(self) -> None:
+        self.is_over = True
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        if self._timer is not None:
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+
+
 class _Workers:
     """One process for each library, started when it is first asked and again after a crash."""
 
@@ -117,29 +140,30 @@ class _Workers:
         self._log.flush()
         request = {name: getattr(fit, name) for name in ("seed", "library", "loss")}
         request |= {"source": asdict(fit.source), "budget": asdict(fit.budget)}
-        limit = threading.Timer(self._time_limit, process.kill) if self._time_limit else None
-        start = time.perf_counter()
-        if limit is not None:
-            limit.start()
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        finally:
-            if limit is not None:
-                limit.cancel()
+        if line == "{}\n":
+            with _Limit(self._time_limit, process) as limit:
+                line = process.stdout.readline()
+            if limit.is_over:  # whatever came in time
+                self._end(fit.library)
+                return {"error": f"stopped after the time limit of {self._time_limit:g} s"}
         if line:
             found: dict[str, Any] = json.loads(line)
             return found
-        del self._running[fit.library]
-        process.communicate()
-        code = process.returncode
-        if self._time_limit is not None and time.perf_counter() - start >= self._time_limit:
-            return {"error": f"stopped after the time limit of {self._time_limit:g} s"}
+        code = self._end(fit.library)
         why = f"was killed by signal {-code}, perhaps for lack of memory" if code < 0 else f"ended with code {code}"
         return {"error": f"the process {why}; see {self._folder / 'log.txt'}"}
+
+    def _end(self, library: str) -> int:
+        """Wait for a process that is ending and close its pipes; its exit code."""
+        process = self._running.pop(library)
+        process.communicate()
+        return process.returncode
 
     def _start(self, library: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -89,7 +89,9 @@ def findings(comparison: Comparison) -> Iterator[str]:
             for calibration, words in ways.items()
             if (one := comparison.losses.get((loss, calibration))) is not None
         ]
-        if parts:
+        if parts and loss == comparison.baseline:
+            yield f"The {loss} loss, {'; '.join(parts)}, against itself as it is."
+        elif parts:
             yield f"The {loss} loss against the {comparison.baseline} one as it is: {'; '.join(parts)}."
 
 
@@ -98,8 +100,8 @@ def _best(comparison: Comparison) -> str:
     over = f"on average over {len(comparison.sets)} sets" if len(comparison.sets) > 1 else "on these rows"
     words = f"Lowest log loss {over}: {name_of(best)}, at {number(100.0 * best.nce)} % of the base rates'."
     if not ties:
-        return f"{words} All {len(comparison.contenders) - 1} others are clearly worse."
-    words += f" {len(ties)} of the {len(comparison.contenders) - 1} others are not shown to be worse"
+        return f"{words} All {len(comparison.contenders) - 1} others that every set has are clearly worse."
+    words += f" {len(ties)} of the {len(comparison.contenders) - 1} others that every set has are not shown to be worse"
     fastest = min(ties, key=lambda one: one.fit_seconds)
     if fastest.fit_seconds < best.fit_seconds:
         words += f", of which {name_of(fastest)} is trained fastest: {number(fastest.fit_seconds, 2)} s"

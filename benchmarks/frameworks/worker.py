@@ -1,5 +1,7 @@
 """A process that trains with one library: reads requests from its standard input, a line each, and answers likewise.
 
+Before the answer comes an empty one, when the data are there and the code is compiled: what follows is the training.
+
 It ends with whoever asks, in the middle of a training too.
 """
 
@@ -11,6 +13,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import numpy as np
@@ -23,16 +26,16 @@ from .plan import Budget
 from .training import train
 
 
-def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]]) -> dict[str, Any]:
-    """Train and score once; an exception becomes a part of the answer."""
+def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callable[[], None]) -> dict[str, Any]:
+    """Train and score once, after ``begin``; an exception becomes a part of the answer."""
     try:
-        return _trained(request, warmed)
+        return _trained(request, warmed, begin)
     except Exception as error:  # noqa: BLE001  (whatever it is, the others must go on)
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]]) -> dict[str, Any]:
+def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callable[[], None]) -> dict[str, Any]:
     parts = split(Source(**request["source"]).load(request["seed"]), request["seed"])
     n_classes = int(parts.train.y.max()) + 1
     library, budget = request["library"], Budget(**request["budget"])
@@ -43,6 +46,7 @@ def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]]) -> dict[str,
         small = _small(n_classes, weighted=parts.train.weight is not None)
         warm_up = train(library, loss, small, n_classes, Budget(rounds=2), 0)
         list(scoring.runs(warm_up, request["loss"], loss, small, n_classes))
+    begin()
     trained = train(library, loss, parts, n_classes, budget, request["seed"])
     return {
         "error": None,
@@ -80,10 +84,14 @@ def main() -> None:
     os.dup2(2, 1)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
+
+    def say(found: dict[str, Any]) -> None:
+        answers.write(json.dumps(found) + "\n")
+        answers.flush()
+
     warmed: set[tuple[Any, ...]] = set()
     while True:
-        answers.write(json.dumps(answer(json.loads(lines.get()), warmed)) + "\n")
-        answers.flush()
+        say(answer(json.loads(lines.get()), warmed, lambda: say({})))
 
 
 if __name__ == "__main__":
