@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 Array = npt.NDArray[np.floating[Any]]
@@ -64,7 +65,7 @@ def _loaded(loader: Callable[..., Any], seed: int) -> DataSet:
 def _made(rows: int, classes: int, offset: float, noise: float, seed: int, *, steep: float = 1.0) -> DataSet:
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
-    proba = softmax(waves(X, classes, random, steep, offset))
+    proba = softmax(waves(X, classes, random, steep, offset), axis=1)
     proba = (1.0 - noise) * proba + noise / classes
     return DataSet(X, drawn(proba, random), proba)
 
@@ -78,13 +79,6 @@ def waves(X: Array, classes: int, random: np.random.Generator, steep: float = 1.
         waves = np.sin(2.0 * X[:, a]) + (X[:, b] > 0.3) + X[:, b] * X[:, c]
         scores[:, k] = steep * (0.6 * X @ weights / np.sqrt(2.0) + waves) + offset
     return scores
-
-
-def softmax(scores: Array) -> Array:
-    """Probabilities of the classes."""
-    proba: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
-    proba /= proba.sum(axis=1, keepdims=True)
-    return proba
 
 
 def drawn(proba: Array, random: np.random.Generator) -> npt.NDArray[np.intp]:

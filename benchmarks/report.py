@@ -35,6 +35,11 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 180)
 
 
+def say(words: str, screen: Console) -> None:
+    """A line that may hold names of the caller's: nothing in it is markup, nothing is broken."""
+    screen.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
 def publish(rows: Sequence[Row], output: Output) -> None:
     """Show the rows and write the files that were asked for."""
     screen = console()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data_sets import DataSet, Maker
-
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .data_sets import DataSet, Maker
 
 #: So many rows of a class leave two in the smallest of three parts: to train on, to calibrate on and to test on.
 LEAST_OF_A_CLASS = 12
@@ -54,7 +54,9 @@ def read(table: Table) -> DataSet:
     """
     import pandas as pd  # noqa: PLC0415  (heavy, and only for files)
 
-    frame = _frame(table)
+    from .data_sets import DataSet  # noqa: PLC0415  (of scikit-learn)
+
+    frame = load(table)
     labels = _labels(table, frame[table.label])
     weight = None if table.weight is None else _weights(table, frame[table.weight])
     features = _features(table, frame)
@@ -63,15 +65,21 @@ def read(table: Table) -> DataSet:
 
 def how_read(table: Table) -> str:
     """Which columns have become categories, in words: a stray text makes one of numbers."""
-    features = _features(table, _frame(table))
+    features = _features(table, load(table))
     found = [f"{name} ({len(column.categories)})" for name, column in features.items() if hasattr(column, "categories")]
     numbers = len(features) - len(found)
     shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
     return f"{table.path.name}: {numbers} columns of numbers or times" + (f", categories: {shown}" if found else "")
 
 
-def _frame(table: Table) -> pd.DataFrame:
-    """The file as it is, but that labels in a CSV stay text: 01 and 1, or NA, are classes like any others."""
+def load(table: Table) -> pd.DataFrame:
+    """The file as it is, but that labels in a CSV stay text: 01 and 1, or NA, are classes like any others.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, or a column is not there, or there twice.
+    """
     import pandas as pd  # noqa: PLC0415
 
     try:
@@ -120,6 +128,8 @@ def makers(files: list[Path], label: str) -> dict[str, Maker]:
 
 
 def _as_numbers(table: Table, seed: int) -> DataSet:
+    from .data_sets import DataSet  # noqa: PLC0415
+
     del seed
     data = read(table)
     columns = [column.cat.codes if hasattr(column, "cat") else column for _, column in data.X.items()]

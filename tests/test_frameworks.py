@@ -20,7 +20,7 @@ from scipy.stats import t
 
 from benchmarks import data_sets, tables
 from benchmarks.__main__ import main
-from benchmarks.frameworks import losses, scoring, supervisor, text, worker
+from benchmarks.frameworks import plan, scoring, supervisor, text, worker
 from benchmarks.frameworks.comparison import compare
 from benchmarks.frameworks.data import Source, from_file, from_openml, made, split
 from benchmarks.frameworks.runs import COSTS, KEYS
@@ -688,7 +688,7 @@ def test_settings_tell_trainings_apart():
         Fit(Source("iris"), 1, "lightgbm", "plain", Budget()),
         Fit(Source("iris"), 0, "lightgbm", "plain", Budget(depth=5)),
         Fit(Source("iris"), 0, "lightgbm", "focal 0.25", Budget()),
-        Fit(Source("iris"), 0, "lightgbm", losses.focal(2.0000001), Budget()),
+        Fit(Source("iris"), 0, "lightgbm", plan.focal(2.0000001), Budget()),
         Fit(Source("mine", path="/a", label="y", digest="1"), 0, "lightgbm", "plain", Budget()),
         Fit(Source("mine", path="/a", label="y", digest="2"), 0, "lightgbm", "plain", Budget()),
     ]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from boosting_losses.report.figures import save
 
-from ..report import console, environment
+from ..report import console, environment, say
 from ..tables import Table, TableError, how_read
 from . import supervisor, text
 from .comparison import compare
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         store = Store(arguments.out)
         for file in arguments.data:
             table = Table(file, arguments.label, arguments.weight, tuple(arguments.drop))
-            _say(screen, how_read(table))
+            say(how_read(table), screen)
         supervisor.run(plan.fits, store, screen, time_limit=arguments.time_limit, retry_failed=arguments.retry_failed)
         return write(plan, store, screen)
     except (TableError, OSError) as error:
@@ -38,17 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     except KeyboardInterrupt:
         kept = "" if plan is None or store is None else _kept(plan, store)
-        _say(screen, f"Stopped.{kept}")
+        say(f"Stopped.{kept}", screen)
         return 130
 
 
 def _kept(plan: Plan, store: Store) -> str:
     done = sum(store.answer(fit) is not None for fit in plan.fits)
     return f" {done} of {len(plan.fits)} trainings are kept in {store.folder}; the same command goes on."
-
-
-def _say(screen: Console, words: str) -> None:
-    screen.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def write(plan: Plan, store: Store, screen: Console) -> int:
@@ -68,7 +64,7 @@ def write(plan: Plan, store: Store, screen: Console) -> int:
     (folder / "report.html").write_text(page(comparison, plan.budget, facts, files), encoding="utf-8")
     (folder / "table.md").write_text(markdown(comparison, plan.budget, facts), encoding="utf-8")
     for finding in text.findings(comparison):
-        _say(screen, f"* {finding}")
+        say(f"* {finding}", screen)
     written = ["report.html", "table.md", "runs.csv", "runs.parquet", *(file.name for file in files.values())]
-    _say(screen, f"Written to {folder}: {', '.join(written)}")
+    say(f"Written to {folder}: {', '.join(written)}", screen)
     return 0 if comparison.sets else 1

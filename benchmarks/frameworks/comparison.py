@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from .losses import BUILTIN
+from .plan import BUILTIN
 from .scoring import NONE, SCORES
 
 #: What ranking by the scores falls short of perfect, in hundredths: lower is better, as with log losses.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.datasets import fetch_openml
 from sklearn.model_selection import train_test_split
 
@@ -51,9 +52,11 @@ class Source:
     def load(self, seed: int) -> DataSet:
         """All rows."""
         if self.path is not None:
-            if _digest(Path(self.path)) != self.digest:
+            digest = _digest(Path(self.path))
+            if digest != self.digest:
                 raise TableError(f"{self.path} must stay as it was when the comparison began, got another content")
-            return read(Table(Path(self.path), str(self.label), self.weight, tuple(self.drop)))
+            table = Table(Path(self.path), str(self.label), self.weight, tuple(self.drop))
+            return _read(table, digest)
         return (data_sets.real()[self.name] if self.rows is None else made(self.rows)[self.name])(seed)
 
 
@@ -79,6 +82,13 @@ def from_file(path: Path, label: str, weight: str | None, drop: tuple[str, ...],
     except ValueError as error:
         raise TableError(f"{path} cannot be split in three parts: {error}") from None
     return source
+
+
+@functools.lru_cache(maxsize=1)
+def _read(table: Table, digest: str) -> DataSet:
+    """Once for all trainings of a process: the digest says that the file is still the same."""
+    del digest
+    return read(table)
 
 
 def _digest(path: Path) -> str:
@@ -157,7 +167,7 @@ def _categories(rows: int, seed: int) -> DataSet:
 def _classes(rows: int, classes: int, seed: int) -> DataSet:
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
-    proba = data_sets.softmax(data_sets.waves(X, classes, random))
+    proba = softmax(data_sets.waves(X, classes, random), axis=1)
     return DataSet(X, data_sets.drawn(proba, random), proba)
 
 

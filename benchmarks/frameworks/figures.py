@@ -14,14 +14,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFo
 from boosting_losses.report.figures import STYLES
 
 from .comparison import Comparison
-from .scoring import AUTO, NONE, POSTERIOR
+from .scoring import AUTO, NONE
+from .text import WAYS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: The names of all that there may be.
 PICTURES = ("losses", "sets", "costs")
-_CALIBRATIONS = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
 
 
 def pictures(comparison: Comparison) -> Mapping[str, Figure]:
@@ -41,7 +41,7 @@ def losses(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(8.0, 1.2 + 0.75 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     ends: list[float] = [0.0]
-    for offset, style, (calibration, words) in zip((-0.22, 0.0, 0.22), STYLES, _CALIBRATIONS.items(), strict=False):
+    for offset, style, (calibration, words) in zip((-0.22, 0.0, 0.22), STYLES, WAYS.items(), strict=False):
         some = [(i, comparison.losses.get((loss, calibration))) for i, loss in enumerate(names)]
         for i, one in some:
             if one is None:

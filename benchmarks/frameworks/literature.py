@@ -3,8 +3,8 @@
 Johnston et al., "Estimating Calibrated Risks Using Focal Loss and Gradient-Boosted Trees for Clinical Risk Prediction",
 Electronics 14(9):1838, 2025, tune XGBoost with a focal loss on the BRFSS 2015 diabetes indicators (duplicates dropped,
 70 % to train on, three splits). They compare the sigmoid of its scores with the closed form that we call the posterior,
-with Platt scaling and with isotonic regression. Their figures here are means over splits, as stored in the notebook that
-comes with the paper. Gamma is the one that they found; the trees are those of the comparison, untuned.
+with Platt scaling and with isotonic regression. Their figures here are those stored in the notebook that comes
+with the paper. Gamma is the one that they found; the trees are those of the comparison, untuned.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from pathlib import Path
 import pandas as pd
 
 from ..report import console, environment, table
-from ..tables import Table, TableError, read
+from ..tables import Table, TableError, load
 from . import supervisor, text
 from .comparison import summaries
 from .data import from_file
-from .losses import BUILTIN, focal
 from .options import SIZES
-from .plan import fits
+from .plan import BUILTIN, fits, focal
 from .runs import table as table_of_runs
 from .scoring import NONE, POSTERIOR
 from .store import Store
@@ -62,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _without_duplicates(file: Path, label: str, folder: Path) -> Path:
     """A copy without the rows that are there twice, as in the paper."""
-    read(Table(file, label))  # errors in words
-    frame = pd.read_parquet(file) if file.suffix.lower() in (".parquet", ".pq") else pd.read_csv(file)
+    frame = load(Table(file, label))
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{file.stem}.parquet"
     frame.drop_duplicates().to_parquet(copy)

@@ -7,16 +7,7 @@ import numpy as np
 from boosting_losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
 from ..data_sets import DataSet
-
-#: The library's own log loss, as people use it without us.
-BUILTIN = "builtin"
-#: Ours: plain, and with classes weighted to count the same. Focal losses are called "focal 2" and the like.
-PLAIN, WEIGHTED = "plain", "weighted"
-
-
-def focal(gamma: float) -> str:
-    """The name of a focal loss."""
-    return f"focal {np.format_float_positional(gamma, trim='-')}"
+from .plan import BUILTIN, PLAIN, WEIGHTED
 
 
 def loss_of(name: str, data: DataSet, n_classes: int) -> Loss | None:

@@ -9,14 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from boosting_losses import FocalLoss
-
-from .. import data_sets
 from ..tables import TableError
-from .data import Source, from_file, from_openml, made
-from .losses import BUILTIN, PLAIN, WEIGHTED, focal
-from .plan import LIBRARIES, Budget, Fit, fits
+from .plan import BUILTIN, LIBRARIES, PLAIN, WEIGHTED, Budget, Fit, fits, focal
+
+if TYPE_CHECKING:
+    from .data import Source
 
 _FOCAL = "focal"
 #: More would say nothing new of any set.
@@ -132,6 +131,8 @@ def _positive(name: str, asked: float | None) -> None:
 
 
 def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
+    from boosting_losses import FocalLoss  # noqa: PLC0415  (the options of other commands must not wait for it)
+
     kinds = list(dict.fromkeys(arguments.losses or (BUILTIN, PLAIN, WEIGHTED, _FOCAL)))
     gammas = arguments.gamma or size.gammas
     try:
@@ -146,6 +147,9 @@ def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
 
 
 def _sources(arguments: argparse.Namespace, size: Size) -> list[Source]:
+    from .. import data_sets  # noqa: PLC0415  (as above)
+    from .data import Source, from_file, from_openml, made  # noqa: PLC0415
+
     if arguments.data and not arguments.label:
         raise TableError("--data must come with --label, the column of the labels, got none")
     if not arguments.data and (arguments.label or arguments.weight or arguments.drop):

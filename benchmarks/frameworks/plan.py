@@ -9,12 +9,19 @@ import json
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .data import Source
+import numpy as np
+
+if TYPE_CHECKING:
+    from .data import Source
 
 #: The libraries by their names on PyPI.
 LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
+#: The library's own log loss, as people use it without us.
+BUILTIN = "builtin"
+#: Ours: plain, and with classes weighted to count the same. Focal losses are called "focal 2" and the like.
+PLAIN, WEIGHTED = "plain", "weighted"
 _SHARED_PACKAGES = ("boosting-losses", "numpy", "numba", "scipy", "scikit-learn")
 
 
@@ -60,6 +67,11 @@ class Fit:
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
         words = f"{self.source.name} {self.seed} {self.library} {self.loss}"
         return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
+
+
+def focal(gamma: float) -> str:
+    """The name of a focal loss."""
+    return f"focal {np.format_float_positional(gamma, trim='-')}"
 
 
 def fits(

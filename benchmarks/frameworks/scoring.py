@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy, metrics
 from boosting_losses.classifier.choice import CALIBRATORS, HeldOut, choose
+from boosting_losses.metrics.means import class_shares, entropy
 
 from ..data_sets import Array, DataSet
 from .data import Parts
-from .losses import BUILTIN, PLAIN
+from .plan import BUILTIN, PLAIN
 from .training import Trained
 
 #: What the plain sigmoid or softmax says; the posterior that the loss implies; calibrated from there.
@@ -93,20 +93,13 @@ def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
         "log_loss": loss.value,
         "log_loss_low": loss.low,
         "log_loss_high": loss.high,
-        "base_log_loss": _entropy(y, weight),
+        "base_log_loss": float(entropy(class_shares(y, weight, binary=proba.ndim == 1), "log_loss")),
         "nce": metrics.normalized_cross_entropy(y, proba, weight),
         "brier": metrics.brier_score(y, proba, weight),
         "ece": metrics.calibration_error(y, proba, weight),
         **_ranking(test, proba),
         **_against_truth(test, proba),
     }
-
-
-def _entropy(y: npt.NDArray[np.intp], weight: Array | None) -> float:
-    """The log loss of the classes' shares, which is what the normalised cross-entropy divides by."""
-    shares = np.bincount(y, weight)
-    shares = shares[shares > 0.0] / shares.sum()
-    return float(-(shares * np.log(shares)).sum())
 
 
 def _ranking(test: DataSet, proba: Array) -> dict[str, float]:

@@ -16,6 +16,7 @@ from typing import IO, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..report import say
 from .plan import Fit
 from .store import Store
 
@@ -44,7 +45,7 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
         words = f"{len(plan) - len(todo)} of {len(plan)} trainings are there already, in {store.folder}"
         if failed:
             words += f"; {failed} of them failed, which --retry-failed tries again"
-        console.print(words, markup=False, highlight=False, soft_wrap=True)
+        say(words, console)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
     with (
         Progress(*columns, TextColumn("{task.description}", markup=False), console=console) as progress,
@@ -58,7 +59,7 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
             answer["seconds"] = time.perf_counter() - start
             store.keep(fit, answer)
             if answer["error"]:
-                console.print(f"failed: {fit}: {answer['error']}", markup=False, highlight=False, soft_wrap=True)
+                say(f"failed: {fit}: {answer['error']}", console)
             else:
                 pace.learn(fit, answer["seconds"])
             progress.advance(task)

@@ -11,6 +11,9 @@ from .comparison import Comparison, Contender, Effect, Mean
 from .plan import Budget
 from .scoring import AUTO, NONE, POSTERIOR
 
+#: What is said of each loss, of all its calibrations.
+WAYS = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
+
 
 def number(value: float | None, digits: int = 3) -> str:
     """With so many digits that count; a dash for what nobody knows."""
@@ -83,10 +86,9 @@ def findings(comparison: Comparison) -> Iterator[str]:
         parts = [f"{name} {clause(one)}" for name, one in comparison.libraries.items()]
         yield f"The libraries with the {comparison.baseline} loss as it is, against {against}: {'; '.join(parts)}."
     for loss in dict.fromkeys(loss for loss, _ in comparison.losses):
-        ways = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
         parts = [
             f"{words} {clause(one)}"
-            for calibration, words in ways.items()
+            for calibration, words in WAYS.items()
             if (one := comparison.losses.get((loss, calibration))) is not None
         ]
         if parts and loss == comparison.baseline:
