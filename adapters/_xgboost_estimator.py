@@ -35,6 +35,7 @@ class Trainer:
     loss: Loss
     options: Mapping[str, Any]
     seed: int | None = None
+    sketch: adapter.Sketch | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -57,6 +58,7 @@ class Trainer:
             self._matrix(data.X, data, feature_weights=self._feature_weights()),
             rounds or self.estimator.get_num_boosting_rounds(),
             loss=self.loss,
+            sketch=self.sketch,
             evals=[] if held_out is None else [(self._matrix(held_out.X, held_out), "held_out")],
             early_stopping_rounds=None if stopping is None else stopping.rounds,
             custom_metric=metric,

@@ -45,8 +45,9 @@ from ._xgboost_settings import (
     link,
     own_settings,
 )
+from ._xgboost_sketch import Sketch, sketched, vector_leaves
 
-__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
+__all__ = ["Metric", "Objective", "Sketch", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
 
 
 def params(
@@ -96,6 +97,7 @@ def train(
     num_boost_round: int = 10,
     *,
     loss: Loss,
+    sketch: Sketch | None = None,
     evals: Sequence[tuple[xgb.DMatrix, str]] | None = None,
     maximize: bool | None = None,
     early_stopping_rounds: int | None = None,
@@ -118,6 +120,9 @@ def train(
     num_boost_round, evals, early_stopping_rounds, evals_result, verbose_eval, callbacks
         As in ``xgboost.train``.
     loss : Loss
+    sketch : Sketch, optional
+        For many classes: one tree a round with a vector in its leaves, whose structure is found along random directions
+        of the gradient. Experimental. Needs xgboost 3.2, numbers as features, ``tree_method="hist"``.
     maximize : bool, optional
         Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`, which
         neither this nor an ``EarlyStopping`` among ``callbacks`` may contradict.
@@ -148,6 +153,10 @@ def train(
     else:
         settings = {**continued_settings(loss, dtrain, previous), **settings}
         settings.pop("base_score", None)
+    objective: Any = Objective(loss)
+    if sketch is not None:
+        settings |= vector_leaves(sketch, loss, settings, dtrain, previous)
+        objective = sketched(loss, sketch, 0 if previous is None else previous.num_boosted_rounds())
     check_metrics(settings.get("eval_metric"), settings["objective"])
     margins = bool(dtrain.get_base_margin().size)
     soft = labels_and_weights(dtrain)[0].ndim == 2
@@ -162,7 +171,7 @@ def train(
         dtrain,
         num_boost_round,
         evals=evals,
-        obj=Objective(loss),
+        obj=objective,
         maximize=_direction(maximize, metric, callbacks),
         early_stopping_rounds=early_stopping_rounds,
         evals_result=evals_result,
@@ -183,6 +192,7 @@ def cv(
     num_boost_round: int = 10,
     *,
     loss: Loss,
+    sketch: Sketch | None = None,
     metrics: str | Sequence[str] = (),
     maximize: bool | None = None,
     fpreproc: Callable[..., tuple[xgb.DMatrix, xgb.DMatrix, dict[str, Any]]] | None = None,
@@ -200,7 +210,7 @@ def cv(
     num_boost_round, metrics, fpreproc, callbacks
         As in ``xgboost.cv``.
     loss : Loss
-    maximize, custom_metric
+    sketch, maximize, custom_metric
         As for :func:`train`.
     **options
         The other arguments of ``xgboost.cv`` by their names: ``nfold``, ``stratified``, ``folds``,
@@ -221,6 +231,10 @@ def cv(
     whole = fold_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
     if "num_class" in whole:
         settings["num_class"] = whole["num_class"]
+    objective: Any = Objective(loss)
+    if sketch is not None:
+        settings |= vector_leaves(sketch, loss, settings, dtrain, None)
+        objective = sketched(loss, sketch, 0)
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []
     fold = 0
@@ -245,7 +259,7 @@ def cv(
         dtrain,
         num_boost_round,
         metrics=asked,
-        obj=Objective(loss),
+        obj=objective,
         maximize=_direction(maximize, metric, callbacks),
         fpreproc=prepare,
         callbacks=callbacks,

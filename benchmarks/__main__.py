@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import compare
 from .frameworks import options
@@ -28,6 +29,10 @@ def main() -> int:
         from .frameworks import literature  # noqa: PLC0415
 
         return literature.run(arguments)
+    if arguments.command == "sketch":
+        from .sketches import study  # noqa: PLC0415
+
+        return study.run(arguments)
     # Each command imports what it measures, and nothing else has to be installed.
     if arguments.command == "kernels":
         from . import allocator, kernels  # noqa: PLC0415
@@ -133,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     literature.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
 
+    _add_sketch(commands)
+
     comparison = commands.add_parser("compare", help="two files of --json; exit code 1 if the second is slower")
     comparison.add_argument("old", type=Path)
     comparison.add_argument("new", type=Path)
@@ -140,6 +147,23 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold", type=float, default=0.1, help="least change that counts as slower (default: %(default)s)"
     )
     return parser
+
+
+def _add_sketch(commands: Any) -> None:
+    sketch = commands.add_parser(
+        "sketch", help="trees of many classes on sketched gradients against XGBoost's own; an hour"
+    )
+    sketch.add_argument(
+        "--stage", choices=("development", "judging", "both"), default="both", help="(default: %(default)s)"
+    )
+    sketch.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
+    sketch.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="more sets, CSV or Parquet")
+    sketch.add_argument("--label", default="target", help="column of the labels in these (default: %(default)s)")
+    sketch.add_argument(
+        "--out", type=Path, default=Path("sketch-study"), metavar="FOLDER", help="(default: %(default)s)"
+    )
+    sketch.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
+    sketch.add_argument("--picture", type=Path, metavar="FILE", help="draw loss against seconds")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -32,12 +32,13 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A file, the column of its labels, that of its weights, and columns that are no features."""
+    """A file, the column of its labels, that of its weights, columns that are no features, and the rows a class must have."""
 
     path: Path
     label: str
     weight: str | None = None
     drop: tuple[str, ...] = ()
+    least: int = LEAST_OF_A_CLASS
 
 
 def read(table: Table) -> DataSet:
@@ -50,7 +51,7 @@ def read(table: Table) -> DataSet:
     ------
     TableError
         If the file cannot be read or a column is not there, or there twice; if labels or weights are missing or have no
-        meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``LEAST_OF_A_CLASS`` rows.
+        meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least`` rows.
     """
     import pandas as pd  # noqa: PLC0415  (heavy, and only for files)
 
@@ -122,9 +123,9 @@ def _features(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
     return features
 
 
-def makers(files: list[Path], label: str) -> dict[str, Maker]:
+def makers(files: list[Path], label: str, least: int = LEAST_OF_A_CLASS) -> dict[str, Maker]:
     """Files as the made sets come: a function of a seed, which changes nothing here, with codes for categories."""
-    return {file.stem: partial(_as_numbers, Table(file, label)) for file in files}
+    return {file.stem: partial(_as_numbers, Table(file, label, least=least)) for file in files}
 
 
 def _as_numbers(table: Table, seed: int) -> DataSet:
@@ -148,10 +149,10 @@ def _labels(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
         raise TableError(f"{table.path}: the column {table.label!r} must hold at least 2 classes, got {len(classes)}")
-    if counts.min() < LEAST_OF_A_CLASS:
+    if counts.min() < table.least:
         rarest = classes[counts.argmin()].item()
         raise TableError(
-            f"{table.path}: every class in the column {table.label!r} must have at least {LEAST_OF_A_CLASS} rows, got"
+            f"{table.path}: every class in the column {table.label!r} must have at least {table.least} rows, got"
             f" {counts.min()} of {rarest!r} ({len(classes)} classes)"
         )
     return labels

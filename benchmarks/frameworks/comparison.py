@@ -217,16 +217,16 @@ def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
     }
     values = list(by_set.values())
     alone = runs["data"].nunique() == 1
-    return Effect(values[0] if alone else _mean(np.array([one.value for one in values])), by_set)
+    return Effect(values[0] if alone else mean_of(np.array([one.value for one in values])), by_set)
 
 
 def _over_seeds(values: np.ndarray[Any, Any], facts: pd.Series[Any]) -> Mean:
     """Of one set, by the number of its rows and by whether it is made."""
     shared = 0.0 if facts["made"] else facts["test_rows"] / (facts["train_rows"] + facts["inner_rows"])
-    return _mean(values, shared)
+    return mean_of(values, shared)
 
 
-def _mean(values: np.ndarray[Any, Any], shared: float = 0.0) -> Mean:
+def mean_of(values: np.ndarray[Any, Any], shared: float = 0.0) -> Mean:
     """With Student's t; ``shared`` is the test rows over the training rows, where repetitions share rows."""
     mean, count = float(np.mean(values)), len(values)
     if count < 2:

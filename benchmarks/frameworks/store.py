@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from .plan import Fit
+
+class Keyed(Protocol):
+    """Something to train, with a file name of its own."""
+
+    @property
+    def settings(self) -> dict[str, Any]: ...
+
+    @property
+    def key(self) -> str: ...
 
 
 class Store:
@@ -18,7 +26,7 @@ class Store:
         self._fits = folder / "fits"
         self._fits.mkdir(parents=True, exist_ok=True)
 
-    def answer(self, fit: Fit) -> dict[str, Any] | None:
+    def answer(self, fit: Keyed) -> dict[str, Any] | None:
         """What the training said, None if it has not been."""
         try:
             found: Any = json.loads(self._path(fit).read_text(encoding="utf-8"))
@@ -27,12 +35,12 @@ class Store:
         settings = json.loads(json.dumps(fit.settings))
         return found if isinstance(found, dict) and found.get("settings") == settings else None
 
-    def keep(self, fit: Fit, answer: dict[str, Any]) -> None:
+    def keep(self, fit: Keyed, answer: dict[str, Any]) -> None:
         """Write an answer; a process that is killed meanwhile leaves nothing under its name."""
         path = self._path(fit)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps({"settings": fit.settings, **answer}, indent=1) + "\n", encoding="utf-8")
         unfinished.replace(path)
 
-    def _path(self, fit: Fit) -> Path:
+    def _path(self, fit: Keyed) -> Path:
         return self._fits / f"{fit.key}.json"

@@ -65,6 +65,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         Weights of the classes in training. They become a part of the loss, so that its posterior undoes them:
         probabilities stay probabilities, and 0.5 the threshold of ``predict``; see
         ``sklearn.model_selection.TunedThresholdClassifierCV`` for another.
+    sketch : boosting_losses.adapters.xgboost.Sketch or None, default None
+        For an ``XGBClassifier`` and 3 or more classes: trees with a vector in their leaves, whose structure is found along
+        random directions of the gradient. Experimental; see :func:`boosting_losses.adapters.xgboost.train`.
     n_jobs : int or None, default None
         Folds at a time, as in joblib. The libraries use all cores for one.
     random_state : int, RandomState or None, default None
@@ -114,6 +117,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         ensemble: bool = False,
         early_stopping: int | Mapping[str, Any] | None = None,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        sketch: Any = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -125,6 +129,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         self.ensemble = ensemble
         self.early_stopping = early_stopping
         self.class_weight = class_weight
+        self.sketch = sketch
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -173,7 +178,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes)
         self.calibration_report_: dict[str, Any]
         self.calibrators_: list[Calibrator]
-        self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed())
+        self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed(), **self._sketch(trainers))
         data = Labelled(X, codes, _times(weight, factor, len(codes)))
         folds = []
         if self.ensemble or stopping is not None or self.calibration is not None:
@@ -193,7 +198,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
 
     def _fit_frozen(self, X: Any, y: Any, weight: Array | None, fit_params: Mapping[str, Any]) -> Self:
         """Calibrate a model that is trained already."""
-        for name, harmless in (("class_weight", None), ("early_stopping", None), ("ensemble", False)):
+        for name, harmless in (("class_weight", None), ("early_stopping", None), ("sketch", None), ("ensemble", False)):
             if getattr(self, name) != harmless:
                 raise ValueError(f"{name} must be left out for a trained model, got {getattr(self, name)!r}")
         if fit_params:
@@ -337,6 +342,15 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         if not (self.calibration is None or isinstance(self.calibration, Calibrator) or self.calibration in known):
             names = ", ".join(map(repr, known))
             raise ValueError(f"calibration must be None, a Calibrator or one of {names}, got {self.calibration!r}")
+
+    def _sketch(self, trainers: Any) -> dict[str, Any]:
+        """As a field of the one trainer that has it."""
+        if self.sketch is None:
+            return {}
+        if "sketch" not in (field.name for field in fields(trainers.Trainer)):
+            kind = type(self.estimator).__name__
+            raise ValueError(f"sketch must be left out for {kind}, which has no such trees, got {self.sketch!r}")
+        return {"sketch": self.sketch}
 
     def _splits(self, X: Any, codes: npt.NDArray[np.intp], groups: Any) -> Iterable[Any]:
         cv = self.cv

@@ -1,0 +1,95 @@
+"""Ways to train trees for many classes, by their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from xgboost.objective import TreeObjective
+
+from boosting_losses import SoftmaxCrossEntropy
+from boosting_losses.adapters._xgboost_sketch import sketched
+from boosting_losses.adapters.xgboost import Objective, Sketch
+
+from ..data_sets import Array
+
+#: XGBoost's own: a tree for each class, or one with a value for each class in its leaves.
+BUILTIN = {"one tree a class": "one_output_per_tree", "vector leaves": "multi_output_tree"}
+#: What is shipped, as ``Sketch()``: two projections.
+SHIPPED = "sketch"
+#: What else was tried, by what the trees see: columns of the gradient or its projections, and which Hessian beside it.
+CANDIDATES = {
+    "1 sampled class": ("sampled", 1, ""),
+    "2 sampled classes": ("sampled", 2, ""),
+    "largest class": ("largest", 1, ""),
+    "1 projection": ("projection", 1, "along"),
+    "1 projection, Hessian 1": ("projection", 1, "one"),
+    "1 projection, summed Hessian": ("projection", 1, "sum"),
+    "4 projections": ("projection", 4, "along"),
+    "1 unit projection": ("unit", 1, "along"),
+    "2 unit projections": ("unit", 2, "along"),
+    "1 scaled projection": ("scaled", 1, "along"),
+    "2 scaled projections": ("scaled", 2, "along"),
+}
+#: Is it only that trees which know less overfit less? Then a random half of the features at every node would do as well.
+HALF = ", half the features"
+OTHERS = (*CANDIDATES, *(f"{method}{HALF}" for method in (*BUILTIN, SHIPPED)))
+
+
+def settings(method: str) -> dict[str, Any]:
+    """Parameters of XGBoost beside those of all methods."""
+    strategy = {"multi_strategy": BUILTIN.get(method.removesuffix(HALF), "multi_output_tree")}
+    return {**strategy, "colsample_bynode": 0.5} if method.endswith(HALF) else strategy
+
+
+def objective(method: str, seed: int) -> Any:
+    """What ``xgboost.Booster.update`` takes; None for its own."""
+    method = method.removesuffix(HALF)
+    if method in BUILTIN:
+        return None
+    if method == SHIPPED:
+        return sketched(SoftmaxCrossEntropy(), Sketch(seed=seed), 0)
+    return Candidate(*CANDIDATES[method], seed)
+
+
+class Candidate(TreeObjective):
+    """Softmax cross-entropy whose trees see less than the whole gradient."""
+
+    def __init__(self, kind: str, columns: int, hessian: str, seed: int) -> None:
+        self._objective = Objective(SoftmaxCrossEntropy())
+        self._kind, self._columns, self._hessian, self._seed = kind, columns, hessian, seed
+
+    def __call__(self, iteration: int, y_pred: Any, dtrain: Any) -> tuple[Array, Array]:
+        """The whole gradient, for the values of the leaves."""
+        del iteration
+        return self._objective(y_pred, dtrain)
+
+    def split_grad(self, iteration: int, grad: Any, hess: Any) -> tuple[Array, Array]:
+        """What the structure of this round's tree is found on."""
+        random = np.random.default_rng([self._seed, iteration])
+        if self._kind in ("sampled", "largest"):
+            return self._columns_of(grad, hess, random)
+        directions = random.standard_normal((grad.shape[1], self._columns), dtype=np.float32)
+        directions /= np.sqrt(self._columns, dtype=np.float32)
+        if self._kind == "unit":  # so that reg_lambda weighs against the curvature of one class, not of all together
+            directions /= np.sqrt(np.float32(len(directions)))
+        if self._kind == "scaled":  # so that every class has the same curvature on average
+            directions /= np.sqrt(np.maximum(hess.mean(axis=0), 1e-12))[:, None]
+        curvature: Array = hess @ directions**2
+        if self._hessian == "one":
+            curvature = np.ones_like(curvature)
+        elif self._hessian == "sum":
+            curvature = np.repeat(hess.sum(axis=1, keepdims=True), self._columns, axis=1)
+        return grad @ directions, curvature
+
+    def _columns_of(self, grad: Array, hess: Array, random: np.random.Generator) -> tuple[Array, Array]:
+        """Of the class with the largest gradient, or of classes drawn by its square."""
+        squares = np.einsum("ij,ij->j", grad, grad, dtype=np.float64)
+        if self._kind == "largest":
+            chosen, factor = np.array([int(squares.argmax())]), np.ones(1)
+        else:
+            shares = squares / squares.sum()
+            chosen = random.choice(len(shares), self._columns, p=shares)
+            factor = 1.0 / np.sqrt(self._columns * shares[chosen]) if self._columns > 1 else np.ones(1)
+        sketch = grad[:, chosen] * factor.astype(np.float32)
+        return np.ascontiguousarray(sketch), np.ascontiguousarray(hess[:, chosen])

@@ -1,0 +1,80 @@
+"""What races say of a method: its best on a set and seed, and how that stands beside XGBoost's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .methods import BUILTIN
+from .race import USUAL, Race, Shape
+
+#: Every method has the best of these, by validation loss.
+RATES = (0.05, 0.1, 0.3)
+
+
+class Best(NamedTuple):
+    """A method on a set and seed at the rate and the round of its lowest validation loss."""
+
+    race: Race
+    answer: Mapping[str, Any]
+    round: int
+
+    def at(self, what: str) -> float:
+        """``validation``, ``test`` or ``seconds`` there."""
+        return float(self.answer[what][self.round])
+
+
+class Results:
+    """Of a stage, race by race."""
+
+    def __init__(self, answers: Mapping[Race, Mapping[str, Any]]) -> None:
+        self._answers = answers
+
+    @property
+    def sets(self) -> list[str]:
+        return list(dict.fromkeys(one.data for one in self._answers))
+
+    def seeds(self, data: str, method: str, shape: Shape = USUAL) -> list[int]:
+        """Of which all rates have been raced."""
+        return sorted({one.seed for one in self._answers if (one.data, one.method, one.shape) == (data, method, shape)})
+
+    def best(self, data: str, method: str, seed: int, shape: Shape = USUAL) -> Best:
+        """Of the rates the one with the lowest validation loss."""
+        one = min(self._of(data, method, seed, shape), key=lambda each: min(self._answers[each]["validation"]))
+        return Best(one, self._answers[one], int(np.argmin(self._answers[one]["validation"])))
+
+    def builtin(self, data: str, seed: int, shape: Shape = USUAL) -> Best:
+        """The better of XGBoost's own strategies, by validation loss."""
+        return min((self.best(data, method, seed, shape) for method in BUILTIN), key=lambda one: one.at("validation"))
+
+    def above(self, data: str, method: str, shape: Shape = USUAL) -> list[float]:
+        """By seed, the test loss above that of the better builtin strategy, in per cent of it."""
+        return [
+            100.0 * (self.best(data, method, seed, shape).at("test") / self.builtin(data, seed, shape).at("test") - 1.0)
+            for seed in self.seeds(data, method, shape)
+        ]
+
+    def times(self, data: str, method: str, shape: Shape = USUAL) -> list[float]:
+        """By seed, the seconds to the lowest validation loss of the builtin strategies, over those of the better one."""
+        goals = {seed: self.builtin(data, seed, shape) for seed in self.seeds(data, method, shape)}
+        return [
+            self._seconds_to(goal.at("validation"), data, method, seed, shape) / goal.at("seconds")
+            for seed, goal in goals.items()
+        ]
+
+    def _seconds_to(self, loss: float, data: str, method: str, seed: int, shape: Shape) -> float:
+        """Until the validation loss is down to it, at the rate that gets there first; infinite if none does."""
+        answers = (self._answers[one] for one in self._of(data, method, seed, shape))
+        reached = (
+            seconds
+            for answer in answers
+            for seconds, found in zip(answer["seconds"], answer["validation"], strict=True)
+            if found <= loss
+        )
+        return min(reached, default=math.inf)
+
+    def _of(self, data: str, method: str, seed: int, shape: Shape) -> list[Race]:
+        return [Race(data, method, rate, seed, shape) for rate in RATES]

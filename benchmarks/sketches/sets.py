@@ -1,0 +1,122 @@
+"""Data of many classes: to develop on, and other data to judge by.
+
+Those to judge by are of other families, so that what was learned on waves is not judged on waves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
+from sklearn.model_selection import train_test_split
+from sklearn.tree import ExtraTreeRegressor
+
+from .. import data_sets
+from ..data_sets import Array, DataSet, Maker
+
+#: Fewer rows of a class are left out: each part needs one.
+LEAST = 8
+
+
+class Parts(NamedTuple):
+    """Features and class codes to train on, to choose the round by, and to test on."""
+
+    train: tuple[Array, npt.NDArray[np.intp]]
+    validation: tuple[Array, npt.NDArray[np.intp]]
+    test: tuple[Array, npt.NDArray[np.intp]]
+    n_classes: int
+
+
+def development() -> Mapping[str, Maker]:
+    """Looked at as often as there was something to try: all methods on the first eight, what is shipped on all."""
+    return {
+        "digits": lambda _: DataSet(*load_digits(return_X_y=True)),
+        "waves, 5 classes": partial(_waves, 6000, 5),
+        "waves, 10 classes": partial(_waves, 10_000, 10),
+        "waves, 12 classes, uneven": partial(_waves, 8000, 12, uneven=1.5),
+        "waves, 20 classes, 2000 rows": partial(_waves, 2000, 20),
+        "waves, 20 classes": partial(_waves, 10_000, 20),
+        "waves, 100 classes": partial(_waves, 10_000, 100, steep=2.0),
+        "clusters, 10 classes": partial(_clusters, 5000, 10),
+        "waves, 3 classes": partial(_waves, 2000, 3),
+        "waves, 4 classes, 500 rows": partial(_waves, 500, 4),
+        "waves, 10 classes, little noise": partial(_waves, 3000, 10, steep=4.0),
+        "clusters, 4 classes, 1000 rows": partial(_clusters, 1000, 4),
+        "clusters, 6 classes, no noise": partial(_clusters, 3000, 6, noise=0.0, apart=2.0),
+        "clusters, 20 classes": partial(_clusters, 4000, 20),
+    }
+
+
+def judging() -> Mapping[str, Maker]:
+    """Opened once, when defaults and the rule of when not to use it were fixed."""
+    return {
+        "wine": lambda _: DataSet(*load_wine(return_X_y=True)),
+        "iris": lambda _: DataSet(*load_iris(return_X_y=True)),
+        "clusters, 30 classes": partial(_clusters, 6000, 30),
+        "normals, 15 classes": partial(_normals, 5000, 15),
+        "normals, 60 classes": partial(_normals, 9000, 60),
+        "trees, 8 classes": partial(_trees, 5000, 8),
+        "ordered, 6 classes": partial(_ordered, 4000, 6),
+    }
+
+
+def split(data: DataSet, seed: int) -> Parts:
+    """Half to train on, a fifth to choose the round by, three tenths to test on; stratified."""
+    _, codes, counts = np.unique(data.y, return_inverse=True, return_counts=True)
+    kept = np.flatnonzero(counts[codes] >= LEAST)
+    _, y = np.unique(codes[kept], return_inverse=True)
+    X = np.asarray(data.X, dtype=np.float32)[kept]
+    rest, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
+    train, validation = train_test_split(rest, test_size=2 / 7, stratify=y[rest], random_state=seed)
+    return Parts((X[train], y[train]), (X[validation], y[validation]), (X[test], y[test]), int(y.max()) + 1)
+
+
+def _waves(rows: int, classes: int, seed: int, *, steep: float = 1.0, uneven: float = 0.0) -> DataSet:
+    random = np.random.default_rng([seed, classes])
+    X = random.standard_normal((rows, 10))
+    scores = data_sets.waves(X, classes, random, steep) - uneven * np.log(np.arange(1.0, classes + 1.0))
+    return _drawn(X, scores, random)
+
+
+def _clusters(rows: int, classes: int, seed: int, *, noise: float = 0.05, apart: float = 1.0) -> DataSet:
+    """Each class two clusters at corners of a cube, in ten of twenty dimensions."""
+    options = {"n_informative": 10, "n_clusters_per_class": 2, "flip_y": noise, "class_sep": apart}
+    return DataSet(*make_classification(rows, 20, n_classes=classes, random_state=seed, **options))
+
+
+def _normals(rows: int, classes: int, seed: int) -> DataSet:
+    """Each class a normal distribution with a mean and a shape of its own."""
+    random = np.random.default_rng(seed)
+    y = random.integers(classes, size=rows)
+    means = 1.2 * random.standard_normal((classes, 8))
+    shapes = random.standard_normal((classes, 8, 8)) / np.sqrt(8.0)
+    return DataSet(means[y] + np.einsum("nij,nj->ni", shapes[y], random.standard_normal((rows, 8))), y)
+
+
+def _trees(rows: int, classes: int, seed: int) -> DataSet:
+    """Scores that are sums of deep random trees, on features of which half are whole numbers."""
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((rows, 12))
+    X[:, :6] = np.round(2.0 * X[:, :6])
+    scores = np.zeros((rows, classes))
+    for tree in range(6):
+        grown = ExtraTreeRegressor(max_leaf_nodes=40, random_state=100 * seed + tree)
+        scores += grown.fit(X, 2.0 * random.standard_normal((rows, classes))).predict(X) * 6.0
+    return _drawn(X, scores, random)
+
+
+def _ordered(rows: int, classes: int, seed: int) -> DataSet:
+    """Classes are steps of one hidden number, as in grades."""
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((rows, 10))
+    hidden = X[:, 0] + np.sin(2.0 * X[:, 1]) + X[:, 2] * X[:, 3] + 0.5 * random.logistic(size=rows)
+    return DataSet(X, np.digitize(hidden, np.quantile(hidden, np.arange(1, classes) / classes)))
+
+
+def _drawn(X: Array, scores: Array, random: np.random.Generator) -> DataSet:
+    return DataSet(X, data_sets.drawn(softmax(scores, axis=1), random))

@@ -1,0 +1,143 @@
+"""Tables of what the races say, and a page of Markdown with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..frameworks.comparison import mean_of
+from ..frameworks.text import number, points
+from ..report import environment
+from .methods import BUILTIN, OTHERS, SHIPPED
+from .race import USUAL, Shape
+from .results import Results
+
+#: The sets of the first stage that all methods are tried on.
+FOR_METHODS = 8
+#: Other depths than the usual one, the bins that XGBoost makes by itself, and the sets that these are tried on.
+SHAPES = (USUAL, Shape(depth=4), Shape(depth=8), Shape(bins=256))
+FOR_SHAPES = ("waves, 10 classes", "waves, 20 classes, 2000 rows")
+
+#: Captions.
+ABOVE = "Test loss, in per cent above that of the better builtin strategy"
+TIMES = "Seconds to the lowest validation loss of the builtin strategies, over the seconds of the better one (medians)"
+OTHER_TREES = (
+    "Other trees, one seed: test loss and seconds of the sketch, as above, against builtin trees of the same shape"
+)
+JUDGED = (
+    "Test loss, how far above that of the better builtin strategy (per cent; over sets with the 95 % interval of their mean),"
+    " and the seconds to that one's lowest validation loss over its own (medians)"
+)
+CALIBRATION = (
+    "Calibration error of the test rows, and the temperature that the validation rows ask for (means over seeds)"
+)
+
+Table = tuple[str, Sequence[str], list[list[str]]]
+
+
+def development(results: Results) -> Iterator[Table]:
+    """All methods on the sets that they were tried on, and what is shipped on more."""
+    names = results.sets[:FOR_METHODS]
+    methods = [*BUILTIN, SHIPPED, *OTHERS]
+    lines = []
+    for method in methods:
+        means = [float(np.mean(results.above(name, method))) for name in names]
+        lines.append([method, *map(points, means), points(float(np.mean(means)))])
+    yield ABOVE, ["method", *names, "mean"], lines
+    lines = []
+    for method in methods:
+        by_set = [results.times(name, method) for name in names]
+        lines.append([method, *map(_times, by_set), _times([value for values in by_set for value in values])])
+    yield TIMES, ["method", *names, "all"], lines
+    yield (
+        OTHER_TREES,
+        ["trees", *FOR_SHAPES],
+        [
+            [
+                f"depth {shape.depth}, {shape.bins} bins",
+                *(
+                    f"{points(results.above(name, SHIPPED, shape)[0])}, {_times(results.times(name, SHIPPED, shape)[:1])}"
+                    for name in FOR_SHAPES
+                ),
+            ]
+            for shape in SHAPES
+        ],
+    )
+
+    yield from judging(results)
+
+
+def judging(results: Results) -> Iterator[Table]:
+    """What is shipped, set by set."""
+    above = {name: results.above(name, SHIPPED) for name in results.sets}
+    times = {name: results.times(name, SHIPPED) for name in results.sets}
+    lines = [
+        [
+            name,
+            *(number(float(np.mean(_at(results, name, method, "test")))) for method in (*BUILTIN, SHIPPED)),
+            points(float(np.mean(above[name]))),
+            f"{sum(value < 0 for value in above[name])} of {len(above[name])}",
+            _times(times[name]),
+        ]
+        for name in results.sets
+    ]
+    pooled = mean_of(np.array([np.mean(values) for values in above.values()]))
+    between = "" if pooled.low is None or pooled.high is None else f" ({points(pooled.low)} to {points(pooled.high)})"
+    lines.append(
+        [
+            "all",
+            *[""] * (len(BUILTIN) + 1),
+            f"{points(pooled.value)}{between}",
+            f"{sum(value < 0 for values in above.values() for value in values)} of {sum(map(len, above.values()))}",
+            _times([value for values in times.values() for value in values]),
+        ]
+    )
+    yield (
+        JUDGED,
+        ["set", *BUILTIN, SHIPPED, "above", "lower on", "seconds, times"],
+        lines,
+    )
+    yield (
+        CALIBRATION,
+        ["set", *(f"{method}{what}" for method in (*BUILTIN, SHIPPED) for what in ("", ", temperature"))],
+        [
+            [
+                name,
+                *(
+                    number(float(np.mean([best.answer[score] for best in _bests(results, name, method)])))
+                    for method in (*BUILTIN, SHIPPED)
+                    for score in ("ece", "temperature")
+                ),
+            ]
+            for name in results.sets
+        ],
+    )
+
+
+def markdown(tables: Mapping[str, Sequence[Table]]) -> str:
+    """The tables of every stage under a heading of its own."""
+    facts = environment({})
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    parts = [f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}."]
+    for stage, of_stage in tables.items():
+        parts.append(f"## {stage.capitalize()}")
+        for title, headings, lines in of_stage:
+            rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
+            parts += [f"{title}:", "\n".join("| " + " | ".join(row) + " |" for row in rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bests(results: Results, name: str, method: str) -> list[Any]:
+    return [results.best(name, method, seed) for seed in results.seeds(name, method)]
+
+
+def _at(results: Results, name: str, method: str, what: str) -> list[float]:
+    return [best.at(what) for best in _bests(results, name, method)]
+
+
+def _times(values: Sequence[float]) -> str:
+    middle = float(np.median(values))
+    return "never" if math.isinf(middle) else number(middle, 2)
