@@ -52,6 +52,15 @@ def is_linear(booster: xgb.Booster) -> bool:
     return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
 
 
+def has_vector_leaves(booster: xgb.Booster) -> bool:
+    """Has its first tree a score for each class in its leaves? Only plain trees can; without a tree, no."""
+    kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+    if kind != "gbtree" or not booster.num_boosted_rounds():
+        return False
+    tree = json.loads(booster[:1].save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"][0]
+    return int(tree["tree_param"]["size_leaf_vector"]) > 1
+
+
 def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
     """The raw score of no trees at all, one per class."""
     stored = json.loads(booster.save_config())["learner"]

@@ -13,7 +13,7 @@ import xgboost as xgb
 from .._arrays import numbers
 from ..losses import LogLoss, Loss
 from ._shared import ATTRIBUTE, Array, check_same_loss, checked_num_class, is_one, switch, without_none
-from ._xgboost_model import intercept, is_linear
+from ._xgboost_model import has_vector_leaves, intercept, is_linear
 
 #: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
@@ -70,6 +70,8 @@ def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> 
     if objective != settings["objective"]:
         raise ValueError(f"xgb_model must have the objective {settings['objective']!r} for {loss}, got {objective!r}")
     loss(labels, zeros(loss, len(labels), n_classes), weight)
+    if has_vector_leaves(previous):  # files forget it, and trees of both kinds would mix
+        settings |= {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
     return settings
 
 

@@ -1,15 +1,14 @@
 """Trees of many classes at the price of one: XGBoost finds their structure along a few random directions.
 
-In the place of K scores it looks at the slope and the curvature of the loss where all scores move along one random
-direction; the values of the leaves come from the whole gradient. The idea is that of SketchBoost (Iosipoi and Vakhrushev,
-NeurIPS 2022, arXiv 2211.12858, random projections). XGBoost calls its interface for this experimental, so all that we know
-about it stands in this file.
+In the place of K scores it looks at the slope of the loss where all scores move along one random direction, and at the
+curvature that the Hessian's diagonal has along it; the values of the leaves come from the whole gradient. The idea is that of
+SketchBoost (Iosipoi and Vakhrushev, NeurIPS 2022, arXiv 2211.12858, random projections). XGBoost calls its interface for
+this experimental, so all that we know about it stands in this file.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ import xgboost as xgb
 from ..kernels import sketch as kernels
 from ..losses import Loss
 from ._shared import Array
+from ._xgboost_model import has_vector_leaves
 from ._xgboost_objects import Objective
 from ._xgboost_settings import labels_and_weights
 
@@ -33,14 +33,21 @@ except ImportError:  # before 3.2
 class Sketch:
     """How the structure of trees with a score per class is found: along random directions, drawn anew for each round.
 
-    Experimental, as XGBoost's interface for it is.
+    Experimental, as XGBoost's interface for it is. On two sets of three that it was tried on, the log loss of held-out rows
+    was lower than with XGBoost's own strategies, and with ten classes and thousands of rows the training many times shorter.
+    On the others it was higher by some per cent: compare with ``multi_strategy="multi_output_tree"`` and no sketch.
+
+    XGBoost does not have for such trees: categorical features, constraints, other tree methods than hist, dart, training in
+    several processes, SHAP values (``pred_contribs``), dumps with statistics and ``trees_to_dataframe``.
+    ``min_child_weight`` and ``gamma`` look at the sketch, whose Hessian is that of all classes together, so that values which
+    were tuned without one mean something else. Only CPUs have been tried.
 
     Parameters
     ----------
     columns : int, default 2
         Directions of one round. More take longer, and find better trees only where the classes are almost certain.
     seed : int, default 0
-        The same seed gives the same model, whatever the number of threads.
+        Below 2^32. The same seed gives the same model, whatever the number of threads.
 
     Raises
     ------
@@ -56,8 +63,9 @@ class Sketch:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
                 raise TypeError(f"{name} must be a whole number, got {value!r}")
-            if value < least:
-                raise ValueError(f"{name} must be >= {least}, got {value}")
+            if not least <= value < 2**32:
+                raise ValueError(f"{name} must be >= {least} and < 2**32, got {value}")
+            object.__setattr__(self, name, int(value))
 
     def directions(self, iteration: int, n_classes: int) -> Array:
         """Standard normal, ``(columns, K)``, for a round."""
@@ -88,10 +96,9 @@ def vector_leaves(
     for name, wanted in _WANTED.items():
         if name in settings and settings[name] not in wanted:
             raise ValueError(f"{name} must be {wanted[0]!r} or left out with a sketch, got {settings[name]!r}")
-    for name, digits in (("monotone_constraints", "1"), ("interaction_constraints", "0123456789")):
-        constraints = settings.get(name)
-        if constraints and any(digit in str(constraints) for digit in digits):
-            raise ValueError(f"{name} must be left out with a sketch, got {constraints!r}")
+    for name in ("monotone_constraints", "interaction_constraints"):
+        if name in settings:
+            raise ValueError(f"{name} must be left out with a sketch, got {settings[name]!r}")
     types = data.feature_types or ()
     if "c" in types:
         column = types.index("c")
@@ -99,7 +106,7 @@ def vector_leaves(
             "features must be numbers with a sketch, since XGBoost's trees with vectors in their leaves take no categories,"
             f" got a categorical column {column if data.feature_names is None else data.feature_names[column]!r}"
         )
-    if previous is not None and not _has_vector_leaves(previous):
+    if previous is not None and previous.num_boosted_rounds() and not has_vector_leaves(previous):
         raise ValueError("xgb_model must have been trained with a sketch or vector leaves, got one tree for each class")
     return {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
 
@@ -110,6 +117,7 @@ _WANTED: dict[str, tuple[str, ...]] = {
     "tree_method": ("hist", "auto"),
     "booster": ("gbtree",),
     "process_type": ("default",),
+    "updater": ("grow_quantile_histmaker",),
 }
 
 
@@ -123,12 +131,6 @@ def _check_interface() -> None:
             "sketch needs xgboost's experimental TreeObjective.split_grad(iteration, grad, hess), which xgboost"
             f" {xgb.__version__} has no longer; leave out sketch or use an older xgboost"
         )
-
-
-def _has_vector_leaves(booster: xgb.Booster) -> bool:
-    """Has its first tree a score for each class in its leaves?"""
-    tree = json.loads(booster[:1].save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"][0]
-    return int(tree["tree_param"]["size_leaf_vector"]) > 1
 
 
 def sketched(loss: Loss, sketch: Sketch, first_round: int) -> Any:

@@ -233,7 +233,7 @@ def cv(
         settings["num_class"] = whole["num_class"]
     objective: Any = Objective(loss)
     if sketch is not None:
-        settings |= vector_leaves(sketch, loss, settings, dtrain, None)
+        vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)
         objective = sketched(loss, sketch, 0)
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []
@@ -251,7 +251,10 @@ def cv(
         except ValueError as error:
             raise ValueError(f"training part of fold {fold}: {error}") from error
         check_metrics(asked, computed["objective"])
-        return train_part, test_part, {**computed, **without_none(fold_params)}
+        own = {**computed, **without_none(fold_params)}
+        if sketch is not None:
+            own |= vector_leaves(sketch, loss, own, train_part, None)
+        return train_part, test_part, own
 
     metric = _default_metric(loss, custom_metric, asked)
     return xgb.cv(

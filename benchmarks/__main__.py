@@ -30,9 +30,7 @@ def main() -> int:
 
         return literature.run(arguments)
     if arguments.command == "sketch":
-        from .sketches import study  # noqa: PLC0415
-
-        return study.run(arguments)
+        return _sketch(arguments)
     # Each command imports what it measures, and nothing else has to be installed.
     if arguments.command == "kernels":
         from . import allocator, kernels  # noqa: PLC0415
@@ -70,6 +68,15 @@ def main() -> int:
         settings["data"] = [str(file) for file in settings["data"]]
     publish(rows, Output(settings, arguments.json, arguments.markdown))
     return 0
+
+
+def _sketch(arguments: argparse.Namespace) -> int:
+    try:
+        from .sketches import study  # noqa: PLC0415
+    except ImportError as error:
+        print(f"sketch: needs xgboost 3.2 or newer ({error})", file=sys.stderr)  # noqa: T201
+        return 2
+    return study.run(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,13 +158,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sketch(commands: Any) -> None:
     sketch = commands.add_parser(
-        "sketch", help="trees of many classes on sketched gradients against XGBoost's own; an hour"
+        "sketch", help="trees of many classes on sketched gradients against XGBoost's own; two hours"
     )
     sketch.add_argument(
         "--stage", choices=("development", "judging", "both"), default="both", help="(default: %(default)s)"
     )
     sketch.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
-    sketch.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="more sets, CSV or Parquet")
+    sketch.add_argument(
+        "--data", type=Path, nargs="+", default=[], metavar="FILE", help="more to judge by, CSV or Parquet"
+    )
     sketch.add_argument("--label", default="target", help="column of the labels in these (default: %(default)s)")
     sketch.add_argument(
         "--out", type=Path, default=Path("sketch-study"), metavar="FOLDER", help="(default: %(default)s)"

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 
@@ -56,18 +57,20 @@ def test_the_kernel_takes_derivatives_along_directions(columns, order):
 
 
 @needs_interface
-def test_trees_see_the_derivatives_of_the_loss_along_the_direction(digits):
-    """By finite differences of the loss itself; XGBoost's factor of the Hessian's diagonal is 2."""
+def test_trees_see_slope_and_curvature_along_the_direction(digits):
+    """The slope by finite differences of the loss itself, the curvature by the Hessian's diagonal and XGBoost's factor 2."""
     X, y = digits
     raw = np.random.default_rng(0).normal(size=(50, 10))
     data = xgb.DMatrix(X[:50], y[:50])
     objective = sketched(CROSS_ENTROPY, Sketch(seed=3), 0)
     gradient, hessian = objective(0, raw.astype(np.float32), data)
-    slope, _ = objective.split_grad(5, gradient, hessian)
+    slope, curvature = objective.split_grad(5, gradient, hessian)
     direction = Sketch(seed=3).directions(5, 10)[0].astype(float)
     step = 1e-4
     ahead, back = (CROSS_ENTROPY.per_sample(y[:50], raw + sign * step * direction) for sign in (1, -1))
     assert_allclose(slope[:, 0], (ahead - back) / (2 * step), rtol=2e-3, atol=2e-4)
+    p = softmax(raw, axis=1)
+    assert_allclose(curvature[:, 0], 2.0 * (p * (1.0 - p)) @ direction**2, rtol=1e-4)
 
 
 def test_directions_are_those_of_the_seed_and_the_round():
@@ -101,7 +104,7 @@ def test_a_round_is_one_tree_with_a_vector_in_its_leaves(digits):
     booster = train(PLAIN, matrices(digits)[0], 7, loss=CROSS_ENTROPY, sketch=Sketch())
     assert len(booster.get_dump()) == 7
     assert booster.num_boosted_rounds() == 7
-    assert _xgboost_sketch._has_vector_leaves(booster)
+    assert _xgboost_sketch.has_vector_leaves(booster)
 
 
 @needs_interface
@@ -193,6 +196,59 @@ def test_continued_it_is_as_trained_at_once(digits):
 
 
 @needs_interface
+@pytest.mark.parametrize("kept", ["booster", "file"])
+def test_continued_without_a_sketch_it_keeps_its_kind_of_trees(digits, tmp_path, kept):
+    """A file does not say which kind it is of, and XGBoost would mix the two."""
+    data, other = matrices(digits)
+    first = train(PLAIN, data, 6, loss=CROSS_ENTROPY, sketch=Sketch())
+    first.save_model(tmp_path / "model.ubj")
+    model = first if kept == "booster" else tmp_path / "model.ubj"
+    both = train(PLAIN, data, 4, loss=CROSS_ENTROPY, xgb_model=model)
+    assert len(both.get_dump()) == 10
+    assert log_loss(digits[1][1200:], predict_proba(both, other)) < log_loss(
+        digits[1][1200:], predict_proba(first, other)
+    )
+
+
+@needs_interface
+def test_a_model_without_trees_can_be_continued(digits):
+    data, other = matrices(digits)
+    none = train(PLAIN, data, 0, loss=CROSS_ENTROPY, sketch=Sketch())
+    continued = train(PLAIN, data, 5, loss=CROSS_ENTROPY, sketch=Sketch(), xgb_model=none)
+    assert_array_equal(
+        raw_score(continued, other), raw_score(train(PLAIN, data, 5, loss=CROSS_ENTROPY, sketch=Sketch()), other)
+    )
+
+
+@needs_interface
+def test_settings_that_a_fold_brings_are_those_of_such_trees_too(digits):
+    """Fresh settings without the strategy would make XGBoost read past the end of the sketch."""
+    data, _ = matrices(digits)
+    plain = cv(PLAIN, data, 4, loss=CROSS_ENTROPY, sketch=Sketch(), nfold=2, as_pandas=False)
+    fresh = cv(
+        {},
+        data,
+        4,
+        loss=CROSS_ENTROPY,
+        sketch=Sketch(),
+        nfold=2,
+        as_pandas=False,
+        fpreproc=lambda a, b, _: (a, b, PLAIN),
+    )
+    assert fresh == plain
+    for more in ({"multi_strategy": "one_output_per_tree"}, {"tree_method": "approx"}):
+        with pytest.raises(ValueError, match=f"{next(iter(more))} must be '.*' or left out with a sketch"):
+            cv(
+                PLAIN,
+                data,
+                2,
+                loss=CROSS_ENTROPY,
+                sketch=Sketch(),
+                fpreproc=lambda a, b, p, more=more: (a, b, {**p, **more}),
+            )
+
+
+@needs_interface
 def test_cross_validation_runs(digits):
     found = cv(PLAIN, matrices(digits)[0], 8, loss=CROSS_ENTROPY, sketch=Sketch(), nfold=3, as_pandas=False)
     name = "test-softmax_cross_entropy-mean"
@@ -238,7 +294,7 @@ def test_inside_the_classifier(digits):
     model = clone(model).fit(X[:1200], names[:1200], sample_weight=np.linspace(0.5, 2.0, 1200))
     proba = model.predict_proba(X[1200:])
     assert log_loss(y[1200:], proba) < 0.35
-    assert _xgboost_sketch._has_vector_leaves(model.models_[0])
+    assert _xgboost_sketch.has_vector_leaves(model.models_[0])
     assert model.feature_importances_.sum() == pytest.approx(1.0)
     assert_array_equal(copy.deepcopy(model).predict_proba(X[1200:]), proba)
 
@@ -256,6 +312,7 @@ def test_inside_the_classifier(digits):
         ({"process_type": "update"}, "process_type must be 'default'"),
         ({"monotone_constraints": "(" + ",".join("1" * 64) + ")"}, "monotone_constraints must be left out"),
         ({"interaction_constraints": [[0, 1], [2, 3]]}, "interaction_constraints must be left out with a sketch"),
+        ({"updater": "grow_colmaker"}, "updater must be 'grow_quantile_histmaker' or left out with a sketch"),
     ],
 )
 def test_settings_that_such_trees_do_not_have(digits, settings, message):
@@ -307,6 +364,13 @@ def test_other_libraries_have_no_sketch(digits):
         CalibratedBoostingClassifier(LGBMClassifier(), sketch=Sketch()).fit(*digits)
 
 
+def test_parameters_of_a_sketch_are_set_in_an_object():
+    model = CalibratedBoostingClassifier(xgb.XGBClassifier(), sketch=Sketch())
+    with pytest.raises(ValueError, match=r"sketch__columns must be set in an object, sketch=Sketch\(...\)"):
+        model.set_params(sketch__columns=1)
+    assert type(Sketch(np.int64(3)).columns) is int
+
+
 def test_something_else_as_a_sketch_is_refused(digits):
     with pytest.raises(TypeError, match="sketch must be a Sketch or None, got 3"):
         train({}, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=3)
@@ -315,9 +379,10 @@ def test_something_else_as_a_sketch_is_refused(digits):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"columns": 0}, ValueError, "columns must be >= 1, got 0"),
+        ({"columns": 0}, ValueError, r"columns must be >= 1 and < 2\*\*32, got 0"),
         ({"columns": 1.5}, TypeError, r"columns must be a whole number, got 1\.5"),
-        ({"seed": -1}, ValueError, "seed must be >= 0, got -1"),
+        ({"seed": -1}, ValueError, r"seed must be >= 0 and < 2\*\*32, got -1"),
+        ({"seed": 2**32}, ValueError, r"seed must be >= 0 and < 2\*\*32, got 4294967296"),
         ({"seed": True}, TypeError, "seed must be a whole number, got True"),
     ],
 )

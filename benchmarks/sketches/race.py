@@ -90,10 +90,10 @@ def run(race: Race, parts: Parts, threads: int = 1) -> dict[str, Any]:
     validation, test = (booster.predict(part, output_margin=True, iteration_range=(0, best + 1)) for part in others)
     return {
         "n_classes": parts.n_classes,
+        "base": loss(parts.test[1], np.tile(loss.init_score(parts.train[1]), (len(parts.test[1]), 1))),
         "ece": metrics.calibration_error(parts.test[1], raw=test),
         "temperature": TemperatureScaling().fit(validation, parts.validation[1]).temperature_,
         "validation": [round(value, 6) for value in losses[0]],
         "test": [round(value, 6) for value in losses[1]],
         "seconds": np.cumsum(seconds).round(5).tolist(),
-        "error": None,
     }

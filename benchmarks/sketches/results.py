@@ -57,6 +57,11 @@ class Results:
             for seed in self.seeds(data, method, shape)
         ]
 
+    def points(self, data: str, method: str) -> list[float]:
+        """By seed, the test loss above that of the better builtin strategy, in per cent of the base rates' loss."""
+        pairs = [(self.best(data, method, seed), self.builtin(data, seed)) for seed in self.seeds(data, method)]
+        return [100.0 * (one.at("test") - other.at("test")) / one.answer["base"] for one, other in pairs]
+
     def times(self, data: str, method: str, shape: Shape = USUAL) -> list[float]:
         """By seed, the seconds to the lowest validation loss of the builtin strategies, over those of the better one."""
         goals = {seed: self.builtin(data, seed, shape) for seed in self.seeds(data, method, shape)}

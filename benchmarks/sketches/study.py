@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 
+import numpy as np
 from rich.progress import track
 
-from ..data_sets import Maker
+from ..data_sets import DataSet, Maker
 from ..frameworks.store import Store
-from ..report import console, table
-from ..tables import makers
+from ..report import console, say, table
+from ..tables import TableError, makers
 from . import race, sets
 from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Race
@@ -24,22 +29,31 @@ SEEDS_OF_OTHERS = 2
 
 def run(arguments: argparse.Namespace) -> int:
     """Race what has not been raced, and write the tables of each stage and the picture of the first."""
-    store = Store(arguments.out)
-    found: dict[str, Results] = {}
-    for stage in STAGES if arguments.stage == "both" else (arguments.stage,):
-        makers_of_stage = dict(STAGES[stage]())
-        if stage == "judging":
-            makers_of_stage |= makers(arguments.data, arguments.label, least=1)  # rare classes are left out
-        races = list(_races(stage, makers_of_stage, arguments.seeds))
-        missing = [one for one in races if store.answer(one) is None]
-        for one in track(missing, f"races, {stage}", console=console(), disable=not missing):
-            store.keep(one, race.run(one, sets.split(makers_of_stage[one.data](one.seed), one.seed)))
-        found[stage] = Results({one: store.answer(one) or {} for one in races})
+    try:
+        makers_by_stage = _makers(arguments)
+        store = Store(arguments.out)
+        _check_same_files(arguments)
+        for file in (arguments.markdown, arguments.picture):
+            if file is not None:
+                file.touch()
+    except (TableError, OSError) as error:
+        print(f"sketch: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    races = {stage: list(_races(stage, of_stage, arguments.seeds)) for stage, of_stage in makers_by_stage.items()}
+    try:
+        for stage, of_stage in races.items():
+            missing = [one for one in of_stage if store.answer(one) is None]
+            for one in track(missing, f"races, {stage}", console=console(), disable=not missing):
+                store.keep(one, race.run(one, sets.split(makers_by_stage[stage][one.data](one.seed), one.seed)))
+    except KeyboardInterrupt:
+        say(f"Stopped. What is finished is kept in {store.folder}; the same command goes on.", console())
+        return 130
+    results = {stage: Results({one: store.answer(one) or {} for one in of_stage}) for stage, of_stage in races.items()}
     tables = {
-        stage: list((development if stage == "development" else judging)(results)) for stage, results in found.items()
+        stage: list((development if stage == "development" else judging)(found)) for stage, found in results.items()
     }
-    for of_stage in tables.values():
-        for title, headings, lines in of_stage:
+    for of_tables in tables.values():
+        for title, headings, lines in of_tables:
             console().print(title)
             console().print(table(headings, lines))
     if arguments.markdown is not None:
@@ -47,8 +61,44 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.picture is not None:
         from .figure import draw  # noqa: PLC0415  (matplotlib only to draw)
 
-        draw(next(iter(found.values())), arguments.picture)
+        draw(next(iter(results.values())), arguments.picture)
     return 0
+
+
+def _makers(arguments: argparse.Namespace) -> dict[str, dict[str, Maker]]:
+    """The sets of the stages that were asked for, those of the caller's read."""
+    if arguments.seeds < 1:
+        raise TableError(f"--seeds must be >= 1, got {arguments.seeds}")
+    if arguments.data and arguments.stage == "development":
+        raise TableError("--data must come with sets to judge by, got --stage development")
+    chosen = STAGES if arguments.stage == "both" else (arguments.stage,)
+    makers_by_stage = {stage: dict(STAGES[stage]()) for stage in chosen}
+    for file in arguments.data:
+        if file.stem in makers_by_stage["judging"]:
+            raise TableError(
+                f"sets must have different names, got {file.stem!r} twice; files are named after their stem"
+            )
+        data = makers([file], arguments.label, least=1)[file.stem](0)
+        if sum(np.unique(data.y, return_counts=True)[1] >= sets.LEAST) < 3:
+            raise TableError(f"{file}: at least 3 classes in {arguments.label!r} must have {sets.LEAST} rows or more")
+        makers_by_stage["judging"][file.stem] = partial(_same, data)
+    return makers_by_stage
+
+
+def _same(data: DataSet, seed: int) -> DataSet:
+    del seed
+    return data
+
+
+def _check_same_files(arguments: argparse.Namespace) -> None:
+    """Refuse a folder with races of another file of the same name, or of other labels."""
+    path = arguments.out / "files.json"
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for file in arguments.data:
+        digest = hashlib.sha256(arguments.label.encode() + b"\0" + file.read_bytes()).hexdigest()
+        if known.setdefault(file.stem, digest) != digest:
+            raise TableError(f"--out must be a folder without races of another {file.stem!r}, got {arguments.out}")
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 def _races(stage: str, of_stage: Mapping[str, Maker], seeds: int) -> Iterator[Race]:

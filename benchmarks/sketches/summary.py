@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..frameworks.comparison import mean_of
-from ..frameworks.text import number, points
+from ..frameworks.text import interval, number, points
 from ..report import environment
 from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Shape
@@ -28,8 +28,9 @@ OTHER_TREES = (
     "Other trees, one seed: test loss and seconds of the sketch, as above, against builtin trees of the same shape"
 )
 JUDGED = (
-    "Test loss, how far above that of the better builtin strategy (per cent; over sets with the 95 % interval of their mean),"
-    " and the seconds to that one's lowest validation loss over its own (medians)"
+    "Test loss, how far above that of the better builtin strategy in per cent of it, and the seconds to that one's lowest"
+    " validation loss over its own (medians). Below, means with 95 % intervals: over sets; over sets in points (per cent of"
+    " the base rates' loss), where small losses weigh less; over all pairs of set and seed, as if splits were independent"
 )
 CALIBRATION = (
     "Calibration error of the test rows, and the temperature that the validation rows ask for (means over seeds)"
@@ -84,17 +85,14 @@ def judging(results: Results) -> Iterator[Table]:
         ]
         for name in results.sets
     ]
-    pooled = mean_of(np.array([np.mean(values) for values in above.values()]))
-    between = "" if pooled.low is None or pooled.high is None else f" ({points(pooled.low)} to {points(pooled.high)})"
-    lines.append(
-        [
-            "all",
-            *[""] * (len(BUILTIN) + 1),
-            f"{points(pooled.value)}{between}",
-            f"{sum(value < 0 for values in above.values() for value in values)} of {sum(map(len, above.values()))}",
-            _times([value for values in times.values() for value in values]),
-        ]
-    )
+    in_points = {name: results.points(name, SHIPPED) for name in results.sets}
+    lower = f"{sum(value < 0 for values in above.values() for value in values)} of {sum(map(len, above.values()))}"
+    all_times = _times([value for values in times.values() for value in values])
+    blank = [""] * (len(BUILTIN) + 1)
+    lines.append(["all", *blank, _mean([float(np.mean(values)) for values in above.values()]), lower, all_times])
+    over_sets = _mean([float(np.mean(values)) for values in in_points.values()])
+    over_pairs = _mean([value for values in in_points.values() for value in values])
+    lines += [["all, in points", *blank, over_sets, "", ""], ["all pairs, in points", *blank, over_pairs, "", ""]]
     yield (
         JUDGED,
         ["set", *BUILTIN, SHIPPED, "above", "lower on", "seconds, times"],
@@ -136,6 +134,11 @@ def _bests(results: Results, name: str, method: str) -> list[Any]:
 
 def _at(results: Results, name: str, method: str, what: str) -> list[float]:
     return [best.at(what) for best in _bests(results, name, method)]
+
+
+def _mean(values: Sequence[float]) -> str:
+    mean = mean_of(np.array(values))
+    return f"{points(mean.value)} {interval(mean)}".rstrip()
 
 
 def _times(values: Sequence[float]) -> str:

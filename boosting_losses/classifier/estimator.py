@@ -67,7 +67,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         ``sklearn.model_selection.TunedThresholdClassifierCV`` for another.
     sketch : boosting_losses.adapters.xgboost.Sketch or None, default None
         For an ``XGBClassifier`` and 3 or more classes: trees with a vector in their leaves, whose structure is found along
-        random directions of the gradient. Experimental; see :func:`boosting_losses.adapters.xgboost.train`.
+        random directions of the gradient. Experimental; see :class:`boosting_losses.adapters.xgboost.Sketch`, which has its
+        own seed. To search, ``sketch=[Sketch(2), Sketch(4)]``.
     n_jobs : int or None, default None
         Folds at a time, as in joblib. The libraries use all cores for one.
     random_state : int, RandomState or None, default None
@@ -307,6 +308,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def set_params(self, **params: Any) -> Self:
         """Set parameters; a loss is replaced by one with the given parameters changed."""
         changes = {name.removeprefix("loss__"): params.pop(name) for name in list(params) if name.startswith("loss__")}
+        if of_sketch := [name for name in params if name.startswith("sketch__")]:
+            raise ValueError(f"{of_sketch[0]} must be set in an object, sketch=Sketch(...); search over sketch=[...]")
         super().set_params(**params)
         if changes:
             if not isinstance(self.loss, Loss):
