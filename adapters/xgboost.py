@@ -233,7 +233,7 @@ def cv(
         settings["num_class"] = whole["num_class"]
     objective: Any = Objective(loss)
     if sketch is not None:
-        vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)
+        vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)  # refused before the folds are made
         objective = sketched(loss, sketch, 0)
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []

@@ -130,7 +130,7 @@ def test_what_cannot_be_raced_is_refused_before_the_first_race(tmp_path, monkeyp
         ({"data": [tmp_path / "wine.csv"]}, "got 'wine' twice"),
         ({"data": [three], "stage": "development"}, "--data must come with sets to judge by"),
         ({"data": [three], "label": "y"}, "must have the column 'y'"),
-        ({"markdown": tmp_path / "no" / "page.md"}, "No such file"),
+        ({"markdown": tmp_path / "no" / "page.md"}, "files must be written into a folder that is there"),
     ):
         assert study.run(asked(tmp_path, **options)) == 2, options
         assert message in capsys.readouterr().err

@@ -28,14 +28,14 @@ SEEDS_OF_OTHERS = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Race what has not been raced, and write the tables of each stage and the picture of the first."""
+    """Race what has not been raced, and show what all races say."""
     try:
         makers_by_stage = _makers(arguments)
         store = Store(arguments.out)
         _check_same_files(arguments)
         for file in (arguments.markdown, arguments.picture):
-            if file is not None:
-                file.touch()
+            if file is not None and not file.parent.is_dir():
+                raise TableError(f"files must be written into a folder that is there, got {file}")
     except (TableError, OSError) as error:
         print(f"sketch: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -48,7 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say(f"Stopped. What is finished is kept in {store.folder}; the same command goes on.", console())
         return 130
-    results = {stage: Results({one: store.answer(one) or {} for one in of_stage}) for stage, of_stage in races.items()}
+    _publish(
+        {stage: Results({one: store.answer(one) or {} for one in of_stage}) for stage, of_stage in races.items()},
+        arguments,
+    )
+    return 0
+
+
+def _publish(results: Mapping[str, Results], arguments: argparse.Namespace) -> None:
+    """The tables of each stage and the picture of the first."""
     tables = {
         stage: list((development if stage == "development" else judging)(found)) for stage, found in results.items()
     }
@@ -62,7 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
         from .figure import draw  # noqa: PLC0415  (matplotlib only to draw)
 
         draw(next(iter(results.values())), arguments.picture)
-    return 0
 
 
 def _makers(arguments: argparse.Namespace) -> dict[str, dict[str, Maker]]:
