@@ -18,6 +18,9 @@ from ._xgboost_model import has_vector_leaves, intercept, is_linear
 #: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
+#: One tree a round with a score for each class in its leaves.
+VECTOR_LEAVES = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
+
 #: Why a linear model of many classes is refused.
 _ONE_INTERCEPT = "which adds the intercept of class 0 to every class"
 
@@ -71,7 +74,7 @@ def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> 
         raise ValueError(f"xgb_model must have the objective {settings['objective']!r} for {loss}, got {objective!r}")
     loss(labels, zeros(loss, len(labels), n_classes), weight)
     if has_vector_leaves(previous):  # files forget it, and trees of both kinds would mix
-        settings |= {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
+        settings |= VECTOR_LEAVES
     return settings
 
 

@@ -21,7 +21,7 @@ from ..losses import Loss
 from ._shared import Array
 from ._xgboost_model import has_vector_leaves
 from ._xgboost_objects import Objective
-from ._xgboost_settings import labels_and_weights
+from ._xgboost_settings import VECTOR_LEAVES, labels_and_weights
 
 try:
     from xgboost import objective as _interface
@@ -33,9 +33,10 @@ except ImportError:  # before 3.2
 class Sketch:
     """How the structure of trees with a score per class is found: along random directions, drawn anew for each round.
 
-    Experimental, as XGBoost's interface for it is. On two sets of three that it was tried on, the log loss of held-out rows
-    was lower than with XGBoost's own strategies, and with ten classes and thousands of rows the training many times shorter.
-    On the others it was higher by some per cent: compare with ``multi_strategy="multi_output_tree"`` and no sketch.
+    Experimental, as XGBoost's interface for it is. On nine sets of fourteen that it was judged on, the log loss of held-out
+    rows was lower than with the better of XGBoost's own strategies, on the others higher: compare with
+    ``multi_strategy="multi_output_tree"`` and no sketch. It can save time with many classes and thousands of rows; on small
+    sets it takes longer.
 
     XGBoost does not have for such trees: categorical features, constraints, other tree methods than hist, dart, training in
     several processes, SHAP values (``pred_contribs``), dumps with statistics and ``trees_to_dataframe``.
@@ -45,7 +46,7 @@ class Sketch:
     Parameters
     ----------
     columns : int, default 2
-        Directions of one round. More take longer, and find better trees only where the classes are almost certain.
+        Directions of one round. More take longer, and were seldom better.
     seed : int, default 0
         Below 2^32. The same seed gives the same model, whatever the number of threads.
 
@@ -108,7 +109,7 @@ def vector_leaves(
         )
     if previous is not None and previous.num_boosted_rounds() and not has_vector_leaves(previous):
         raise ValueError("xgb_model must have been trained with a sketch or vector leaves, got one tree for each class")
-    return {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
+    return VECTOR_LEAVES
 
 
 #: What trees with vectors in their leaves ask for.

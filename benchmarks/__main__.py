@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sketch(commands: Any) -> None:
     sketch = commands.add_parser(
-        "sketch", help="trees of many classes on sketched gradients against XGBoost's own; two hours"
+        "sketch", help="trees of many classes on sketched gradients against XGBoost's own; an hour and a half"
     )
     sketch.add_argument(
         "--stage", choices=("development", "judging", "both"), default="both", help="(default: %(default)s)"

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,30 @@ def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
 
 def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
     """The table as Markdown, under a line that says where it was measured."""
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     lines = [
-        f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
+        measured(facts),
         "",
         "| " + " | ".join(_HEADINGS) + " |",
         "|---" + "|---:" * (len(_HEADINGS) - 1) + "|",
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def measured(facts: Mapping[str, Any]) -> str:
+    """By which command, when and where, in a line of Markdown."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}."
+
+
+def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table of which all columns but the first hold figures; names of files may hold anything."""
+    rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
+    return "\n".join("| " + " | ".join(map(_escaped, row)) + " |" for row in rows)
+
+
+def _escaped(words: str) -> str:
+    return escape(" ".join(words.split()), quote=False).replace("|", r"\|")
 
 
 def environment(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def results():
 
 def test_rate_and_round_are_chosen_by_the_validation_loss_and_judged_by_the_test_loss(results):
     assert results.sets == ["made"]
+    assert results.of_seeds([0]).sets == ["made"]
+    assert results.of_seeds([1]).sets == []
     assert results.best("made", "sketch", 0).race.learning_rate == RATES[0]
     assert results.best("made", "sketch", 0).at("test") == 1.7
     assert results.builtin("made", 0).race.method == "one tree a class"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..report import console, environment, table
+from ..report import console, environment, markdown_table, measured, table
 from ..tables import Table, TableError, load
 from . import supervisor, text
 from .comparison import summaries
@@ -83,15 +83,13 @@ def _lines(summary: pd.DataFrame) -> list[tuple[str, ...]]:
 def _markdown(lines: list[tuple[str, ...]], runs: pd.DataFrame) -> str:
     facts = environment({})
     rows = int(runs[["train_rows", "inner_rows", "test_rows"]].iloc[0].sum())
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    cells = [_HEADINGS, ("---", *["---:"] * (len(_HEADINGS) - 1)), *lines]
     return "\n".join(
         [
-            f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
+            measured(facts),
             "",
             f"{rows:,} rows without duplicates, {text.many(runs['seed'].nunique(), 'split')}.",
             "",
-            *("| " + " | ".join(line) + " |" for line in cells),
+            markdown_table(_HEADINGS, lines),
             "",
         ]
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from ..report import markdown_table, measured
 from . import text
 from .comparison import RANKING, Comparison, Effect
 from .plan import Budget
@@ -17,9 +18,8 @@ _LISTED = 10
 
 def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any]) -> str:
     """Findings and tables, under a line that says where they were measured."""
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     parts = [
-        f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}.",
+        measured(facts),
         f"{text.what_ran(comparison)} {text.budget(budget)}",
         "\n".join(f"* {escape(finding, quote=False)}" for finding in text.findings(comparison)),
         _how_to_read(len(comparison.sets) > 1),
@@ -52,7 +52,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
     if comparison.losses:
         ways = [c for c in CALIBRATIONS if any(calibration == c for _, calibration in comparison.losses)]
         yield f"Points above the {comparison.baseline} loss as it is, within each library:"
-        yield _table(
+        yield markdown_table(
             ["loss", *ways],
             [
                 [loss, *(_effect(comparison.losses.get((loss, way))) for way in ways)]
@@ -63,13 +63,13 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         if len(comparison.sets) > 1:
             losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
             yield "Set by set, as it is → calibrated by auto:"
-            yield _table(
+            yield markdown_table(
                 ["set", *losses],
                 [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
             )
         names = list(RANKING.values())
         yield f"What ranking falls short of perfect, in hundredths, above the {comparison.baseline} loss:"
-        yield _table(
+        yield markdown_table(
             ["loss", *names],
             [
                 [
@@ -85,7 +85,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         )
     if len(comparison.costs):
         yield f"Libraries, with the {comparison.baseline} loss as it is; medians:"
-        yield _table(
+        yield markdown_table(
             ["library", "points above the first", "training, s", "prediction, s", "memory, MB"],
             [
                 [
@@ -98,7 +98,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.contenders:
         yield "The best combinations, in the order of the points above the best:"
-        yield _table(
+        yield markdown_table(
             ["combination", "log loss, % of the base rates'", "points above the best", "training, s"],
             [
                 [text.name_of(one), text.number(100.0 * one.nce), _effect(one.above_best), text.number(one.fit_seconds)]
@@ -121,17 +121,7 @@ def _by_set(comparison: Comparison) -> str:
         best = summary.index[0]
         lines.append([name, *cells, f"{text.number(summary['log_loss'].iloc[0])}: {', '.join(best)}"])
     headings = [f"{library}{way}" for library in libraries for way in ("", ", auto")]
-    return _table(["set", *headings, "best"], lines)
-
-
-def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
-    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in rows)
-
-
-def _cell(words: str) -> str:
-    """Names of files may hold anything."""
-    return escape(" ".join(words.split()), quote=False).replace("|", r"\|")
+    return markdown_table(["set", *headings, "best"], lines)
 
 
 def _effect(one: Effect | None) -> str:

@@ -41,6 +41,10 @@ class Results:
         """Of which all rates have been raced."""
         return sorted({one.seed for one in self._answers if (one.data, one.method, one.shape) == (data, method, shape)})
 
+    def of_seeds(self, seeds: list[int]) -> Results:
+        """The same of fewer seeds."""
+        return Results({one: answer for one, answer in self._answers.items() if one.seed in seeds})
+
     def best(self, data: str, method: str, seed: int, shape: Shape = USUAL) -> Best:
         """Of the rates the one with the lowest validation loss."""
         one = min(self._of(data, method, seed, shape), key=lambda each: min(self._answers[each]["validation"]))

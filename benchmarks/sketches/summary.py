@@ -10,7 +10,7 @@ import numpy as np
 
 from ..frameworks.comparison import mean_of
 from ..frameworks.text import interval, number, points
-from ..report import environment
+from ..report import environment, markdown_table, measured
 from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Shape
 from .results import Results
@@ -22,8 +22,8 @@ SHAPES = (USUAL, Shape(depth=4), Shape(depth=8), Shape(bins=256))
 FOR_SHAPES = ("waves, 10 classes", "waves, 20 classes, 2000 rows")
 
 #: Captions.
-ABOVE = "Test loss, in per cent above that of the better builtin strategy"
-TIMES = "Seconds to the lowest validation loss of the builtin strategies, over the seconds of the better one (medians)"
+ABOVE = "Test loss, in per cent above that of the better builtin strategy, on the seeds that all methods have"
+TIMES = "Seconds to the lowest validation loss of the builtin strategies, over those of the better one (medians, same seeds)"
 OTHER_TREES = (
     "Other trees, one seed: test loss and seconds of the sketch, as above, against builtin trees of the same shape"
 )
@@ -40,7 +40,8 @@ Table = tuple[str, Sequence[str], list[list[str]]]
 
 
 def development(results: Results) -> Iterator[Table]:
-    """All methods on the sets that they were tried on, and what is shipped on more."""
+    """All methods on the sets and seeds that they were all tried on, and what is shipped on more."""
+    everything, results = results, results.of_seeds(results.seeds(results.sets[0], OTHERS[0]))
     names = results.sets[:FOR_METHODS]
     methods = [*BUILTIN, SHIPPED, *OTHERS]
     lines = []
@@ -68,7 +69,7 @@ def development(results: Results) -> Iterator[Table]:
         ],
     )
 
-    yield from judging(results)
+    yield from judging(everything)
 
 
 def judging(results: Results) -> Iterator[Table]:
@@ -117,14 +118,11 @@ def judging(results: Results) -> Iterator[Table]:
 
 def markdown(tables: Mapping[str, Sequence[Table]]) -> str:
     """The tables of every stage under a heading of its own."""
-    facts = environment({})
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    parts = [f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}."]
+    parts = [measured(environment({}))]
     for stage, of_stage in tables.items():
         parts.append(f"## {stage.capitalize()}")
         for title, headings, lines in of_stage:
-            rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
-            parts += [f"{title}:", "\n".join("| " + " | ".join(row) + " |" for row in rows)]
+            parts += [f"{title}:", markdown_table(headings, lines)]
     return "\n\n".join(parts) + "\n"
 
 
