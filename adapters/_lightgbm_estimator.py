@@ -13,6 +13,7 @@ import numpy as np
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import lightgbm as adapter
 from ._estimators import Labelled, Stopping, as_library_takes, checked
+from ._lightgbm_model import Model, booster_of, loss_of
 from ._shared import ATTRIBUTE, Array
 
 KIND = lgb.LGBMClassifier
@@ -130,8 +131,8 @@ class Trainer:
 class Trained:
     """A model as it is; ``given`` is the loss where the model carries none and has no objective that tells it."""
 
-    def __init__(self, model: adapter.Model, given: Loss | None) -> None:
-        booster = adapter.booster_of(model)
+    def __init__(self, model: Model, given: Loss | None) -> None:
+        booster = booster_of(model)
         if {booster.params.get(name) for name in _BOOSTING} & {"rf", "random_forest"}:
             raise ValueError(
                 "the model must be of boosting, got a random forest, whose raw scores LightGBM does not average"
@@ -143,19 +144,36 @@ class Trained:
                 given = LogLoss()
             elif name == "multiclass":
                 given = SoftmaxCrossEntropy()
-        self.loss = adapter.loss_of(model, given)
+        self.loss = loss_of(model, given)
 
-    def raw_score(self, model: adapter.Model, X: Any) -> Array:
+    def raw_score(self, model: Model, X: Any) -> Array:
         """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_library_takes(X))
+        rows = as_library_takes(X)
+        _refuse_other_columns(booster_of(model), rows)
+        return adapter.raw_score(model, rows)
 
-    def rounds(self, model: adapter.Model) -> int:
+    def rounds(self, model: Model) -> int:
         """Up to the best round of an early-stopped model."""
-        return rounds_of(adapter.booster_of(model))
+        return rounds_of(booster_of(model))
 
-    def feature_importances(self, model: adapter.Model) -> Array:
+    def feature_importances(self, model: Model) -> Array:
         """Those of the estimator; of a booster how often a feature splits."""
         return np.asarray(model.feature_importance() if isinstance(model, lgb.Booster) else model.feature_importances_)
+
+
+def _refuse_other_columns(booster: lgb.Booster, X: Any) -> None:
+    """Raise ValueError unless columns with names stand where they stood in training: LightGBM looks at positions alone."""
+    known = booster.feature_name()
+    if X.shape[1] != len(known):
+        raise ValueError(f"X must have the {len(known)} columns that the model was trained with, got {X.shape[1]}")
+    names = getattr(X, "column_names", getattr(X, "columns", None))
+    if names is None or known == [f"Column_{index}" for index in range(len(known))]:
+        return
+    given = [str(name).replace(" ", "_") for name in names]  # as LightGBM keeps them
+    if given != known:
+        raise ValueError(
+            f"X must have the columns that the model was trained with, in that order: {known}, got {given}"
+        )
 
 
 def rounds_of(booster: lgb.Booster) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import lightgbm as lgb
 import numpy as np
@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from ..losses import Loss
 from ._lightgbm_settings import labels_and_weights
-from ._shared import Array, MetricBase, Score, check_loss, constant
+from ._shared import Array, MetricBase, Score, check_loss, check_metric, constant, shifted
+
+Feval: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,29 @@ class Metric(MetricBase):
             labels, weight = labels_and_weights(y_pred)
             return self.label, self.value(labels, y_true, weight), self.greater_is_better
         return self.label, self.value(y_true, y_pred, weight), self.greater_is_better
+
+
+def metrics_with_intercept(
+    loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, offset: float | tuple[float, ...]
+) -> list[Feval] | None:
+    """The metrics that were asked for, made to see the raw scores with the intercept."""
+    if feval is None:
+        return [Metric(loss, init_score=offset)] if metric == "None" else None
+    functions = [feval] if callable(feval) else list(feval)
+    for function in functions:
+        check_metric(function, loss)
+    return [
+        function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
+        for function in functions
+    ]
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """A metric of the caller's, on scores with the intercept."""
+
+    metric: Feval
+    offset: float | tuple[float, ...]
+
+    def __call__(self, predictions: Array, data: lgb.Dataset) -> Any:
+        return self.metric(shifted(predictions, self.offset), data)

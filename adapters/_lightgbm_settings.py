@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,29 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     settings["metric"] = _checked_metrics(_resolved(settings, _METRIC, "None"))
     settings["num_class"] = checked_num_class(_resolved(settings, _NUM_CLASS, None), loss)
     return without_none(settings)
+
+
+def is_dart(settings: Mapping[str, Any]) -> bool:
+    """Does boosting drop trees?"""
+    return "dart" in (settings.get(alias) for alias in _BOOSTING)
+
+
+def check_dataset(name: str, data: object) -> None:
+    """Refuse data in another container."""
+    if not isinstance(data, lgb.Dataset):
+        raise TypeError(f"{name} must be a lightgbm.Dataset, got {type(data).__name__}")
+
+
+def named(
+    valid_sets: Sequence[lgb.Dataset] | lgb.Dataset | None,
+    valid_names: Sequence[str] | str | None,
+    train_set: lgb.Dataset,
+) -> list[tuple[lgb.Dataset, str]]:
+    """Each set to evaluate with its name, as LightGBM would name it."""
+    sets = [valid_sets] if isinstance(valid_sets, lgb.Dataset) else list(valid_sets or ())
+    names = [valid_names] if isinstance(valid_names, str) else list(valid_names or ())
+    usual = ["training" if data is train_set else f"valid_{index}" for index, data in enumerate(sets)]
+    return list(zip(sets, names[: len(sets)] + usual[len(names) :], strict=True))
 
 
 def checked_init_score(loss: Loss, data: lgb.Dataset, settings: Mapping[str, Any]) -> Array:

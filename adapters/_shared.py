@@ -140,7 +140,7 @@ def check_metric(metric: object, loss: Loss) -> None:
         )
 
 
-def check_model(model: object, *kinds: type) -> None:
+def check_model(model: object, *kinds: type, argument: str = "model") -> None:
     """Refuse what is not a model of the library, such as what contains one."""
     if isinstance(model, kinds):
         return
@@ -152,7 +152,7 @@ def check_model(model: object, *kinds: type) -> None:
     elif isinstance(model, (str, os.PathLike)):
         hint = "; load the file first"
     names = " or ".join(kind.__name__ for kind in kinds)
-    raise TypeError(f"model must be a {names}, got {type(model).__name__}{hint}")
+    raise TypeError(f"{argument} must be a {names}, got {type(model).__name__}{hint}")
 
 
 def served_loss(loss: Loss) -> Loss:
@@ -160,8 +160,10 @@ def served_loss(loss: Loss) -> Loss:
     return SoftmaxCrossEntropy() if loss.multiclass else LogLoss()
 
 
-def without_none(params: Mapping[str, Any] | None) -> dict[str, Any]:
+def without_none(params: Any) -> dict[str, Any]:
     """Parameters without those that are None, which is how libraries say that they were not given."""
+    if params is not None and not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping, got {type(params).__name__}")
     return {name: value for name, value in (params or {}).items() if value is not None}
 
 

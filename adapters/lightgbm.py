@@ -12,38 +12,35 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss, loss_to_json
-from ._lightgbm_model import KeepColumnSampler, edited, link_line
-from ._lightgbm_objects import Metric, Objective
+from ._lightgbm_model import Model, booster_of, continued, edited, link_line, loss_of, start_of
+from ._lightgbm_objects import Feval, Metric, Objective, metrics_with_intercept
 from ._lightgbm_settings import (
+    check_dataset,
     check_evaluation,
-    check_values,
     checked_init_score,
     has_init_score,
     has_soft_labels,
+    is_dart,
+    named,
     own_settings,
     wants_intercept,
     with_settings,
     without_predictions,
 )
+from ._lightgbm_training import EvaluateTrainingRows, ShowFinished, StopDart, column_sampling
 from ._shared import (
     ATTRIBUTE,
     Array,
-    carried_loss,
     check_loss,
-    check_metric,
-    check_model,
-    check_same_loss,
     check_storable,
     constant,
     servable_offset,
@@ -53,9 +50,6 @@ from ._shared import (
 )
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
-
-Model: TypeAlias = "lgb.Booster | lgb.LGBMModel"
-Feval: TypeAlias = Callable[..., Any]
 
 
 def params(
@@ -97,12 +91,16 @@ def train(
     valid_sets: Sequence[lgb.Dataset] | lgb.Dataset | None = None,
     valid_names: Sequence[str] | str | None = None,
     feval: Feval | Sequence[Feval] | None = None,
-    init_model: str | Path | lgb.Booster | None = None,
+    init_model: str | Path | Model | None = None,
     callbacks: Sequence[Callable[..., Any]] | None = None,
     *,
     loss: Loss,
 ) -> lgb.Booster:
     """``lightgbm.train`` with a loss of ours: intercept, weights, metric and column sampling are as they must be.
+
+    Whoever sees the model earlier than the caller does, sees the same: a wrapper around ``lightgbm.train``, such as MLflow's
+    autologging, gets the model that comes back, and what a callback predicts with ``env.model``, saves or copies has the
+    intercept and the link of a finished model of the trees so far.
 
     Parameters
     ----------
@@ -115,8 +113,9 @@ def train(
         As in ``lightgbm.train``.
     feval : callable or list of callables, optional
         They see raw scores with the intercept. Default: ``Metric(loss)``, unless ``params`` asks for a metric.
-    init_model : Booster or path, optional
-        A model to continue, trained with the same loss. It keeps its intercept.
+    init_model : Booster, LGBMModel or path, optional
+        A model to continue, trained with the same loss. It keeps its intercept, also that in the :class:`Objective` of an
+        ``LGBMClassifier``. A ``Booster`` of bare ``lightgbm.train`` and a file of either have lost theirs.
     loss : Loss
 
     Returns
@@ -132,39 +131,50 @@ def train(
     TypeError, ValueError
         Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
         ignored or give wrong numbers.
+
+    Notes
+    -----
+    With ``boosting="dart"`` two runs may differ under any custom objective: LightGBM reads a variable before it is set
+    (``is_update_score_cur_iter_`` in ``dart.hpp``), and so drops trees before the first round or not. A dart training ends,
+    with a warning, at a round that finds no leaf to split.
     """
     check_storable(loss)
     settings = own_settings(params, loss)
+    check_dataset("train_set", train_set)
     with_settings(train_set, settings)
-    if init_model is None:
+    previous = None if init_model is None else continued(init_model, loss, train_set)
+    if previous is None:
         init = checked_init_score(loss, train_set, settings)
-        offset = constant(init if wants_intercept(train_set, settings) else 0.0 * init)
+        init = init if wants_intercept(train_set, settings) else 0.0 * init
     else:
-        init = np.zeros(_checked_model(init_model, loss, train_set))
-        offset = constant(init)
+        init = np.zeros(previous.num_model_per_iteration())
     if loss.multiclass:
         settings["num_class"] = len(init)
-    sets = [valid_sets] if isinstance(valid_sets, lgb.Dataset) else list(valid_sets or ())
-    names = [valid_names] if isinstance(valid_names, str) else list(valid_names or ())
-    for index, data in enumerate(sets):
-        name = names[index] if index < len(names) else f"valid_{index}"
+    evaluated = named(valid_sets, valid_names, train_set)
+    for data, name in evaluated:
+        check_dataset(f"valid_sets {name!r}", data)
         with_settings(data, settings)
         check_evaluation(loss, data, name, len(init), scores=has_init_score(train_set))
+    own: list[Callable[..., Any]] = [ShowFinished(loss, [init]), *column_sampling()]
+    handed_over = evaluated
+    if is_dart(settings):
+        own += [StopDart(), *(EvaluateTrainingRows(train_set, name) for data, name in evaluated if data is train_set)]
+        handed_over = [(data, name) for data, name in evaluated if data is not train_set]
+    offset = constant(init)
     try:
-        booster = lgb.train(
+        return lgb.train(
             {**settings, "objective": Objective(loss, offset)},
             train_set,
             num_boost_round,
-            valid_sets=sets or None,
-            valid_names=names or None,
-            feval=_metrics(loss, feval, settings["metric"], offset),
-            init_model=init_model,
-            callbacks=[*(callbacks or ()), *_column_sampling()],
+            valid_sets=[data for data, _ in handed_over] if evaluated else None,
+            valid_names=[name for _, name in handed_over],
+            feval=metrics_with_intercept(loss, feval, settings["metric"], offset),
+            init_model=previous,
+            callbacks=[*(callbacks or ()), *own],
         )
     finally:
-        if init_model is not None:
-            without_predictions(train_set, *sets)
-    return _finished(booster, loss, np.atleast_1d(offset))
+        if previous is not None:
+            without_predictions(train_set, *(data for data, _ in evaluated))
 
 
 def cv(
@@ -204,11 +214,14 @@ def cv(
     """
     check_storable(loss)
     settings = own_settings(params if metrics is None else {**params, "metric": metrics}, loss)
+    check_dataset("train_set", train_set)
     with_settings(train_set, settings)
-    if options.get("init_model") is None:
+    previous = options.pop("init_model", None)
+    if previous is None:
         n_classes = len(checked_init_score(loss, train_set, settings))
     else:
-        n_classes = _checked_model(options["init_model"], loss, train_set)
+        previous = continued(previous, loss, train_set)
+        n_classes = previous.num_model_per_iteration()
     if loss.multiclass:
         settings["num_class"] = n_classes
     if options.get("folds") is None and has_soft_labels(train_set):
@@ -224,7 +237,7 @@ def cv(
             init = checked_init_score(loss, train_part, fold_params)
         except ValueError as error:
             raise ValueError(f"training part of fold {len(offsets) + 1}: {error}") from error
-        if options.get("init_model") is not None or not wants_intercept(train_part, fold_params):
+        if previous is not None or not wants_intercept(train_part, fold_params):
             init = 0.0 * init
         offsets.append(init)
         if init.any():  # the parts are subsets made for this fold: nothing of the caller's changes
@@ -238,18 +251,26 @@ def cv(
             {**settings, "objective": Objective(loss)},
             train_set,
             num_boost_round,
-            feval=_metrics(loss, feval, settings["metric"], 0.0),
+            feval=metrics_with_intercept(loss, feval, settings["metric"], 0.0),
             fpreproc=prepare,
-            callbacks=[*(callbacks or ()), *_column_sampling()],
+            init_model=previous,
+            callbacks=[
+                *(callbacks or ()),
+                ShowFinished(loss, offsets),
+                *([StopDart()] if is_dart(settings) else []),
+                *column_sampling(),
+            ],
             **options,
         )
     finally:
-        if options.get("init_model") is not None:
+        if previous is not None:
             without_predictions(train_set)
     folds: Any = results.get("cvbooster")
     if folds is not None:
-        for booster, offset in zip(folds.boosters, offsets, strict=True):
-            _finished(booster, loss, offset)
+        for booster in folds.boosters:
+            best = booster.best_of_trees()
+            booster.model_from_string(booster.model_to_string(num_iteration=-1))
+            booster.best_iteration = best
     return results
 
 
@@ -269,7 +290,7 @@ def raw_score(model: Model, X: Any, **options: Any) -> Array:
     ndarray of shape (n,) or (n, K), float64
     """
     scores = np.asarray(booster_of(model).predict(X, raw_score=True, **options))
-    return np.asarray(shifted(scores, _start(model)))
+    return np.asarray(shifted(scores, start_of(model)))
 
 
 def predict_proba(model: Model, X: Any, loss: Loss | None = None, **options: Any) -> Array:
@@ -323,85 +344,9 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     booster = booster_of(model)
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
-    total = np.atleast_1d(offset + np.asarray(_start(model)))
-    served = lgb.Booster(model_str=edited(booster, total.tolist(), link_line(loss.multiclass, n_classes)))
+    total = np.atleast_1d(offset + np.asarray(start_of(model)))
+    text = booster.model_to_string(num_iteration=-1)
+    served = lgb.Booster(model_str=edited(text, total.tolist(), link_line(loss.multiclass, n_classes)))
     served.best_iteration = booster.best_iteration
     setattr(served, ATTRIBUTE, loss_to_json(served_loss(loss)))
     return served
-
-
-def _finished(booster: lgb.Booster, loss: Loss, offset: Array) -> lgb.Booster:
-    """Fold the intercept into the model, give it its link if that is right, and let it remember its loss."""
-    link = link_line(loss.multiclass, booster.num_model_per_iteration()) if loss.is_proper else None
-    booster.model_from_string(edited(booster, offset.tolist(), link))
-    setattr(booster, ATTRIBUTE, loss_to_json(loss))
-    return booster
-
-
-def _metrics(
-    loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, offset: float | tuple[float, ...]
-) -> list[Feval] | None:
-    """The metrics that were asked for, made to see the raw scores with the intercept."""
-    if feval is None:
-        return [Metric(loss, init_score=offset)] if metric == "None" else None
-    functions = [feval] if callable(feval) else list(feval)
-    for function in functions:
-        check_metric(function, loss)
-    return [
-        function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
-        for function in functions
-    ]
-
-
-@dataclass(frozen=True)
-class _Shifted:
-    """A metric of the caller's, on scores with the intercept."""
-
-    metric: Feval
-    offset: float | tuple[float, ...]
-
-    def __call__(self, predictions: Array, data: lgb.Dataset) -> Any:
-        return self.metric(shifted(predictions, self.offset), data)
-
-
-def _column_sampling() -> list[KeepColumnSampler]:
-    if KeepColumnSampler.FLAG not in lgb.Booster.update.__code__.co_names:
-        warnings.warn(
-            f"LightGBM {lgb.__version__} is unknown: with feature_fraction < 1 or dart, training may draw other columns than"
-            " under a builtin objective",
-            stacklevel=3,
-        )
-        return []
-    return [KeepColumnSampler()]
-
-
-def _checked_model(init_model: str | Path | lgb.Booster, loss: Loss, data: lgb.Dataset) -> int:
-    """The number of scores per sample of a model to continue; refuses one of another loss, and data that do not fit."""
-    previous = init_model if isinstance(init_model, lgb.Booster) else lgb.Booster(model_file=init_model)
-    check_same_loss(loss, getattr(previous, ATTRIBUTE, None), "init_model")
-    text = previous.model_to_string(num_iteration=1)
-    link = next((line for line in text.splitlines() if line.startswith("objective=")), None)
-    expected = link_line(loss.multiclass, previous.num_model_per_iteration()) if loss.is_proper else None
-    if link not in (None, expected):
-        raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
-    if has_init_score(data):
-        raise ValueError("train_set must have no init scores beside init_model, which would replace them")
-    check_values(loss, data, previous.num_model_per_iteration())
-    return int(previous.num_model_per_iteration())
-
-
-def _start(model: Model) -> float | tuple[float, ...]:
-    """The constant that the objective of a scikit-learn estimator has added, which its trees lack."""
-    objective = getattr(model, "objective", None)
-    return objective.init_score if isinstance(objective, Objective) else 0.0
-
-
-def booster_of(model: Model) -> lgb.Booster:
-    """The booster of a model, itself one or a scikit-learn estimator."""
-    check_model(model, lgb.Booster, lgb.LGBMModel)
-    return model if isinstance(model, lgb.Booster) else model.booster_
-
-
-def loss_of(model: Model, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given."""
-    return carried_loss(getattr(booster_of(model), ATTRIBUTE, None), getattr(model, "objective", None), given)
