@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import xgboost as adapter
 from ._estimators import Labelled, Stopping, as_library_takes, checked
 from ._shared import ATTRIBUTE, Array
-from ._xgboost_model import Model, booster_of, loss_of
+from ._xgboost_model import Model, booster_of, loss_of, objective_of
 
 KIND = xgb.XGBClassifier
 _USUAL = ("binary:logistic", "multi:softprob", "multi:softmax")
@@ -104,7 +103,7 @@ class Trained:
 
     def __init__(self, model: Model, given: Loss | None) -> None:
         booster = booster_of(model)
-        objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+        objective = objective_of(booster)
         if given is None and booster.attr(ATTRIBUTE) is None and getattr(model, "objective", objective) in _USUAL:
             given = SoftmaxCrossEntropy() if objective.startswith("multi:") else LogLoss()
         self.loss = loss_of(model, given)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
-from ..losses import Loss
-from ._shared import ATTRIBUTE, carried_loss, check_model
+from ..losses import Loss, loss_from_json, loss_to_json
+from ._shared import ATTRIBUTE, carried_loss, check_model, check_same_loss
 
 #: Marks a model that was trained on base margins, where XGBoost leaves the intercept out.
 ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
+
+#: Marks a served model whose intercept holds the shift of class weights, which is lost on base margins.
+SHIFTED = f"{ATTRIBUTE}_shifted"
+
+#: Objectives of binary losses under which ``predict`` gives raw scores; the second is of older files.
+IDENTITIES = {"reg:squarederror", "binary:logitraw"}
 
 Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
@@ -25,14 +31,54 @@ def booster_of(model: Model) -> xgb.Booster:
     return model if isinstance(model, xgb.Booster) else model.get_booster()
 
 
-def load(xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray) -> xgb.Booster:
-    """A booster, read from a file or bytes if it is none."""
-    return xgb_model if isinstance(xgb_model, xgb.Booster) else xgb.Booster(model_file=xgb_model)
+def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Loss) -> xgb.Booster:
+    """The booster to continue with a loss, read from a file or bytes if it is in none of them."""
+    if isinstance(xgb_model, str | os.PathLike):
+        return xgb.Booster(model_file=xgb_model)
+    if isinstance(xgb_model, bytes | bytearray):
+        return xgb.Booster(model_file=bytearray(xgb_model))
+    if not isinstance(xgb_model, xgb.Booster | xgb.XGBModel):
+        raise TypeError(
+            f"xgb_model must be a Booster, an XGBModel, a path, bytes or a bytearray, got {type(xgb_model).__name__}"
+        )
+    if (own := _own_loss(xgb_model)) is not None:
+        check_same_loss(loss, loss_to_json(own), "xgb_model")
+    return booster_of(xgb_model)
 
 
 def loss_of(model: Model, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given."""
-    return carried_loss(booster_of(model).attr(ATTRIBUTE), getattr(model, "objective", None), given)
+    """The loss that a model carries, or the one given; refuses one that the stored objective contradicts."""
+    booster = booster_of(model)
+    stored = booster.attr(ATTRIBUTE)
+    if stored is not None and _own_loss(model) is None:
+        loss, objective = loss_from_json(stored), objective_of(booster)
+        if objective not in _OBJECTIVES[loss.multiclass, loss.is_proper]:
+            raise ValueError(
+                f"the model must have been trained with {loss} to the end, got the objective {objective!r}, with which bare"
+                f" XGBoost has continued it; use its own predict, or remove its attribute {ATTRIBUTE!r} (set_attr) and pass"
+                " the loss of its last rounds as loss="
+            )
+    return carried_loss(stored, getattr(model, "objective", None), given)
+
+
+#: What a model of a loss may have stored as its objective, for two classes or many, of a proper loss or not.
+_OBJECTIVES: dict[tuple[bool, bool], set[str]] = {
+    (False, True): {"binary:logistic", "binary:logitraw"},
+    (False, False): IDENTITIES,
+    (True, True): {"multi:softprob", "multi:softmax", "reg:squarederror"},
+    (True, False): {"reg:squarederror"},
+}
+
+
+def _own_loss(model: Model) -> Loss | None:
+    """The loss of a scikit-learn estimator's own objective."""
+    loss = getattr(getattr(model, "objective", None), "loss", None)
+    return loss if isinstance(loss, Loss) else None
+
+
+def objective_of(booster: xgb.Booster) -> str:
+    """The name of the objective that is stored."""
+    return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
 class CarryLoss(xgb.callback.TrainingCallback):
@@ -77,6 +123,7 @@ def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[flo
     """A copy with a sigmoid or softmax as its link and another intercept, edited where XGBoost stores them."""
     model = json.loads(booster.save_raw("json"))
     learner = model["learner"]
+    learner["gradient_booster"] = _weighted_trees(learner["gradient_booster"])
     learner["learner_model_param"]["base_score"] = json.dumps(np.atleast_1d(base_score).tolist())
     if n_classes == 1:
         learner["objective"] = {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}}
@@ -86,3 +133,18 @@ def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[flo
     served = xgb.Booster()
     served.load_model(bytearray(json.dumps(model, ensure_ascii=False).encode()))
     return served
+
+
+def _weighted_trees(stored: dict[str, Any]) -> dict[str, Any]:
+    """Plain trees, with dart's weights in their leaves: most of what reads model files knows nothing of such weights."""
+    if stored["name"] == "dart":  # before 3.4
+        weights, stored = stored["weight_drop"], stored["gbtree"]
+    else:
+        weights = stored["model"].pop("weight_drop", None) or ()
+    for tree, weight in zip(stored["model"].get("trees", ()), weights, strict=False):
+        tree["base_weights"] = [weight * value for value in tree["base_weights"]]
+        tree["split_conditions"] = [
+            weight * value if left == -1 else value
+            for value, left in zip(tree["split_conditions"], tree["left_children"], strict=True)
+        ]
+    return stored

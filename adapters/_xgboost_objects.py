@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +12,13 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..losses import Loss
+from ..metrics import brier_score, log_loss
 from ._shared import Array, MetricBase, Score, check_loss
 from ._xgboost_settings import RANK_METRICS, is_maximised, labels_and_weights
+from ._xgboost_workers import has_no_weight, mean_of_all, several
+
+#: Scores that are means over rows; None is the loss.
+_MEANS = (None, log_loss, brier_score)
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,38 @@ class Objective:
             labels, weight = labels_and_weights(y_pred)
         else:
             labels, raw, weight = y_true, y_pred, sample_weight  # type: ignore[assignment]
-        # The scores of a matrix are a copy made for us: the gradient of K classes, computed block by block, may replace them.
-        spare = (
-            isinstance(y_pred, xgb.DMatrix) and self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
-        )
-        gradient = raw if spare else np.empty_like(raw, dtype=np.float32)
-        hessian = np.empty_like(raw, dtype=np.float32)
-        factor = 2.0 if self.loss.multiclass else 1.0
-        self.loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
-        return gradient, hessian
+        return _derivatives(self.loss, labels, raw, weight, np.empty_like(raw, dtype=np.float32))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
         return self  # immutable
+
+
+@dataclass(frozen=True)
+class InPlaceObjective:
+    """The objective of a training whose scores nobody else holds: they are a copy that XGBoost makes for each call.
+
+    The gradient of K classes, computed block by block, replaces them.
+    """
+
+    loss: Loss
+    n_scores: int = 1
+
+    def __call__(self, raw: Any, data: xgb.DMatrix) -> tuple[Array, Array]:
+        """Gradient and Hessian; the scores are lost."""
+        labels, weight = labels_and_weights(data)
+        if not raw.size:  # XGBoost forgets the columns in a process without rows
+            raw = np.empty((0, self.n_scores), np.float32)
+        spare = self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
+        return _derivatives(self.loss, labels, raw, weight, raw if spare else np.empty_like(raw, dtype=np.float32))
+
+
+def _derivatives(loss: Loss, labels: Any, raw: Any, weight: Any, gradient: Array) -> tuple[Array, Array]:
+    if has_no_weight(labels, weight):
+        return np.zeros_like(raw), np.zeros_like(raw)
+    hessian = np.empty_like(raw, dtype=np.float32)
+    factor = 2.0 if loss.multiclass else 1.0
+    loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
+    return gradient, hessian
 
 
 class Metric(MetricBase):
@@ -83,6 +110,9 @@ class Metric(MetricBase):
     Notes
     -----
     XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
+
+    Where several processes train together, as under Dask, each returns the value of all rows. A score that is not
+    known to be a mean over rows is the mean of the processes' own values, weighted by their rows; a warning says so.
     """
 
     def __init__(
@@ -117,3 +147,22 @@ class Metric(MetricBase):
             labels, weight = labels_and_weights(y_score)
             return self.label, self.value(labels, y_true, weight)
         return self.value(y_true, y_score, sample_weight)
+
+    def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
+        """The metric over the rows of all processes that train together."""
+        if not several():
+            return super().value(y_true, predictions, sample_weight)
+        if self.score not in _MEANS:
+            _warn_of_no_mean(self.label)
+        local = 0.0 if has_no_weight(y_true, sample_weight) else super().value(y_true, predictions, sample_weight)
+        return mean_of_all(local, y_true, sample_weight)
+
+
+@cache
+def _warn_of_no_mean(label: str) -> None:
+    """Once for each metric."""
+    warnings.warn(
+        f"the metric {label!r} is not known to be a mean over rows: with several processes it is the mean of their own"
+        " values, weighted by their rows",
+        stacklevel=2,
+    )

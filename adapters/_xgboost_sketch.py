@@ -20,7 +20,7 @@ from ..kernels import sketch as kernels
 from ..losses import Loss
 from ._shared import Array
 from ._xgboost_model import has_vector_leaves
-from ._xgboost_objects import Objective
+from ._xgboost_objects import InPlaceObjective
 from ._xgboost_settings import VECTOR_LEAVES, labels_and_weights
 
 try:
@@ -141,7 +141,7 @@ def sketched(loss: Loss, sketch: Sketch, first_round: int) -> Any:
         """What XGBoost calls: the whole gradient for the leaves, the sketch of it for the structure."""
 
         def __init__(self) -> None:
-            self.objective = Objective(loss)
+            self.objective = InPlaceObjective(loss)
 
         def __call__(self, iteration: int, y_pred: Array, dtrain: xgb.DMatrix) -> tuple[Array, Array]:
             del iteration

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -32,22 +32,40 @@ from ._shared import (
     two_columns,
     without_none,
 )
-from ._xgboost_model import ON_MARGINS, CarryLoss, Model, booster_of, intercept, is_linear, load, loss_of, with_link
-from ._xgboost_objects import Metric, Objective
+from ._xgboost_model import (
+    ON_MARGINS,
+    SHIFTED,
+    CarryLoss,
+    Model,
+    booster_of,
+    intercept,
+    is_linear,
+    load,
+    loss_of,
+    with_link,
+)
+from ._xgboost_objects import InPlaceObjective, Metric, Objective
 from ._xgboost_settings import (
+    Params,
     base_score,
     check_evaluation,
     check_for_classifier,
     check_metrics,
     continued_settings,
     fold_settings,
+    has_margins,
     labels_and_weights,
     link,
+    named_data,
     own_settings,
 )
 from ._xgboost_sketch import Sketch, sketched, vector_leaves
+from ._xgboost_workers import anywhere
 
 __all__ = ["Metric", "Objective", "Sketch", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
+
+
+EstimatorT = TypeVar("EstimatorT", bound=xgb.XGBModel)
 
 
 def params(
@@ -92,7 +110,7 @@ def params(
 
 
 def train(
-    params: Mapping[str, Any],
+    params: Params,
     dtrain: xgb.DMatrix,
     num_boost_round: int = 10,
     *,
@@ -103,7 +121,7 @@ def train(
     early_stopping_rounds: int | None = None,
     evals_result: dict[str, Any] | None = None,
     verbose_eval: bool | int | None = True,
-    xgb_model: str | os.PathLike[str] | xgb.Booster | bytearray | None = None,
+    xgb_model: Model | str | os.PathLike[str] | bytes | bytearray | None = None,
     callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
     custom_metric: Callable[..., Any] | None = None,
 ) -> xgb.Booster:
@@ -111,7 +129,7 @@ def train(
 
     Parameters
     ----------
-    params : mapping
+    params : mapping or sequence of pairs
         XGBoost's parameters, without an objective. ``base_score`` replaces the computed intercept, in XGBoost's units:
         a probability where the stored link is a sigmoid, otherwise raw scores.
     dtrain : DMatrix, QuantileDMatrix or ExtMemQuantileDMatrix
@@ -126,7 +144,7 @@ def train(
     maximize : bool, optional
         Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`, which
         neither this nor an ``EarlyStopping`` among ``callbacks`` may contradict.
-    xgb_model : Booster, path or bytearray, optional
+    xgb_model : Booster, XGBModel, path, bytes or bytearray, optional
         A model to continue, trained with the same loss. It keeps its intercept.
     custom_metric : callable, optional
         Default: ``Metric(loss)``, unless ``params`` asks for an ``eval_metric``.
@@ -146,20 +164,23 @@ def train(
     """
     check_storable(loss)
     settings = own_settings(params, loss)
-    evals = list(evals or ())
-    previous = None if xgb_model is None else load(xgb_model)
+    evals = named_data(evals)
+    previous = None if xgb_model is None else load(xgb_model, loss)
     if previous is None:
-        settings = {**fold_settings(loss, dtrain, settings), **settings}
+        computed = fold_settings(loss, dtrain, settings)
+        n_scores = np.size(computed["base_score"])
     else:
-        settings = {**continued_settings(loss, dtrain, previous), **settings}
+        computed = continued_settings(loss, dtrain, previous)
+        n_scores = np.size(intercept(previous))
         settings.pop("base_score", None)
-    objective: Any = Objective(loss)
+    settings = {**computed, **settings}
+    objective: Any = InPlaceObjective(loss, n_scores)
     if sketch is not None:
         settings |= vector_leaves(sketch, loss, settings, dtrain, previous)
         objective = sketched(loss, sketch, 0 if previous is None else previous.num_boosted_rounds())
-    check_metrics(settings.get("eval_metric"), settings["objective"])
-    margins = bool(dtrain.get_base_margin().size)
-    soft = labels_and_weights(dtrain)[0].ndim == 2
+    soft = anywhere(labels_and_weights(dtrain)[0].ndim == 2)
+    check_metrics(settings.get("eval_metric"), loss, soft=soft)
+    margins = has_margins(dtrain)
     for data, name in evals:
         check_evaluation(loss, data, name, settings, soft=soft, margins=margins)
     metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
@@ -187,7 +208,7 @@ def train(
 
 
 def cv(
-    params: Mapping[str, Any],
+    params: Params,
     dtrain: xgb.DMatrix,
     num_boost_round: int = 10,
     *,
@@ -231,12 +252,13 @@ def cv(
     whole = fold_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
     if "num_class" in whole:
         settings["num_class"] = whole["num_class"]
-    objective: Any = Objective(loss)
+    objective: Any = InPlaceObjective(loss)
     if sketch is not None:
         vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)  # refused before the folds are made
         objective = sketched(loss, sketch, 0)
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []
+    check_metrics(asked, loss, soft=labels_and_weights(dtrain)[0].ndim == 2)
     fold = 0
 
     def prepare(
@@ -250,7 +272,6 @@ def cv(
             computed = fold_settings(loss, train_part, fold_params)
         except ValueError as error:
             raise ValueError(f"training part of fold {fold}: {error}") from error
-        check_metrics(asked, computed["objective"])
         own = {**computed, **without_none(fold_params)}
         if sketch is not None:
             own |= vector_leaves(sketch, loss, own, train_part, None)
@@ -319,22 +340,36 @@ def predict_proba(
     Raises
     ------
     ValueError
-        If the model carries no loss and none is given, or another one than is given.
+        If the model carries no loss and none is given, or another one than is given, or bare XGBoost has continued it with
+        a builtin objective; if it is a :func:`servable` model of class weights and ``X`` has base margins.
     """
     loss = loss_of(model, loss)
+    if isinstance(X, xgb.DMatrix) and X.get_base_margin().size and booster_of(model).attr(SHIFTED) is not None:
+        raise ValueError(
+            "X must have no base margins for this served model: they replace the intercept, which holds the shift of class"
+            " weights; use the model that servable was given"
+        )
     return two_columns(loss, raw_score(model, X, iteration_range=iteration_range))
 
 
+# Estimators first: scikit-learn has no types, so that to a checker an estimator may be a Booster too.
+@overload
+def servable(model: EstimatorT, loss: Loss | None = None) -> EstimatorT: ...
 @overload
 def servable(model: xgb.Booster, loss: Loss | None = None) -> xgb.Booster: ...
-@overload
-def servable(model: xgb.XGBModel, loss: Loss | None = None) -> xgb.XGBModel: ...
 def servable(model: Model, loss: Loss | None = None) -> Model:
     """A copy whose own ``predict`` (``predict_proba`` of a classifier) gives the posterior, in any language.
 
     The sigmoid or softmax is stored as the model's link and what class weights have shifted is taken out of the
-    intercept. Of an early-stopped model it has the rounds up to the best. Do not continue training from it, nor refit
-    it. XGBoost leaves the intercept out where data have base margins.
+    intercept. Of an early-stopped model of trees it has the rounds up to the best, and the weights of dart's trees are in
+    their leaves. Do not continue training from it, nor refit it.
+
+    Base margins replace the intercept, so that a served model of class weights is wrong on data that have any. A model of
+    :func:`train` on base margins is refused; that an ``XGBClassifier`` was fitted with ``base_margin`` cannot be seen.
+    Use :func:`predict_proba` of the model itself there.
+
+    Focal models are refused. Their own ``predict``, in any language, gives raw scores, of which ``loss.posterior`` makes
+    probabilities in closed form. Through onnxmltools a ``Booster`` of two classes gives raw scores too; it refuses more.
 
     Parameters
     ----------
@@ -361,7 +396,8 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     if loss.multiclass and is_linear(booster):
         raise ValueError("the model must be of trees for many classes, got 'gblinear', which has one intercept for all")
     stopped = {name: booster.attr(name) for name in ("best_iteration", "best_score")}
-    if (best := stopped["best_iteration"]) is not None and int(best) + 1 < booster.num_boosted_rounds():
+    best = None if is_linear(booster) else stopped["best_iteration"]  # a linear model has its last weights only
+    if best is not None and int(best) + 1 < booster.num_boosted_rounds():
         booster = booster[: int(best) + 1]
     offset = servable_offset(loss, np.size(before))
     if np.any(offset) and booster.attr(ON_MARGINS) is not None:
@@ -373,6 +409,8 @@ def servable(model: Model, loss: Loss | None = None) -> Model:
     if np.abs(intercept(served) - before - offset).max() > 1e-4:
         raise ValueError(f"XGBoost cannot store the intercept {before + offset} of {loss} under a sigmoid")
     served.set_attr(**{ATTRIBUTE: loss_to_json(served_loss(loss))}, **stopped)
+    if np.any(offset):
+        served.set_attr(**{SHIFTED: "true"})
     if isinstance(model, xgb.Booster):
         return served
     classifier = type(model)(**{**model.get_params(), "eval_metric": None})
@@ -403,7 +441,14 @@ def _direction(
         return maximize
     asked = {"maximize": maximize}
     for callback in callbacks or ():
-        if isinstance(callback, xgb.callback.EarlyStopping) and callback.metric_name in (None, metric.label):
+        if not isinstance(callback, xgb.callback.EarlyStopping):
+            continue
+        if metric.label == f"auc_{callback.metric_name}":
+            raise ValueError(
+                f"metric_name of the EarlyStopping callback must be {metric.label!r}, by which XGBoost knows the direction of"
+                f" the metric, got {callback.metric_name!r}"
+            )
+        if callback.metric_name in (None, metric.label):
             asked["maximize of the EarlyStopping callback"] = callback.maximize
     for argument, direction in asked.items():
         if direction is not None and bool(direction) != metric.greater_is_better:

@@ -100,7 +100,7 @@ def assert_same_up_to_ties(ours, builtin, data):
 
 
 def is_raw(booster):
-    return "logitraw" in booster.save_config()
+    return "squarederror" in booster.save_config()
 
 
 def splits(booster):
@@ -431,7 +431,7 @@ def test_continuation_with_another_loss_is_refused(cancer):
     with pytest.raises(ValueError, match=r"xgb_model must have been trained with loss=FocalLoss\(gamma=1.0"):
         train(PLAIN, data, 2, loss=FocalLoss(1.0), xgb_model=model)
     builtin = xgb.train({"objective": "binary:logistic"}, data, 2)
-    with pytest.raises(ValueError, match="xgb_model must have the objective 'binary:logitraw' for FocalLoss"):
+    with pytest.raises(ValueError, match="xgb_model must have the objective 'reg:squarederror' for FocalLoss"):
         train(PLAIN, data, 2, loss=FocalLoss(2.0), xgb_model=builtin)
     more = train(PLAIN, data, 2, loss=LogLoss(), xgb_model=builtin)
     again = xgb.train({**PLAIN, "objective": "binary:logistic"}, data, 2, xgb_model=builtin)
@@ -552,6 +552,35 @@ def test_focal_classifier_needs_our_predict_proba():
     X, y = imbalanced(rate=0.05)
     model = xgb.XGBClassifier(n_estimators=30, **params(FocalLoss(2.0), y, sklearn=True)).fit(X, y)
     assert log_loss(y, predict_proba(model, X)[:, 1]) < 0.8 * log_loss(y, model.predict_proba(X)[:, 1])
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss()], ids=repr)
+def test_a_bare_objective_leaves_the_scores_as_they_are(cancer, digits, loss):
+    X, y = digits if loss.multiclass else cancer
+    raw = np.random.default_rng(0).standard_normal((len(y), 10) if loss.multiclass else len(y)).astype(np.float32)
+    kept = raw.copy()
+    gradient, hessian = Objective(loss)(raw, xgb.DMatrix(X, y))
+    assert_array_equal(raw, kept)
+    assert not np.shares_memory(gradient, raw)
+    assert not np.shares_memory(hessian, raw)
+
+
+def test_an_objective_on_top_of_another_sees_the_scores(digits):
+    """A ridge penalty on the raw scores, whose gradient needs them after the call."""
+    data = xgb.DMatrix(*digits)
+    objective, loss = Objective(SoftmaxCrossEntropy()), SoftmaxCrossEntropy()
+
+    def penalised(scores, data):
+        gradient, hessian = objective(scores, data)
+        return gradient + 0.05 * scores, hessian + 0.05
+
+    def by_hand(scores, data):
+        gradient, hessian = loss.gradient_hessian(data.get_label(), scores)
+        return gradient + 0.05 * scores, 2 * hessian + 0.05
+
+    settings = {"max_depth": 2, **params(loss, digits[1])}
+    models = [xgb.train(settings, data, 3, obj=function) for function in (penalised, by_hand)]
+    assert_allclose(raw_score(models[0], data), raw_score(models[1], data), atol=1e-5)
 
 
 def test_objects_survive_copies(cancer):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import xgboost as xgb
-from sklearn.datasets import load_breast_cancer
-from sklearn.metrics import roc_auc_score
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.metrics import roc_auc_score, zero_one_loss
 
-from boosting_losses import FocalLoss, LogLoss
-from boosting_losses.adapters.xgboost import Metric, cv, params, train
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses.adapters.xgboost import Metric, cv, params, predict_proba, train
 from boosting_losses.metrics import log_loss
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -142,3 +143,72 @@ def test_evaluation_data_may_come_from_an_iterator(halves):
     evals = zip(halves, ["fit", "valid"], strict=True)
     train({}, halves[0], 2, loss=LOSS, evals=evals, evals_result=history, verbose_eval=False)
     assert list(history) == ["fit", "valid"]
+
+
+WINE, KINDS = load_wine(return_X_y=True)
+SOFT = 0.9 * np.eye(3)[KINDS] + 0.1 / 3
+
+
+@pytest.mark.parametrize("run", [train, cv])
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), SoftmaxFocalLoss()], ids=repr)
+@pytest.mark.parametrize("name", ["merror", "mlogloss", "auc", "rmse", "error"])
+def test_no_builtin_metric_reads_soft_labels_of_many_classes(run, loss, name):
+    with pytest.raises(ValueError, match=rf"eval_metric must be left out with soft labels \(n, K\), got '{name}'"):
+        run({"eval_metric": name}, xgb.DMatrix(WINE, SOFT), 1, loss=loss)
+
+
+def test_builtin_metrics_of_other_numbers_of_classes_are_refused():
+    for name in ("mphe", "cox-nloglik", "pre", "rmse"):
+        with pytest.raises(ValueError, match=f"eval_metric must be one of merror, mlogloss, auc, aucpr for .*'{name}'"):
+            train({"eval_metric": name}, xgb.DMatrix(WINE, KINDS), 1, loss=SoftmaxCrossEntropy())
+    for name in ("merror", "mlogloss"):
+        with pytest.raises(ValueError, match=f"eval_metric must be one of two classes, got '{name}'"):
+            train({"eval_metric": name}, xgb.DMatrix(X, 0.8 * Y + 0.1), 1, loss=LOSS)
+
+
+def test_builtin_metrics_that_are_let_through_are_right():
+    """Against scikit-learn; a soft label is two rows with weights."""
+    soft = 0.8 * Y + 0.1
+    twice, weights = np.repeat([0.0, 1.0], len(Y)), np.concatenate([1 - soft, soft])
+    for labels, loss, expected in (
+        (Y, LOSS, {"auc": lambda p: roc_auc_score(Y, p), "logloss": lambda p: sklearn_log_loss(Y, p)}),
+        (
+            soft,
+            LOSS,
+            {
+                "auc": lambda p: roc_auc_score(twice, np.tile(p, 2), sample_weight=weights),
+                "logloss": lambda p: sklearn_log_loss(twice, np.tile(p, 2), sample_weight=weights),
+                "error": lambda p: zero_one_loss(twice, np.tile(p, 2) > 0.5, sample_weight=weights),
+            },
+        ),
+        (Y, FocalLoss(), {"auc": lambda p: roc_auc_score(Y, p)}),
+        (
+            KINDS,
+            SoftmaxCrossEntropy(),
+            {
+                "auc": lambda p: roc_auc_score(KINDS, p, multi_class="ovr", average="weighted"),
+                "mlogloss": lambda p: sklearn_log_loss(KINDS, p),
+                "merror": lambda p: zero_one_loss(KINDS, p.argmax(axis=1)),
+            },
+        ),
+        (KINDS, SoftmaxFocalLoss(), {"merror": lambda p: zero_one_loss(KINDS, p.argmax(axis=1))}),
+    ):
+        features = WINE if loss.multiclass else X
+        history, data = {}, xgb.DMatrix(features, labels)
+        settings = {"max_depth": 1, "eval_metric": list(expected)}
+        model = train(settings, data, 2, loss=loss, evals=[(data, "t")], evals_result=history, verbose_eval=False)
+        proba = predict_proba(model, features)
+        for name, score in expected.items():
+            exact = score(proba / proba.sum(axis=1, dtype=float, keepdims=True) if loss.multiclass else proba[:, 1])
+            assert history["t"][name][-1] == pytest.approx(exact, abs=2e-6), (name, loss)
+
+
+@pytest.mark.parametrize("run", [train, cv])
+def test_a_callback_that_follows_a_metric_by_its_plain_name_is_told_the_right_one(halves, run):
+    metric = Metric(LOSS, roc_auc_score, greater_is_better=True, name="skill")
+    stop = xgb.callback.EarlyStopping(rounds=2, metric_name="skill")
+    options = {} if run is cv else {"evals": [(halves[1], "valid")], "verbose_eval": False}
+    with pytest.raises(ValueError, match="metric_name of the EarlyStopping callback must be 'auc_skill', by which"):
+        run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[stop], **options)
+    found = xgb.callback.EarlyStopping(rounds=2, metric_name="auc_skill")
+    run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[found], **options)

@@ -102,6 +102,88 @@ def test_a_model_of_base_margins_with_class_weights_is_not_servable():
     assert_allclose(servable(model).predict(data), predict_proba(model, data)[:, 1], atol=1e-6)
 
 
+def test_a_served_model_of_class_weights_takes_no_base_margins():
+    X, y = CANCER
+    data = xgb.DMatrix(X, y, base_margin=np.linspace(-1, 1, len(y)))
+    for loss in (LogLoss(3.0), LogLoss()):
+        model = train({"max_depth": 3}, xgb.DMatrix(X, y), 2, loss=loss)
+        served = servable(servable(model))
+        if loss.is_proper:
+            assert_allclose(predict_proba(served, data), predict_proba(model, data), atol=1e-6)
+        else:
+            with pytest.raises(ValueError, match="X must have no base margins for this served model"):
+                predict_proba(served, data)
+        assert_allclose(predict_proba(served, X), predict_proba(model, X), atol=1e-6)
+
+
+def continued_without_us(loss, settings):
+    X, y = data_of(loss)
+    return xgb.train({"max_depth": 3, **settings}, xgb.DMatrix(X, y), 5, xgb_model=trained(loss))
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [
+        (FocalLoss(), {"objective": "binary:logistic", "base_score": 0.5}),
+        (LogLoss(3.0), {"objective": "binary:logistic", "base_score": 0.5}),
+        (SoftmaxFocalLoss(), {"objective": "multi:softprob", "num_class": 10}),
+        (SoftmaxFocalLoss(), {"num_class": 10}),
+        (LogLoss(), {"objective": "reg:squarederror"}),
+    ],
+    ids=repr,
+)
+def test_a_model_that_bare_xgboost_has_continued_with_another_loss_is_refused(loss, settings, tmp_path):
+    X, y = data_of(loss)
+    model = continued_without_us(loss, settings)
+    model.save_model(tmp_path / "model.ubj")
+    classifier = xgb.XGBClassifier()
+    classifier.load_model(tmp_path / "model.ubj")
+    for stale in (model, classifier, xgb.Booster(model_file=tmp_path / "model.ubj"), model[:9]):
+        for given in (None, loss):
+            for call in (lambda m, given: predict_proba(m, X, given), servable):
+                with pytest.raises(ValueError, match=r"must have been trained with .* to the end, got the objective '"):
+                    call(stale, given)
+    with pytest.raises(ValueError, match="xgb_model must have"):
+        train({}, xgb.DMatrix(X, y), 1, loss=loss, xgb_model=model)
+
+
+def test_what_to_do_with_a_model_that_bare_xgboost_has_continued():
+    model = continued_without_us(FocalLoss(), {"objective": "binary:logistic", "base_score": 0.5})
+    own = model.predict(xgb.DMatrix(CANCER[0]))
+    model.set_attr(boosting_losses=None)
+    assert_allclose(predict_proba(model, CANCER[0], LogLoss())[:, 1], own, atol=1e-6)
+
+
+def test_a_continuation_with_the_same_loss_is_no_other_loss():
+    X, y = DIGITS
+    first = trained(SoftmaxCrossEntropy())
+    builtin = xgb.train({"objective": "multi:softprob", "num_class": 10}, xgb.DMatrix(X, y), 2, xgb_model=first)
+    assert_allclose(predict_proba(builtin, X), builtin.predict(xgb.DMatrix(X)), atol=1e-6)
+    classifier = xgb.XGBClassifier(n_estimators=2).fit(X, y, xgb_model=first)
+    assert_allclose(predict_proba(classifier, X), classifier.predict_proba(X), atol=1e-6)
+    with pytest.raises(ValueError, match="must have been trained with SoftmaxFocalLoss"):
+        predict_proba(xgb.XGBClassifier(n_estimators=2).fit(X, y, xgb_model=trained(SoftmaxFocalLoss())), X)
+    X, y = CANCER
+    loss = LogLoss(3.0)
+    ours = xgb.train(params(loss, y), xgb.DMatrix(X, y), 2, obj=Objective(loss), xgb_model=trained(loss))
+    assert_allclose(predict_proba(ours, X)[:, 1], loss.posterior(ours.predict(xgb.DMatrix(X))), atol=1e-6)
+
+
+def test_files_whose_raw_scores_are_logitraw_are_still_read():
+    """As older versions wrote them."""
+    X, y = CANCER
+    for loss in (FocalLoss(), LogLoss(3.0)):
+        model = trained(loss)
+        file = json.loads(model.save_raw("json"))
+        file["learner"]["objective"]["name"] = "binary:logitraw"
+        older = xgb.Booster(model_file=bytearray(json.dumps(file).encode()))
+        assert_array_equal(predict_proba(older, X), predict_proba(model, X))
+        data = xgb.DMatrix(X, y)
+        more = [train({"max_depth": 3}, data, 3, loss=loss, xgb_model=half) for half in (older, model)]
+        assert_array_equal(raw_score(more[0], X), raw_score(more[1], X))
+    assert_allclose(servable(older).predict(data), predict_proba(model, X)[:, 1], atol=1e-6)
+
+
 def test_checkpoints_carry_the_loss(tmp_path):
     X, y = CANCER
     save = xgb.callback.TrainingCheckPoint(directory=tmp_path, name="part", interval=2)

@@ -43,6 +43,20 @@ def test_binary_linear_models_are_right():
     assert_allclose(servable(model).predict(data), predict_proba(model, data)[:, 1], atol=1e-6)
 
 
+def test_an_early_stopped_linear_model_is_served_as_it_predicts():
+    """It has the weights of its last round only."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((600, 5))
+    labels = (features[:, 0] + rng.standard_normal(600) > 0).astype(float)
+    data, held_out = xgb.DMatrix(features[:400], labels[:400]), xgb.DMatrix(features[400:], labels[400:])
+    options = {"evals": [(held_out, "t")], "early_stopping_rounds": 3, "verbose_eval": False}
+    for loss in (LogLoss(), LogLoss(3.0)):
+        model = train({**LINEAR, "eta": 1.0}, data, 100, loss=loss, **options)
+        assert int(model.attr("best_iteration")) + 1 < model.num_boosted_rounds()
+        assert_array_equal(raw_score(model, features), model.predict(xgb.DMatrix(features), output_margin=True))
+        assert_allclose(servable(model).predict(xgb.DMatrix(features)), predict_proba(model, features)[:, 1], atol=1e-6)
+
+
 def test_none_is_a_parameter_that_was_not_given():
     data = xgb.DMatrix(X, Y)
     names = ("base_score", "num_class", "scale_pos_weight", "objective", "eval_metric", "disable_default_eval_metric")
@@ -84,6 +98,61 @@ def test_labels_that_a_classifier_cannot_train():
             params(loss, labels, sklearn=True)
     with pytest.raises(ValueError, match=r"at least 3 classes for SoftmaxCrossEntropy\(.*got 2; use a binary loss"):
         params(SoftmaxCrossEntropy(), Y, sklearn=True)
+
+
+# ---- containers -----------------------------------------------------------------------------------------------------
+
+
+def test_parameters_may_be_pairs():
+    data = xgb.DMatrix(X, Y)
+    pairs = [("eval_metric", "auc"), ("max_depth", 2), ("eval_metric", "error"), ("eta", None)]
+    history = {}
+    options = {"evals": [(data, "t")], "evals_result": history, "verbose_eval": False}
+    model = train(pairs, data, 2, loss=LogLoss(), **options)
+    assert list(history["t"]) == ["auc", "error"]
+    assert_array_equal(raw_score(model, X), raw_score(train({"max_depth": 2}, data, 2, loss=LogLoss()), X))
+    by_name = {"eval_metric": ["auc", "error"], "max_depth": 2}
+    shared = {"loss": LogLoss(), "nfold": 2, "as_pandas": False}
+    assert cv(tuple(pairs), data, 2, **shared) == cv(by_name, data, 2, **shared)
+
+
+@pytest.mark.parametrize("run", [train, cv])
+@pytest.mark.parametrize("wrong", ["max_depth", ["max_depth"], [("max_depth", 2, 3)], [(1, 2)], 3])
+def test_parameters_that_are_none(run, wrong):
+    with pytest.raises(TypeError, match=r"params must be a mapping or pairs \(name, value\), got "):
+        run(wrong, xgb.DMatrix(X, Y), 1, loss=LogLoss())
+
+
+def test_data_in_the_wrong_container():
+    data = xgb.DMatrix(X, Y)
+    for run in (train, cv):
+        with pytest.raises(TypeError, match="the data must be a DMatrix, got ndarray"):
+            run({}, X, 1, loss=LogLoss())
+    for wrong in (data, [data], (data, "t"), {"t": data}, [("t", data)], [(data, "t", 1)]):
+        with pytest.raises(TypeError, match=r"evals must hold pairs \(DMatrix, name\), got "):
+            train({}, data, 1, loss=LogLoss(), evals=wrong)
+    with pytest.raises(TypeError, match="evals 't': the data must be a DMatrix, got ndarray"):
+        train({}, data, 1, loss=LogLoss(), evals=[(X, "t")])
+
+
+def test_every_kind_of_model_can_be_continued():
+    data = xgb.DMatrix(X, Y)
+    booster = train({}, data, 2, loss=LogLoss())
+    expected = raw_score(train({}, data, 2, loss=LogLoss(), xgb_model=booster), X)
+    classifier = xgb.XGBClassifier()
+    classifier.load_model(booster.save_raw())
+    for model in (booster.save_raw(), bytes(booster.save_raw()), classifier):
+        assert_array_equal(raw_score(train({}, data, 2, loss=LogLoss(), xgb_model=model), X), expected)
+    bare = xgb.XGBClassifier(n_estimators=2, **params(LogLoss(), Y, sklearn=True)).fit(X, Y)
+    assert train({}, data, 2, loss=LogLoss(), xgb_model=bare).num_boosted_rounds() == 4
+    other = xgb.XGBClassifier(n_estimators=2, **params(LogLoss(3.0), Y, sklearn=True)).fit(X, Y)
+    with pytest.raises(ValueError, match=r"xgb_model must have been trained with loss=LogLoss.*got a model of LogLoss"):
+        train({}, data, 2, loss=LogLoss(), xgb_model=other)
+    for wrong in ({}, 3, [booster]):
+        with pytest.raises(
+            TypeError, match="xgb_model must be a Booster, an XGBModel, a path, bytes or a bytearray, got"
+        ):
+            train({}, data, 2, loss=LogLoss(), xgb_model=wrong)
 
 
 # ---- models ---------------------------------------------------------------------------------------------------------
