@@ -15,8 +15,33 @@ from ._catboost_objects import Metric
 _ALIKE = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "leaf_estimation_backtracking": "No"}
 
 
-def has_builtin(loss: Loss, pool: cb.Pool) -> bool:
+#: Parameters that do the same to CatBoost's own losses and to custom ones. Others do not: ``model_shrink_rate`` and
+#: ``posterior_sampling`` take no baseline; ``monotone_constraints``, ``langevin`` and ``eval_fraction`` give another model.
+# fmt: off
+ALIKE_PARAMETERS = frozenset([
+    "iterations", "n_estimators", "num_trees", "num_boost_round", "learning_rate", "eta", "boosting_type",
+    "depth", "max_depth", "max_leaves", "num_leaves", "min_data_in_leaf", "min_child_samples", "grow_policy",
+    "l2_leaf_reg", "reg_lambda", "score_function", "random_strength", "random_seed", "random_state", "has_time",
+    "bootstrap_type", "subsample", "bagging_temperature", "mvs_reg", "sampling_frequency", "rsm", "colsample_bylevel",
+    "leaf_estimation_method", "leaf_estimation_iterations", "leaf_estimation_backtracking", "boost_from_average",
+    "fold_permutation_block", "fold_len_multiplier", "approx_on_full_history",
+    "border_count", "max_bin", "feature_border_type", "per_float_feature_quantization", "nan_mode",
+    "ignored_features", "feature_weights", "penalties_coefficient",
+    "first_feature_use_penalties", "per_object_feature_penalties",
+    "class_names", "class_weights", "auto_class_weights", "allow_const_label",
+    "one_hot_max_size", "max_ctr_complexity", "counter_calc_method", "ctr_leaf_count_limit", "model_size_reg",
+    "eval_metric", "custom_metric", "custom_loss", "use_best_model", "best_model_min_trees",
+    "early_stopping_rounds", "od_type", "od_wait", "od_pval", "callbacks",
+    "metric_period", "verbose", "verbose_eval", "silent", "logging_level", "allow_writing_files", "train_dir",
+    "save_snapshot", "snapshot_file", "snapshot_interval", "metadata", "name", "task_type", "thread_count", "used_ram_limit",
+])
+# fmt: on
+
+
+def has_builtin(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> bool:
     """Has CatBoost a loss of its own with which it comes to the same model?"""
+    if not settings.keys() <= ALIKE_PARAMETERS:
+        return False
     if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
         return False  # what CatBoost makes of them differs: under a custom objective the target counts as a number
     if loss.multiclass:  # the same holds for the statistics of categorical features
@@ -32,7 +57,7 @@ def builtin_settings(
     A loss with class weights has none: to CatBoost they are weights of rows, which count when it chooses splits, too. The
     data must start from a baseline where there is an intercept.
     """
-    if not has_builtin(loss, pool):
+    if not has_builtin(loss, pool, settings):
         return None
     name = "MultiClass" if loss.multiclass else "CrossEntropy" if names is None else "Logloss"
     own = {**_ALIKE, **settings, "loss_function": name, "boost_from_average": False}
@@ -40,7 +65,8 @@ def builtin_settings(
     if "eta" not in settings:
         own.setdefault("learning_rate", 0.03)
     if "bootstrap_type" not in settings:
-        own |= {"bootstrap_type": "MVS", "subsample": settings.get("subsample", 0.8)}
+        usual = 0.8 if pool.num_row() >= 100 else 1.0
+        own |= {"bootstrap_type": "MVS", "subsample": settings.get("subsample", usual)}
     return own if names is None else {**own, "class_names": names}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy
 from . import catboost as adapter
 from ._catboost_builtin import has_builtin
+from ._catboost_model import loss_of
 from ._estimators import Labelled, Stopping, as_library_takes, checked
 from ._shared import ATTRIBUTE, Array
 
@@ -102,7 +103,7 @@ class Trainer:
         probe.pop("callbacks", None)
         model = cb.CatBoost(probe).fit(pool, callbacks=[_StopAfterOneRound()])
         everything = model.get_all_params()
-        names = (*_CHOSEN, *_CHOSEN_BUILTIN) if has_builtin(self.loss, pool) else _CHOSEN
+        names = (*_CHOSEN, *_CHOSEN_BUILTIN) if has_builtin(self.loss, pool, settings) else _CHOSEN
         given = {"eta": "learning_rate"}
         taken = {given.get(name, name) for name in settings}
         return {name: everything[name] for name in names if name in everything and name not in taken}
@@ -131,7 +132,7 @@ class Trained:
                 given = LogLoss()
             elif name == "MultiClass":
                 given = SoftmaxCrossEntropy()
-        self.loss = adapter.loss_of(model, given)
+        self.loss = loss_of(model, given)
 
     def raw_score(self, model: cb.CatBoost, X: Any) -> Array:
         """Raw scores with the intercept."""

@@ -1,81 +1,70 @@
-"""Adding trees to a CatBoost model.
-
-CatBoost's own ``init_model`` forgets the bias of a model that is still in the process that trained it, and refuses a
-multiclass model of a custom objective that was loaded. So the scores of the first model become the baseline of the second,
-and the two are summed.
-"""
+"""What a CatBoost model carries: its loss, its classes and its intercept."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import catboost as cb
 import numpy as np
 
-from ..losses import Loss
-from ._shared import ATTRIBUTE, Array, check_same_loss
+from ..losses import Loss, loss_to_json
+from ._catboost_objects import Objective
+from ._shared import ATTRIBUTE, carried_loss, check_model
+
+#: CatBoost's own losses of one score whose posterior is a sigmoid.
+OWN_BINARY = ("Logloss", "CrossEntropy")
 
 
-def checked_model(init_model: cb.CatBoost | str | Path, loss: Loss, pool: cb.Pool) -> cb.CatBoost:
-    """The model to continue; refuses one of another loss, and what CatBoost cannot add."""
-    model = init_model if isinstance(init_model, cb.CatBoost) else cb.CatBoost().load_model(str(init_model))
-    metadata = model.get_metadata()
-    stored = metadata.get(ATTRIBUTE)
-    check_same_loss(loss, stored, "init_model")
-    if stored is None:
-        trained_with = (
-            json.loads(metadata.get("params") or "{}").get("loss_function", {}).get("type", "an unknown loss")
-        )
-        alike = ("Logloss", "CrossEntropy") if loss.is_proper and not loss.multiclass else ()
-        if trained_with not in (*alike, "PythonUserDefinedPerObject"):
-            raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {trained_with}")
-    if model.get_scale_and_bias()[0] != 1:
-        raise ValueError(f"init_model must have scale 1, got {model.get_scale_and_bias()[0]}")
-    if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
-        raise ValueError("init_model must be left out for text and embedding features: CatBoost cannot add such models")
+def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
+    check_model(model, cb.CatBoost)
+    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)
+
+
+def start_of(model: cb.CatBoost) -> float | tuple[float, ...]:
+    """The constant that training started from, where it is not in the model already."""
+    objective = model.get_params().get("loss_function")
+    if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
+        return objective.init_score
+    return 0.0
+
+
+def finished(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> cb.CatBoost:
+    """Store the intercept in the model, and the loss in its metadata."""
+    set_intercept(model, offset)
+    model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
     return model
 
 
-def check_same_classes(previous: cb.CatBoost, names: tuple[Any, ...] | None, codes: Array) -> None:
-    """Refuse to continue a model on other classes, in another order, or on data that lack one."""
-    known = tuple(previous.classes_.tolist()) if len(previous.classes_) else None
-    if known is not None and names is not None and [str(name) for name in known] != [str(name) for name in names]:
-        raise ValueError(f"init_model must have the classes {list(names)} in this order, got {list(known)}")
-    if names is not None and len(np.unique(codes)) < len(names):
-        missing = next(name for code, name in enumerate(names) if code not in codes)
-        raise ValueError(f"labels must be of every class {list(names)} of init_model, got none of {missing!r}")
+def set_intercept(model: cb.CatBoost, intercept: float | tuple[float, ...]) -> None:
+    """Make a constant the model's bias, or part of its first tree where CatBoost forgets the bias.
+
+    Its ONNX export and its explanations of probabilities do, for its own losses of one score.
+    """
+    bias = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+    if trained_with(model) in OWN_BINARY and model.tree_count_:
+        leaves = np.array(model.get_leaf_values())
+        leaves[: model.get_tree_leaf_counts()[0]] += bias[0]
+        model.set_leaf_values(leaves)
+        bias = np.zeros(1)
+    model.set_scale_and_bias(1, bias.tolist())
 
 
-def on_top_of(previous: cb.CatBoost, pool: cb.Pool) -> cb.Pool:
-    """A copy of a pool that starts from the scores of a model, and from its own baseline if it has one."""
-    start = np.asarray(previous.predict(pool, prediction_type="RawFormulaVal")).reshape(pool.num_row(), -1)
-    own = np.asarray(pool.get_baseline())
-    copy = pool.slice(np.arange(pool.num_row()))
-    copy.set_baseline(start + own if own.size else start)
-    return copy
+def trained_with(model: cb.CatBoost) -> str:
+    """The name of the loss function in the model file."""
+    params = json.loads(model.get_metadata().get("params") or "{}")
+    return str(params.get("loss_function", {}).get("type", "an unknown loss"))
 
 
-def added(previous: cb.CatBoost, model: cb.CatBoost) -> cb.CatBoost:
-    """The sum of two models of the same classes; without their names, as CatBoost sums named ones of 2 classes only."""
-    parts = [previous.copy(), model.copy()]
-    class_names = [exchange_class_names(part, []) for part in parts][-1]
-    for part in parts:
-        _forget_builtin_classes(part)
-    total = cb.sum_models(parts)
-    exchange_class_names(total, class_names)
-    return total
-
-
-def _forget_builtin_classes(model: cb.CatBoost) -> None:
-    """Take out the classes that CatBoost's own multiclass loss writes, or is assumed to mean, beside the names."""
+def name_loss_function(model: cb.CatBoost, name: str) -> None:
+    """Write another name of the loss function into the model file."""
     metadata = model.get_metadata()
-    if metadata.get("class_params") is not None:
-        del metadata["class_params"]
-        params = json.loads(metadata["params"])
-        params["loss_function"] = {"type": "PythonUserDefinedPerObject", "params": {}}
-        metadata["params"] = json.dumps(params)
+    params = json.loads(metadata.get("params") or "{}")
+    params["loss_function"] = {"type": name, "params": {}}
+    metadata["params"] = json.dumps(params)
 
 
 def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
@@ -87,3 +76,11 @@ def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
     options["class_names"] = names
     metadata["params"] = json.dumps(params)
     return before
+
+
+def reloaded(model: cb.CatBoost, kind: type[cb.CatBoost]) -> cb.CatBoost:
+    """A model of another kind, through a file: the leaves of what ``copy`` returns cannot be changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.cbm")
+        model.save_model(path)
+        return kind().load_model(path)

@@ -10,11 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss, SoftmaxFocalLoss
+from ._catboost_groups import has_groups, weights_in_groups
 from ._shared import Array, check_metric, is_one, without_none
 
 _LOSS = ("loss_function", "objective")
 #: Builtin metrics that depend on the order of the scores alone: right on raw scores, intercept or not.
 _RANK_METRICS = ("AUC", "PRAUC", "QueryAUC", "NormalizedGini")
+
+#: Up to here single precision, in which a pool holds numeric labels, tells whole numbers apart.
+_EXACT = 2**24
+
+
+def check_pool(pool: object, name: str) -> None:
+    """Refuse data in another container."""
+    if not isinstance(pool, cb.Pool):
+        raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}; make one with catboost.Pool(X, y)")
 
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
@@ -35,9 +45,28 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
             "hessian must be 'guarded', got 'exact': CatBoost needs a full Hessian that is positive semi-definite"
         )
     _check_metrics(settings, loss)
+    if "callbacks" in settings:
+        settings["callbacks"] = Callbacks(settings["callbacks"])
     writes = any(settings.get(name) for name in ("train_dir", "save_snapshot", "snapshot_file"))
     settings.setdefault("allow_writing_files", writes)
     return settings
+
+
+class Callbacks:
+    """One callback or several, as what CatBoost calls; training goes on while all of them say so."""
+
+    def __init__(self, callbacks: Any) -> None:
+        self.callbacks = tuple(callbacks) if isinstance(callbacks, (list, tuple)) else (callbacks,)
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not callable(getattr(callback, "after_iteration", None)):
+                raise TypeError(f"callbacks must have a method after_iteration(info), got {callback!r}")
+
+    def after_iteration(self, info: Any) -> bool:
+        """Ask one after the other, and none after the first that stops, as CatBoost does."""
+        return all(callback.after_iteration(info) for callback in self.callbacks)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Callbacks:
+        return self  # CatBoost copies its parameters: what the callbacks record would stay in a copy
 
 
 def _check_metrics(settings: Mapping[str, Any], loss: Loss) -> None:
@@ -61,6 +90,11 @@ def encode(loss: Loss, raw_labels: npt.ArrayLike, settings: Mapping[str, Any]) -
     labels = np.asarray(raw_labels)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"labels must have shape (n,), at least one, got {labels.shape}")
+    if labels.dtype.kind in "iuf" and np.abs(labels).max() >= _EXACT:
+        raise ValueError(
+            f"labels that are numbers must be below {_EXACT}, got {labels[np.argmax(np.abs(labels))].item()}: CatBoost holds"
+            " them in single precision, in which two classes may be one; name them by text or by class codes 0..K-1"
+        )
     names = settings.get("class_names")
     if names is None:
         if labels.dtype.kind == "f" and not loss.multiclass and not (labels == np.floor(labels)).all():
@@ -98,23 +132,25 @@ def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, setti
 
     ``class_weights`` given as a dictionary become a list in the order of the class codes, which ``catboost.cv`` takes too.
     """
-    weight = np.asarray(pool.get_weight(), dtype=np.float64)
     given, automatic = settings.get("class_weights"), settings.get("auto_class_weights")
-    if given is None and automatic in (None, "None"):
-        return weight
+    if isinstance(given, dict):
+        if set(given) != set(names or ()):
+            raise ValueError(f"class_weights must have the classes {list(names or ())} as keys, got {list(given)}")
+        given = settings["class_weights"] = [given[name] for name in names or ()]
+    if given is not None and len(given) != len(names or ()):
+        raise ValueError(f"class_weights must hold one weight per class, got {len(given)} for {len(names or ())}")
+    if has_groups(pool):
+        return weights_in_groups(pool, names, settings)
+    weight: Array = np.asarray(pool.get_weight(), dtype=np.float64)
     if given is not None:
-        if isinstance(given, dict):
-            if set(given) != set(names or ()):
-                raise ValueError(f"class_weights must have the classes {list(names or ())} as keys, got {list(given)}")
-            given = settings["class_weights"] = [given[name] for name in names or ()]
         values = np.asarray(given, dtype=np.float64)
-    else:
+    elif automatic not in (None, "None"):
         sums = np.bincount(codes.astype(np.intp), weight, len(names or ()))
-        values = sums.max() / sums
-        if automatic == "SqrtBalanced":
-            values = np.sqrt(values)
-    if len(values) != len(names or ()):
-        raise ValueError(f"class_weights must hold one weight per class, got {len(values)} for {len(names or ())}")
+        whole = np.floor(sums)  # as CatBoost counts; it leaves a class alone whose weights sum to less than 1
+        values = np.where(whole > 0, whole.max() / np.maximum(whole, 1), 1.0)
+        values = np.sqrt(values) if automatic == "SqrtBalanced" else values
+    else:
+        return weight
     product: Array = weight * values[codes.astype(np.intp)]
     return product
 

@@ -12,9 +12,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import catboost as cb
@@ -23,13 +23,22 @@ import numpy.typing as npt
 
 from ..losses import Loss, loss_to_json
 from ._catboost_builtin import builtin_settings, starting_from
-from ._catboost_model import added, check_same_classes, checked_model, exchange_class_names, on_top_of
+from ._catboost_continuation import added, check_same_classes, checked_model, on_top_of
+from ._catboost_groups import has_groups
+from ._catboost_model import (
+    exchange_class_names,
+    finished,
+    loss_of,
+    name_loss_function,
+    reloaded,
+    set_intercept,
+    start_of,
+)
 from ._catboost_objects import Metric, Objective
-from ._catboost_settings import codes_of, encode, has_baseline, own_settings, weights_of
+from ._catboost_settings import check_pool, codes_of, encode, has_baseline, own_settings, weights_of
 from ._shared import (
     ATTRIBUTE,
     Array,
-    carried_loss,
     check_loss,
     check_model,
     check_storable,
@@ -39,6 +48,7 @@ from ._shared import (
     shifted,
     switch,
     two_columns,
+    without_none,
 )
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]
@@ -78,7 +88,7 @@ def train(
     *,
     loss: Loss,
     eval_set: cb.Pool | Sequence[cb.Pool] | None = None,
-    init_model: cb.CatBoost | str | Path | None = None,
+    init_model: cb.CatBoost | str | os.PathLike[str] | None = None,
     builtin: Literal["never", "auto"] = "never",
     **options: Any,
 ) -> cb.CatBoost:
@@ -87,8 +97,8 @@ def train(
     Parameters
     ----------
     pool : Pool
-        With labels of any kind; its weights and baseline are honoured, and it comes back as it was. With a baseline of its
-        own the raw score is that baseline plus the trees, and no intercept is added.
+        With labels of any kind; its weights, those of groups too, and baseline are honoured, and it comes back as it was.
+        With a baseline of its own the raw score is that baseline plus the trees, and no intercept is added.
     params : mapping, optional
         CatBoost's parameters, without a loss function. ``boost_from_average=False`` starts from 0. ``class_weights`` act
         as sample weights do; class weights of the loss are undone by :func:`predict_proba`, these are not. Nothing is
@@ -96,24 +106,28 @@ def train(
     loss : Loss
     eval_set : Pool or list of Pools, optional
     init_model : CatBoost or path, optional
-        A model to continue, trained with the same loss and classes. It keeps its bias. The returned model has no evaluation
-        history. CatBoost cannot add models with text or embedding features.
+        A model to continue, trained with the same loss and classes. It keeps its intercept, also where that stands in the
+        :class:`Objective` of a bare model. The returned model has no evaluation history. CatBoost cannot add models with
+        text or embedding features. With categorical ones, each part keeps its own statistics of the categories, for which
+        CatBoost's formats other than "cbm" have no place where the two were trained on different data.
     builtin : {"never", "auto"}, default "never"
         "auto" trains with CatBoost's own loss, several times faster for many classes, where an equal one exists: for
         ``LogLoss()`` and ``SoftmaxCrossEntropy()`` without class weights (which count in CatBoost's choice of splits
-        when they are its own ``class_weights``) and smoothing, on data without text and embedding features, and for
-        several classes without categorical ones. All else trains as with "never", and so does a continued model. The
-        model is the same, but for an intercept rounded to float32 while it trains; that takes a copy of the data.
-        CatBoost also reports its own loss.
+        when they are its own ``class_weights``) and smoothing, on data without text and embedding features, for several
+        classes without categorical ones, and with parameters that do the same to both losses (not with
+        ``monotone_constraints``, ``model_shrink_rate`` or ``langevin``). All else trains as with "never", and so does a
+        continued model. The model is the same, but for an intercept rounded to float32 while it trains; that takes a
+        copy of the data. CatBoost also reports its own loss.
     **options
         The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
-        ``save_snapshot`` and others.
+        ``save_snapshot`` and others; ``callbacks``, one or a list, as ``CatBoost.fit`` takes them.
 
     Returns
     -------
     CatBoost
-        Its bias is the intercept and its metadata hold the loss, in the model file too. Its ``predict`` gives raw scores;
-        :func:`predict_proba` gives probabilities, :func:`servable` a classifier that does.
+        Its bias is the intercept and its metadata hold the loss, in the model file too. (Of a binary model that CatBoost
+        trained with its own loss, the intercept is in the first tree: CatBoost's ONNX export would forget a bias.) Its
+        ``predict`` gives raw scores; :func:`predict_proba` gives probabilities, :func:`servable` a classifier that does.
 
     Raises
     ------
@@ -124,8 +138,12 @@ def train(
     check_storable(loss)
     if builtin not in ("never", "auto"):
         raise ValueError(f"builtin must be 'never' or 'auto', got {builtin!r}")
+    check_pool(pool, "pool")
+    for name, instead in _ALIASES.items():
+        if options.get(name) is not None:
+            raise TypeError(f"{name} must be given as {instead}")
     outlets = {name: options.pop(name) for name in _OUTLETS if name in options}
-    settings = own_settings({**(params or {}), **options}, loss)
+    settings = own_settings({**without_none(params), **options}, loss)
     previous = None if init_model is None else checked_model(init_model, loss, pool)
     if previous is not None and len(previous.classes_):
         settings.setdefault("class_names", tuple(previous.classes_.tolist()))
@@ -139,7 +157,7 @@ def train(
         check_same_classes(previous, names, codes)
         _check_values(loss, pool, codes, n_classes)
         offset = constant(np.zeros(n_classes if loss.multiclass else 1))
-    evaluation = [eval_set] if isinstance(eval_set, cb.Pool) else list(eval_set or ())
+    evaluation = _pools(eval_set)
     for index, data in enumerate(evaluation):
         _check_evaluation(loss, data, f"eval_set {index}", names, baseline=has_baseline(pool))
     if previous is not None:
@@ -151,15 +169,16 @@ def train(
         pool, *evaluation = (starting_from(data, offset) for data in (pool, *evaluation))
     model = _uninterrupted(cb.train, pool, own, eval_set=evaluation or None, **outlets)
     if previous is None:
-        return _finished(model, loss, offset)
-    return _finished(added(previous, model), loss, constant(previous.get_scale_and_bias()[1]))
+        return finished(model, loss, offset)
+    return finished(added(previous, model), loss, constant(previous.get_scale_and_bias()[1]))
 
 
 def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **options: Any) -> Any:
     """``catboost.cv`` with a loss of ours.
 
     CatBoost offers no settings for one fold alone: all folds start from the intercept of the whole pool. It takes no class
-    names here either: labels must be class codes 0..K-1 (or soft).
+    names here either: labels must be class codes 0..K-1 (or soft). Folds are stratified by class unless ``stratified`` says
+    otherwise, as with CatBoost's own losses; soft labels and groups cannot be.
 
     Parameters
     ----------
@@ -180,7 +199,10 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
         As for :func:`train`.
     """
     check_storable(loss)
-    settings = own_settings(params or {}, loss)
+    check_pool(pool, "pool")
+    settings = own_settings(without_none(params), loss)
+    if "callbacks" in settings or options.get("callbacks") is not None:
+        raise ValueError("callbacks must be left out for cv: catboost.cv does not call them")
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
@@ -199,13 +221,15 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
             )
         settings["classes_count"] = n_classes  # catboost.cv takes no class names
     settings.update(_companions(loss, offset, None, settings))
+    if options.get("stratified") is None:
+        options["stratified"] = names is not None and not has_groups(pool)
     with tempfile.TemporaryDirectory() as folder:
         if not settings["allow_writing_files"]:
             settings["train_dir"] = folder  # catboost.cv makes a folder all the same
         results = _uninterrupted(cb.cv, pool, settings, **options)
     if options.get("return_models"):
         for model in results[1]:
-            _finished(model, loss, offset)
+            finished(model, loss, offset)
     return results
 
 
@@ -222,10 +246,15 @@ def raw_score(model: cb.CatBoost, X: Any, **options: Any) -> Array:
     Returns
     -------
     ndarray of shape (n,) or (n, K), float64
+
+    Notes
+    -----
+    The intercept of a model trained with a bare :class:`Objective` is in the objective and not in the model file: of such a
+    model, loaded, the raw scores lack it.
     """
     check_model(model, cb.CatBoost)
     scores = np.asarray(model.predict(X, prediction_type="RawFormulaVal", **options))
-    return np.asarray(shifted(scores, _start(model)))
+    return np.asarray(shifted(scores, start_of(model)))
 
 
 def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **options: Any) -> Array:
@@ -256,7 +285,10 @@ def predict_proba(model: cb.CatBoost, X: Any, loss: Loss | None = None, **option
 def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassifier:
     """A copy whose own ``predict_proba`` gives the posterior, in any language.
 
-    CatBoost applies a sigmoid or softmax to every classifier; what class weights have shifted is taken out of the bias.
+    CatBoost applies a sigmoid or softmax to every classifier; what class weights have shifted is taken out of the intercept.
+    The file names CatBoost's own loss, and of a binary model the intercept is in the first tree, so that CatBoost's ONNX
+    export, where it has one (it has none for trees that are not symmetric), gives the posterior too, as do explanations of
+    probabilities.
 
     Parameters
     ----------
@@ -277,16 +309,14 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     loss = loss_of(model, loss)
     scale, bias = model.get_scale_and_bias()
     offset = servable_offset(loss, len(model.classes_) or 2)
-    served = cb.CatBoostClassifier()
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "model.cbm")
-        copy = model.copy()
-        if not len(model.classes_) and not loss.multiclass:  # trained on soft labels
-            exchange_class_names(copy, [0, 1])
-        copy.save_model(path)
-        served.load_model(path)
-    total = np.asarray(bias) + offset + np.asarray(_start(model))
-    served.set_scale_and_bias(scale, np.atleast_1d(total).tolist())
+    copy = model.copy()
+    if not len(model.classes_) and not loss.multiclass:  # trained on soft labels
+        exchange_class_names(copy, [0, 1])
+    name_loss_function(copy, "MultiClass" if loss.multiclass else "Logloss")
+    served = reloaded(copy, cb.CatBoostClassifier)
+    if scale != 1:
+        served.set_leaf_values(scale * np.asarray(served.get_leaf_values()))
+    set_intercept(served, constant(np.asarray(bias) + offset + np.asarray(start_of(model))))
     served.get_metadata()[ATTRIBUTE] = loss_to_json(served_loss(loss))
     return served
 
@@ -295,6 +325,8 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
 
 #: Arguments of ``catboost.train`` that are no parameters.
 _OUTLETS = ("plot", "plot_file", "log_cout", "log_cerr")
+#: Other names of arguments, which are not parameters either.
+_ALIASES = {"dtrain": "pool", "evals": "eval_set"}
 
 
 def _intercept(
@@ -320,13 +352,6 @@ def _companions(
     return companions if names is None else {**companions, "class_names": names}
 
 
-def _finished(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> cb.CatBoost:
-    """Store the intercept as the model's bias, and the loss in its metadata."""
-    model.set_scale_and_bias(1, np.atleast_1d(offset).tolist())
-    model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
-    return model
-
-
 def _uninterrupted(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Run a training; Ctrl-C in one of our methods stays a KeyboardInterrupt."""
     try:
@@ -343,10 +368,16 @@ def _check_values(loss: Loss, pool: cb.Pool, codes: Array, n_classes: int) -> No
     loss(codes, scores, np.asarray(pool.get_weight(), dtype=np.float64))
 
 
+def _pools(eval_set: Any) -> list[cb.Pool]:
+    """The evaluation sets as a list."""
+    pools = [eval_set] if isinstance(eval_set, cb.Pool) else list(eval_set if eval_set is not None else ())
+    for index, pool in enumerate(pools):
+        check_pool(pool, f"eval_set {index}")
+    return pools
+
+
 def _check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ...] | None, *, baseline: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
-    if not isinstance(pool, cb.Pool):
-        raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}")
     try:
         labels = pool.get_label()
         if labels is None or np.ndim(labels) == 0:
@@ -357,20 +388,3 @@ def _check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ..
         raise type(error)(f"{name}: {error}") from error
     if has_baseline(pool) != baseline:
         raise ValueError(f"{name} must have a baseline if and only if the training pool has")
-
-
-# ---- models ---------------------------------------------------------------------------------------------------------
-
-
-def _start(model: cb.CatBoost) -> float | tuple[float, ...]:
-    """The constant that training started from, where it is not the model's bias already."""
-    objective = model.get_params().get("loss_function")
-    if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
-        return objective.init_score
-    return 0.0
-
-
-def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given."""
-    check_model(model, cb.CatBoost)
-    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)
