@@ -46,6 +46,8 @@ class Trainer:
     ) -> xgb.Booster:
         """A booster."""
         settings = self.estimator.get_xgb_params()
+        if stopping is not None and settings.get("booster") == "dart":
+            raise ValueError("early_stopping must be left out for dart, whose rounds change the trees before them")
         settings.pop("objective", None)
         if settings.get("random_state") is None and self.seed is not None:
             settings["random_state"] = self.seed

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -136,7 +136,7 @@ def train(
         With labels; its weights and base margins are honoured. With base margins the raw score is the margin plus the
         trees, and no intercept is added.
     num_boost_round, evals, early_stopping_rounds, evals_result, verbose_eval, callbacks
-        As in ``xgboost.train``.
+        As in ``xgboost.train``; but dart is not stopped early.
     loss : Loss
     sketch : Sketch, optional
         For many classes: one tree a round with a vector in its leaves, whose structure is found along random directions
@@ -164,6 +164,7 @@ def train(
     """
     check_storable(loss)
     settings = own_settings(params, loss)
+    _check_stopping(settings, early_stopping_rounds, callbacks)
     evals = named_data(evals)
     previous = None if xgb_model is None else load(xgb_model, loss)
     if previous is None:
@@ -426,6 +427,19 @@ def _default_metric(
         raise TypeError(f"custom_metric must be one function or Metric, got {custom_metric!r}")
     check_metric(custom_metric, loss)
     return Metric(loss) if custom_metric is None and not eval_metric else custom_metric
+
+
+def _check_stopping(
+    settings: Mapping[str, Any], rounds: int | None, callbacks: Sequence[xgb.callback.TrainingCallback] | None
+) -> None:
+    """Refuse to stop a dart training early: rounds after the best one have given its trees other weights."""
+    if settings.get("booster") != "dart":
+        return
+    if rounds is not None or any(isinstance(callback, xgb.callback.EarlyStopping) for callback in callbacks or ()):
+        raise ValueError(
+            "early stopping must be left out for booster='dart': rounds after the best one give its trees other weights, so"
+            " that the model of the best round no longer exists"
+        )
 
 
 def _direction(

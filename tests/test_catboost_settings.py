@@ -330,3 +330,31 @@ def test_labels_that_single_precision_cannot_tell_apart_are_refused():
     assert model.classes_.tolist() == np.unique(labels).tolist()
     model = train(cb.Pool(X, (2**40 + y).astype(str)), SETTINGS, loss=SoftmaxCrossEntropy())
     assert predict_proba(model, X).shape == (len(y), 3)
+
+
+@pytest.mark.parametrize("rows", [40, 99, 100])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_few_rows_are_sampled_as_under_a_custom_loss(rows, classes):
+    """CatBoost takes all of less than 100 rows, unless ``subsample`` is given."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((rows, 4))
+    y = (X[:, [0]] * np.arange(classes) + rng.gumbel(size=(rows, classes))).argmax(1)
+    loss = LogLoss() if classes == 2 else SoftmaxCrossEntropy()
+    settings = {"iterations": 5, "depth": 2, "learning_rate": 0.3, "logging_level": "Silent"}
+    pool = cb.Pool(X, y)
+    never, auto = (raw_score(train(pool, settings, loss=loss, builtin=own), pool) for own in ("never", "auto"))
+    assert_allclose(auto, never, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["Balanced", "SqrtBalanced"])
+@pytest.mark.parametrize("scale", [1.0, 0.3, 1e-3])
+def test_automatic_class_weights_are_those_of_catboost(kind, scale):
+    """CatBoost counts whole weights, and leaves a class alone whose weights sum to less than 1."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 2)), (np.arange(60) % 6 == 0).astype(int)
+    pool = cb.Pool(X, y, weight=scale * (1 + rng.random(60)))
+    settings = {"iterations": 1, "auto_class_weights": kind, "logging_level": "Silent", "allow_writing_files": False}
+    own = cb.train(pool, {**settings, "loss_function": "Logloss", "boost_from_average": True})
+    assert_allclose(
+        train(pool, settings, loss=LogLoss()).get_scale_and_bias()[1], own.get_scale_and_bias()[1], atol=1e-6
+    )
