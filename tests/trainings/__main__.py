@@ -12,6 +12,10 @@ import click
 from .search import work
 
 
+#: Seconds for one case; a library may hang.
+_PATIENCE = 180
+
+
 @click.command()
 @click.argument("library", type=click.Choice(["xgboost", "lightgbm", "catboost", "classifier"]))
 @click.option("--minutes", default=5.0, show_default=True)
@@ -31,6 +35,8 @@ def main(library: str, minutes: float, first_seed: int) -> None:
         last = ""
         while True:
             try:
+                if not receiver.poll(_PATIENCE):
+                    process.kill()
                 kind, what, message = receiver.recv()
             except EOFError:
                 process.join()
