@@ -11,7 +11,6 @@ import click
 
 from .search import work
 
-
 #: Seconds for one case; a library may hang.
 _PATIENCE = 180
 
