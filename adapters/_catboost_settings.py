@@ -155,6 +155,18 @@ def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, setti
     return product
 
 
+def check_ordered(settings: Mapping[str, Any], weight: Array) -> None:
+    """Refuse rows of weight 0 under ordered boosting, where CatBoost divides by the weight of the first few rows.
+
+    A custom objective then gets scores that are no numbers, and CatBoost's own ``MultiClass`` stops.
+    """
+    if settings.get("boosting_type") == "Ordered" and not weight.all():
+        raise ValueError(
+            "rows of weight 0 must be left out with boosting_type='Ordered', in which CatBoost divides by the weight of few"
+            f" rows, got {np.count_nonzero(weight == 0)} of them"
+        )
+
+
 def has_baseline(pool: cb.Pool) -> bool:
     """Does the caller's pool start from scores of its own?"""
     return bool(np.asarray(pool.get_baseline()).size)

@@ -35,7 +35,7 @@ from ._catboost_model import (
     start_of,
 )
 from ._catboost_objects import Metric, Objective
-from ._catboost_settings import check_pool, codes_of, encode, has_baseline, own_settings, weights_of
+from ._catboost_settings import check_ordered, check_pool, codes_of, encode, has_baseline, own_settings, weights_of
 from ._shared import (
     ATTRIBUTE,
     Array,
@@ -150,6 +150,7 @@ def train(
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
     weight = weights_of(pool, codes, names, settings)
+    check_ordered(settings, weight)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
     if previous is None:
         offset = _intercept(loss, pool, codes, weight, n_classes, average=average)
@@ -207,6 +208,7 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     n_classes = 2 if names is None else len(names)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
     weight = weights_of(pool, codes, names, settings)
+    check_ordered(settings, weight)
     offset = _intercept(loss, pool, codes, weight, n_classes, average=average)
     if isinstance(options.get("folds"), Sequence):
         for fold, (rows, _) in enumerate(options["folds"], 1):

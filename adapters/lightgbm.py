@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..losses import Loss, loss_to_json
-from ._lightgbm_model import Model, booster_of, continued, edited, link_line, loss_of, start_of
+from ._lightgbm_model import Model, booster_of, continued, edited, link_line, link_params, loss_of, start_of
 from ._lightgbm_objects import Feval, Metric, Objective, metrics_with_intercept
 from ._lightgbm_settings import (
     check_dataset,
@@ -345,8 +345,9 @@ def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
     n_classes = booster.num_model_per_iteration()
     offset = servable_offset(loss, n_classes)
     total = np.atleast_1d(offset + np.asarray(start_of(model)))
-    text = booster.model_to_string(num_iteration=-1)
-    served = lgb.Booster(model_str=edited(text, total.tolist(), link_line(loss.multiclass, n_classes)))
+    link = link_line(loss.multiclass, n_classes)
+    served = lgb.Booster(model_str=edited(booster.model_to_string(num_iteration=-1), total.tolist(), link))
+    served.params.update(link_params(link))  # which LightGBM before 4.7 does not read from a text
     served.best_iteration = booster.best_iteration
     setattr(served, ATTRIBUTE, loss_to_json(served_loss(loss)))
     return served

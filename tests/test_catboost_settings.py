@@ -358,3 +358,32 @@ def test_automatic_class_weights_are_those_of_catboost(kind, scale):
     assert_allclose(
         train(pool, settings, loss=LogLoss()).get_scale_and_bias()[1], own.get_scale_and_bias()[1], atol=1e-6
     )
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), SoftmaxCrossEntropy()], ids=repr)
+def test_rows_without_weight_are_refused_under_ordered_boosting(loss):
+    """CatBoost's own MultiClass stops there with "System of linear equations is not positive definite"."""
+    X, y = data(3 if loss.multiclass else 2)
+    pool = cb.Pool(X, y, weight=np.arange(len(y)) % 3)
+    settings = {**SETTINGS, "boosting_type": "Ordered"}
+    for run in (train, cv):
+        with pytest.raises(
+            ValueError, match=r"rows of weight 0 must be left out with boosting_type='Ordered'.* got 80 of"
+        ):
+            run(pool, settings, loss=loss)
+    rows = np.flatnonzero(np.arange(len(y)) % 3)
+    assert train(pool.slice(rows), settings, loss=loss).tree_count_ == 12
+
+
+def test_catboost_itself_cannot_train_many_classes_on_such_rows():
+    failed = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        pool = cb.Pool(rng.normal(size=(150, 4)), rng.integers(0, 4, 150), weight=rng.integers(0, 3, 150))
+        settings = {"loss_function": "MultiClass", "boosting_type": "Ordered", "leaf_estimation_method": "Newton"}
+        settings |= {"iterations": 3, "depth": 4, "random_seed": seed, "logging_level": "Silent"}
+        try:
+            cb.train(pool, {**settings, "allow_writing_files": False})
+        except cb.CatBoostError as error:
+            failed += "not positive definite" in str(error)
+    assert failed

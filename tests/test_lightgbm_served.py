@@ -100,12 +100,13 @@ def test_shap_explains_probabilities(name):
     assert_allclose(total, model.predict(X[:20]), atol=1e-6)
 
 
-def test_a_file_of_a_proper_loss_can_be_refitted():
+def test_a_file_of_a_proper_loss_can_be_refitted(tmp_path):
     X, y = rows("2")
     model = train(PLAIN, lgb.Dataset(X, y), 10, loss=LogLoss())
     own = lgb.train({**PLAIN, "objective": "binary"}, lgb.Dataset(X, y), 10)
     half = slice(0, 300)
-    loaded = lgb.Booster(model_str=model.model_to_string())
+    model.save_model(tmp_path / "model.txt")
+    loaded = lgb.Booster(model_file=tmp_path / "model.txt")
     assert_allclose(loaded.refit(X[half], y[half]).predict(X), own.refit(X[half], y[half]).predict(X), atol=1e-12)
 
 

@@ -89,7 +89,7 @@ def cases(draw) -> Case:
     limits = (  # of CatBoost
         ("grow_policy" in chosen, {"boosting_type", "monotone_constraints", "score_function"}),
         (ordered, {"has_time", "langevin", "posterior_sampling", "model_shrink_rate"}),
-        (many and data.weights == "zeros", {"boosting_type"}),  # its own MultiClass stops: "not positive definite"
+        (data.weights == "zeros", {"boosting_type"}),
         (many, {"monotone_constraints"}),
         (data.soft, {"auto_class_weights"}),
         (not evals, {"early_stopping_rounds", "use_best_model"}),
