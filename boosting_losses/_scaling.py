@@ -7,6 +7,8 @@ that it is lost among a thousand rows, but scores that separate the classes keep
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,13 +28,28 @@ Derivatives = tuple[Parameters, Parameters]
 #: Half of this is what a Newton step promises to take off the mean loss, at which it is the last one: the step squares
 #: the error, so that nothing is left.
 _LAST_DECREMENT = 1e-8
-_MOST_STEPS = 100
-_STEEP = 20.0
-_LEAST_SHARE = 1e-6
+#: The promise is kept if no score moves further than this: over such a distance the curvature hardly changes.
+_LAST_MOVE = 0.5
+#: A step that promises so little is the last one in any case: the rest is rounding.
+_NO_DECREMENT = 1e-14
+#: A Newton step lowers the loss for certain if no score moves further than this (Bach 2010, arXiv 0910.4627, section 2:
+#: the third derivative of a logistic loss is at most the second one times the distance).
+_SAFE_MOVE = 1.0
+_MOST_STEPS = 1000
+_STEEP = 8.0
 #: A sample of this many rows brings the start close to the end for a tenth of the price.
 _SAMPLE = 16_384
+_MOST_FOR_MIDDLE = 256
 #: What scores that say nothing, or the contrary of the truth, are scaled down to at most: the temperature stays finite.
 _LEAST_PEAK = 1e-4
+#: Beyond this the squares of scores, which are summed up, are no numbers.
+_MOST_PEAK = 1e150
+#: A direction whose curvature is a smaller share of that along the parameters is flat but for rounding.
+_LEAST_CURVATURE = 1e-14
+#: Scores that differ by less than this share of their magnitude differ by rounding.
+_ROUNDING = 1e-10
+#: The reciprocal of a smaller sum of weights may be no number.
+_LEAST_TOTAL = 1e-290
 
 
 class ConvergenceWarning(UserWarning):
@@ -47,10 +64,38 @@ class Rows:
     raw: Array
     weight: Array | None
 
+    def __post_init__(self) -> None:
+        if self.weight is not None and self.total < _LEAST_TOTAL:
+            object.__setattr__(self, "weight", self.weight / self.weight.max())
+            del self.__dict__["total"]
+
     @cached_property
     def total(self) -> float:
         """The sum of the weights, which every step divides by."""
         return float(len(self.y)) if self.weight is None else arrays.sum_of_weights(self.weight)
+
+    @cached_property
+    def count(self) -> float:
+        """How many rows they are worth, one of which the prior counts like.
+
+        Weights that are counts are worth their sum. Weights may also be shares, which say nothing about the number of rows:
+        they are worth at least Kish's effective sample size, the square of the sum over the sum of squares (Kish 1965,
+        Survey Sampling, section 11.7), which their scale does not change.
+        """
+        if self.weight is None:
+            return self.total
+        share = self.weight.astype(np.float64, copy=False) / self.total
+        return max(self.total, 1.0 / float(np.dot(share, share)))
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """The least and the largest score."""
+        return float(self.raw.min()), float(self.raw.max())
+
+    @property
+    def peak(self) -> float:
+        """The largest magnitude of a score."""
+        return max(-self.span[0], self.span[1])
 
     def sample(self) -> Rows | None:
         """Every so-manieth row, where there are so many that this pays and they have a weight."""
@@ -59,8 +104,9 @@ class Rows:
             return None
         every = slice(None, None, step)
         weight = None if self.weight is None else self.weight[every].copy()
-        thin = Rows(self.y[every].copy(), self.raw[every].copy(), weight)
-        return thin if thin.total > 0.0 else None
+        if weight is not None and not weight.any():
+            return None
+        return Rows(self.y[every].copy(), self.raw[every].copy(), weight)
 
     def add_up(self, kernel: Callable[..., tuple[float, ...]], *parameters: float) -> npt.NDArray[np.float64]:
         """The sums of a kernel over all rows, as means."""
@@ -82,28 +128,41 @@ def temperature(rows: Rows) -> float:
     def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
         inverse = float(parameters[0])
         if rows.raw.ndim == 1:
-            gradient, _, hessian, _, _ = rows.add_up(scaling.linear, 0.0, 1.0, inverse, 0.0)
+            gradient, _, hessian, _, _ = rows.add_up(scaling.linear, 0.0, 1.0, 0.0, inverse, 0.0)
         else:
             gradient, hessian = rows.add_up(scaling.temperature, inverse)
         return np.array([gradient]), np.array([[hessian]])
 
-    least = np.array([_LEAST_PEAK / max(_peak(rows), 1.0)])
-    return float(_minimise(rows, derivatives, _Problem(np.ones(1), least))[0])
+    least = np.array([_LEAST_PEAK / max(rows.peak, 1.0)])
+    return float(_minimise(rows, _Problem(derivatives, np.ones(1), np.array([rows.peak]), least))[0])
 
 
 def platt(rows: Rows) -> Parameters:
     """Slope and intercept, for targets that are not quite 0 and 1: those of Platt (1999), section 2.2."""
-    positive = float(np.sum(rows.y, dtype=np.float64) if rows.weight is None else np.dot(rows.weight, rows.y))
-    low, high = 1.0 / (rows.total - positive + 2.0), (positive + 1.0) / (positive + 2.0)
-    return _linear(rows, low, high, rows_of_prior=0.0)
+    share = float(np.sum(rows.y if rows.weight is None else rows.weight * rows.y, dtype=np.float64)) / rows.total
+    ones, zeros = rows.count * share, rows.count * (1.0 - share)
+    low, high = 1.0 / (zeros + 2.0), (ones + 1.0) / (ones + 2.0)
+    mean = low + (high - low) * share
+    flat = np.array([0.0, math.log(mean / (1.0 - mean))])
+    # Nothing pulls at the slope and the intercept, so the scores may be counted from anywhere: from the middle of them, lest
+    # a constant shared by most hides what they differ by.
+    some = np.sort(rows.raw[:: max(len(rows.raw) // _MOST_FOR_MIDDLE, 1)])
+    centre = float(some[len(some) // 2])
+    spread = max(rows.span[1] - centre, centre - rows.span[0])
+    if spread <= _ROUNDING * rows.peak:
+        return flat
 
-
-def _linear(rows: Rows, low: float, high: float, rows_of_prior: float) -> Parameters:
     def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
-        sums = rows.add_up(scaling.linear, low, high, *map(float, parameters))
-        return sums[:2], np.array([[sums[2], sums[3]], [sums[3], sums[4]]])
+        return _linear(rows, low, high, centre, parameters)
 
-    return _minimise(rows, derivatives, _Problem(np.array([1.0, 0.0]), rows_of_prior=rows_of_prior))
+    problem = _Problem(derivatives, flat, np.array([spread, 1.0]), rows_of_prior=0.0)
+    slope, intercept = _minimise(rows, problem)
+    return np.array([slope, intercept - slope * centre])
+
+
+def _linear(rows: Rows, low: float, high: float, centre: float, parameters: Parameters) -> Derivatives:
+    sums = rows.add_up(scaling.linear, low, high, centre, *map(float, parameters))
+    return sums[:2], np.array([[sums[2], sums[3]], [sums[3], sums[4]]])
 
 
 def beta(rows: Rows) -> Parameters:
@@ -116,24 +175,29 @@ def beta(rows: Rows) -> Parameters:
         hessian[upper] = hessian.T[upper] = sums[3:]
         return sums[:3], hessian
 
-    return _minimise(rows, derivatives, _Problem(np.array([1.0, 1.0, 0.0]), least=np.array([0.0, 0.0, -np.inf])))
+    far = rows.peak + math.log(2.0)
+    least = np.array([0.0, 0.0, -np.inf])
+    return _minimise(rows, _Problem(derivatives, np.array([1.0, 1.0, 0.0]), np.array([far, far, 1.0]), least))
 
 
 def per_class(rows: Rows) -> Parameters:
     """Slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
-    if rows.raw.ndim == 1:
-        return _linear(rows, 0.0, 1.0, rows_of_prior=1.0)[:, None]
-    classes = rows.raw.shape[1]
+    columns = 1 if rows.raw.ndim == 1 else rows.raw.shape[1]
 
-    def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
-        slope, constant = parameters.reshape(2, classes)
-        gradient, hessian = np.zeros(2 * classes), np.zeros((2 * classes, 2 * classes))
+    def of_two(rows: Rows, parameters: Parameters) -> Derivatives:
+        return _linear(rows, 0.0, 1.0, 0.0, parameters)
+
+    def of_many(rows: Rows, parameters: Parameters) -> Derivatives:
+        slope, constant = parameters.reshape(2, columns)
+        gradient, hessian = np.zeros(2 * columns), np.zeros((2 * columns, 2 * columns))
         for block in rows.blocks():
             scaling.per_class(*block, 1.0 / rows.total, slope, constant, gradient, hessian)
         upper = np.triu(hessian)
         return gradient, upper + np.triu(upper, 1).T
 
-    return _minimise(rows, derivatives, _Problem(np.repeat([1.0, 0.0], classes))).reshape(2, classes)
+    identity, reach = np.repeat([1.0, 0.0], columns), np.repeat([rows.peak, 1.0], columns)
+    problem = _Problem(of_two if rows.raw.ndim == 1 else of_many, identity, reach)
+    return _minimise(rows, problem).reshape(2, columns)
 
 
 # ---- Newton's method ------------------------------------------------------------------------------------------------
@@ -141,9 +205,15 @@ def per_class(rows: Rows) -> Parameters:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is known before the rows: the parameters that change nothing, their least values, the weight of the prior."""
+    """What is minimised beside the rows, and what is known before.
 
+    ``identity`` are the parameters that the prior pulls towards, ``reach`` how far a score moves at most if one of them
+    changes by 1, ``least`` their bounds.
+    """
+
+    derivatives: Callable[[Rows, Parameters], Derivatives]
     identity: Parameters
+    reach: Parameters
     least: Parameters | None = None
     rows_of_prior: float = 1.0
 
@@ -152,54 +222,42 @@ class _Problem:
         return np.full_like(self.identity, -np.inf) if self.least is None else self.least
 
 
-def _peak(rows: Rows) -> float:
-    """The largest magnitude of a score."""
-    return max(float(rows.raw.max()), -float(rows.raw.min()))
-
-
-def _minimise(rows: Rows, derivatives: Callable[[Rows, Parameters], Derivatives], problem: _Problem) -> Parameters:
+def _minimise(rows: Rows, problem: _Problem) -> Parameters:
     """The best parameters."""
+    if rows.peak > _MOST_PEAK:
+        raise ValueError("raw must be small enough for its square to be a number, got scores beyond 1e150")
     # With scores so large that the loss looks flat from where they are, start where it does not.
-    start = problem.identity * _STEEP / max(_peak(rows), _STEEP)
+    start = problem.identity * _STEEP / max(rows.peak, _STEEP)
     sample = rows.sample()
     if sample is not None:
-        start = _newton(sample, derivatives, problem, start, last_decrement=1.0 / _SAMPLE)
-    return _newton(rows, derivatives, problem, start, _LAST_DECREMENT)
+        start = _newton(sample, problem, start, last_decrement=1.0 / _SAMPLE)
+    return _newton(rows, problem, start, _LAST_DECREMENT)
 
 
-def _newton(
-    rows: Rows,
-    derivatives: Callable[[Rows, Parameters], Derivatives],
-    problem: _Problem,
-    parameters: Parameters,
-    last_decrement: float,
-) -> Parameters:
+def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decrement: float) -> Parameters:
     """Newton's method for a convex function, on the side of the bounds that is allowed.
 
-    A step is halved until it does not end far beyond the valley: there the function may rise along it at most half as fast
-    as it fell at the start. That takes derivatives alone; the loss itself would cost as much again.
+    A step is halved until the function falls along all of it, so that at least half of what its direction has to give is
+    taken, or until it is so short that it falls for certain. That takes derivatives alone; the loss itself would
+    cost as much again.
     """
-    strength = problem.rows_of_prior / rows.total
+    strength = problem.rows_of_prior / rows.count
 
     def penalised(at: Parameters) -> Derivatives:
-        gradient, hessian = derivatives(rows, at)
-        if not np.isfinite(hessian).all():
-            raise ValueError("raw must be small enough for its square to be a number, got scores beyond 1e150")
+        gradient, hessian = problem.derivatives(rows, at)
         return gradient + strength * (at - problem.identity), hessian + strength * np.eye(len(at))
 
     gradient, hessian = penalised(parameters)
     for _ in range(_MOST_STEPS):
-        free = ~((parameters <= problem.lower) & (gradient > 0.0))
-        step = np.zeros_like(parameters)
-        step[free] = _solve(hessian[np.ix_(free, free)], gradient[free])
-        if gradient @ step <= last_decrement:
+        step = _step(gradient, hessian, parameters - problem.lower)
+        decrement, move = gradient @ step, problem.reach @ abs(step)
+        if decrement <= last_decrement and (move <= _LAST_MOVE or decrement <= _NO_DECREMENT):
             return np.maximum(parameters - step, problem.lower)
         share = 1.0
         while True:
             there = np.maximum(parameters - share * step, problem.lower)
             found = penalised(there)
-            moved = parameters - there
-            if -found[0] @ moved <= 0.5 * gradient @ moved or share < _LEAST_SHARE:
+            if found[0] @ step >= 0.0 or share * move <= _SAFE_MOVE:
                 break
             share *= 0.5
         parameters, (gradient, hessian) = there, found
@@ -207,9 +265,29 @@ def _newton(
     return parameters
 
 
+def _step(gradient: Parameters, hessian: Parameters, room: Parameters) -> Parameters:
+    """What the quadratic model says to take off the parameters, of each at most its ``room``."""
+    free_step = _solve(hessian, gradient)
+    if (free_step <= room).all():
+        return free_step
+    # Some stop at their bounds: those with which the model promises most.
+    bounded = np.flatnonzero(np.isfinite(room))
+    best, most = np.zeros_like(gradient), -math.inf
+    for stopped in itertools.product((True, False), repeat=len(bounded)):
+        free = np.ones(len(room), dtype=bool)
+        free[bounded] = np.logical_not(stopped)
+        step = np.where(free, 0.0, room)
+        step[free] = _solve(hessian[np.ix_(free, free)], (gradient - hessian @ step)[free])
+        promise = float(gradient @ step - 0.5 * step @ hessian @ step)
+        if (step <= room).all() and promise > most:
+            best, most = step, promise
+    return best
+
+
 def _solve(hessian: Parameters, gradient: Parameters) -> Parameters:
-    """The Newton step; the shortest, where some direction changes nothing, as an intercept beside constant scores."""
+    """The Newton step; short, where some direction changes nothing but by rounding."""
     scale = np.sqrt(np.diag(hessian))
     scale[scale == 0.0] = 1.0
-    step, *_ = np.linalg.lstsq(hessian / np.outer(scale, scale), gradient / scale, rcond=1e-13)
-    return step / scale  # type: ignore[no-any-return]
+    curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))
+    step: Parameters = directions @ ((directions.T @ (gradient / scale)) / np.maximum(curvature, _LEAST_CURVATURE))
+    return step / scale

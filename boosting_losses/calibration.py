@@ -7,6 +7,14 @@ that the model has not seen, or on out-of-fold scores, as :class:`boosting_losse
 >>> from boosting_losses.calibration import PlattScaling
 >>> PlattScaling().fit([-2.0, -1.0, 0.5, 2.0], ["no", "no", "yes", "yes"]).predict_proba([0.0]).round(2)
 array([[0.47, 0.53]])
+
+Most hold a prior against few rows, which counts like one or two rows itself. What rows are worth beside it:
+
+* The sum of their weights, so that an integer weight does what repeating the row would do.
+* At least Kish's effective sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), so that weights
+  that are no counts may have any scale: with weights of 1 / n, or of 1e-6, n rows are still worth n.
+
+Weights above 1 are therefore taken for counts. Divide weights that are none, such as inverse probabilities, by their mean.
 """
 
 from __future__ import annotations
@@ -58,12 +66,14 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
             Labels of any kind. Integers 0..K-1 are class codes, of which some may be missing; of other labels every class
             must be there.
         sample_weight : array-like of shape (n,), optional
-            Finite, >= 0, not all 0. An integer weight does what repeating the row would do.
+            Finite, >= 0, not all 0. An integer weight does what repeating the row would do; weights that sum to 1 do what
+            the same weights with a mean of 1 do.
 
         Raises
         ------
         TypeError, ValueError
-            When shapes disagree, a value has no meaning, or labels do not fit the number of scores.
+            When shapes disagree, a value has no meaning, or labels do not fit the number of scores; where derivatives are
+            needed, when scores are beyond 1e150.
 
         Warns
         -----
@@ -133,7 +143,7 @@ class _OneVsRest(Calibrator):
         columns = [self._estimate(odds[:, k], fitted)[:, 1] for k, fitted in enumerate(self.fitted_)]
         proba = np.column_stack(columns)
         total = proba.sum(axis=1, keepdims=True)
-        # No class may be left with anything, where isotonic steps begin at 0.
+        # Far from all rows of the fit every class may be ruled out.
         return np.where(total > 0.0, proba / np.where(total > 0.0, total, 1.0), 1.0 / self.n_scores_)
 
     @abstractmethod
@@ -157,7 +167,8 @@ class TemperatureScaling(Calibrator):
     -----
     Minimises the mean log loss of ``softmax(raw / temperature)``, of two classes the sigmoid, plus
     ``(1 / temperature - 1)**2 / 2`` counted like one row, so that scores which separate the classes keep a finite
-    temperature.
+    temperature. With m the largest magnitude of a score, or 1 if that is less, the temperature is at most ``1e4 * m``: where
+    scores say nothing, or the contrary of the truth, more would be better without end.
     """
 
     def _fit(self, rows: scaling.Rows) -> None:
@@ -180,7 +191,7 @@ class PlattScaling(_OneVsRest):
     -----
     Minimises the mean log loss of ``sigmoid(slope * raw + intercept)`` for Platt's targets: with N1 and N0 the weights of
     either class, ``(N1 + 1) / (N1 + 2)`` in place of 1 and ``1 / (N0 + 2)`` in place of 0, which keep it finite for
-    scores that separate the classes. Of K classes, each one's log odds against the rest.
+    scores that separate the classes. Constant scores get the slope 0. Of K classes, each one's log odds against the rest.
     """
 
     def _fit_one(self, rows: scaling.Rows) -> Any:
@@ -217,22 +228,28 @@ class BetaCalibration(_OneVsRest):
 
 
 class IsotonicCalibration(_OneVsRest):
-    """A step-wise increasing curve, scikit-learn's isotonic regression (Zadrozny and Elkan 2002).
+    """An increasing curve of any shape, scikit-learn's isotonic regression (Zadrozny and Elkan 2002).
 
-    It follows any shape, needs some thousand rows for it, and gives probabilities of exactly 0 and 1 beyond the last row of
-    the other class.
+    It needs some thousand rows to find a shape.
 
     Attributes
     ----------
     fitted_ : list of IsotonicRegression
         Of the score for two classes, otherwise of each class's log odds against the rest.
     classes_ : ndarray of shape (K,)
+
+    Notes
+    -----
+    Of the rows alone, the curve would begin at exactly 0 and end at exactly 1, beyond the last row of the other class. So a
+    row of each class is added at the least score and at the largest. Where m rows of one class stand at an end, the
+    other class then gets ``1 / (m + 2)``: Laplace's rule of succession, which Platt's targets also are.
     """
 
     def _fit_one(self, rows: scaling.Rows) -> Any:
-        return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
-            rows.raw.astype(np.float64), rows.y.astype(np.float64), sample_weight=rows.weight
-        )
+        low, high = rows.span
+        raw, y = np.append(rows.raw, [low, low, high, high]), np.append(rows.y, [0.0, 1.0, 0.0, 1.0])
+        weight = None if rows.weight is None else np.append(rows.weight, np.full(4, rows.total / rows.count))
+        return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw, y, sample_weight=weight)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
         p = fitted.predict(raw)

@@ -34,7 +34,7 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
 #: Those that are worth a try: of K classes, a slope and an intercept each serve better together than one by one.
 _FOR_TWO = ("none", "temperature", "sigmoid", "beta", "isotonic")
 _FOR_MORE = ("none", "temperature", "vector", "isotonic")
-#: Fewer make steps of isotonic regression so wide that a new row soon meets a probability of exactly 0.
+#: Of fewer rows, isotonic regression makes few and wide steps, which follow chance.
 _LEAST_FOR_ISOTONIC = 1000
 
 
@@ -46,6 +46,10 @@ class HeldOut(NamedTuple):
     weight: Array | None
     fold: npt.NDArray[np.intp]
     row: npt.NDArray[np.intp]
+
+    def seen(self) -> npt.NDArray[np.intp]:
+        """The codes of the classes that have weight here."""
+        return np.unique(self.y if self.weight is None else self.y[self.weight > 0.0])
 
     def where(self, rows: npt.NDArray[np.bool_]) -> HeldOut:
         """Some of the rows."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Literal, Self
 
@@ -13,19 +14,18 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold, check_cv
-from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .. import metrics
-from ..adapters._estimators import Labelled, Stopping
+from ..adapters._estimators import Labelled
 from ..calibration import Calibrator
 from ..losses import Loss
 from .choice import CALIBRATORS, HeldOut, choose, fitted
+from .data import checked_data, checked_features, checked_weight, refuse_untrainable, times
 from .folds import fit_folds, held_out
-from .frameworks import trainers_of
+from .frameworks import COLUMN_OPTIONS, behind_steps, trainers_of
 from .losses import resolved, with_class_weight
+from .stopping import stopping_of
 
 Array = npt.NDArray[np.floating]
 
@@ -41,8 +41,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     ----------
     estimator : XGBClassifier, LGBMClassifier, CatBoostClassifier, or FrozenEstimator around a trained model
         Unfitted, with hyperparameters but no objective, metric, early stopping or class weights of its own: parameters
-        below stand for these. Around a model in a ``sklearn.frozen.FrozenEstimator`` only the calibrator is fitted, on
-        all rows given to ``fit``, which the model should not have seen.
+        below stand for these. Around a model in a ``sklearn.frozen.FrozenEstimator``, or a ``Pipeline`` that ends in one,
+        only the calibrator is fitted, on all rows given to ``fit``, which the model should not have seen.
     loss : {"auto", "focal"} or Loss, default "auto"
         "auto" is ``LogLoss()`` for two classes and ``SoftmaxCrossEntropy()`` for more, "focal" ``FocalLoss()`` and
         ``SoftmaxFocalLoss()``. Parameters of a loss can be searched: ``loss__gamma`` where ``loss`` is an object;
@@ -55,16 +55,19 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         As in ``CalibratedClassifierCV``: an int stands for stratified folds. Splits need not be a partition.
     ensemble : bool, default False
         False calibrates on the rows left out of all folds and trains one model on all rows. True keeps each fold's
-        model with a calibrator for its own rows left out, and averages probabilities.
+        model with a calibrator for its own rows left out, and averages probabilities. Where these hold only one class, a
+        warning says so, and the rows left out of all folds stand in.
     early_stopping : int, dict or None, default None
         Rounds without a better score on the rows left out of a fold after which its training stops, or
         ``{"rounds": int, "metric": "loss" | "refinement" | callable, "greater_is_better": bool}``. The metric is the loss
         itself by default; "refinement" is :func:`boosting_losses.metrics.refinement_loss`; a callable takes
-        ``(y_true, proba, sample_weight=None)``. The model of all rows gets the mean number of rounds.
+        ``(y_true, proba, sample_weight=None)`` and returns a float: of so many rows the class codes, ``(n,)``, float32; the
+        posterior of the loss, ``(n,)`` for the second of two classes or ``(n, K)``, float32 or float64; and the
+        weights, ``(n,)`` or None. The model of all rows gets the mean number of rounds.
     class_weight : dict, "balanced" or None, default None
-        Weights of the classes in training. They become a part of the loss, so that its posterior undoes them:
-        probabilities stay probabilities, and 0.5 the threshold of ``predict``; see
-        ``sklearn.model_selection.TunedThresholdClassifierCV`` for another.
+        Weights of the classes in training; with "balanced" all classes have the same sum of weights, ``sample_weight``
+        included. They become a part of the loss, so that its posterior undoes them: probabilities stay probabilities,
+        and 0.5 the threshold of ``predict``; see ``sklearn.model_selection.TunedThresholdClassifierCV`` for another.
     sketch : boosting_losses.adapters.xgboost.Sketch or None, default None
         For an ``XGBClassifier`` and 3 or more classes: trees with a vector in their leaves, whose structure is found along
         random directions of the gradient. Experimental; see :class:`boosting_losses.adapters.xgboost.Sketch`, which has its
@@ -84,7 +87,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     models_ : list
         The one model of all rows, or one per fold: ``xgboost.Booster``, ``lightgbm.Booster`` or ``catboost.CatBoost``, as
         the adapter's ``train`` returns it. Its own ``predict`` gives uncalibrated probabilities where the plain
-        sigmoid or softmax is one, otherwise raw scores (of CatBoost always raw scores).
+        sigmoid or softmax is one, otherwise raw scores (of CatBoost always raw scores). Of a trained pipeline, the
+        model at its end.
     calibrators_ : list of Calibrator
         One for each model.
     calibration_report_ : dict
@@ -105,8 +109,10 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     the estimator, which refuses CatBoost's lists).
     """
 
-    # Groups are for the splitter, which asks for them itself.
-    __metadata_request__fit = {"groups": UNUSED}  # noqa: RUF012  (how scikit-learn spells it)
+    # Groups are for the splitter, which asks for them itself. What concerns columns may be asked for.
+    __metadata_request__fit = dict.fromkeys(COLUMN_OPTIONS) | {"groups": UNUSED}
+    #: The steps of a trained pipeline before its model.
+    _before: Any = None
 
     def __init__(
         self,
@@ -148,7 +154,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         y : array-like of shape (n,)
             Labels of any kind, of at least 2 classes.
         sample_weight : array-like of shape (n,), optional
-            Finite, >= 0. Counts in training, in the metric of early stopping and in calibration.
+            Finite, >= 0, the largest of a size that float32 holds. Counts in training, in the metric of early stopping and in
+            calibration. Trees notice the scale of weights (XGBoost's ``min_child_weight``), calibrators as
+            :mod:`boosting_losses.calibration` says.
         groups : array-like of shape (n,), optional
             For a splitter such as ``GroupKFold``.
         **fit_params
@@ -164,23 +172,30 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         TypeError, ValueError
             When data or parameters have no meaning, or a parameter of the estimator would be ignored or contradict one
             of this class.
+
+        Warns
+        -----
+        UserWarning
+            With ``ensemble=True``, when the rows left out of a fold hold only one class.
         """
-        stopping = _stopping(self.early_stopping)
+        stopping = stopping_of(self.early_stopping)
         self._check_calibration()
-        X, y, weight = self._checked_data(X, y, sample_weight)
+        self._before = None
         if isinstance(self.estimator, FrozenEstimator):
-            return self._fit_frozen(X, y, weight, fit_params)
+            return self._fit_frozen(X, y, sample_weight, fit_params)
+        X, y, weight = self._checked_data(X, y, sample_weight)
+        refuse_untrainable(weight)
         trainers = trainers_of(self.estimator, trained=False)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least 2 classes, got 1 class: {self.classes_.tolist()}")
         self.loss_, factor = resolved(self.loss, len(self.classes_)), 1.0
         if self.class_weight is not None:
-            self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes)
+            self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes, weight)
         self.calibration_report_: dict[str, Any]
         self.calibrators_: list[Calibrator]
         self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed(), **self._sketch(trainers))
-        data = Labelled(X, codes, _times(weight, factor, len(codes)))
+        data = Labelled(X, codes, times(weight, factor, len(codes)))
         folds = []
         if self.ensemble or stopping is not None or self.calibration is not None:
             folds = fit_folds(self._trainer, data, self._splits(X, codes, groups), stopping, self.n_jobs, self.verbose)
@@ -197,14 +212,15 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self._take_posterior()
         return self
 
-    def _fit_frozen(self, X: Any, y: Any, weight: Array | None, fit_params: Mapping[str, Any]) -> Self:
+    def _fit_frozen(self, X: Any, y: Any, sample_weight: Any, fit_params: Mapping[str, Any]) -> Self:
         """Calibrate a model that is trained already."""
         for name, harmless in (("class_weight", None), ("early_stopping", None), ("sketch", None), ("ensemble", False)):
             if getattr(self, name) != harmless:
                 raise ValueError(f"{name} must be left out for a trained model, got {getattr(self, name)!r}")
         if fit_params:
             raise TypeError(f"fit takes sample_weight alone for a trained model, got {next(iter(fit_params))!r}")
-        model = self.estimator.estimator
+        self._before, model = behind_steps(self.estimator.estimator)
+        X, y, weight = self._checked_data(X, y, sample_weight)
         self._trainer = trainers_of(model, trained=True).Trained(
             model, self.loss if isinstance(self.loss, Loss) else None
         )
@@ -218,7 +234,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0].item()!r}"
             )
         self.models_, self.rounds_ = [model], [self._trainer.rounds(model)]
-        logits = self._logits(self._trainer.raw_score(model, X))
+        logits = self._logits(self._trainer.raw_score(model, self._model_rows(X)))
         if len(self.classes_) != (2 if logits.ndim == 1 else logits.shape[1]):
             raise ValueError(f"y must hold all classes of the model, got {self.classes_.tolist()}")
         fold = np.zeros(len(codes), dtype=np.intp)
@@ -231,6 +247,11 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         if calibrator is None:
             self._take_posterior()
             return
+        if len(seen := rows.seen()) < 2:
+            raise ValueError(
+                "calibration must have held-out rows of at least 2 classes with weight, got"
+                f" {len(seen)}: {self.classes_[seen].tolist()}; calibration=None needs none"
+            )
         if isinstance(calibrator, str):
             self.calibration_report_ = choose(rows) if calibrator == "auto" else {"method": calibrator}
             calibrator = CALIBRATORS[self.calibration_report_["method"]]()
@@ -238,7 +259,14 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self.calibration_report_ = {"method": type(calibrator).__name__}
         models = range(len(self.models_))
         parts = [rows.where(rows.fold == fold) for fold in models] if self.ensemble else [rows]
-        self.calibrators_ = [fitted(calibrator, part) for part in parts]
+        poor = [number for number, part in enumerate(parts, 1) if len(part.seen()) < 2]
+        if poor and self.calibration_report_["method"] != "none":
+            warnings.warn(
+                f"fold {', '.join(map(str, poor))} of {len(parts)}: a held-out part of one class, or without weight, teaches"
+                " a calibrator nothing; the rows left out of all folds calibrate the model instead",
+                stacklevel=3,
+            )
+        self.calibrators_ = [fitted(calibrator, rows if len(part.seen()) < 2 else part) for part in parts]
 
     def _take_posterior(self) -> None:
         self.calibration_report_ = {"method": "none"}
@@ -259,7 +287,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             Columns in the order of ``classes_``.
         """
         check_is_fitted(self)
-        X = self._checked_features(X)
+        X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         parts = [
             calibrator.predict_proba(self._logits(self._trainer.raw_score(model, X)))
             for model, calibrator in zip(self.models_, self.calibrators_, strict=True)
@@ -285,7 +313,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def raw_score(self, X: Any) -> Array:
         """Raw scores of the model, uncalibrated, ``(n,)`` or ``(n, K)``; of an ensemble their mean."""
         check_is_fitted(self)
-        X = self._checked_features(X)
+        X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         mean: Array = np.mean([self._trainer.raw_score(model, X) for model in self.models_], axis=0)
         return mean
 
@@ -369,7 +397,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 )
         routed: Mapping[str, Any] = {"groups": groups}
         if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", groups=groups).splitter.split
+            # Of None too, scikit-learn asks whom it is for: only splitters of groups want it.
+            given = {} if groups is None else {"groups": groups}
+            routed = process_routing(self, "fit", **given).splitter.split
         return splitter.split(X, codes, **routed)  # type: ignore[no-any-return]
 
     def _seed(self) -> int | None:
@@ -378,64 +408,12 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return None if self.random_state is None else int(self.random_state)
 
     def _checked_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, npt.NDArray[Any], Array | None]:
-        if _is_frame(X):
-            X = validate_data(self, X, skip_check_array=True)
-            if y is None:
-                raise ValueError("fit requires y to be passed, but the target y is None")
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(X, y)
-        else:
-            X, y = validate_data(self, X, y, **_ARRAY_CHECKS)
-        check_classification_targets(y)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            if not (weight >= 0.0).all():
-                row = int(np.argmax(weight < 0.0))
-                raise ValueError(f"sample_weight must be finite and >= 0, got {weight[row]} in row {row}")
-            if not weight.any():  # scikit-learn refuses this itself in its newer versions
-                raise ValueError("sample_weight must have a sum > 0, got only zeros")
-        return X, np.asarray(y), weight
+        X, y = checked_data(self, X, y, as_they_are=self._before is not None)
+        return X, y, checked_weight(sample_weight, X)
 
-    def _checked_features(self, X: Any) -> Any:
-        if _is_frame(X):
-            return validate_data(self, X, reset=False, skip_check_array=True)
-        return validate_data(self, X, reset=False, **_ARRAY_CHECKS)
+    def _model_rows(self, X: Any) -> Any:
+        """Rows as the model takes them, behind the steps of a pipeline."""
+        return X if self._before is None else self._before.transform(X)
 
     def _logits(self, raw: Array) -> Array:
         return self.loss_.posterior_logits(raw)
-
-
-#: What is asked of arrays; frames are passed on as they are, with their categories.
-_ARRAY_CHECKS: dict[str, Any] = {"accept_sparse": ["csr"], "ensure_all_finite": "allow-nan", "dtype": "numeric"}
-
-
-def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and hasattr(X, "shape")
-
-
-def _times(weight: Array | None, factor: float, rows: int) -> Array | None:
-    if factor == 1.0:
-        return weight
-    return np.full(rows, factor) if weight is None else weight * factor
-
-
-def _stopping(early_stopping: object) -> Stopping | None:
-    """The parameter ``early_stopping``."""
-    if early_stopping is None:
-        return None
-    given = dict(early_stopping) if isinstance(early_stopping, Mapping) else {"rounds": early_stopping}
-    rounds, metric = given.pop("rounds", None), given.pop("metric", "loss")
-    greater_is_better = given.pop("greater_is_better", False)
-    if given:
-        raise ValueError(f"early_stopping takes rounds, metric and greater_is_better, got {next(iter(given))!r}")
-    if isinstance(rounds, bool) or not isinstance(rounds, numbers.Integral) or rounds < 1:
-        raise ValueError(f"early_stopping must be a number of rounds >= 1, or a dict with such rounds, got {rounds!r}")
-    scores: dict[str, Callable[..., float] | None] = {"loss": None, "refinement": metrics.refinement_loss}
-    if isinstance(metric, str):
-        if metric not in scores:
-            raise ValueError(f"the metric of early_stopping must be 'loss', 'refinement' or a function, got {metric!r}")
-        return Stopping(int(rounds), scores[metric])
-    if not callable(metric):
-        raise TypeError(f"the metric of early_stopping must be 'loss', 'refinement' or a function, got {metric!r}")
-    return Stopping(int(rounds), metric, bool(greater_is_better))

@@ -68,7 +68,7 @@ def _numbers(rows: Any, data: Labelled) -> Rows:
 
 def _check_part(name: str, data: Labelled, train: Rows, test: Rows) -> None:
     """Refuse what a library would misread without a word: it numbers the classes that it is given."""
-    seen = data.y[train] if data.weight is None else data.y[train][data.weight[train] > 0.0]
+    seen = data.y[train] if data.weight is None else data.y[train][data.weight[train].astype(np.float32) > 0.0]
     missing = np.setdiff1d(data.y, seen)
     if len(missing):
         raise ValueError(

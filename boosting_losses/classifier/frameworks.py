@@ -1,11 +1,31 @@
-"""From an estimator to the adapter of its library, which is imported only then."""
+"""From an estimator to the model in it, and to the adapter of its library, which is imported only then."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
 _LIBRARIES = ("xgboost", "lightgbm", "catboost")
+#: What the estimators' ``fit`` takes about columns.
+COLUMN_OPTIONS = (
+    "feature_weights",
+    "categorical_feature",
+    "feature_name",
+    "cat_features",
+    "text_features",
+    "embedding_features",
+)
+
+
+def behind_steps(trained: Any) -> tuple[Any, Any]:
+    """The steps of a trained pipeline that prepare rows, None without any, and the model behind them."""
+    before = None
+    if isinstance(trained, Pipeline):
+        before, trained = trained[:-1] if len(trained) > 1 else None, trained[-1]
+    return before, trained.estimator if isinstance(trained, FrozenEstimator) else trained
 
 
 def trainers_of(estimator: object, *, trained: bool) -> Any:

@@ -33,6 +33,7 @@ def with_class_weight(
     class_weight: Mapping[object, float] | str,
     classes: npt.NDArray[np.generic],
     codes: npt.NDArray[np.intp],
+    sample_weight: npt.NDArray[np.floating] | None,
 ) -> tuple[Loss, float]:
     """The loss with these class weights, as scikit-learn means them, and a factor for all sample weights.
 
@@ -43,9 +44,16 @@ def with_class_weight(
         unknown = [name for name in class_weight if name not in classes.tolist()]
         if unknown:
             raise ValueError(f"class_weight must have classes as its keys, {classes.tolist()}, got {unknown[0]!r}")
-    elif class_weight != "balanced":
+        weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    elif class_weight == "balanced":
+        counts = np.bincount(codes, weights=sample_weight, minlength=len(classes))
+        if not counts.all():
+            raise ValueError(
+                f"class_weight='balanced' needs weight in every class, got none of {classes.tolist()[counts.argmin()]!r}"
+            )
+        weights = counts.sum() / (len(classes) * counts)
+    else:
         raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
-    weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     if not ((weights > 0.0) & np.isfinite(weights)).all():
         raise ValueError(f"class_weight must be finite and > 0, got {weights.tolist()} for {classes.tolist()}")
     if isinstance(loss, LogLoss):

@@ -26,15 +26,23 @@ def derivatives(u: Real, y: Real) -> tuple[Real, Real]:
 
 @jit_sum
 def linear(
-    y: Array, raw: Array, weight: Array | None, unit: float, low: float, high: float, slope: float, constant: float
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    unit: float,
+    low: float,
+    high: float,
+    centre: float,
+    slope: float,
+    constant: float,
 ) -> tuple[float, float, float, float, float]:
-    """Of the scores slope * raw + constant, where the label 0 counts as ``low`` and 1 as ``high``.
+    """Of the scores slope * (raw - centre) + constant, where the label 0 counts as ``low`` and 1 as ``high``.
 
     Gradient (slope, constant) and Hessian (slope, mixed, constant).
     """
     g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
-        z = double(raw[i])
+        z = double(raw[i]) - centre
         first, second = derivatives(slope * z + constant, low + (high - low) * double(y[i]))
         if weight is None:
             first, second = unit * first, unit * second
