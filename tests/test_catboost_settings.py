@@ -373,17 +373,3 @@ def test_rows_without_weight_are_refused_under_ordered_boosting(loss):
             run(pool, settings, loss=loss)
     rows = np.flatnonzero(np.arange(len(y)) % 3)
     assert train(pool.slice(rows), settings, loss=loss).tree_count_ == 12
-
-
-def test_catboost_itself_cannot_train_many_classes_on_such_rows():
-    failed = 0
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        pool = cb.Pool(rng.normal(size=(150, 4)), rng.integers(0, 4, 150), weight=rng.integers(0, 3, 150))
-        settings = {"loss_function": "MultiClass", "boosting_type": "Ordered", "leaf_estimation_method": "Newton"}
-        settings |= {"iterations": 3, "depth": 4, "random_seed": seed, "logging_level": "Silent"}
-        try:
-            cb.train(pool, {**settings, "allow_writing_files": False})
-        except cb.CatBoostError as error:
-            failed += "not positive definite" in str(error)
-    assert failed
