@@ -96,8 +96,9 @@ class _Clock:
 
 @contextmanager
 def _clock(library: str) -> Iterator[_Clock]:
-    """Time each call of the adapter's ``Objective`` while the block runs."""
-    objective: Any = importlib.import_module(f"boosting_losses.adapters.{library.lower()}").Objective
+    """Time each call of the objective of the adapter's ``train`` while the block runs."""
+    name = "InPlaceObjective" if library == "XGBoost" else "Objective"
+    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}"), name)
     original: Callable[..., Any] = objective.__call__
     clock = _Clock()
 
