@@ -145,6 +145,7 @@ def test_lightgbms_columns_must_stand_where_they_stood(bare):
             unnamed.predict_proba(X[X.columns[::-1]])
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LightGBM 4.6
 def test_lightgbm_trained_without_names_takes_any():
     X, y = frame(CANCER[0]), CANCER[1]
     trained = ESTIMATORS["lightgbm"]().fit(X.to_numpy(), y)
@@ -165,6 +166,7 @@ def test_the_other_libraries_never_mix_up_columns(library):
         assert_allclose(model.fit(turned, y).predict_proba(turned), trained.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LightGBM 4.6
 @each_library
 @pytest.mark.parametrize("data", [CANCER, WINE], ids=["binary", "multiclass"])
 def test_a_trained_pipeline_is_calibrated(library, data):
@@ -184,6 +186,7 @@ def test_a_trained_pipeline_is_calibrated(library, data):
     assert fitted.models_ == [pipeline[-1]]
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # LightGBM 4.6
 def test_a_trained_pipeline_takes_whatever_its_steps_take():
     pd = pytest.importorskip("pandas")
     kind = np.array(["low", "middle", "high"])[np.digitize(CANCER[0][:, 1], [17, 21])]

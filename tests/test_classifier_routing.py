@@ -107,6 +107,8 @@ def routing(request):
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("cv", SPLITS)
 def test_splits_of_every_kind_within_everything(routing, cv, around):
+    if routing and around in ("scores", "predictions", "chain") and sklearn.__version__.startswith("1.6.0"):
+        pytest.skip("this scikit-learn routes no parameters where none are given")
     AROUND[around](make(SPLITS[cv]))
 
 

@@ -3,6 +3,7 @@
 import importlib
 
 import pytest
+import xgboost as xgb
 
 from .trainings.search import drawn
 
@@ -10,5 +11,9 @@ from .trainings.search import drawn
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost", "classifier"])
 def test_numbers_of_whole_trainings_agree(library, number):
+    if library == "xgboost" and xgb.__version__.startswith("3.1."):
+        pytest.skip(
+            "what a callback predicts there is not always what the model predicts afterwards, and not repeatably"
+        )
     module = importlib.import_module(f"tests.trainings.{library}")
     drawn(module.cases(), number, 15, module.check)
