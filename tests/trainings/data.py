@@ -82,6 +82,24 @@ class Data:
         return frame
 
 
+@dataclass(frozen=True)
+class Training:
+    """A training: data, loss, settings, and what happens before and after it.
+
+    ``first`` says how the model came about that is continued, ``lacks`` that a class is missing from later data.
+    """
+
+    data: Data
+    loss: Loss
+    settings: dict[str, Any]
+    rounds: int = 5
+    evals: tuple[str, ...] = ()
+    metric: str | None = None
+    stopping: int | None = None
+    first: str | None = None
+    lacks: bool = False
+
+
 def repeated(rows: Rows) -> Rows:
     """Each row as often as its integer weight says."""
     count = rows.weight.astype(int)

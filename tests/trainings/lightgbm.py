@@ -15,29 +15,19 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy
+from boosting_losses import LogLoss, SoftmaxCrossEntropy
 from boosting_losses.adapters import lightgbm as adapter
 from boosting_losses.adapters._lightgbm_model import booster_of
 from boosting_losses.metrics import brier_score
 
 from . import data as drawn
-from .data import Data, Rows
+from .data import Rows, Training
 from .invariants import Unchanged, metric_value, probabilities_fit_scores, same_scores
 
 
 @dataclass(frozen=True)
-class Case:
-    """A training: data, loss, settings, and what happens before and after it."""
-
-    data: Data
-    loss: Loss
-    settings: dict[str, Any]
-    rounds: int = 5
-    evals: tuple[str, ...] = ()
-    metric: str | None = None
-    stopping: int | None = None
-    first: str | None = None
-    lacks: bool = False
+class Case(Training):
+    """A training of LightGBM."""
 
     @property
     def dart(self) -> bool:

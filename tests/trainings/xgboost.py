@@ -14,12 +14,12 @@ import xgboost as xgb
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy
+from boosting_losses import LogLoss, SoftmaxCrossEntropy
 from boosting_losses.adapters import xgboost as adapter
 from boosting_losses.metrics import brier_score
 
 from . import data as drawn
-from .data import Data, Rows
+from .data import Data, Rows, Training
 from .invariants import Unchanged, metric_value, probabilities_fit_scores, same_scores
 
 #: What XGBoost evaluates itself on raw scores, where the adapter lets it.
@@ -27,18 +27,9 @@ _BUILTIN = ("auc", "merror", "mlogloss", "logloss", "error")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A training: data, loss, settings, and what happens before and after it."""
+class Case(Training):
+    """A training of XGBoost, perhaps on quantiles, perhaps continued by XGBoost alone afterwards."""
 
-    data: Data
-    loss: Loss
-    settings: dict[str, Any]
-    rounds: int = 5
-    evals: tuple[str, ...] = ()
-    metric: str | None = None
-    stopping: int | None = None
-    first: str | None = None
-    lacks: bool = False
     quantile: bool = False
     continued_bare: bool = False
 
