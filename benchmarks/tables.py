@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: So many rows of a class leave two in the smallest of three parts: to train on, to calibrate on and to test on.
 LEAST_OF_A_CLASS = 12
-_MISSING = "(missing)"
+#: The category of missing values.
+MISSING = "(missing)"
 _DATE = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
 )
@@ -32,13 +33,20 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """A file, the column of its labels, that of its weights, columns that are no features, and the rows a class must have."""
+    """A file, the columns of its labels, weights and times, columns that are no features, and the rows a class must have."""
 
     path: Path
     label: str
     weight: str | None = None
     drop: tuple[str, ...] = ()
     least: int = LEAST_OF_A_CLASS
+    time: str | None = None
+
+    @property
+    def no_features(self) -> tuple[str, ...]:
+        """All columns that have another use or none."""
+        named = (self.label, self.weight, self.time, *self.drop)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 def read(table: Table) -> DataSet:
@@ -50,8 +58,9 @@ def read(table: Table) -> DataSet:
     Raises
     ------
     TableError
-        If the file cannot be read or a column is not there, or there twice; if labels or weights are missing or have no
-        meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least`` rows.
+        If the file cannot be read or a column is not there, or there twice; if labels, weights or times are missing or
+        have no meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least``
+        rows.
     """
     import pandas as pd  # noqa: PLC0415  (heavy, and only for files)
 
@@ -60,13 +69,14 @@ def read(table: Table) -> DataSet:
     frame = load(table)
     labels = _labels(table, frame[table.label])
     weight = None if table.weight is None else _weights(table, frame[table.weight])
-    features = _features(table, frame)
-    return DataSet(pd.DataFrame({f"f{i}": column for i, column in enumerate(features.values())}), labels, weight=weight)
+    time = None if table.time is None else _times(table, frame[table.time])
+    columns = features_of(table, frame)
+    X = pd.DataFrame({f"f{i}": column for i, column in enumerate(columns.values())})
+    return DataSet(X, labels, weight=weight, time=time)
 
 
-def how_read(table: Table) -> str:
+def how_read(table: Table, features: dict[str, Any]) -> str:
     """Which columns have become categories, in words: a stray text makes one of numbers."""
-    features = _features(table, load(table))
     found = [f"{name} ({len(column.categories)})" for name, column in features.items() if hasattr(column, "categories")]
     numbers = len(features) - len(found)
     shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
@@ -98,19 +108,21 @@ def load(table: Table) -> pd.DataFrame:
                 frame[table.label] = labels[table.label]
     except (OSError, ValueError, pd.errors.ParserWarning) as error:  # pyarrow's and pandas' own are of these kinds
         raise TableError(f"{table.path} must be a CSV or Parquet file, got {_first_line(error)}") from None
-    for column in (table.label, *([table.weight] if table.weight else []), *table.drop):
+    for column in table.no_features:
         if column not in frame:
             found = ", ".join(map(str, frame.columns[:10]))
             hint = "; columns must be separated by commas" if len(frame.columns) == 1 else ""
             raise TableError(f"{table.path} must have the column {column!r}, got {found}{hint}")
     if table.weight == table.label:
         raise TableError(f"{table.path}: weights and labels must be in different columns, got {table.label!r} for both")
+    if table.time is not None and table.time in (table.label, table.weight):
+        raise TableError(f"{table.path}: times must be in a column of their own, got {table.time!r} for two uses")
     return frame
 
 
-def _features(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
-    """All columns that are neither labels nor weights nor dropped, as numbers or categories."""
-    others = frame.drop(columns=list({table.label, *table.drop, *([table.weight] if table.weight else [])}))
+def features_of(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
+    """All columns that are neither labels nor weights nor times nor dropped, as numbers or categories."""
+    others = frame.drop(columns=list(table.no_features))
     if not len(others.columns):
         raise TableError(f"{table.path} must have a column of features beside {table.label!r}, got none")
     features = {str(name): _feature(table, others.iloc[:, i]) for i, name in enumerate(others.columns)}
@@ -174,6 +186,39 @@ def _weights(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[n
     return numbers
 
 
+def _times(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    import pandas as pd  # noqa: PLC0415
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    times = _feature(table, column)
+    if not isinstance(times, np.ndarray):
+        wrong, rule = ~column.map(_is_date).to_numpy(bool), "ISO 8601 dates (2020-01-31) or numbers in every row"
+    else:
+        wrong, rule = ~np.isfinite(times), "a finite time in every row"
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        got = "none" if pd.isna(column.iloc[row]) else repr(column.iloc[row])
+        raise TableError(f"{table.path}: the column {table.time!r} must hold {rule}, got {got} in row {row}")
+    found: np.ndarray[Any, np.dtype[np.float64]] = times
+    return found
+
+
+def holds_times(column: pd.Series[Any]) -> bool:
+    """Whether a column is one of dates or times: by its type, or every value that is known is one."""
+    import pandas as pd  # noqa: PLC0415
+
+    kinds = pd.api.types
+    if kinds.is_datetime64_any_dtype(column.dtype):
+        return True
+    if kinds.is_numeric_dtype(column.dtype) or kinds.is_timedelta64_dtype(column.dtype):
+        return False
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return False
+    known = column.dropna()
+    return len(known) > 0 and all(map(_is_date, known))
+
+
 def _feature(table: Table, column: pd.Series[Any]) -> Any:
     import pandas as pd  # noqa: PLC0415
 
@@ -188,11 +233,11 @@ def _feature(table: Table, column: pd.Series[Any]) -> Any:
             raise TableError(f"{table.path}: the column {column.name!r} must hold single values, got lists; --drop it")
         if len(known) and known.map(lambda value: isinstance(value, Decimal)).all():
             return column.map(float, na_action="ignore").to_numpy(np.float64, na_value=np.nan)
-        if len(known) and known.map(_is_date).all():
+        if holds_times(column):
             column = pd.to_datetime(column, format="ISO8601", utc=True)
     if kinds.is_datetime64_any_dtype(column.dtype):
         return ((pd.to_datetime(column, utc=True) - pd.Timestamp(0, tz="UTC")) / day).to_numpy(np.float64)
-    return pd.Categorical(column.astype(object).where(column.notna(), _MISSING).astype(str))
+    return pd.Categorical(column.astype(object).where(column.notna(), MISSING).astype(str))
 
 
 def _is_date(value: object) -> bool:

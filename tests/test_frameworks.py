@@ -18,9 +18,9 @@ import pytest
 import sklearn.metrics
 from scipy.stats import t
 
-from benchmarks import data_sets, tables
+from benchmarks import columns, data_sets, tables
 from benchmarks.__main__ import main
-from benchmarks.frameworks import plan, scoring, supervisor, text, worker
+from benchmarks.frameworks import figures, markdown, page, periods, plan, scoring, supervisor, text, worker
 from benchmarks.frameworks.comparison import compare
 from benchmarks.frameworks.data import Source, from_file, from_openml, made, split
 from benchmarks.frameworks.runs import COSTS, KEYS
@@ -108,6 +108,20 @@ def test_the_page_needs_nothing_else_and_the_table_is_markdown(grid):
     assert all(line.endswith(" |") for line in rows)
     assert "Lowest log loss" in grid[1]
     assert "45/45" in grid[1]
+
+
+def test_of_one_seed_no_set_alone_shows_anything(grid):
+    page, table = ((grid[0] / name).read_text(encoding="utf-8") for name in ("report.html", "table.md"))
+    for written in (grid[1], page, table):
+        assert "One seed: no set alone shows a difference" in written
+        assert "Intervals are over the 3 sets together; --seeds 5" in written
+        assert not re.search(r"better on \d|\d better, \d|A set counts as", written)
+    assert "Set by set, one seed each and so without intervals" in page
+    assert "Set by set, one seed each and so without intervals" in table
+    assert "the order on a set shows nothing by itself" in page
+    assert "of the lowest combination:" in table
+    bold = re.findall(r'<td class="(\w*)"><b>', page)
+    assert "" not in bold, "bold is what an interval over sets shows"
 
 
 def test_a_second_call_trains_nothing(grid, call):
@@ -303,6 +317,122 @@ def test_what_has_become_categories_is_said(call, tmp_path):
     assert "mine.csv: 4 columns of numbers or times, categories: size [m²] (258), kind (3)" in printed
 
 
+def warnings_of(frame, *, time=None, drop=()):
+    table = tables.Table(Path("mine.csv"), "y", time=time, drop=drop)
+    frame = frame.assign(y=np.arange(len(frame)) % 2)
+    return list(columns.warnings_of(table, frame, tables.features_of(table, frame)))
+
+
+ROWS = 200
+DRAW = np.random.default_rng(0)
+DAYS = pd.Timestamp("2020-01-01") + pd.to_timedelta(DRAW.integers(0, 900, ROWS), unit="D")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (
+            np.arange(ROWS),
+            "200 different whole numbers in 200 rows, rising from row to row: it looks like an identifier",
+        ),
+        (np.cumsum(DRAW.integers(1, 10**6, ROWS)) + 0.0, "rising from row to row: it looks like an identifier"),
+        (DRAW.permutation(ROWS) + 7, "200 different whole numbers in 200 rows: it looks like an identifier"),
+        (2**60 + np.arange(ROWS), "rising from row to row"),
+        ([f"p-{i}" for i in DRAW.permutation(ROWS)], "200 categories in 200 rows, nearly one for each"),
+        ([f"The customer said, {i} times, that all was well" for i in range(ROWS)], "200 rows of long texts"),
+        ([f"p-{i % 80}" for i in range(ROWS)], "becomes 80 categories in 200 rows, 2.5 rows for each"),
+        ([f"{i / 7}" if i else "n.a." for i in range(ROWS)], "if 'n.a.' stands for a missing one, leave it empty"),
+    ],
+)
+def test_a_column_that_is_no_feature_is_named(values, why):
+    (warning,) = warnings_of(pd.DataFrame({"no feature": values, "x": DRAW.normal(size=ROWS)}))
+    assert warning.startswith("mine.csv: the column 'no feature' ")
+    assert why in warning
+    assert "; --drop 'no feature' leaves it out" in warning
+    assert not warnings_of(pd.DataFrame({"no feature": values, "x": 0.5 * np.arange(ROWS)}), drop=("no feature",))
+
+
+def test_a_name_says_what_numbers_are():
+    numbers = 10**6 * np.arange(1, ROWS + 1)[::-1]
+    assert not warnings_of(pd.DataFrame({"turnover": numbers, "paid": numbers}))
+    for name in ("id", "customer_id", "customerID", "Customer Id"):
+        assert "looks like an identifier" in warnings_of(pd.DataFrame({name: numbers}))[0]
+
+
+def test_usual_columns_give_no_warning():
+    frame = pd.DataFrame(
+        {
+            "all different": DRAW.normal(size=ROWS),
+            "sorted": np.sort(DRAW.normal(size=ROWS)),
+            "mostly missing": np.where(np.arange(ROWS) < 9, 1.0, np.nan),
+            "count": DRAW.poisson(3.0, ROWS),
+            "amount in cents": DRAW.integers(0, 10_000, ROWS),
+            "is open": DRAW.integers(0, 2, ROWS).astype(bool),
+            "kind": DRAW.choice(list("abcdefgh"), ROWS),
+            "sentence": DRAW.choice(
+                ["All was well, and nobody had anything to say.", "It was not as it ought to be."], ROWS
+            ),
+            "year": DRAW.integers(1990, 2024, ROWS),
+            "seldom there": pd.Series([f"note {i}" for i in range(9)]).reindex(range(ROWS)),
+        }
+    )
+    assert warnings_of(frame) == []
+
+
+def test_constant_columns_are_named_together():
+    frame = pd.DataFrame({"one": 1, "none": np.nan, "text": "a", "x": DRAW.normal(size=ROWS)})
+    (warning,) = warnings_of(frame)
+    assert "the columns 'one', 'none', 'text' hold one value only" in warning
+    assert "--drop one none text leaves them out" in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "iso"),
+    [
+        ("since", DAYS, True),
+        ("since", DAYS.strftime("%Y-%m-%d"), True),
+        ("since", DAYS.strftime("%Y%m%d").astype(int), True),
+        ("updated_at", (DAYS - pd.Timestamp(0)) // pd.Timedelta(seconds=1), True),
+        ("since", DAYS.strftime("%d/%m/%Y"), False),
+        ("since", DAYS.strftime("%Y-%m"), False),
+    ],
+)
+def test_a_random_split_beside_a_time_is_said(name, values, iso):
+    frame = pd.DataFrame({name: values, "x": DRAW.normal(size=ROWS)})
+    (warning,) = warnings_of(frame)
+    assert f"the rows are split at random, although the column '{name}' looks like a time" in warning
+    assert f"--time {name}{'' if iso else ', once it is written as 2020-01-31,'} tests on the latest rows" in warning
+    assert f"--drop {name} leaves it out" in warning
+    assert not warnings_of(frame, drop=(name,))
+    if iso:
+        assert not warnings_of(frame, time=name)
+        assert not warnings_of(frame.assign(birth=pd.date_range("1950-01-01", periods=ROWS)), time=name)
+
+
+def test_warnings_of_columns_are_on_the_screen_and_on_the_page(capsys, monkeypatch, tmp_path):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().assign(**{"<name>": [f"p{i}" for i in range(300)]}).to_csv(file, index=False)
+    arguments = ("--data", str(file), "--label", "outcome", *QUICK, "--out", str(tmp_path / "out"))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "frameworks", *arguments])
+    assert main() == 0
+    captured = capsys.readouterr()
+    for words in ("the column 'row number' holds", "the column '<name>' becomes", "the rows are split at random"):
+        assert words in captured.err
+        assert words not in captured.out
+        for name in ("report.html", "table.md"):
+            written = (tmp_path / "out" / name).read_text(encoding="utf-8")
+            assert words in written.replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_columns_of_several_drops_are_dropped(tmp_path, call):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().to_csv(file, index=False)
+    _, printed = call("--data", file, "--label", "outcome", "--drop", "row number", "--drop", "gone", "--out", tmp_path)
+    assert "must have the column 'gone'" in printed
+    _, printed = call("--data", file, "--label", "outcome", "--drop", "gone", "--drop", "kind", "--out", tmp_path)
+    assert "must have the column 'gone'" in printed
+
+
 def test_labels_of_a_csv_are_text(tmp_path):
     file = tmp_path / "mine.csv"
     labels = ["01", "1", "NA", "None"] * 15
@@ -378,7 +508,7 @@ def test_features_of_a_file():
     columns = {name: tables._feature(TABLE, frame[name]) for name in frame}
     assert columns["is open"].dtype == columns["since"].dtype == np.float64
     assert columns["since"].min() >= 18262  # days from 1970 to 2020
-    assert list(columns["kind"].categories) == [tables._MISSING, "a", "b"]
+    assert list(columns["kind"].categories) == [tables.MISSING, "a", "b"]
     assert np.isnan(columns["size [m²]"]).sum() == 43
 
 
@@ -466,6 +596,110 @@ def test_without_a_connection_openml_is_an_error_in_words(tmp_path):
     with pytest.raises(TableError, match=r"'adult' could not be fetched .*takes a connection once"):
         from_openml("adult", tmp_path, fetch)
     assert not list(tmp_path.iterdir())
+
+
+# ---- splits by time ----------------------------------------------------------------------------------------------------
+
+
+def timed(time, classes=2):
+    rows = len(time)
+    y = DRAW.permutation(np.arange(rows) % classes)
+    return data_sets.DataSet(np.arange(rows)[:, None], y, weight=np.arange(1.0, rows + 1), time=np.asarray(time, float))
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+@pytest.mark.parametrize("different", [40, 10_000])
+def test_no_row_is_trained_on_that_is_later_than_one_tested_on(number, different):
+    data = timed(np.random.default_rng(number).integers(0, different, 1000))
+    tested, ends = [], []
+    for seed in range(number):
+        train, inner, test = split(data, seed, number)
+        assert train.time.max() < inner.time.min()
+        assert inner.time.max() < test.time.min()
+        for part in (train, inner, test):
+            rows = part.X[:, 0]
+            np.testing.assert_array_equal(part.time, data.time[rows])
+            np.testing.assert_array_equal(part.y, data.y[rows])
+            np.testing.assert_array_equal(part.weight, data.weight[rows])
+        assert len(test.y) == pytest.approx(1000 * periods.share(number), abs=40)
+        assert len(inner.y) == pytest.approx(0.25 * (len(train.y) + len(inner.y)), abs=40)
+        tested += list(test.X[:, 0])
+        ends.append(test.time.max())
+    assert len(set(tested)) == len(tested), "no row is tested on twice"
+    assert ends == sorted(ends, reverse=True)
+    assert ends[0] == data.time.max()
+    assert len(tested) == pytest.approx(300 if number == 1 else 500, abs=40)
+
+
+def test_rows_of_one_time_stay_together_or_there_is_no_split():
+    with pytest.raises(
+        TableError, match="rows in every part, got none to test on for seed 0, since rows of one time stay"
+    ):
+        split(timed(np.repeat([1, 2, 3], 100)), 0, 5)
+    data = timed(np.repeat(np.arange(6), 50))
+    late = data_sets.DataSet(data.X, np.where(data.time > 4.0, data.y, 0), time=data.time)
+    with pytest.raises(TableError, match="at least 2 rows in every part of a split by time, got 0 of 1 to train on"):
+        split(late, 0, 1)
+
+
+def test_a_file_is_split_by_time_on_request(call, tmp_path):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().to_csv(file, index=False)
+    asked = ("--data", file, "--label", "outcome", "--drop", "row number", *QUICK, "--out", tmp_path / "out")
+    code, printed = call(*asked, "--time", "since", "--seeds", "2")
+    assert code == 0, printed
+    assert "at random" not in printed
+    runs = pd.read_csv(tmp_path / "out" / "runs.csv")
+    assert runs["error"].isna().all()
+    assert set(runs["time"]) == {"since"}
+    sizes = runs.groupby("seed")[["train_rows", "inner_rows", "test_rows"]].first()
+    assert sizes.sum(axis=1).tolist() == [300, 300 - sizes["test_rows"][0]]
+    page, table = ((tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("report.html", "table.md"))
+    for written in (printed, page.replace("&#39;", "'"), table):
+        assert "mine is split by time, in the order of 'since', which is no feature" in written
+        assert "seeds differ in the period, not in a draw of rows" in written
+        assert "there are only 2" in written
+    assert "gets the same rows, split by time as said above." in page
+    assert "stratified" not in page
+
+
+def test_the_column_of_times_is_no_feature(tmp_path):
+    file = tmp_path / "mine.parquet"
+    frame_of_mine().to_parquet(file)
+    with_it, without = (tables.read(tables.Table(file, "outcome", time=time)) for time in (None, "since"))
+    assert without.X.shape[1] == with_it.X.shape[1] - 1
+    np.testing.assert_array_equal(without.time, with_it.X["f3"])
+    assert with_it.time is None
+
+
+@pytest.mark.parametrize(
+    ("change", "time", "message"),
+    [
+        ({}, "when", "must have the column 'when'"),
+        ({}, "outcome", "times must be in a column of their own, got 'outcome' for two uses"),
+        ({}, "importance", "times must be in a column of their own, got 'importance' for two uses"),
+        ({}, "kind", r"the column 'kind' must hold ISO 8601 dates (2020-01-31) or numbers in every row, got "),
+        ({"since": "31.1.2020"}, "since", "or numbers in every row, got '31.1.2020' in row 0"),
+        ({}, "size [m²]", "the column 'size [m²]' must hold a finite time in every row, got none in row 0"),
+        ({}, "is open", "must have rows in every part, got none to stop and calibrate on for seed 0"),
+    ],
+)
+def test_times_that_will_not_do_are_refused_in_words(call, tmp_path, change, time, message):
+    file = tmp_path / "mine.csv"
+    frame_of_mine().assign(**change).to_csv(file, index=False)
+    code, printed = call(
+        "--data", file, "--label", "outcome", "--weight", "importance", "--time", time, "--out", tmp_path / "out"
+    )
+    assert code == 2
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_without_times_a_training_keeps_its_name():
+    """What earlier versions have stored must be found again."""
+    assert Source("mine", path="/a", label="y", digest="1").identity == {"name": "mine", "label": "y", "digest": "1"}
+    ordered = Source("mine", path="/a", label="y", digest="1", time="since", periods=5)
+    assert {"time": "since", "periods": 5}.items() <= ordered.identity.items()
 
 
 # ---- data and scores ---------------------------------------------------------------------------------------------------
@@ -572,6 +806,60 @@ def test_an_effect_on_one_set_is_students_with_the_correction_for_shared_rows():
         assert effect.mean.value == pytest.approx(6.0)
         assert (effect.mean.low, effect.mean.high) == pytest.approx((6.0 - reach, 6.0 + reach))
         assert (effect.sets, effect.better, effect.worse) == (1, 0, int(is_made))
+
+
+def test_where_training_rows_grow_the_interval_is_that_of_the_fewest():
+    losses = {"builtin": [0.20, 0.22, 0.24], "plain": [0.23, 0.24, 0.28]}
+    runs = runs_of(
+        {("mine", seed, "XGBoost", loss, "none"): losses[loss][seed] for loss in losses for seed in range(3)}
+    )
+    runs["train_rows"] = 50.0 - 10.0 * runs["seed"]
+    effect = compare(runs).losses["plain", "none"]
+    reach = t.ppf(0.975, 2) * 100.0 * np.std([0.03, 0.02, 0.04], ddof=1) / 0.5 * np.sqrt(1 / 3 + 30 / 50)
+    assert effect.mean.high == pytest.approx(6.0 + reach)
+
+
+FACTS = {"date": "today", "command": "python -m benchmarks", "cpu": "one", "versions": {"python": "3"}}
+
+
+def test_of_one_seed_and_one_set_nothing_is_shown():
+    losses = {"builtin": 0.2, "plain": 0.3, "weighted": 0.1}
+    values = {("a", 0, library, loss, "none"): losses[loss] for library in ("XGBoost", "CatBoost") for loss in losses}
+    for is_made in (False, True):
+        runs = runs_of(values, is_made).assign(classes=2.0)
+        runs["excess_log_loss"] = runs["log_loss"] if is_made else np.nan
+        comparison = compare(runs)
+        assert not comparison.has_intervals
+        found = list(text.findings(comparison))
+        assert found[0].startswith("One seed: no difference here is shown to be more than chance.")
+        assert "Whether any of the 5 others is worse is not known." in found[1]
+        assert "The plain loss against the builtin one as it is: as it is +20.0 (no interval)." in found
+        budget = plan.Budget()
+        written = page.page(comparison, budget, FACTS, {}), markdown.markdown(comparison, budget, FACTS)
+        for words in (*written, " ".join(found)):
+            assert "One seed: no difference here" in words
+            assert not re.search(r"not shown to be worse|clearly|best|95 % intervals|<td class=.\w*.><b>|\*\*", words)
+        label = figures.losses(comparison).axes[0].get_xlabel()
+        assert "one seed: no difference is shown" in label
+        assert "interval" not in label
+
+
+def test_with_several_seeds_nothing_is_said_of_one():
+    values = {
+        ("a", seed, "XGBoost", loss, "none"): 0.2 + 0.01 * seed for seed in range(2) for loss in ("builtin", "plain")
+    }
+    comparison = compare(runs_of(values))
+    assert comparison.has_intervals
+    assert text.unknown(comparison) == ""
+    assert "1 of the 1 others that every set has are not shown to be worse" in next(text.findings(comparison))
+    assert "with 95 % intervals" in figures.losses(comparison).axes[0].get_xlabel()
+    mixed = compare(runs_of(values | {("b", 0, "XGBoost", loss, "none"): 0.3 for loss in ("builtin", "plain")}))
+    assert text.unknown(mixed) == "With one finished seed these sets alone show no difference: b."
+
+
+def test_a_combination_alone_is_compared_with_none():
+    comparison = compare(runs_of({("a", seed, "XGBoost", "builtin", "none"): 0.2 for seed in range(2)}))
+    assert "others" not in " ".join(text.findings(comparison))
 
 
 def test_an_effect_over_sets_takes_sets_for_independent_and_libraries_together():

@@ -11,13 +11,14 @@ from rich.console import Console
 from boosting_losses.report.figures import save
 
 from ..report import console, environment, say
-from ..tables import Table, TableError, how_read
+from ..tables import TableError
 from . import supervisor, text
 from .comparison import compare
 from .figures import PICTURES, pictures
 from .markdown import markdown
 from .options import Plan, plan_of
 from .page import page
+from .remarks import Remarks, remarks_of
 from .runs import table as table_of_runs
 from .store import Store
 
@@ -28,11 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         plan = plan_of(arguments)
         store = Store(arguments.out)
-        for file in arguments.data:
-            table = Table(file, arguments.label, arguments.weight, tuple(arguments.drop))
-            say(how_read(table), screen)
+        remarks = remarks_of(dict.fromkeys(fit.source for fit in plan.fits))
+        for words in (*remarks.read, *remarks.splits):
+            say(words, screen)
+        for warning in remarks.warnings:
+            print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
         supervisor.run(plan.fits, store, screen, time_limit=arguments.time_limit, retry_failed=arguments.retry_failed)
-        return write(plan, store, screen)
+        return write(plan, store, screen, remarks)
     except (TableError, OSError) as error:
         print(f"frameworks: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -47,7 +50,7 @@ def _kept(plan: Plan, store: Store) -> str:
     return f" {done} of {len(plan.fits)} trainings are kept in {store.folder}; the same command goes on."
 
 
-def write(plan: Plan, store: Store, screen: Console) -> int:
+def write(plan: Plan, store: Store, screen: Console, remarks: Remarks) -> int:
     """Runs as CSV and Parquet, the page, its pictures, the Markdown table; and the findings to the screen."""
     folder = store.folder
     runs = table_of_runs(plan.fits, store)
@@ -61,8 +64,8 @@ def write(plan: Plan, store: Store, screen: Console) -> int:
     for name, figure in pictures(comparison).items():
         files[name] = folder / f"{name}.png"
         save(figure, files[name], dpi=160)
-    (folder / "report.html").write_text(page(comparison, plan.budget, facts, files), encoding="utf-8")
-    (folder / "table.md").write_text(markdown(comparison, plan.budget, facts), encoding="utf-8")
+    (folder / "report.html").write_text(page(comparison, plan.budget, facts, files, remarks), encoding="utf-8")
+    (folder / "table.md").write_text(markdown(comparison, plan.budget, facts, remarks), encoding="utf-8")
     for finding in text.findings(comparison):
         say(f"* {finding}", screen)
     written = ["report.html", "table.md", "runs.csv", "runs.parquet", *(file.name for file in files.values())]

@@ -4,9 +4,10 @@ Differences are of log losses in *points*: per cent of the log loss of the base 
 alike. Where the true probabilities are known the divergence from them takes the log loss's place: its differences have the
 same expectation, without the noise of the labels.
 
-Of one set, the interval is Student's t over seeds. Made sets are drawn anew for each seed; the splits of a given set share
-rows, for which the variance is corrected as by Nadeau and Bengio (Machine Learning 52, 2003). Over several sets it is
-Student's t over the sets' means: it says what to expect of another set like these.
+Of one set, the interval is Student's t over seeds; of a single seed there is none. Made sets are drawn anew for each seed;
+the splits of a given set share rows, for which the variance is corrected as by Nadeau and Bengio (Machine Learning 52, 2003),
+where splits by time differ in size by the largest share of test rows. Over several sets it is Student's t over the sets'
+means, even if each has one seed: it says what to expect of another set like these.
 """
 
 from __future__ import annotations
@@ -103,6 +104,17 @@ class Comparison:
     ranking: Mapping[tuple[str, str], Effect]
     contenders: list[Contender]
     sets: Mapping[str, pd.DataFrame]
+    seeds: Mapping[str, int]
+
+    @property
+    def of_one_seed(self) -> list[str]:
+        """The sets with a single seed, which alone show no difference."""
+        return [name for name, seeds in self.seeds.items() if seeds == 1]
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any difference can be shown: over sets, or over the seeds of the only one."""
+        return len(self.sets) > 1 or len(self.sets) > len(self.of_one_seed)
 
 
 def compare(runs: pd.DataFrame) -> Comparison:
@@ -134,6 +146,7 @@ def compare(runs: pd.DataFrame) -> Comparison:
         },
         contenders=_contenders(good),
         sets=summaries(good),
+        seeds={str(name): int(part["seed"].nunique()) for name, part in good.groupby("data", sort=False)},
     )
 
 
@@ -210,20 +223,19 @@ def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str], sc
 def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
     """Of differences by set and seed."""
     differences = differences.dropna()
-    facts = runs.groupby("data")[["made", "train_rows", "inner_rows", "test_rows"]].first()
+    shared = _shared(runs)
     by_set = {
-        str(name): _over_seeds(part.to_numpy(), facts.loc[name])
-        for name, part in differences.groupby("data", sort=False)
+        str(name): mean_of(part.to_numpy(), shared[name]) for name, part in differences.groupby("data", sort=False)
     }
     values = list(by_set.values())
     alone = runs["data"].nunique() == 1
     return Effect(values[0] if alone else mean_of(np.array([one.value for one in values])), by_set)
 
 
-def _over_seeds(values: np.ndarray[Any, Any], facts: pd.Series[Any]) -> Mean:
-    """Of one set, by the number of its rows and by whether it is made."""
-    shared = 0.0 if facts["made"] else facts["test_rows"] / (facts["train_rows"] + facts["inner_rows"])
-    return mean_of(values, shared)
+def _shared(runs: pd.DataFrame) -> pd.Series[float]:
+    """Of every set the test rows over all others, at most, which is 0 for made sets: their seeds share no rows."""
+    ratios = runs["test_rows"] / (runs["train_rows"] + runs["inner_rows"])
+    return ratios.mask(runs["made"].astype(bool), 0.0).groupby(runs["data"]).max()
 
 
 def mean_of(values: np.ndarray[Any, Any], shared: float = 0.0) -> Mean:
@@ -244,7 +256,8 @@ def _summary(runs: pd.DataFrame) -> pd.DataFrame:
     groups = runs.groupby(keys, sort=False)
     summary = groups[list(SHOWN)].mean()
     if runs["seed"].nunique() > 1:
-        means = groups["log_loss"].apply(lambda values: _over_seeds(values.to_numpy(), runs.iloc[0]))
+        shared = float(_shared(runs).iloc[0])
+        means = groups["log_loss"].apply(lambda values: mean_of(values.to_numpy(), shared))
         summary["log_loss_low"] = [mean.low for mean in means]
         summary["log_loss_high"] = [mean.high for mean in means]
     return summary.sort_values("log_loss", kind="stable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,12 @@ from sklearn.model_selection import train_test_split
 from .. import data_sets
 from ..data_sets import Array, DataSet, Maker
 from ..tables import LEAST_OF_A_CLASS, Table, TableError, read
+from . import periods as in_time
 
 #: Shares of the rows to test on, and of the others to stop early and to calibrate on.
 TEST, INNER = 0.3, 0.25
 #: Where the labels of OpenML's sets are kept.
-_LABEL = "label of the set"
+OPENML_LABEL = "label of the set"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Source:
     weight: str | None = None
     drop: tuple[str, ...] = ()
     digest: str | None = None
+    time: str | None = None
+    periods: int | None = None
 
     @property
     def is_made(self) -> bool:
@@ -55,9 +58,17 @@ class Source:
             digest = _digest(Path(self.path))
             if digest != self.digest:
                 raise TableError(f"{self.path} must stay as it was when the comparison began, got another content")
-            table = Table(Path(self.path), str(self.label), self.weight, tuple(self.drop))
-            return _read(table, digest)
+            return _read(self.table, digest)
         return (data_sets.real()[self.name] if self.rows is None else made(self.rows)[self.name])(seed)
+
+    @property
+    def table(self) -> Table:
+        """The file, and what its columns are."""
+        return Table(Path(str(self.path)), str(self.label), self.weight, tuple(self.drop), time=self.time)
+
+    def parts(self, seed: int) -> Parts:
+        """All rows in three parts, at random or by time."""
+        return split(self.load(seed), seed, self.periods)
 
 
 class Parts(NamedTuple):
@@ -68,15 +79,27 @@ class Parts(NamedTuple):
     test: DataSet
 
 
-def from_file(path: Path, label: str, weight: str | None, drop: tuple[str, ...], name: str | None = None) -> Source:
-    """A file of the caller's, read once to see that it is right."""
+def from_file(
+    path: Path,
+    label: str,
+    weight: str | None,
+    drop: tuple[str, ...],
+    name: str | None = None,
+    *,
+    time: str | None = None,
+    periods: int = 1,
+) -> Source:
+    """A file of the caller's, read once to see that it is right, with a column of times in so many periods of tests."""
     try:
         digest = _digest(path)
     except OSError as error:
         raise TableError(f"{path} must be a CSV or Parquet file, got {error}") from None
     source = Source(name or path.stem, None, str(path.resolve()), label, weight, drop, digest)
+    if time is not None:
+        source = replace(source, time=time, periods=periods)
     try:
-        split(source.load(0), 0)
+        for seed in range(source.periods or 1):  # random splits are all alike
+            source.parts(seed)
     except TableError:
         raise
     except ValueError as error:
@@ -95,17 +118,21 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def split(data: DataSet, seed: int) -> Parts:
-    """The same three parts for every library and loss, stratified by class."""
+def split(data: DataSet, seed: int, periods: int | None = None) -> Parts:
+    """The same three parts for every library and loss, stratified by class, or by time in so many periods of tests."""
     classes, codes = np.unique(data.y, return_inverse=True)
     counts = np.bincount(codes)
     if counts.min() < LEAST_OF_A_CLASS:
         rarest = classes[counts.argmin()].item()
         raise TableError(f"every class must have at least {LEAST_OF_A_CLASS} rows, got {counts.min()} of {rarest!r}")
-    coded = DataSet(data.X, codes, data.proba, data.weight)
-    rest, test = train_test_split(np.arange(len(codes)), test_size=TEST, stratify=codes, random_state=seed)
-    train, inner = train_test_split(rest, test_size=INNER, stratify=codes[rest], random_state=seed)
-    parts = Parts(*(coded.take(rows) for rows in (train, inner, test)))
+    coded = DataSet(data.X, codes, data.proba, data.weight, data.time)
+    if data.time is not None and periods is not None:
+        rows = in_time.by_time(data.time, seed, periods, INNER)
+        in_time.check(codes, rows, classes, seed)
+    else:
+        rest, test = train_test_split(np.arange(len(codes)), test_size=TEST, stratify=codes, random_state=seed)
+        rows = (*train_test_split(rest, test_size=INNER, stratify=codes[rest], random_state=seed), test)
+    parts = Parts(*(coded.take(some) for some in rows))
     for part in parts:
         if part.weight is not None and not np.bincount(part.y, part.weight).all():
             empty = classes[np.bincount(part.y, part.weight).argmin()].item()
@@ -201,12 +228,12 @@ def from_openml(name: str, folder: Path, fetch: Callable[..., Any] = fetch_openm
             raise TableError(f"OpenML has no set {name!r} to use: {error}") from None
         if bunch.target is None:
             raise TableError(f"OpenML's set {name!r} must have one column of labels, got none; use --data with a file")
-        frame = bunch.data.assign(**{_LABEL: bunch.target})
+        frame = bunch.data.assign(**{OPENML_LABEL: bunch.target})
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
         frame.to_parquet(unfinished)
         unfinished.replace(path)
-    return from_file(path, _LABEL, None, (), name)
+    return from_file(path, OPENML_LABEL, None, (), name)
 
 
 def _file_name(name: str) -> str:

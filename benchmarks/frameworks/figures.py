@@ -58,9 +58,10 @@ def losses(comparison: Comparison) -> Figure:
         axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
+    known = "left of the line is better; with 95 % intervals"
     axes.set_xlabel(
         f"log loss above that of the {comparison.baseline} loss as it is, in per cent of the base rates' log loss\n"
-        "(left of the line is better; with 95 % intervals)"
+        f"({known if comparison.has_intervals else 'one seed: no difference is shown to be more than chance'})"
     )
     axes.legend(frameon=False, loc="best")
     _bare(axes)
@@ -96,7 +97,8 @@ def sets(comparison: Comparison) -> Figure:
         Line2D([], [], color="black", linestyle=":", label="lowest possible"),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3 if columns == 1 else 6, frameon=False)
-    figure.supxlabel("log loss on held-out rows, mean over seeds", fontsize=10)
+    seeds = "one seed" if len(comparison.of_one_seed) == len(comparison.sets) else "mean over seeds"
+    figure.supxlabel(f"log loss on held-out rows, {seeds}", fontsize=10)
     return figure
 
 

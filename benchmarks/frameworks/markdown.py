@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -10,29 +10,41 @@ from ..report import markdown_table, measured
 from . import text
 from .comparison import RANKING, Comparison, Effect
 from .plan import Budget
+from .remarks import Remarks
 from .scoring import AUTO, CALIBRATIONS, NONE
 
 #: So many combinations are listed.
 _LISTED = 10
 
 
-def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any]) -> str:
+def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], remarks: Remarks | None = None) -> str:
     """Findings and tables, under a line that says where they were measured."""
+    remarks = remarks or Remarks()
     parts = [
         measured(facts),
         f"{text.what_ran(comparison)} {text.budget(budget)}",
-        "\n".join(f"* {escape(finding, quote=False)}" for finding in text.findings(comparison)),
-        _how_to_read(len(comparison.sets) > 1),
+        _listed("Of the tables:", remarks.warnings),
+        _listed("", text.findings(comparison)),
+        _how_to_read(comparison),
+        *(escape(words, quote=False) for words in remarks.splits),
         *_tables(comparison),
         _failures(comparison),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _how_to_read(several: bool) -> str:
-    words = (
-        "Points are per cent of the log loss that the base rates alone would have; below zero is better. In brackets are"
-        f" 95 % intervals over {'sets' if several else 'seeds'}; bold figures are clearly off zero."
+def _listed(title: str, sentences: Iterable[str]) -> str:
+    lines = [f"* {escape(sentence, quote=False)}" for sentence in sentences]
+    return "\n".join([title, "", *lines] if title and lines else lines)
+
+
+def _how_to_read(comparison: Comparison) -> str:
+    several = len(comparison.sets) > 1
+    words = "Points are per cent of the log loss that the base rates alone would have; below zero is better."
+    if not comparison.has_intervals:
+        return words
+    words += (
+        f" In brackets are 95 % intervals over {'sets' if several else 'seeds'}; bold figures are clearly off zero."
     )
     return words + (" The median over sets is free of hopeless ones." if several else "")
 
@@ -62,7 +74,8 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         )
         if len(comparison.sets) > 1:
             losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
-            yield "Set by set, as it is → calibrated by auto:"
+            alone = len(comparison.of_one_seed) == len(comparison.sets)
+            yield f"Set by set{', one seed each and so without intervals' if alone else ''}, as it is → calibrated by auto:"
             yield markdown_table(
                 ["set", *losses],
                 [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
@@ -97,16 +110,19 @@ def _tables(comparison: Comparison) -> Iterator[str]:
             ],
         )
     if comparison.contenders:
-        yield "The best combinations, in the order of the points above the best:"
+        best = "best" if comparison.has_intervals else "lowest"
+        order = "" if comparison.has_intervals else ", which is that of one split"
+        yield f"The {best} combinations, in the order of the points above the {best}{order}:"
         yield markdown_table(
-            ["combination", "log loss, % of the base rates'", "points above the best", "training, s"],
+            ["combination", "log loss, % of the base rates'", f"points above the {best}", "training, s"],
             [
                 [text.name_of(one), text.number(100.0 * one.nce), _effect(one.above_best), text.number(one.fit_seconds)]
                 for one in comparison.contenders[:_LISTED]
             ],
         )
     if comparison.sets:
-        yield f"Log loss by set, of the {comparison.baseline} loss, as it is and calibrated, and of the best combination:"
+        best = _best_word(comparison)
+        yield f"Log loss by set, of the {comparison.baseline} loss, as it is and calibrated, and of the {best} combination:"
         yield _by_set(comparison)
 
 
@@ -121,7 +137,12 @@ def _by_set(comparison: Comparison) -> str:
         best = summary.index[0]
         lines.append([name, *cells, f"{text.number(summary['log_loss'].iloc[0])}: {', '.join(best)}"])
     headings = [f"{library}{way}" for library in libraries for way in ("", ", auto")]
-    return markdown_table(["set", *headings, "best"], lines)
+    return markdown_table(["set", *headings, _best_word(comparison)], lines)
+
+
+def _best_word(comparison: Comparison) -> str:
+    """What the lowest log loss on a set is called: of one seed it shows nothing."""
+    return "lowest" if len(comparison.of_one_seed) == len(comparison.sets) else "best"
 
 
 def _effect(one: Effect | None) -> str:

@@ -60,7 +60,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="CSV or Parquet files of yours")
     data.add_argument("--label", metavar="COLUMN", help="column of the labels in these files")
     data.add_argument("--weight", metavar="COLUMN", help="column of sample weights")
-    data.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns that are no features")
+    data.add_argument(
+        "--drop", nargs="+", action="extend", default=[], metavar="COLUMN", help="columns that are no features"
+    )
+    data.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="column of times (no feature): test on the latest rows, each seed on a period of its own",
+    )
     data.add_argument("--openml", nargs="+", default=[], metavar="NAME", help="sets of OpenML's, by name or number")
     data.add_argument(
         "--openml-folder",
@@ -118,7 +125,7 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     if missing or not libraries:
         raise TableError(f"--libraries must be installed, got {', '.join(missing) or 'none of them'}")
     losses = _losses(arguments, size)
-    sources = list(_sources(arguments, size))
+    sources = list(_sources(arguments, size, seeds))
     twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if twice:
         raise TableError(f"sets must have different names, got {twice[0]!r} twice; files are named after their stem")
@@ -146,17 +153,18 @@ def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
     return list(dict.fromkeys(name for names in expanded for name in names))
 
 
-def _sources(arguments: argparse.Namespace, size: Size) -> list[Source]:
+def _sources(arguments: argparse.Namespace, size: Size, seeds: int) -> list[Source]:
     from .. import data_sets  # noqa: PLC0415  (as above)
     from .data import Source, from_file, from_openml, made  # noqa: PLC0415
 
     if arguments.data and not arguments.label:
         raise TableError("--data must come with --label, the column of the labels, got none")
-    if not arguments.data and (arguments.label or arguments.weight or arguments.drop):
+    if not arguments.data and (arguments.label or arguments.weight or arguments.drop or arguments.time):
         raise TableError(
-            "--label, --weight and --drop are about the files of --data and must come with it, got no file"
+            "--label, --weight, --drop and --time are about the files of --data and must come with it, got no file"
         )
-    found = [from_file(file, arguments.label, arguments.weight, tuple(arguments.drop)) for file in arguments.data]
+    columns = (arguments.label, arguments.weight, tuple(arguments.drop))
+    found = [from_file(file, *columns, time=arguments.time, periods=seeds) for file in arguments.data]
     found += [from_openml(name, arguments.openml_folder) for name in arguments.openml]
     if found and not arguments.sets:
         return found

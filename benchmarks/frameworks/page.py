@@ -13,6 +13,7 @@ from . import text
 from .comparison import RANKING, Comparison
 from .data import INNER, TEST
 from .plan import Budget
+from .remarks import Remarks
 from .scoring import CALIBRATIONS
 
 _ENVIRONMENT = Environment(
@@ -30,12 +31,20 @@ _ENVIRONMENT.filters |= {
 }
 
 
-def page(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
+def page(
+    comparison: Comparison,
+    budget: Budget,
+    facts: Mapping[str, Any],
+    pictures: Mapping[str, Path],
+    remarks: Remarks | None = None,
+) -> str:
     """With the pictures, which are PNG files, inside."""
     runs = comparison.runs
     shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
     return _ENVIRONMENT.get_template("page.html").render(
         comparison=comparison,
+        remarks=remarks or Remarks(),
+        alone=len(comparison.of_one_seed) == len(comparison.sets),
         by_set=text.by_set,
         calibrations=shown,
         ranking=list(RANKING.values()),

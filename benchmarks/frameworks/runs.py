@@ -33,7 +33,7 @@ def table(plan: Iterable[Fit], store: Store) -> pd.DataFrame:
     """A row for each calibration of each finished training, and one, without scores, for a training that failed."""
     rows = [row for fit in plan for row in _rows(fit, store.answer(fit))]
     columns = [*KEYS, "made", "error", "chosen", *_OF_TRAININGS, "calibration_seconds", *SCORES]
-    others = [name for row in rows[:1] for name in row if name not in columns]
+    others = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in columns]
     frame = pd.DataFrame(rows).reindex(columns=[*columns, *others])
     numbers = [*_OF_TRAININGS, "calibration_seconds", *SCORES]
     return frame.astype(dict.fromkeys(numbers, "float64"))
@@ -48,6 +48,7 @@ def _rows(fit: Fit, answer: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         "library": LIBRARIES[fit.library],
         "loss": fit.loss,
         "made": fit.source.is_made,
+        **({} if fit.source.time is None else {"time": fit.source.time}),
         **{f"budget_{name}": value for name, value in asdict(fit.budget).items()},
         "version": versions(fit.library)[fit.library],
         **{f"version_{name}": value for name, value in versions(fit.library).items() if name != fit.library},

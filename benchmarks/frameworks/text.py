@@ -49,7 +49,8 @@ def effect(one: Effect) -> str:
 
 def clause(one: Effect) -> str:
     """All of it for a sentence."""
-    return ", ".join(part for part in (effect(one), typical(one), count(one)) if part)
+    known = effect(one) if one.mean.low is not None else f"{effect(one)} (no interval)"
+    return ", ".join(part for part in (known, typical(one), count(one)) if part)
 
 
 def by_set(effects: Mapping[tuple[str, str], Effect], loss: str, name: str) -> str:
@@ -77,8 +78,26 @@ def indistinct(comparison: Comparison) -> list[Contender]:
     return [one for one in others if one.above_best is not None and not one.above_best.mean.is_above_zero]
 
 
+def unknown(comparison: Comparison) -> str:
+    """What a single seed leaves open; nothing where every set has several."""
+    alone, sets = comparison.of_one_seed, len(comparison.sets)
+    more = "--seeds 5, or a larger --size,"
+    if not alone:
+        return ""
+    if sets == 1:
+        return f"One seed: no difference here is shown to be more than chance. One split gives it no interval; {more} does."
+    if len(alone) == sets:
+        return (
+            f"One seed: no set alone shows a difference, nor which combination is best on it. Intervals are over the {sets}"
+            f" sets together; {more} gives every set one of its own."
+        )
+    return f"With one finished seed these sets alone show no difference: {', '.join(alone)}."
+
+
 def findings(comparison: Comparison) -> Iterator[str]:
     """The answers in sentences, points being per cent of the base rates' log loss."""
+    if words := unknown(comparison):
+        yield words
     if comparison.contenders:
         yield _best(comparison)
     if comparison.libraries:
@@ -101,9 +120,14 @@ def _best(comparison: Comparison) -> str:
     best, ties = comparison.contenders[0], indistinct(comparison)
     over = f"on average over {len(comparison.sets)} sets" if len(comparison.sets) > 1 else "on these rows"
     words = f"Lowest log loss {over}: {name_of(best)}, at {number(100.0 * best.nce)} % of the base rates'."
+    others = len(comparison.contenders) - 1
+    if not others:
+        return words
+    if not comparison.has_intervals:
+        return f"{words} Whether any of the {others} others is worse is not known."
     if not ties:
-        return f"{words} All {len(comparison.contenders) - 1} others that every set has are clearly worse."
-    words += f" {len(ties)} of the {len(comparison.contenders) - 1} others that every set has are not shown to be worse"
+        return f"{words} All {others} others that every set has are clearly worse."
+    words += f" {len(ties)} of the {others} others that every set has are not shown to be worse"
     fastest = min(ties, key=lambda one: one.fit_seconds)
     if fastest.fit_seconds < best.fit_seconds:
         words += f", of which {name_of(fastest)} is trained fastest: {number(fastest.fit_seconds, 2)} s"

@@ -36,7 +36,7 @@ def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callabl
 
 
 def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callable[[], None]) -> dict[str, Any]:
-    parts = split(Source(**request["source"]).load(request["seed"]), request["seed"])
+    parts = Source(**request["source"]).parts(request["seed"])
     n_classes = int(parts.train.y.max()) + 1
     library, budget = request["library"], Budget(**request["budget"])
     loss = loss_of(request["loss"], parts.train, n_classes)
