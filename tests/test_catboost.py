@@ -628,12 +628,21 @@ def test_cross_validation_in_two_processes():
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_ctrl_c_is_a_keyboard_interrupt():
     X, y = imbalanced(20_000)
+
+    def press(until: threading.Event) -> None:
+        while not until.wait(1.5):  # again, where CatBoost has swallowed one, as it rarely does
+            os.kill(os.getpid(), signal.SIGINT)
+
     for _ in range(3):
-        timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            train(cb.Pool(X, y), {**EXACT, "iterations": 100_000}, loss=FocalLoss(2.0))
-        timer.join()
+        ended = threading.Event()
+        keyboard = threading.Thread(target=press, args=(ended,))
+        keyboard.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                train(cb.Pool(X, y), {**EXACT, "iterations": 100_000}, loss=FocalLoss(2.0))
+        finally:
+            ended.set()
+            keyboard.join()
 
 
 def test_class_weights_are_matched_by_class():
