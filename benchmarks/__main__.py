@@ -53,7 +53,7 @@ def main() -> int:
     elif arguments.command == "coverage":
         from . import coverage  # noqa: PLC0415
 
-        rows = coverage.run(arguments.samples, arguments.only)
+        rows = coverage.run(arguments.samples, arguments.only, arguments.jobs)
     elif arguments.command == "probabilities":
         from . import probabilities, tables  # noqa: PLC0415
 
@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
 
     coverage = commands.add_parser("coverage", help="how often confidence intervals hold the truth, in simulations")
     _add_common(coverage)
-    coverage.add_argument("--samples", type=int, default=1000, help="samples of each kind (default: %(default)s)")
+    coverage.add_argument("--samples", type=int, default=1000, help="samples of each world (default: %(default)s)")
+    coverage.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
 
     probabilities = commands.add_parser(
         "probabilities", help="held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"

@@ -1,11 +1,14 @@
-"""How often confidence intervals hold the truth: many samples from a world whose true scores are known."""
+"""How often confidence intervals hold the truth, and what is claimed of models that are right: samples of known worlds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -14,88 +17,180 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from boosting_losses import metrics
+from boosting_losses.metrics import Estimate
+from boosting_losses.report import ProbabilityReport
+from boosting_losses.report._scores import SCORES
 
 from .measure import Bar, Row, chosen
 from .report import console
 
 Array = npt.NDArray[np.float64]
 
-#: Where intervals of 95 % should lie, and by how much a perfect one may miss that for want of samples.
-LOW, HIGH, LEVEL = 93.0, 97.0, 95.0
+#: Intervals of 95 % over all worlds, and in the worst of them.
+POOLED, WORST, LEVEL = 94.0, 92.0, 0.95
+#: How much wider an interval may be than the sampling distribution of its estimate.
+WIDER = 1.3
+#: What a calibrated model may be accused of: 5 % and, for differences, 6 % of the samples.
+ACCUSED, PREFERRED = 5.0, 6.0
 
-SCORES: dict[str, tuple[Callable[..., float], dict[str, Any]]] = {
-    "log loss, analytic": (metrics.log_loss, {}),
-    "log loss, bootstrap": (metrics.log_loss, {"method": "bootstrap"}),
-    "Brier score, bootstrap": (metrics.brier_score, {"method": "bootstrap"}),
-    "normalized cross-entropy": (metrics.normalized_cross_entropy, {}),
-    "ECE": (metrics.calibration_error, {}),
-    "smooth calibration error": (metrics.smooth_calibration_error, {}),
-    "miscalibration": (metrics.miscalibration, {}),
-    "discrimination": (metrics.discrimination, {}),
-    "difference of log losses, bootstrap": (metrics.log_loss, {"method": "bootstrap"}),
-    "difference of ECEs": (metrics.calibration_error, {}),
-}
+#: Every score that a report prints with an interval, under the name that a report has for it.
+NAMES = [name for name in SCORES if name not in ("spiegelhalter_z", "d2")]
+DIFFERENCES = [f"difference: {name}" for name in NAMES]
 
 
 @dataclass(frozen=True)
-class _Case:
-    """A score in samples of n rows, of a model that is this much too sure of itself."""
+class World:
+    """Samples of n rows from scores with this mean, read by a model that is this much too sure of itself."""
 
-    score: str
     rows: int
+    mean: float
     sureness: float
 
     @property
     def name(self) -> str:
+        events = self.rows * float(np.mean(expit(_scores(self.mean))))
         model = "calibrated" if self.sureness == 1.0 else f"log odds x {self.sureness:g}"
-        return f"{self.score}, n = {self.rows:,}, {model}"
+        return f"n = {self.rows:,}, {events:.0f} events, {model}"
 
 
-def run(samples: int, only: str | None) -> list[Row]:
-    """Draw samples and count the intervals that hold the truth."""
-    cases = [
-        _Case(score, rows, sureness) for score in SCORES for rows in (1_000, 10_000) for sureness in (0.6, 1.0, 1.5)
-    ]
-    return [
-        _measured(case, samples)
-        for case in track(chosen(cases, lambda case: case.name, only), "coverage", console=console(), transient=True)
-    ]
+#: Standard deviation of the scores, of the noise through which the other model sees them, and the share that it knows.
+SPREAD, NOISE = 1.5, 1.0
+KNOWN = SPREAD**2 / (SPREAD**2 + NOISE**2)
+#: Points of a population.
+GRID = 50_000
+#: A third of the rows are events; and some fifteen are.
+MEANS = {300: (-1.0, -3.9), 1_000: (-1.0, -5.25), 10_000: (-1.0, -7.75)}
+WORLDS = [
+    World(rows, mean, sureness) for rows, means in MEANS.items() for mean in means for sureness in (1.0, 1.5, 0.6)
+]
 
 
-def _measured(case: _Case, samples: int) -> Row:
-    truth = _truth(case)
-    hits = 0
-    for seed in range(samples):
-        random = np.random.default_rng([seed, case.rows])
-        score = -1.0 + 1.5 * random.standard_normal(case.rows)
-        y = (random.random(case.rows) < expit(score)).astype(np.int64)
-        estimate = _estimate(case, y, score, seed)
-        hits += bool(estimate.low - 1e-12 <= truth <= estimate.high + 1e-12)
-    share = 100.0 * hits / samples
-    # Wilson's interval for a share.
-    z, p = norm.ppf(0.975), hits / samples
-    centre, spread = p + z * z / (2 * samples), z * math.sqrt(p * (1 - p) / samples + z * z / (4 * samples * samples))
-    low, high = ((centre + sign * spread) / (1 + z * z / samples) * 100.0 for sign in (-1, 1))
-    bar = Bar(LOW) if share < LEVEL else Bar(HIGH, at_least=False)
-    return Row(case.name, "% of intervals with the truth", share, low, high, bar=bar)
+@dataclass(frozen=True)
+class Sample:
+    """What one report said."""
+
+    scores: dict[str, Estimate]
+    hides_miscalibration: bool
+    breaks_example: bool
 
 
-def _estimate(case: _Case, y: npt.NDArray[np.int64], score: Array, seed: int) -> metrics.Estimate:
-    function, options = SCORES[case.score]
-    proba = expit(case.sureness * score)
-    if case.score.startswith("difference"):
-        other = expit(0.8 * score + 0.2)
-        return metrics.paired_difference(function, y, proba, other, random_state=seed, **options)
-    return metrics.confidence_interval(function, y, proba, random_state=seed, **options)
+def run(samples: int, only: str | None, jobs: int = 1) -> list[Row]:
+    """Draw samples of each world and count the intervals that hold the truth."""
+    worlds = chosen(WORLDS, lambda world: world.name, only)
+    drawn: dict[World, list[Sample]] = defaultdict(list)
+    with ProcessPoolExecutor(jobs) as pool:
+        tasks = list(product(worlds, range(samples)))
+        found = pool.map(_drawn, tasks, chunksize=max(1, min(25, samples // 4)))
+        for (world, _), sample in track(
+            zip(tasks, found, strict=True), "coverage", len(tasks), console=console(), transient=True
+        ):
+            if sample is not None:
+                drawn[world].append(sample)
+    return [*_coverage(drawn), *_of_calibrated_models(drawn)]
 
 
-def _truth(case: _Case) -> float:
-    """The score of the whole population: a fine grid of its quantiles, with both labels by their probability."""
-    score = -1.0 + 1.5 * norm.ppf((np.arange(400_000) + 0.5) / 400_000)
-    rate = expit(score)
-    labels, weight = np.repeat([1, 0], len(rate)), np.concatenate([rate, 1.0 - rate])
-    function, _ = SCORES[case.score]
-    value = float(function(labels, np.tile(expit(case.sureness * score), 2), weight))
-    if case.score.startswith("difference"):
-        value -= float(function(labels, np.tile(expit(0.8 * score + 0.2), 2), weight))
-    return value
+def _drawn(task: tuple[World, int]) -> Sample | None:
+    world, seed = task
+    random = np.random.default_rng([seed, world.rows, round(100 * -world.mean)])
+    score = world.mean + SPREAD * random.standard_normal(world.rows)
+    y = (random.random(world.rows) < expit(score)).astype(np.int64)
+    if not 0 < y.sum() < world.rows:
+        return None  # there is no report of one class
+    # What a noisy look at the score tells: the score given it is normal again.
+    seen = score + NOISE * random.standard_normal(world.rows)
+    models = {"other": _other(world.mean + KNOWN * (seen - world.mean)), "model": expit(world.sureness * score)}
+    report = ProbabilityReport.from_predictions(y, models, metrics=NAMES, n_resamples=300, random_state=seed)
+    own = report.models[1]
+    differences = report.differences["model", "other"]
+    return Sample(
+        {name: own.scores[name] for name in NAMES} | {f"difference: {name}": differences[name] for name in NAMES},
+        any(finding.kind == "miscalibration" and finding.model == "model" for finding in report.findings),
+        own.scores["calibration_error"].low > 0.02,  # the threshold that the README shows
+    )
+
+
+def _other(centre: Array) -> Array:
+    """A model that is calibrated too and knows less: the mean probability of scores around this centre."""
+    points, weight = np.polynomial.hermite_e.hermegauss(41)
+    spread = SPREAD * math.sqrt(1.0 - KNOWN)
+    return np.asarray(expit(centre[:, None] + spread * points) @ (weight / weight.sum()))
+
+
+def _coverage(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
+    for name in (*NAMES, *DIFFERENCES):
+        held, counts, widths = {}, {}, []
+        for world, samples in drawn.items():
+            truth = _truths(world)[name]
+            estimates = np.array([sample.scores[name] for sample in samples])
+            # An interval that is left out has missed the truth.
+            held[world] = int(np.sum((estimates[:, 1] - 1e-9 <= truth) & (truth <= estimates[:, 2] + 1e-9)))
+            counts[world] = len(samples)
+            spread = float(np.subtract(*np.quantile(estimates[:, 0], [0.975, 0.025])))
+            if spread > 0.0:
+                widths.append(float(np.median(estimates[:, 2] - estimates[:, 1])) / spread)
+        total, hits = sum(counts.values()), sum(held.values())
+        low, high = (100.0 * bound for bound in _wilson(hits, total))
+        yield Row(name, "% of intervals with the truth, all worlds", 100.0 * hits / total, low, high, bar=Bar(POOLED))
+        worst = min(held, key=lambda world: held[world] / counts[world])
+        low, high = (100.0 * bound for bound in _wilson(held[worst], counts[worst]))
+        share = 100.0 * held[worst] / counts[worst]
+        yield Row(f"{name}: {worst.name}", "the same, worst world", share, low, high, bar=Bar(WORST))
+        if widths:
+            width = float(np.median(widths))
+            bar = Bar(WIDER, at_least=False)
+            yield Row(f"{name}: width", "median width / central 95 % of estimates", width, bar=bar)
+
+
+def _of_calibrated_models(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
+    calibrated = [sample for world, samples in drawn.items() if world.sureness == 1.0 for sample in samples]
+    if not calibrated:
+        return
+    accused = {
+        "finding: hides miscalibration": [sample.hides_miscalibration for sample in calibrated],
+        "threshold: calibration error above 0.02 by its interval": [sample.breaks_example for sample in calibrated],
+    }
+    for name, hits in accused.items():
+        yield _share(f"calibrated models, {name}", hits, ACCUSED)
+    for name in ("calibration_error", "smooth_calibration_error", "integrated_calibration_index", "miscalibration"):
+        pairs = [sample.scores[f"difference: {name}"] for sample in calibrated]
+        hits = [not pair.low <= 0.0 <= pair.high for pair in pairs]
+        yield _share(f"two calibrated models, difference without 0: {name}", hits, PREFERRED)
+
+
+def _share(name: str, hits: list[bool], most: float) -> Row:
+    low, high = (100.0 * bound for bound in _wilson(sum(hits), len(hits)))
+    return Row(name, "% of samples", 100.0 * float(np.mean(hits)), low, high, bar=Bar(most, at_least=False))
+
+
+def _wilson(hits: int, n: int) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927)."""
+    z, p = float(norm.ppf(0.5 + LEVEL / 2)), hits / n
+    centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
+
+
+@cache
+def _scores(mean: float, spread: float = SPREAD) -> Array:
+    """A fine grid of the quantiles of a population."""
+    return np.asarray(mean + spread * norm.ppf((np.arange(GRID) + 0.5) / GRID))
+
+
+@cache
+def _truths(world: World) -> dict[str, float]:
+    """The scores of the whole population, with both labels by their probability, and what they differ by."""
+    score = _scores(world.mean)
+    other = _other(_scores(world.mean, SPREAD * math.sqrt(KNOWN)))
+    found = {}
+    for name in NAMES:
+        options = {key: value for key, value in SCORES[name].defaults.items() if key != "debiased"}
+        here, there = (
+            _score(name, rate, proba, options)
+            for rate, proba in ((expit(score), expit(world.sureness * score)), (other, other))
+        )
+        found[name], found[f"difference: {name}"] = here, here - there
+    return found
+
+
+def _score(name: str, rate: Array, proba: Array, options: dict[str, float]) -> float:
+    labels, weight = np.repeat([1.0, 0.0], len(rate)), np.concatenate([rate, 1.0 - rate])
+    return float(getattr(metrics, name)(labels, np.tile(proba, 2), weight, **options))

@@ -17,12 +17,13 @@ Array = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class DataSet:
-    """Features, labels and, where there are any, sample weights and the probabilities that the labels were drawn from."""
+    """Features, labels and, where there are any, the probabilities that these were drawn from, sample weights, times."""
 
     X: Any
     y: npt.NDArray[Any]
     proba: Array | None = None
     weight: Array | None = None
+    time: Array | None = None
 
     @property
     def is_binary(self) -> bool:
@@ -31,8 +32,8 @@ class DataSet:
     def take(self, rows: npt.NDArray[np.intp]) -> DataSet:
         """Some of the rows."""
         X = self.X.iloc[rows] if hasattr(self.X, "iloc") else self.X[rows]
-        proba, weight = (None if values is None else values[rows] for values in (self.proba, self.weight))
-        return DataSet(X, self.y[rows], proba, weight)
+        others = (None if values is None else values[rows] for values in (self.proba, self.weight, self.time))
+        return DataSet(X, self.y[rows], *others)
 
 
 Maker = Callable[[int], DataSet]

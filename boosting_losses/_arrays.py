@@ -6,6 +6,7 @@ without meaning, ``refuse_binary`` or ``refuse_multiclass`` finds it and words t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,16 @@ from .kernels.row_by_row import ROW_SUM_TOLERANCE
 
 Array = npt.NDArray[np.floating]
 
+#: Probabilities that leave [0, 1] by no more than this have been rounded.
+ROUNDING = 1e-6
+
 
 #: Rows that are converted at a time where the data are not as the kernels need them: no copy of all of them is made.
 BLOCK = 65536
+
+
+class RoundedWarning(UserWarning):
+    """Probabilities have been moved into [0, 1], which rounding had put outside."""
 
 
 def binary(
@@ -194,9 +202,38 @@ def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
 def refuse_bad_probabilities(proba: Array) -> None:
     """Raise ValueError unless probabilities lie in [0, 1] and rows of them sum to 1."""
     _refuse_first(~((proba >= 0) & (proba <= 1)), proba, "proba must lie in [0, 1]")
+    refuse_other_row_sums(proba)
+
+
+def refuse_other_row_sums(proba: Array) -> None:
+    """Raise ValueError unless rows of probabilities sum to 1."""
     if proba.ndim == 2:
         sums = proba.sum(axis=1, dtype=np.float64)
         _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of proba must sum to 1")
+
+
+def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    """Probabilities that are outside [0, 1] by no more than rounding moved to 0 or 1, and how many these are."""
+    outside = (proba < 0.0) & (proba >= -ROUNDING) | (proba > 1.0) & (proba <= 1.0 + ROUNDING)
+    if not outside.any():
+        return proba, 0
+    return np.where(outside, np.clip(proba, 0.0, 1.0), proba).astype(proba.dtype), int(np.count_nonzero(outside))
+
+
+def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
+    """Probabilities that rounding has put outside [0, 1] moved back, with a warning; others are refused."""
+    given = numbers("proba", proba) + 0.0  # a zero loses its sign
+    values, moved = moved_inside(given)
+    if moved:
+        first = np.argwhere(values != given)[0]
+        warnings.warn(
+            f"proba must lie in [0, 1]: {moved} values outside by at most {ROUNDING:g} were moved to 0 or 1, the first of"
+            f" them {given[tuple(first)]} in row {first[0]}",
+            RoundedWarning,
+            stacklevel=2,
+        )
+    refuse_bad_probabilities(values)
+    return values
 
 
 def refuse_raw(raw: Array) -> None:

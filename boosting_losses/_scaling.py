@@ -36,6 +36,11 @@ _NO_DECREMENT = 1e-14
 #: the third derivative of a logistic loss is at most the second one times the distance).
 _SAFE_MOVE = 1.0
 _MOST_STEPS = 1000
+#: Where parameters are the result itself, they are found to about this: relative to the variance of the labels as a promise,
+#: which leaves no error but rounding.
+_EXACT = 1e-13
+#: Sums of n terms, divided by n, are known to about this.
+_SUM_ROUNDING = 1e-14
 _STEEP = 8.0
 #: A sample of this many rows brings the start close to the end for a tenth of the price.
 _SAMPLE = 16_384
@@ -87,6 +92,11 @@ class Rows:
         share = self.weight.astype(np.float64, copy=False) / self.total
         return max(self.total, 1.0 / float(np.dot(share, share)))
 
+    @property
+    def share_of_ones(self) -> float:
+        """The mean label."""
+        return float(np.sum(self.y if self.weight is None else self.weight * self.y, dtype=np.float64)) / self.total
+
     @cached_property
     def span(self) -> tuple[float, float]:
         """The least and the largest score."""
@@ -96,6 +106,11 @@ class Rows:
     def peak(self) -> float:
         """The largest magnitude of a score."""
         return max(-self.span[0], self.span[1])
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether scores differ by no more than rounding."""
+        return self.span[1] - self.span[0] <= 2.0 * _ROUNDING * self.peak
 
     def sample(self) -> Rows | None:
         """Every so-manieth row, where there are so many that this pays and they have a weight."""
@@ -139,10 +154,52 @@ def temperature(rows: Rows) -> float:
 
 def platt(rows: Rows) -> Parameters:
     """Slope and intercept, for targets that are not quite 0 and 1: those of Platt (1999), section 2.2."""
-    share = float(np.sum(rows.y if rows.weight is None else rows.weight * rows.y, dtype=np.float64)) / rows.total
+    share = rows.share_of_ones
     ones, zeros = rows.count * share, rows.count * (1.0 - share)
     low, high = 1.0 / (zeros + 2.0), (ones + 1.0) / (ones + 2.0)
-    mean = low + (high - low) * share
+    return _slope_and_intercept(rows, low, high, low + (high - low) * share)
+
+
+def logistic_regression(rows: Rows) -> Parameters:
+    """Slope and intercept for the labels as they are.
+
+    Both classes are there, the scores are not alike, and no threshold parts the classes.
+    """
+    share = min(max(rows.share_of_ones, _SUM_ROUNDING), 1.0 - _SUM_ROUNDING)
+    variance = share * (1.0 - share)
+    # No step promises less than the gradient's rounding does.
+    last_decrement = max(_EXACT * variance, _SUM_ROUNDING * _SUM_ROUNDING / variance)
+    return _slope_and_intercept(rows, 0.0, 1.0, share, last_decrement)
+
+
+def shift(rows: Rows) -> float:
+    """The constant that brings the mean of the sigmoid to that of the labels, which are not all of one class."""
+    ones, zeros = (
+        float(np.sum(label if rows.weight is None else rows.weight * label, dtype=np.float64))
+        for label in (rows.y, 1.0 - rows.y)
+    )
+    log_odds = math.log(ones) - math.log(zeros)
+    least, most = log_odds - rows.span[1], log_odds - rows.span[0]
+    constant = min(max(0.0, least), most)
+    for _ in range(_MOST_STEPS):
+        _, excess, _, _, slope = rows.add_up(scaling.linear, 0.0, 1.0, 0.0, 1.0, constant)
+        if excess == 0.0:
+            return constant
+        least, most = (least, constant) if excess > 0.0 else (constant, most)
+        # Newton's step where it stays between what is known to be too little and too much, or else the middle.
+        there = constant - excess / slope if slope > 0.0 else math.inf
+        if not least <= there <= most:
+            there = 0.5 * (least + most)
+        if abs(there - constant) <= _EXACT * max(1.0, abs(there)):
+            return there
+        constant = there
+    return constant
+
+
+def _slope_and_intercept(
+    rows: Rows, low: float, high: float, mean: float, last_decrement: float | None = None
+) -> Parameters:
+    """For targets ``low`` and ``high``, whose mean is ``mean``."""
     flat = np.array([0.0, math.log(mean / (1.0 - mean))])
     # Nothing pulls at the slope and the intercept, so the scores may be counted from anywhere: from the middle of them, lest
     # a constant shared by most hides what they differ by.
@@ -156,7 +213,10 @@ def platt(rows: Rows) -> Parameters:
         return _linear(rows, low, high, centre, parameters)
 
     problem = _Problem(derivatives, flat, np.array([spread, 1.0]), rows_of_prior=0.0)
-    slope, intercept = _minimise(rows, problem)
+    if last_decrement is None:
+        slope, intercept = _minimise(rows, problem)
+    else:
+        slope, intercept = _newton(rows, problem, flat, last_decrement)
     return np.array([slope, intercept - slope * centre])
 
 

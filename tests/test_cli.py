@@ -111,7 +111,7 @@ def test_other_kinds_of_columns(frame, tmp_path):
 CONFIG = """
 metrics:
   log_loss:
-  calibration_error: {norm: 2, n_bins: 10}
+  calibration_error: {norm: 2, n_bins: 10, debiased: false}
 eps: 1e-9
 bins: {strategy: quantile}
 bootstrap: {n_resamples: 50, level: 0.9, seed: 3}
@@ -172,6 +172,32 @@ def test_config_and_thresholds(files, frame, most, code):
         ("thresholds: {log_loss: {max: .nan}}", "thresholds.log_loss.max must be a number, got nan"),
         ("thresholds: {log_loss: {min: 0.9, max: 0.1}}", "must have a min that is not above its max, got 0.9 and 0.1"),
         ("bootstrap: {n_resamples: 1000000000}", "n_resamples must be an integer from 2 to 100000"),
+        (
+            "thresholds:\n  log_loss: {max: 1, by: mean}",
+            "line 2: thresholds.log_loss.by must be one of value, interval",
+        ),
+        ("thresholds: {log_loss: {by: interval}}", "thresholds.log_loss must give max, min or both, got neither"),
+        ("metrics: {trimmed_log_loss: {trim: 1}}", "trimmed_log_loss.trim must be a number >= 0 and < 1, got 1"),
+        (
+            "metrics:\n  calibration_error_quantile:\n    q: .nan",
+            "line 3: .*quantile.q must be a number from 0 to 1, got nan",
+        ),
+        ("metrics: {calibration_error_quantile: {trim: 0.1}}", "quantile.trim must be one of q, got an unknown key"),
+        ("slices: kind", "line 1: slices must be a list of columns, got 'kind'"),
+        ("slices:\n- kind\n- kind", "line 3: slices must name each column once, got 'kind' a second time"),
+        ("slices: [[kind]]", "slices must be a name, got .'kind'."),
+        ("slices: [kind, '']", "slices must be a name, got ''"),
+        ("slices: [y]", "line 1: slices must name another column than that of the labels, got 'y'"),
+        ("\ngroups: y", "line 2: groups must name another column than that of the labels, got 'y'"),
+        ("groups: [kind]", "groups must be a name, got .'kind'."),
+        ("groups: nowhere", "the file must have the column 'nowhere' once"),
+        ("decision_thresholds: 0.5", "decision_thresholds must be a list of probabilities, got 0.5"),
+        ("decision_thresholds:\n- 0.5\n- 1", "line 3: decision_thresholds must lie between 0 and 1, got 1"),
+        ("decision_thresholds: [.nan]", "decision_thresholds must lie between 0 and 1, got nan"),
+        ("decision_thresholds: [true]", "decision_thresholds must lie between 0 and 1, got True"),
+        ("\nreference: z", "line 2: reference must be one of the models p, got 'z'"),
+        ("normalize: 1", "normalize must be one of True, False, got 1"),
+        ("slice: [kind]", "slice must be one of .* got an unknown key .did you mean slices"),
     ],
 )
 def test_a_bad_config_is_named_by_key_and_line(files, text, message):
@@ -185,7 +211,7 @@ def test_a_bad_config_is_named_by_key_and_line(files, text, message):
 
 
 def test_an_empty_config_is_the_default(files):
-    for text in ("", "# nothing\n", "metrics:\n", "thresholds:\n"):
+    for text in ("", "# nothing\n", "metrics:\nthresholds:\n", "slices:\ngroups:\ndecision_thresholds:\nreference:\n"):
         (files / "c.yaml").write_text(text)
         assert run(files, "a.csv", "--label", "y", "--proba", "p", "--config", "c.yaml")[0] == 0
 
@@ -289,7 +315,7 @@ def test_odd_names_and_labels(frame, tmp_path):
 def test_rows_in_any_order_give_the_same_intervals(frame, tmp_path, monkeypatch):
     """What intervals need to know of the data is found in all of it, not in its first rows."""
     monkeypatch.setattr("boosting_losses.cli.files.ROWS", 500)
-    monkeypatch.setattr("boosting_losses.cli.commands.ROWS", 2000)
+    monkeypatch.setattr("boosting_losses.cli.passes.ROWS", 2000)
     found = []
     for rows in (frame, frame.sort_values("p")):
         rows.to_parquet(tmp_path / "rows.parquet")

@@ -196,7 +196,7 @@ def test_all_layouts_and_dtypes_say_the_same():
     [
         ([0, 1], [0.5, 1.5], None, r"proba must lie in \[0, 1\], got 1.5 in row 1"),
         ([0, 1], [0.5, np.nan], None, "proba must lie in .* got nan in row 1"),
-        ([0, 1], [-1e-9, 0.5], None, "proba must lie in .* in row 0"),
+        ([0, 1], [-1e-3, 0.5], None, "proba must lie in .* in row 0"),
         ([0, 2], [0.5, 0.5], None, r"y_true must lie in \[0, 1\], got 2.0 in row 1"),
         ([0, 1], [0.5, 0.5], [1.0, -1.0], "sample_weight must be finite and >= 0, got -1.0 in row 1"),
         ([0, 1], [0.5, 0.5], [0.0, 0.0], "sample_weight must have a sum > 0"),

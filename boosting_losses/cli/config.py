@@ -1,9 +1,7 @@
-"""The configuration of an evaluation: YAML whose errors name the key and the line."""
+"""The configuration of an evaluation, read from YAML."""
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,27 +13,8 @@ import yaml
 from ..metrics.intervals import MOST_RESAMPLES
 from ..report._scores import SCORES
 from ..report._settings import DEFAULT_METRICS, Settings
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be followed."""
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """The worst that a score may be."""
-
-    score: str
-    least: float | None
-    most: float | None
-
-    def broken_by(self, value: float) -> str | None:
-        """What is wrong with a value, in words."""
-        if self.most is not None and not value <= self.most:
-            return f"{self.score} {value:.6g} is above {self.most:g}"
-        if self.least is not None and not value >= self.least:
-            return f"{self.score} {value:.6g} is below {self.least:g}"
-        return None
+from .places import ConfigError, Place
+from .thresholds import Threshold, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -45,70 +24,21 @@ class Config:
     settings: Settings = field(default_factory=Settings)
     balanced: bool = False
     thresholds: tuple[Threshold, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A node of the file and the keys that lead to it."""
-
-    path: Path
-    key: str
-    node: yaml.Node
-
-    def error(self, rule: str, got: str) -> ConfigError:
-        line = self.node.start_mark.line + 1
-        return ConfigError(f"{self.path}, line {line}: {self.key or 'the file'} must {rule}, got {got}")
-
-    @property
-    def value(self) -> Any:
-        try:
-            return yaml.SafeLoader("").construct_document(self.node)
-        except (yaml.YAMLError, ValueError, TypeError):
-            raise self.error("be a value that can be read", repr(getattr(self.node, "value", "another"))) from None
-
-    def children(self, allowed: Mapping[str, Any] | None = None) -> dict[str, _Place]:
-        if isinstance(self.node, yaml.ScalarNode) and self.value is None:
-            return {}
-        if not isinstance(self.node, yaml.MappingNode):
-            raise self.error("be a mapping of keys to values", repr(self.value))
-        found: dict[str, _Place] = {}
-        for key_node, node in self.node.value:
-            name = str(key_node.value)
-            at_key = _Place(self.path, f"{self.key}.{name}" if self.key else name, key_node)
-            if name in found:
-                raise at_key.error("be given once", "it a second time")
-            if allowed is not None and name not in allowed:
-                near = difflib.get_close_matches(name, allowed, 1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
-                known = f"be one of {', '.join(allowed)}" if allowed else "not be given"
-                raise at_key.error(known, f"an unknown key{hint}")
-            found[name] = _Place(self.path, at_key.key, node)
-        return found
-
-    def number(self, rule: str, fits: Callable[[float], bool], *, whole: bool = False) -> Any:
-        value = self.value
-        if isinstance(value, str):  # YAML 1.1 takes 1e-9 for text
-            with contextlib.suppress(ValueError):
-                value = float(value)
-        kind = int if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kind) or not fits(value):
-            raise self.error(rule, repr(value))
-        return value
-
-    def choice(self, *choices: Any) -> Any:
-        if isinstance(self.value, bool) != any(isinstance(c, bool) for c in choices) or self.value not in choices:
-            raise self.error(f"be one of {', '.join(map(str, choices))}", repr(self.value))
-        return self.value
+    slices: tuple[str, ...] = ()
+    groups: str | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)  #: where each key is given
 
 
 #: How the options of scores are read.
-_OPTIONS: dict[str, Callable[[_Place], Any]] = {
+_OPTIONS: dict[str, Callable[[Place], Any]] = {
     "norm": lambda place: place.choice(1, 2, "max"),
     "strategy": lambda place: place.choice("uniform", "quantile"),
     "n_bins": lambda place: place.number("be an integer from 1 to 100000", lambda n: 1 <= n <= 100_000, whole=True),
     "debiased": lambda place: place.choice(True, False),
     "multiclass": lambda place: place.choice("top_label", "class_wise"),
     "score": lambda place: place.choice("log_loss", "brier"),
+    "q": lambda place: float(place.number("be a number from 0 to 1", lambda q: 0.0 <= q <= 1.0)),
+    "trim": lambda place: float(place.number("be a number >= 0 and < 1", lambda share: 0.0 <= share < 1.0)),
 }
 
 _KEYS = {
@@ -117,7 +47,12 @@ _KEYS = {
     "bins": "of the calibration error: n_bins, strategy",
     "bootstrap": "n_resamples, level, seed",
     "class_weight": "balanced",
-    "thresholds": "of scores: max, min",
+    "thresholds": "of scores: max, min, by",
+    "slices": "columns by which rows are looked at in parts",
+    "groups": "column of groups of rows",
+    "decision_thresholds": "probabilities from which on the second class is predicted",
+    "reference": "the model with which the others are compared",
+    "normalize": "whether probabilities are divided by their sums",
 }
 
 
@@ -132,23 +67,36 @@ def read(path: Path) -> Config:
         raise ConfigError(f"{path}: the file must be YAML text, {error}".splitlines()[0]) from None
     if node is None:
         return Config()
-    top = _Place(path, "", node).children(_KEYS)
+    top = Place(path, "", node).children(_KEYS)
     metrics = _metrics(top.get("metrics"), top.get("bins"))
     eps = top["eps"].number("be a number >= 0 and < 0.5", lambda e: 0.0 <= e < 0.5) if "eps" in top else None
     if "class_weight" in top:
         top["class_weight"].choice("balanced")
-    bootstrap = _bootstrap(top.get("bootstrap"))
-    settings = Settings(metrics, None if eps is None else float(eps), **bootstrap)
-    return Config(settings, "class_weight" in top, _thresholds(top.get("thresholds"), metrics))
+    settings = Settings(
+        metrics,
+        None if eps is None else float(eps),
+        **_bootstrap(top.get("bootstrap")),
+        thresholds=_decisions(top.get("decision_thresholds")),
+        reference=_name(top.get("reference")),
+        normalize="normalize" in top and top["normalize"].choice(True, False),
+    )
+    return Config(
+        settings,
+        "class_weight" in top,
+        _thresholds(top.get("thresholds"), metrics),
+        _slices(top.get("slices")),
+        _name(top.get("groups")),
+        top,
+    )
 
 
-def _metrics(place: _Place | None, bins: _Place | None) -> dict[str, dict[str, Any]]:
+def _metrics(place: Place | None, bins: Place | None) -> dict[str, dict[str, Any]]:
     if place is None or place.value is None:
         chosen: dict[str, dict[str, Any]] = {name: dict(options) for name, options in DEFAULT_METRICS.items()}
     elif isinstance(place.node, yaml.SequenceNode):
         chosen = {}
         for node in place.node.value:
-            item = _Place(place.path, place.key, node)
+            item = Place(place.path, place.key, node)
             chosen[item.choice(*SCORES)] = {}
     else:
         chosen = {}
@@ -168,7 +116,7 @@ def _metrics(place: _Place | None, bins: _Place | None) -> dict[str, dict[str, A
     return chosen
 
 
-def _bootstrap(place: _Place | None) -> dict[str, Any]:
+def _bootstrap(place: Place | None) -> dict[str, Any]:
     if place is None:
         return {}
     given = place.children({"n_resamples": None, "level": None, "seed": None})
@@ -183,20 +131,38 @@ def _bootstrap(place: _Place | None) -> dict[str, Any]:
     return read_
 
 
-def _thresholds(place: _Place | None, metrics: Mapping[str, Any]) -> tuple[Threshold, ...]:
+def _thresholds(place: Place | None, metrics: Mapping[str, Any]) -> tuple[Threshold, ...]:
     if place is None:
         return ()
     found = []
     for name, limits in place.children(SCORES).items():
-        if name not in metrics:
-            raise limits.error(f"be of a score that is computed ({', '.join(metrics)})", name)
-        bounds = limits.children({"max": None, "min": None})
-        if not bounds:
+        bounds = limits.children({"max": None, "min": None, "by": None})
+        if not {"max", "min"} & set(bounds):
             raise limits.error("give max, min or both", "neither")
         most, least = (
             float(bounds[key].number("be a number", math.isfinite)) if key in bounds else None for key in ("max", "min")
         )
         if most is not None and least is not None and least > most:
             raise limits.error("have a min that is not above its max", f"{least:g} and {most:g}")
-        found.append(Threshold(name, least, most))
+        by_interval = "by" in bounds and bounds["by"].choice("value", "interval") == "interval"
+        found.append(Threshold(name, least, most, by_interval, limits))
+    refuse_unknown(found, list(metrics))
     return tuple(found)
+
+
+def _slices(place: Place | None) -> tuple[str, ...]:
+    names: list[str] = []
+    for item in [] if place is None else place.items("columns"):
+        if item.name() in names:
+            raise item.error("name each column once", f"{item.name()!r} a second time")
+        names.append(item.name())
+    return tuple(names)
+
+
+def _decisions(place: Place | None) -> tuple[float, ...]:
+    items = [] if place is None else place.items("probabilities")
+    return tuple(float(item.number("lie between 0 and 1", lambda p: 0.0 < p < 1.0)) for item in items)
+
+
+def _name(place: Place | None) -> str | None:
+    return None if place is None or place.value is None else place.name()

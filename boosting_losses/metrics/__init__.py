@@ -5,8 +5,26 @@ column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Met
 By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the probabilities are.
 """
 
+from ._statistics import Estimate
+from .clinical import (
+    CalibrationLine,
+    calibration_intercept,
+    calibration_line,
+    calibration_slope,
+    observed_over_expected,
+    spiegelhalter_z,
+)
 from .decomposition import Decomposition, decompose, decompose_by_class, discrimination, miscalibration
-from .intervals import Estimate, bootstrap, confidence_interval, paired_difference
+from .distribution import sharpness, trimmed_log_loss
+from .flexible_curve import (
+    FlexibleCurve,
+    FlexibleErrors,
+    calibration_error_quantile,
+    flexible_calibration_curve,
+    flexible_calibration_errors,
+    integrated_calibration_index,
+)
+from .intervals import bootstrap, confidence_interval, paired_difference
 from .means import (
     brier_score,
     d2,
@@ -17,28 +35,49 @@ from .means import (
     normalized_cross_entropy,
     refinement_loss,
 )
+from .ranking import average_precision, roc_auc
 from .reliability import ReliabilityCurve, calibration_error, reliability_curve, smooth_calibration_error
+from .thresholds import ThresholdTable, at_thresholds, threshold_of_costs
 
 __all__ = [
+    "CalibrationLine",
     "Decomposition",
     "Estimate",
+    "FlexibleCurve",
+    "FlexibleErrors",
     "ReliabilityCurve",
+    "ThresholdTable",
+    "at_thresholds",
+    "average_precision",
     "bootstrap",
     "brier_score",
     "calibration_error",
+    "calibration_error_quantile",
+    "calibration_intercept",
+    "calibration_line",
+    "calibration_slope",
     "confidence_interval",
     "d2",
     "decompose",
     "decompose_by_class",
     "discrimination",
+    "flexible_calibration_curve",
+    "flexible_calibration_errors",
+    "integrated_calibration_index",
     "log_loss",
     "log_loss_by_class",
     "logits",
     "means_of_raw",
     "miscalibration",
     "normalized_cross_entropy",
+    "observed_over_expected",
     "paired_difference",
     "refinement_loss",
     "reliability_curve",
+    "roc_auc",
+    "sharpness",
     "smooth_calibration_error",
+    "spiegelhalter_z",
+    "threshold_of_costs",
+    "trimmed_log_loss",
 ]

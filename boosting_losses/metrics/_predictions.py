@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +34,25 @@ class Predictions(NamedTuple):
     def classes(self) -> int:
         return 2 if self.is_binary else int(self.proba.shape[1])
 
-    def refuse(self) -> None:
-        """Raise ValueError for the first row without a meaning, if there is one."""
+    def take(self, rows: npt.NDArray[np.intp]) -> Predictions:
+        """These rows, in this order."""
+        weight, raw = (None if part is None else part[rows] for part in (self.weight, self.raw))
+        return Predictions(self.y[rows], self.proba[rows], weight, raw)
+
+    def tried(self) -> Predictions:
+        """The same, with what rounding has done to the probabilities undone; raises ValueError for a row without meaning.
+
+        Probabilities outside [0, 1] by no more than rounding are moved to 0 or 1, with a warning. Zeros lose their sign,
+        which the kernels do not expect.
+        """
         arrays.refuse_weights(self.weight)
+        y = arrays.numbers("y_true", self.y) + 0.0
         if self.is_binary:
-            arrays.refuse_binary_labels(arrays.numbers("y_true", self.y))
+            arrays.refuse_binary_labels(y)
         else:
-            arrays.refuse_class_labels(self.y, self.classes)
-        arrays.refuse_bad_probabilities(self.proba)
+            arrays.refuse_class_labels(y, self.classes)
+        weight = None if self.weight is None else self.weight + 0.0
+        return Predictions(y, arrays.tried_probabilities(self.proba), weight, self.raw)
 
 
 class Sums(NamedTuple):
@@ -63,7 +74,10 @@ def check(
     sample_weight: npt.ArrayLike | None = None,
     raw: npt.ArrayLike | None = None,
 ) -> Predictions:
-    """Predictions of the right shapes, from probabilities or from raw scores, whose sigmoid or softmax is taken."""
+    """Predictions of the right shapes, from probabilities or from raw scores, whose sigmoid or softmax is taken.
+
+    Two columns are those of two classes: they say the same as the second alone, and are scored like it.
+    """
     refuse_both_or_none(proba, raw)
     if raw is not None:
         raw = arrays.numeric("raw", raw)
@@ -71,6 +85,8 @@ def check(
     p = arrays.numeric("proba", proba)  # type: ignore[arg-type]  # it is not None
     if p.ndim not in (1, 2) or (p.ndim == 2 and p.shape[1] < 2):
         raise ValueError(f"proba must have shape (n,) or (n, K) with K >= 2, got {p.shape}")
+    if p.ndim == 2 and p.shape[1] == 2:
+        y_true, p, raw = _of_second_class(y_true, p, raw)
     if p.ndim == 1:
         y = arrays.numeric("y_true", y_true)
         weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
@@ -80,6 +96,23 @@ def check(
     arrays.refuse_other_length(y, p, "proba")
     arrays.refuse_other_shape(y, p, "proba")
     return Predictions(y, p, weight, raw)
+
+
+def _of_second_class(
+    y_true: npt.ArrayLike, proba: Array, raw: Array | None
+) -> tuple[npt.NDArray[Any], Array, Array | None]:
+    """Labels, probabilities and raw scores of the second of two classes, from columns of both."""
+    arrays.refuse_other_row_sums(proba)
+    y = arrays.numbers("y_true", y_true)
+    if y.ndim == 2:
+        arrays.refuse_other_shape(y, proba, "proba")
+        arrays.refuse_class_labels(y)
+        y = y[:, 1]
+    else:
+        arrays.refuse_other_length(y, proba, "proba")
+        arrays.refuse_class_labels(y, 2)
+    log_odds = None if raw is None else raw[:, 1].astype(np.float64) - raw[:, 0]
+    return y, proba[:, 1] if log_odds is None else LogLoss().activation(log_odds), log_odds
 
 
 def refuse_both_or_none(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) -> None:
@@ -108,7 +141,7 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
     parts = [kernel(y, p, w, inset) for _, y, p, w in _blocks(data)]
     _, loss, square, weight_sum, moved = (sum(part) for part in zip(*parts, strict=True))
     if not (all(fine for fine, *_ in parts) and 0.0 < weight_sum < np.inf):
-        data.refuse()
+        return add_up(data.tried(), eps)
     if data.raw is not None and eps is None:
         return Sums(_loss_of(data.raw)(data.y, data.raw, data.weight) * weight_sum, square, weight_sum, 0)
     return Sums(loss, square, weight_sum, int(moved))
@@ -122,7 +155,7 @@ def mean_square(data: Predictions) -> float:
     parts = [kernels.binary_squares(y, p, w) for _, y, p, w in _blocks(data)]
     square, weight = (float(sum(part)) for part in list(zip(*parts, strict=True))[1:])
     if not (all(fine for fine, *_ in parts) and 0.0 < weight < np.inf):
-        data.refuse()
+        return mean_square(data.tried())
     return square / weight
 
 
@@ -137,8 +170,9 @@ def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.fl
         kernels.shares_each if data.y.ndim == 2 else kernels.binary_each if data.is_binary else kernels.multiclass_each
     )
     parts = [kernel(y, p, inset, losses[rows], squares[rows]) for rows, y, p, _ in _blocks(data)]
-    if not all(fine for fine, _ in parts) or data.weight is not None:
-        data.refuse()
+    if not all(fine for fine, _ in parts):
+        return each(data.tried(), eps)
+    arrays.refuse_weights(data.weight)
     if data.raw is not None and eps is None:
         return np.asarray(_loss_of(data.raw).per_sample(data.y, data.raw), dtype=np.float64), squares, 0
     return losses, squares, sum(moved for _, moved in parts)

@@ -60,7 +60,7 @@ def decompose(
         Raw scores instead of ``proba``.
     score : {"log_loss", "brier"}
     recalibration : {"auto", "isotonic", "temperature"}
-        Isotonic regression needs scikit-learn and is for two classes.
+        Isotonic regression needs scipy and is for two classes.
     eps : float, optional
         As for :func:`log_loss`.
 
@@ -73,7 +73,7 @@ def decompose(
     TypeError, ValueError
         When data have the wrong dtype or shape, or values without meaning; the message names the row.
     ImportError
-        When scikit-learn is needed and not there.
+        When scipy is needed and not there.
     """
     refuse_other_score(score)
     data = checked(y_true, proba, sample_weight, raw)
@@ -180,9 +180,9 @@ def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
 
 def isotonic(weight: Numbers, label: Numbers) -> Numbers:
     """The rising sequence nearest to the labels."""
-    from sklearn.isotonic import isotonic_regression  # noqa: PLC0415  (scikit-learn is no dependency of the core)
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is no dependency of the core)
 
-    fit: Numbers = isotonic_regression(label, sample_weight=weight)
+    fit: Numbers = isotonic_regression(label, weights=weight).x
     return fit
 
 

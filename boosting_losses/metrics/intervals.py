@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from . import decomposition, means, reliability
-from ._bootstrap import Bootstrap, Numbers, Totals, apart, observed, side_by_side
+from . import means
+from ._analytic import of_mean
+from ._bootstrap import Numbers, Totals
+from ._differences import Sampled, difference_of
+from ._known_statistics import Sample, statistic_of
 from ._predictions import Predictions, check
-from ._statistics import (
-    CalibrationError,
-    Discrimination,
-    Mean,
-    Miscalibration,
-    OverBaseRate,
-    SmoothCalibrationError,
-    Statistic,
-    minus,
-    percentiles,
-)
+from ._replicates import Replicates, events, expanded
+from ._statistics import Estimate, Labels, Losses, Source, Statistic, lacks_a_label, minus, percentiles
+from .reliability import tamed
 
 Method = Literal["auto", "analytic", "bootstrap"]
 
 #: More replicates than this are a slip of the finger.
 MOST_RESAMPLES = 100_000
-
-
-class Estimate(NamedTuple):
-    """A score and its confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def confidence_interval(
@@ -91,14 +77,20 @@ def confidence_interval(
 
     Notes
     -----
-    Analytic: the normal interval of a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 /
-    (sum_i w_i)**2`` over the n rows that have a weight, or the same of sums by group (Cochran 1977, section 6.3).
-    Bootstrap: percentiles (Efron 1979) of Poisson replicates; for discrimination and for differences, the basic interval.
+    Analytic: a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 / (sum_i w_i)**2`` over the n
+    rows that have a weight, or the same of sums by group (Cochran 1977, section 6.3), and Student's ratio transformed for
+    the skewness of rare, large losses (Hall 1992). Where a label was not seen, its probability may be what Clopper and
+    Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
+    for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
 
-    A calibration error is a norm of noisy gaps. It is too large, resampled ones are more so, and for a calibrated model no
-    percentile interval ever holds its true error, 0. Here the gaps are scaled instead, ``c gaps`` plus the noise of the
-    replicates, and the interval holds every c for which the error observed is no extreme one. ``python -m benchmarks
-    coverage`` measures how often these intervals hold the truth.
+    Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
+    and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
+    it is not the score of the data but the estimate of what it would be with endless data. For errors of calibration the
+    gaps are scaled, ``c gaps`` plus the noise of the replicates; the interval holds every c for which the error observed is
+    no extreme one, and the value belongs to the c for which it is the median one. For miscalibration and discrimination
+    labels are drawn from the recalibrated frequencies, where the truth is known. Differences of such scores are between
+    corrected values, with an interval made of those of both (Zou and Donner 2008). ``python -m benchmarks coverage``
+    measures how often these intervals hold the truth.
     """
     _refuse(level, n_resamples, random_state, method)
     every = check(y_true, proba, sample_weight, raw)
@@ -111,17 +103,18 @@ def confidence_interval(
 
     value = with_weight(sample_weight)
     data, of_group = counted(every, groups)
-    statistic = statistic_of(score, data, options)
-    if isinstance(statistic, Mean) and method != "bootstrap":
-        return analytic(value, statistic.columns(data).values[:, 0], data.weight, of_group, level)
+    mean = mean_of(score, options)
+    if mean is not None and method != "bootstrap":
+        return analytic(value, data, mean, of_group, level)
     if method == "analytic":
         raise ValueError(
             f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
         )
+    statistic = statistic_of(score, Sample(data, options.get("eps")), options)
     if statistic is None:
         return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
-    seen, replicates = _resampled([statistic], [data], of_group, n_resamples, random_state)
-    return Estimate(value, *statistic.interval(value, seen[0], replicates[0], level))
+    (seen, then), labels = _resampled([statistic], [data], of_group, n_resamples, random_state)
+    return statistic.estimate(value, seen[0], then[0], expanded(level, events(labels)))
 
 
 def paired_difference(
@@ -170,27 +163,27 @@ def paired_difference(
     if models[0].proba.shape != models[1].proba.shape:
         shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
         raise ValueError(f"proba and other must have one shape, got {shapes}")
-    first, second = (float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other))
-    value = first - second
-    statistics = [statistic_of(score, data, options) for data in models]
-    if isinstance(statistics[0], Mean) and method != "bootstrap":
-        losses = [Mean.columns(statistics[0], data).values[:, 0] for data in models]
-        return analytic(value, minus(*losses), models[0].weight, of_group, level)
+    values = [float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other)]
+    mean = mean_of(score, options)
+    if mean is not None and method != "bootstrap":
+        return analytic_difference(values[0] - values[1], models[0], models[1], mean, of_group, level)
     if method == "analytic":
         raise ValueError(
             f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
         )
-    if statistics[0] is None or statistics[1] is None:
+    first, second = (statistic_of(score, Sample(data, options.get("eps")), options) for data in models)
+    if first is None or second is None:
 
         def difference(w: Numbers) -> float:
             here, there = (float(score(y_true, p, sample_weight=w, **options)) for p in (proba, other))
             return here - there
 
-        return _by_calls(difference, value, every[0], groups, level, n_resamples, random_state)
-    pair = [statistics[0], statistics[1]]
-    seen, replicates = _resampled(pair, models, of_group, n_resamples, random_state)
-    now, then = (minus(pair[0].of(first), pair[1].of(second)) for first, second in (seen, replicates))
-    return Estimate(value, *shifted(value, now, then, level))
+        return _by_calls(difference, values[0] - values[1], every[0], groups, level, n_resamples, random_state)
+    (seen, then), labels = _resampled([first, second], models, of_group, n_resamples, random_state)
+    level = expanded(level, events(labels))
+    return difference_of(
+        Sampled(first, values[0], seen[0], then[0]), Sampled(second, values[1], seen[1], then[1]), level
+    )
 
 
 def bootstrap(
@@ -225,13 +218,11 @@ def bootstrap(
         For data that the scores refuse, and for functions of which sums over rows do not suffice.
     """
     _refuse(0.5, n_resamples, random_state, "auto")
-    data = check(y_true, proba, sample_weight, raw)
-    data.refuse()
-    data, groups = counted(data, groups)
+    data, groups = counted(check(y_true, proba, sample_weight, raw).tried(), groups)
     statistics = []
     for name, score in scores.items():
         function, options = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
-        statistic = statistic_of(function, data, options)
+        statistic = statistic_of(function, Sample(data, options.get("eps")), options)
         if statistic is None:
             raise ValueError(
                 f"scores must be of boosting_losses.metrics and sums over rows, got {_name(function)} as {name!r}"
@@ -239,79 +230,73 @@ def bootstrap(
         statistics.append(statistic)
     if not statistics:
         return {}
-    _, replicates = _resampled(statistics, [data] * len(statistics), groups, n_resamples, random_state)
-    return {name: statistic.of(totals) for name, statistic, totals in zip(scores, statistics, replicates, strict=True)}
+    (_, then), _ = _resampled(statistics, [data] * len(statistics), groups, n_resamples, random_state)
+    return {name: statistic.of(totals) for name, statistic, totals in zip(scores, statistics, then, strict=True)}
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
-def statistic_of(score: Callable[..., float], data: Predictions, options: dict[str, Any]) -> Statistic | None:
-    """The score as a function of sums, where it is one."""
-    eps, of = options.get("eps"), options.get("score", "log_loss")
-    if score in (means.log_loss, means.brier_score):
-        return Mean("log_loss" if score is means.log_loss else "brier", eps)
-    if score in (means.normalized_cross_entropy, means.d2):
-        explained = score is means.d2
-        return OverBaseRate(of, data.classes, explained=explained, binary=data.is_binary, eps=eps)
-    if score is reliability.calibration_error and not options.get("debiased"):
-        class_wise = options.get("multiclass") == "class_wise" and not data.is_binary
-        columns = reliability.each_class(data) if class_wise else [reliability.one_column(data)]
-        strategy, bins = options.get("strategy", "uniform"), options.get("n_bins", 15)
-        edges = [reliability.bin_edges(rows, strategy, bins) for rows in columns]
-        return CalibrationError(edges, options.get("norm", 1), class_wise=class_wise)
-    if score is reliability.smooth_calibration_error:
-        return SmoothCalibrationError(reliability.smooth_error(reliability.one_column(data))[1])
-    if score in (decomposition.miscalibration, decomposition.discrimination) and data.is_binary:
-        part = Miscalibration if score is decomposition.miscalibration else Discrimination
-        return part(of, data, eps)
-    return None
+def mean_of(score: Callable[..., float], options: Mapping[str, Any]) -> Losses | None:
+    """What a score is the mean of, where it is one."""
+    if score is means.log_loss:
+        return Losses("log_loss", 0, options.get("eps"))
+    return Losses("brier", 0) if score is means.brier_score else None
 
 
-def analytic(
-    value: float, losses: Numbers, weight: npt.NDArray[Any] | None, groups: npt.ArrayLike | None, level: float
+def analytic(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
+    """The interval of a mean over rows in closed form."""
+    losses = mean.columns(data).values[:, 0]
+    parts, weight = _parts(losses, data, groups)
+    unseen = mean.extremes(data) if lacks_a_label(data) else None
+    return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
+
+
+def analytic_difference(
+    value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
 ) -> Estimate:
-    """The normal interval of a weighted mean."""
+    """The interval of the difference between two models' means."""
+    here, there = (mean.columns(data).values[:, 0] for data in (first, second))
+    differences = minus(here, there)
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
-    w = np.ones(len(losses)) if weight is None else reliability.tamed(np.asarray(weight, dtype=np.float64))
-    parts = w * (losses - w @ losses / w.sum())
+    return of_mean(value, *_parts(differences, first, groups), level)
+
+
+def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
+    """What each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
+    weight = weights(data)
+    with np.errstate(invalid="ignore"):
+        parts = weight * (losses - weight @ losses / weight.sum())
     if groups is not None:
         parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
-    n = len(parts)
-    half = half_width(float(parts @ parts), float(w.sum()), n, level)
-    return Estimate(value, value - half, value + half)
-
-
-def half_width(sum_of_squares: float, weight: float, n: int, level: float) -> float:
-    """Half the normal interval of a mean, from the sum of squares of ``weight * (loss - mean)`` over n rows or groups."""
-    if n < 2:
-        return float("inf")
-    deviation = np.sqrt(n / (n - 1) * sum_of_squares) / weight
-    return float(NormalDist().inv_cdf((1.0 + level) / 2.0) * deviation)
+    # What is left of equal losses is rounding.
+    tiny = 1e-14 * float(np.abs(weight * losses).max(initial=0.0))
+    return np.where(np.abs(parts) > tiny, parts, 0.0), float(weight.sum())
 
 
 def _resampled(
-    statistics: list[Statistic],
-    models: list[Predictions],
+    statistics: Sequence[Statistic],
+    models: Sequence[Predictions],
     groups: npt.ArrayLike | None,
     n_resamples: int,
     seed: int,
-) -> tuple[list[Totals], list[Totals]]:
-    """The totals of each statistic of its own predictions, as they are and in replicates that all of them share."""
-    n_values, n_cells = [s.n_values for s in statistics], [s.n_cells for s in statistics]
-    columns = side_by_side([s.columns(data) for s, data in zip(statistics, models, strict=True)], n_cells)
+) -> tuple[tuple[list[Totals], list[Totals]], tuple[Totals, Totals]]:
+    """The totals of each statistic of its own predictions, as they are and in replicates that all share; and of labels."""
+    sources: list[Source] = [*(statistic.source for statistic in statistics), Labels()]
+    replicates = Replicates(sources, n_resamples, seed)
     weight = weights(models[0])
-    seen = apart(observed(weight, columns, sum(n_cells)), n_values, n_cells)
-    bootstrap = Bootstrap(sum(n_values), sum(n_cells), n_resamples, seed)
+    parts = [source.columns(rows) for source, rows in zip(sources, [*models, models[0]], strict=True)]
     if groups is None:
-        bootstrap.add(weight, columns)
+        replicates.add(parts, weight)
     else:
         codes = group_codes(groups, len(weight))
         order = np.argsort(codes, kind="stable")
         follows = np.concatenate([[False], np.diff(codes[order]) == 0])
-        bootstrap.add(weight[order], columns.take(order), follows)
-    return seen, apart(bootstrap.totals(), n_values, n_cells)
+        replicates.add([part.take(order) for part in parts], weight[order], follows)
+    totals = replicates.totals()
+    seen, then = ([pair[k] for pair in totals[:-1]] for k in (0, 1))
+    return (seen, then), totals[-1]
 
 
 def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
@@ -319,23 +304,15 @@ def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Prediction
     codes = None if groups is None else group_codes(groups, len(data.y))
     if data.weight is None or data.weight.all() or not data.weight.any():
         return data, codes
-    some = data.weight != 0.0
-    codes = None if codes is None else codes[some]
-    raw = None if data.raw is None else data.raw[some]
-    return Predictions(data.y[some], data.proba[some], data.weight[some], raw), codes
+    some = np.flatnonzero(data.weight)
+    return data.take(some), None if codes is None else codes[some]
 
 
 def weights(data: Predictions) -> Numbers:
     """The weights of the rows as doubles."""
     if data.weight is None:
         return np.ones(len(data.y))
-    return reliability.tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
-
-
-def shifted(value: float, now: Numbers, replicates: Numbers, level: float) -> tuple[float, float]:
-    """What the replicates differ from the data by, taken off the value (the basic interval)."""
-    low, high = percentiles(minus(replicates, now), level)
-    return value - high, value - low
+    return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
 
 
 def _by_calls(

@@ -31,7 +31,7 @@ def log_loss(
     y_true : array-like of shape (n,) or (n, K)
         Labels in [0, 1] or, for ``(n, K)`` probabilities, class codes 0..K-1 or soft labels.
     proba : array-like of shape (n,) or (n, K)
-        Probabilities: of y = 1, or one column per class.
+        Probabilities: of y = 1, or one column per class. Two columns are scored like the second alone, by every score.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, K), optional
         Raw scores instead of ``proba``: their sigmoid or softmax is scored, in one pass and without clipping.
@@ -72,7 +72,8 @@ def brier_score(
     Returns
     -------
     float
-        Binary: the mean of ``(y - p)**2``, in [0, 1]. For K columns: the mean of ``sum_k (y_k - p_k)**2``, in [0, 2].
+        Two classes, in one column or two: the mean of ``(y - p)**2``, in [0, 1]. For K > 2 columns: the mean of
+        ``sum_k (y_k - p_k)**2``, in [0, 2].
 
     Raises
     ------
@@ -269,7 +270,18 @@ def means_of_raw(
     sample_weight: npt.ArrayLike | None = None,
     shift: npt.ArrayLike | None = None,
 ) -> tuple[float, float]:
-    """Log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first."""
+    """Log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first.
+
+    Two columns are scored like their difference, the log odds of the second class.
+    """
+    if np.ndim(raw) == 2 and np.shape(raw)[1] == 2:
+        scores, labels = arrays.numeric("raw", raw), arrays.numeric("y_true", y_true)
+        if labels.ndim == 2:
+            arrays.refuse_other_shape(labels, scores, "raw")
+            arrays.refuse_class_labels(labels)
+            y_true = labels[:, 1]
+        raw = scores[:, 1].astype(np.float64) - scores[:, 0]
+        shift = None if shift is None else float(np.diff(np.broadcast_to(np.asarray(shift, dtype=np.float64), 2))[0])
     if np.ndim(raw) == 1:
         data = arrays.binary(y_true, raw, sample_weight)
         constant = None if shift is None else float(np.asarray(shift))
@@ -322,7 +334,8 @@ def _loss_of_base_rate(
     score: Score,
 ) -> float:
     """The score of always predicting the weighted shares of classes; the labels have been tried by that of the model."""
-    binary = np.ndim(given) == 1  # type: ignore[arg-type]
+    shape: tuple[int, ...] = np.shape(given)  # type: ignore[arg-type]
+    binary = shape[1:] in ((), (2,))
     shares = class_shares(y_true, sample_weight, binary=binary)
     loss = float(entropy(shares, score)) * (0.5 if binary and score == "brier" else 1.0)
     if loss <= 0.0:
@@ -335,9 +348,9 @@ def class_shares(
     y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, binary: bool
 ) -> npt.NDArray[np.float64]:
     """Weighted shares of the classes among labels, ``(K,)``."""
-    y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=not binary)
+    y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
     if binary:
-        rate = float(np.average(y, weights=weight))
+        rate = float(np.average(y if y.ndim == 1 else y[:, 1], weights=weight))
         return np.array([1.0 - rate, rate])
     if y.ndim == 2:
         shares: npt.NDArray[np.float64] = np.average(y, axis=0, weights=weight).astype(np.float64)

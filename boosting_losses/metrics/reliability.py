@@ -171,7 +171,7 @@ def checked(
     data = check(y_true, proba, sample_weight, raw)
     if data.y.ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
-    data.refuse()
+    data = data.tried()
     weight = None if data.weight is None else tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
     return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), weight, data.raw)
 
@@ -184,6 +184,8 @@ def tamed(weight: Numbers) -> Numbers:
 
 #: Weights beyond this and its inverse are scaled.
 _LEAST_WEIGHT = 1e-100
+#: What is reached up to rounding is reached.
+_JUST_BELOW = 1.0 - 1e-12
 #: More bins than this are a slip of the finger.
 _MOST_BINS = 100_000
 
@@ -204,22 +206,27 @@ def each_class(data: Predictions) -> list[Predictions]:
 
 def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
     """Edges of the bins, ``(B + 1,)``, from 0 to 1."""
-    if not isinstance(n_bins, (int, np.integer)) or isinstance(n_bins, bool) or not 1 <= n_bins <= _MOST_BINS:
-        raise ValueError(f"n_bins must be an integer from 1 to {_MOST_BINS}, got {n_bins!r}")
+    refuse_other_bins(strategy, n_bins)
     even: Numbers = np.arange(n_bins + 1) / n_bins
     if strategy == "uniform":
         return even
-    if strategy != "quantile":
-        raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}")
     if rows.weight is None:
         ordered = np.sort(rows.proba)
-        last_of_bin = np.ceil(even[1:-1] * len(ordered)).astype(np.intp) - 1
+        last_of_bin = np.ceil(even[1:-1] * len(ordered) * _JUST_BELOW).astype(np.intp) - 1
     else:
         order = np.argsort(rows.proba)
         ordered, weight_up_to = rows.proba[order], np.cumsum(rows.weight[order])
-        last_of_bin = np.searchsorted(weight_up_to, even[1:-1] * weight_up_to[-1], side="left")
+        last_of_bin = np.searchsorted(weight_up_to, even[1:-1] * weight_up_to[-1] * _JUST_BELOW, side="left")
     inner = np.unique(ordered[np.clip(last_of_bin, 0, len(ordered) - 1)])
     return np.concatenate([[0.0], inner[(inner > 0.0) & (inner < 1.0)], [1.0]])
+
+
+def refuse_other_bins(strategy: str, n_bins: int) -> None:
+    """Raise ValueError for a strategy or a number of bins that does not exist."""
+    if not isinstance(n_bins, (int, np.integer)) or isinstance(n_bins, bool) or not 1 <= n_bins <= _MOST_BINS:
+        raise ValueError(f"n_bins must be an integer from 1 to {_MOST_BINS}, got {n_bins!r}")
+    if strategy not in ("uniform", "quantile"):
+        raise ValueError(f"strategy must be 'uniform' or 'quantile', got {strategy!r}")
 
 
 def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:

@@ -6,6 +6,8 @@
   they mean.
 * ``report`` takes predictions (``_input``) and makes of their sums (``_build``) a ``ProbabilityReport``, whose parts are in
   ``results``; ``text``, ``figures`` and ``page`` show it.
+* A page is made of ``_page_tables`` and ``_page_pictures``: those of ``figures`` and ``figures_compared``, in the
+  ``_looks`` of its models, as SVG (``_svg``).
 """
 
 from .report import ProbabilityReport

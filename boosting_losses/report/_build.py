@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,20 +11,26 @@ from ..metrics._bootstrap import Numbers
 from ..metrics.decomposition import binary_entropy, isotonic
 from ..metrics.reliability import curve_of_sums
 from ._model_sums import ModelSums
-from ._pool import quantile_edges
+from ._pool import Pooled, quantile_edges
 from ._scores import SCORES
 from ._settings import Settings
-from .results import Baseline, LossByDecile, ModelResult, quiet_ratio
+from .results import Baseline, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
 
 HISTOGRAM_BINS = 50
 CURVE_BINS = 10
 
 
-def model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], level: float) -> ModelResult:
+def model_result(
+    name: str,
+    sums: ModelSums,
+    scores: Mapping[str, Estimate],
+    values: Mapping[str, float],
+    tables: Sequence[SliceTable | tuple[ThresholdRow, ...]],
+    level: float,
+) -> ModelResult:
     """What there is to say of one model."""
     pooled = sums.pooled
-    edges = quantile_edges(pooled, CURVE_BINS)
-    curve = curve_of_sums(edges, pooled.sums(edges)[:, :4])
+    curve = _curve(pooled)
     low, high = _consistency_band(curve, level)
     limit = _limit(curve, high)
     shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
@@ -36,6 +42,7 @@ def model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], lev
     return ModelResult(
         name=name,
         scores=scores,
+        uncorrected={key: value for key, value in values.items() if value != scores[key].value},
         curve=curve,
         band_low=low,
         band_high=high,
@@ -52,17 +59,33 @@ def model_result(name: str, sums: ModelSums, scores: Mapping[str, Estimate], lev
             (int(row), float(y), float(share)) for row, y, share in zip(worst.row, worst.label, shares, strict=True)
         ),
         clipped_rows=sums.moved,
+        class_curves=tuple(_curve(pooled) for pooled in sums.class_pools),
+        slices=tuple(table for table in tables if isinstance(table, SliceTable)),
+        thresholds=tuple(row for table in tables if isinstance(table, tuple) for row in table),
     )
+
+
+def _curve(pooled: Pooled) -> ReliabilityCurve:
+    edges = quantile_edges(pooled, CURVE_BINS)
+    return curve_of_sums(edges, pooled.sums(edges)[:, :4])
 
 
 def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
     """Where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
-    from scipy.stats import binom  # noqa: PLC0415
-
     rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
-    tails = (1.0 - level) / 2.0, (1.0 + level) / 2.0
-    low, high = (np.asarray(binom.ppf(tail, rows, np.nan_to_num(curve.predicted))) / rows for tail in tails)
+    proba = np.nan_to_num(curve.predicted)
+    low, high = (_binomial_quantile(tail, rows, proba) / rows for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
     return low, high
+
+
+def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
+    """The least count whose distribution function reaches ``tail``."""
+    from scipy.special import bdtr, bdtrik  # noqa: PLC0415  (scipy.stats takes a second to import)
+
+    count = np.where(proba >= 1.0, rows, np.maximum(np.ceil(np.nan_to_num(bdtrik(tail, rows, proba))), 0.0))
+    less = np.maximum(count - 1.0, 0.0)
+    quantile: Numbers = np.where((count > 0.0) & (bdtr(less, rows.astype(np.int64), proba) >= tail), less, count)
+    return quantile
 
 
 def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +15,22 @@ from .. import _arrays as arrays
 from ..kernels.row_by_row import ROW_SUM_TOLERANCE
 from ..metrics import Estimate
 from ..metrics import _statistics as statistics
-from ..metrics._bootstrap import Bootstrap, Numbers, Totals, apart, observed, side_by_side
+from ..metrics._bootstrap import Numbers, Totals
+from ..metrics._differences import Sampled, difference_of
+from ..metrics._known_statistics import Sample
 from ..metrics._predictions import Predictions, check, each
-from ..metrics.intervals import half_width, shifted
+from ..metrics._replicates import Replicates, events, expanded
+from ..metrics._statistics import Labels, Losses, Source, Statistic
 from ..metrics.reliability import tamed
+from ._input import normalized
 from ._model_sums import ModelSums
-from ._scores import SCORES
+from ._moments import Moments
+from ._scores import MEANS, SCORES
 from ._settings import Settings
+from ._tables import AtThresholds, BySlice, PerModel
+
+#: The columns of the moments of a model.
+MEANS_ORDER = {"log_loss": 0, "brier_score": 1}
 
 
 class Evaluation:
@@ -32,20 +43,32 @@ class Evaluation:
     settings : Settings
     n_groups : int, optional
         Of how many groups the rows come, where they do.
+    slices : mapping of str to sequence of str, optional
+        The categories of each variable by which the rows are looked at in parts.
     """
 
-    def __init__(self, names: Sequence[str], settings: Settings, n_groups: int | None = None) -> None:
-        self.names, self.settings = list(names), settings
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: Settings,
+        n_groups: int | None = None,
+        slices: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.names, self.settings, self.n_groups = list(names), settings, n_groups
+        self.reference = settings.reference_among(self.names)
+        self.slices = {} if slices is None else dict(slices)
         self.rows = 0
+        #: Probabilities that rounding had put outside [0, 1].
+        self.rounded = 0
         self.models: list[ModelSums] = []
-        self._statistics: list[dict[str, statistics.Statistic]] = []
-        size = 1 + 2 * len(self.names)
-        self._moments = np.zeros((size, size))
-        self._counted, self._squared_weights, self.scale = 0, 0.0, 1.0
-        self._groups = None if n_groups is None else np.zeros((n_groups, size))
-        self._bootstrap: Bootstrap | None = None
+        self.scale = 1.0
+        #: Columns: log loss and squared error of each model, then what they differ by from those of the reference.
+        self._moments = Moments(4 * len(self.names), n_groups)
+        self._statistics: list[dict[str, Statistic]] = []
+        self._sources: list[list[Source]] = []
+        self._tables: list[list[PerModel]] = []
+        self._replicates: Replicates | None = None
         self._last_group = -1
-        self._observed: Totals | None = None
 
     def prepare(
         self, y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
@@ -54,25 +77,31 @@ class Evaluation:
 
         Without this the first rows that are added are the sample. Their values need not have a meaning yet.
         """
-        data = [_ready(*_with_meaning(y, proba, sample_weight)) for proba in probas]
+        data = [_ready(*_with_meaning(y, proba, sample_weight)) for proba in self._forms(probas)]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
+        self.settings = self.settings.for_classes(data[0].classes)
         for rows in data:
             sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
             self.models.append(
                 ModelSums(rows.classes, is_binary=rows.is_binary, n_bins=self.settings.bins(), eps=self.settings.eps)
             )
+            shared = Sample(sample, self.settings.eps)
             known = {}
             for name, options in self.settings.metrics.items():
-                statistic = SCORES[name].statistic(sample, options, self.settings.eps)
-                if statistic is not None and not isinstance(statistic, statistics.Mean):
+                statistic = SCORES[name].statistic(shared, options)
+                if statistic is not None:
                     known[name] = statistic
             self._statistics.append(known)
-        flat = self._flat()
-        n_values, n_cells = sum(s.n_values for s in flat), sum(s.n_cells for s in flat)
-        if flat:
-            self._bootstrap = Bootstrap(n_values, n_cells, self.settings.n_resamples, self.settings.random_state)
+            self._sources.append(list(dict.fromkeys(statistic.source for statistic in known.values())))
+            tables: list[PerModel] = [BySlice(name, values) for name, values in self.slices.items()]
+            if rows.is_binary and self.settings.thresholds:
+                tables.append(AtThresholds(self.settings.thresholds))
+            self._tables.append(tables)
+        self._replicates = Replicates(
+            [*self._all_sources(), Labels()], self.settings.n_resamples, self.settings.random_state
+        )
 
     def add(
         self,
@@ -82,6 +111,7 @@ class Evaluation:
         *,
         index: npt.NDArray[np.intp] | None = None,
         groups: npt.NDArray[np.intp] | None = None,
+        slices: Mapping[str, npt.NDArray[np.intp]] | None = None,
     ) -> None:
         """Add rows; those of a group must come together.
 
@@ -93,91 +123,112 @@ class Evaluation:
             The numbers of the rows; by default they are counted on.
         groups : ndarray of shape (n,), optional
             The code of each row's group.
+        slices : mapping of str to ndarray of shape (n,), optional
+            The code of each row's category.
         """
         if not self.models:
             self.prepare(y, probas, sample_weight)
         if index is None:
             index = np.arange(self.rows, self.rows + len(np.asarray(y)))
         with _rows_named(index):
-            data = [_ready(y, proba, sample_weight) for proba in probas]
+            inside = [arrays.moved_inside(proba) for proba in self._forms(probas)]
+            self.rounded += sum(count for _, count in inside)
+            data = [_ready(y, proba, sample_weight) for proba, _ in inside]
             weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
             if not weight.any():  # all of this block, but perhaps not all of the data
                 data = [rows._replace(weight=None) for rows in data]
             of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
         self.rows += len(weight)
         some = np.flatnonzero(weight)  # the others count nowhere, whatever they lose
+        if not len(some):
+            return
+        codes = {} if slices is None else {name: values[some] for name, values in slices.items()}
         if len(some) < len(weight):
-            data = [Predictions(rows.y[some], rows.proba[some], weight[some]) for rows in data]
+            data = [rows._replace(weight=weight).take(some) for rows in data]
             of_rows = [(losses[some], squares[some], moved) for losses, squares, moved in of_rows]
             weight, index = weight[some], index[some]
             groups = None if groups is None else groups[some]
-        if not len(weight):
-            return
         weight = weight * self.scale
-        self._counted += len(weight)
-        self._squared_weights += float(weight @ weight)
         for model, rows, (losses, squares, moved) in zip(self.models, data, of_rows, strict=True):
             model.add(rows, weight, losses, squares, index)
             model.moved += moved
-        columns = [np.ones(len(weight)), *(column for losses, squares, _ in of_rows for column in (losses, squares))]
-        with np.errstate(invalid="ignore"):  # an infinite loss has no interval
-            matrix = np.stack(columns, axis=1) * weight[:, None]
-        if self._groups is None or groups is None:
-            self._moments += matrix.T @ matrix
-        else:
-            np.add.at(self._groups, groups, matrix)
-        self._add_replicates(data, weight, groups)
+        own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
+        first = 2 * self.reference
+        differences = statistics.minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
+        self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
+        self._add_replicates(data, of_rows, weight, codes, groups)
 
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def scores(self) -> list[dict[str, Estimate]]:
         """Each model's scores with intervals, NaN where there is none."""
-        replicates = self._totals()
-        results = []
-        for m, (model, known) in enumerate(zip(self.models, self._statistics, strict=True)):
-            of_model = {}
-            for name, options in self.settings.metrics.items():
-                value = SCORES[name].value(model, options)
-                if name in ("log_loss", "brier_score"):
-                    half = self._half_width([(self._column(m, name), value, 1.0)])
-                    of_model[name] = Estimate(value, value - half, value + half)
-                elif name in known:
-                    seen, then = replicates[m, name]
-                    low, high = known[name].interval(value, seen, then, self.settings.level)
-                    of_model[name] = Estimate(value, low, high)
-                else:
-                    of_model[name] = Estimate(value, float("nan"), float("nan"))
-            results.append(of_model)
-        return results
+        return [self._of_model(m) for m in range(len(self.models))]
 
-    def differences(self, scores: list[dict[str, Estimate]]) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """Each later model's scores minus those of the first."""
-        replicates = self._totals()
-        results: dict[tuple[str, str], dict[str, Estimate]] = {}
-        for m in range(1, len(self.models)):
-            pair = results[self.names[m], self.names[0]] = {}
-            for name in self.settings.metrics:
-                here, there = float(scores[m][name].value), float(scores[0][name].value)
-                low = high = float("nan")
-                if name in ("log_loss", "brier_score"):
-                    parts = [(self._column(m, name), here, 1.0), (self._column(0, name), there, -1.0)]
-                    half = self._half_width(parts)
-                    low, high = here - there - half, here - there + half
-                elif (m, name) in replicates and (0, name) in replicates:
-                    (now, then), (now_0, then_0) = (
-                        [self._statistics[k][name].of(totals) for totals in replicates[k, name]] for k in (m, 0)
-                    )
-                    change = statistics.minus(now, now_0), statistics.minus(then, then_0)
-                    low, high = shifted(here - there, *change, self.settings.level)
-                pair[name] = Estimate(here - there, low, high)
-        return results
+    def values(self) -> list[dict[str, float]]:
+        """The scores of the data as they are, which noise may make too large."""
+        metrics = self.settings.metrics.items()
+        return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
+
+    def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
+        """The other models' scores minus those of the reference."""
+        others = [m for m in range(len(self.models)) if m != self.reference]
+        return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
+
+    def tables(self) -> list[list[Any]]:
+        """For each model what is told by slice and by threshold."""
+        if not any(self._tables):
+            return [[] for _ in self.models]
+        totals = self._totals
+        return [[table.result(*totals[id(table)], self._level) for table in tables] for tables in self._tables]
 
     @property
     def effective_rows(self) -> float:
         """How many rows of equal weight these are worth: (sum of weights)**2 / sum of squared weights."""
-        return self.models[0].weight ** 2 / self._squared_weights
+        return self._moments.effective_rows
+
+    @cached_property
+    def events(self) -> float:
+        """How many independent rows the rarer of two labels is worth; of K classes, of right and wrong predictions."""
+        return events(self._totals[id(None)])
 
     # ---- parts ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _level(self) -> float:
+        """Of percentiles: wider where there are few events."""
+        return expanded(self.settings.level, self.events)
+
+    def _of_model(self, m: int) -> dict[str, Estimate]:
+        of_model = {}
+        for name, options in self.settings.metrics.items():
+            value = SCORES[name].value(self.models[m], options)
+            if name in MEANS:
+                mean = Losses(MEANS[name], 0)
+                range_ = mean.range(self.models[m].classes)
+                of_model[name] = self._moments.interval(2 * m + MEANS_ORDER[name], value, self.settings.level, range_)
+            elif name in self._statistics[m]:
+                of_model[name] = self._sampled(m, name, value).estimate(self._level)
+            else:
+                of_model[name] = Estimate(value, float("nan"), float("nan"))
+        return of_model
+
+    def _of_pair(self, m: int) -> dict[str, Estimate]:
+        pair = {}
+        for name, options in self.settings.metrics.items():
+            here, there = (SCORES[name].value(self.models[k], options) for k in (m, self.reference))
+            if name in MEANS:
+                column = 2 * (len(self.models) + m) + MEANS_ORDER[name]
+                pair[name] = self._moments.interval(column, here - there, self.settings.level)
+            elif name in self._statistics[m] and name in self._statistics[self.reference]:
+                sides = self._sampled(m, name, here), self._sampled(self.reference, name, there)
+                pair[name] = difference_of(*sides, self._level)
+            else:
+                pair[name] = Estimate(here - there, float("nan"), float("nan"))
+        return pair
+
+    def _sampled(self, m: int, name: str, value: float) -> Sampled:
+        statistic = self._statistics[m][name]
+        return Sampled(statistic, value, *self._totals[id(statistic.source)])
 
     def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:
@@ -186,61 +237,51 @@ class Evaluation:
             whose = f"model {name!r}: " if len(self.names) > 1 else ""
             raise ValueError(f"{whose}{error}") from None
 
-    def _flat(self) -> list[statistics.Statistic]:
-        return [statistic for known in self._statistics for statistic in known.values()]
+    def _all_sources(self) -> list[Any]:
+        return [
+            part for sources, tables in zip(self._sources, self._tables, strict=True) for part in (*sources, *tables)
+        ]
 
-    def _add_replicates(self, data: list[Predictions], weight: Numbers, groups: npt.NDArray[np.intp] | None) -> None:
-        if self._bootstrap is None:
-            return
+    def _add_replicates(
+        self,
+        data: list[Predictions],
+        of_rows: list[tuple[Numbers, Numbers, int]],
+        weight: Numbers,
+        codes: Mapping[str, npt.NDArray[np.intp]],
+        groups: npt.NDArray[np.intp] | None,
+    ) -> None:
+        assert self._replicates is not None
         follows = None
         if groups is not None:
             follows = np.diff(groups, prepend=self._last_group) == 0
             self._last_group = int(groups[-1])
-        parts = [s.columns(rows) for rows, known in zip(data, self._statistics, strict=True) for s in known.values()]
-        n_cells = [s.n_cells for s in self._flat()]
-        columns = side_by_side(parts, n_cells)
-        self._bootstrap.add(weight, columns, follows)
-        block = observed(weight, columns, sum(n_cells))
-        before = self._observed
-        self._observed = block if before is None else Totals(*(a + b for a, b in zip(before, block, strict=True)))
+        parts = []
+        for m, (rows, (losses, squares, _)) in enumerate(zip(data, of_rows, strict=True)):
+            parts += [source.columns(rows) for source in self._sources[m]]
+            parts += [table.columns(rows, losses, squares, codes) for table in self._tables[m]]
+        self._replicates.add([*parts, Labels().columns(data[0])], weight, follows)
 
-    def _totals(self) -> dict[tuple[int, str], tuple[Totals, Totals]]:
-        if self._bootstrap is None or self._observed is None:
-            return {}
-        keys = [(m, name) for m, known in enumerate(self._statistics) for name in known]
-        flat = self._flat()
-        sizes = [s.n_values for s in flat], [s.n_cells for s in flat]
-        pairs = zip(apart(self._observed, *sizes), apart(self._bootstrap.totals(), *sizes), strict=True)
-        return dict(zip(keys, pairs, strict=True))
+    @cached_property
+    def _totals(self) -> dict[int, tuple[Totals, Totals]]:
+        """The sums of each source, by its identity; those of the labels by that of None."""
+        assert self._replicates is not None
+        keys = [id(source) for source in self._all_sources()]
+        return dict(zip([*keys, id(None)], self._replicates.totals(), strict=True))
 
-    def _column(self, model: int, name: str) -> int:
-        return 1 + 2 * model + (name == "brier_score")
-
-    def _cross(self) -> Numbers:
-        cross: Numbers = self._moments if self._groups is None else self._groups.T @ self._groups
-        return cross
-
-    def _half_width(self, parts: list[tuple[int, float, float]]) -> float:
-        """Of a sum of means, each given by its column, its value and its sign."""
-        if not np.isfinite([value for _, value, _ in parts]).all():
-            return float("nan")
-        direction = np.zeros(len(self._moments))
-        for column, value, sign in parts:
-            direction[column] += sign
-            direction[0] -= sign * value
-        n = self._counted if self._groups is None else int(np.count_nonzero(self._groups[:, 0]))
-        used = np.flatnonzero(direction)  # another column's infinite loss is none of theirs
-        square = float(direction[used] @ self._cross()[np.ix_(used, used)] @ direction[used])
-        return half_width(max(square, 0.0), self.models[0].weight, n, self.settings.level)
+    def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
+        """Probabilities of each model, with what rounding has done to them undone where it was asked for."""
+        forms = []
+        for proba in probas:
+            p = arrays.numeric("proba", proba)
+            if p.ndim == 2 and p.shape[1] == 1:
+                p = p[:, 0]
+            forms.append(normalized(p) if self.settings.normalize and p.ndim == 2 else p)
+        return forms
 
 
 def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
-    """Checked predictions; two columns are those of two classes, of which the second is looked at."""
-    p = arrays.numeric("proba", proba)
-    if p.ndim == 2 and p.shape[1] == 2:
-        arrays.refuse_bad_probabilities(p)
-        p = p[:, 1]
-    data = check(y, p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p, sample_weight)
+    """Checked predictions of hard labels."""
+    data = check(y, proba, sample_weight)
     if data.y.ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
     return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)

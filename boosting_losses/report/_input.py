@@ -11,6 +11,9 @@ import numpy.typing as npt
 from .. import _arrays as arrays
 from ..metrics.intervals import group_codes, is_missing
 
+#: More categories than this are no table.
+MOST_SLICES = 200
+
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
     """The probabilities of each model, by its name."""
@@ -60,6 +63,38 @@ def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequenc
         row = int(np.argmax(codes < 0))
         raise ValueError(f"y_true must hold labels among {labels}, got {y.tolist()[row]!r} in row {row}")
     return codes, [str(label) for label in labels]
+
+
+def normalized(proba: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows of probabilities divided by their sums; a row whose sum is no positive number stays as it is."""
+    sums = proba.sum(axis=1, dtype=np.float64)
+    fine = (sums > 0.0) & np.isfinite(sums)
+    return proba / np.where(fine, sums, 1.0)[:, None]
+
+
+def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, npt.NDArray[np.intp]]]:
+    """The categories of each variable as texts, and the code of each row's category."""
+    if slices is None:
+        return {}, {}
+    if not isinstance(slices, Mapping) and not hasattr(slices, "columns"):
+        slices = {"slice": slices}
+    values: dict[str, list[str]] = {}
+    codes: dict[str, npt.NDArray[np.intp]] = {}
+    for name in slices:
+        column = np.asarray(slices[name])
+        if column.shape != (n,):
+            raise ValueError(f"slices must have shape ({n},), one category per label, got {column.shape} for {name!r}")
+        texts = np.array(["missing" if is_missing(value) else str(value) for value in column.tolist()], dtype=object)
+        unique, codes[str(name)] = np.unique(texts.astype(str), return_inverse=True)
+        values[str(name)] = unique.tolist()
+        refuse_many_slices(str(name), len(unique))
+    return values, codes
+
+
+def refuse_many_slices(name: str, n: int) -> None:
+    """Raise ValueError for a variable with more categories than a table has rows."""
+    if n > MOST_SLICES:
+        raise ValueError(f"slices must have at most {MOST_SLICES} categories, got {n} of {name!r}: put them into bins")
 
 
 def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.intp] | None]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from .. import metrics
-from ..metrics import _statistics as statistics
-from ..metrics import reliability
+from ..metrics import _by_probability, reliability
 from ..metrics._bootstrap import Numbers
-from ..metrics._predictions import Predictions, mean_square
-from ..metrics.decomposition import by_isotonic_regression
-from ..metrics.intervals import statistic_of
-from ..metrics.means import entropy
+from ..metrics._known_statistics import Sample, statistic_of
+from ..metrics._statistics import Statistic
+from ..metrics.means import Score, refuse_other_score
+from . import _values as values
 
 if TYPE_CHECKING:
     from ._model_sums import ModelSums
@@ -30,11 +28,19 @@ class ReportedScore:
 
     function: Callable[..., Any]
     title: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", "nearest to 0", "nearest to 1", "neither"]
     meaning: str
     value: Callable[[ModelSums, Options], float]
     #: Its value for a constant forecast, given that and the shares of the classes.
     constant: Callable[[Numbers, Numbers, Options], float | None]
+    two_classes_only: bool = False
+    #: Options that have other defaults here than the function has.
+    defaults: Options = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """Which values are better, as a sign."""
+        return {"lower": "↓", "higher": "↑", "nearest to 0": "→ 0", "nearest to 1": "→ 1", "neither": ""}[self.better]
 
     @property
     def options(self) -> frozenset[str]:
@@ -42,146 +48,210 @@ class ReportedScore:
         data = {"y_true", "proba", "sample_weight", "raw", "eps"}
         return frozenset(signature(self.function).parameters) - data
 
-    def statistic(self, sample: Predictions, options: Options, eps: float | None) -> statistics.Statistic | None:
+    def with_defaults(self, options: Options) -> Options:
+        """The options, and the defaults of those that are not given."""
+        if self.defaults and options.get("norm") == "max":  # of which no debiased estimate is known
+            return dict(options)
+        return {**self.defaults, **options}
+
+    def refuse(self, options: Options) -> None:
+        """Raise ValueError for options that the function does not have or whose values have no meaning."""
+        name = self.function.__name__
+        unknown = sorted(set(options) - self.options)
+        if unknown:
+            known = ", ".join(sorted(self.options)) or "none"
+            raise ValueError(f"options of {name} must be among {known}, got {unknown[0]!r}")
+        for key, value in options.items():
+            _OPTIONS[key](value)
+        if self.function is metrics.calibration_error:
+            reliability.refuse_options(
+                options.get("norm", 1), options.get("multiclass", "top_label"), debiased=options.get("debiased", False)
+            )
+
+    def statistic(self, sample: Sample, options: Options) -> Statistic | None:
         """How its replicates are computed; ``sample`` shows where the probabilities lie."""
-        return statistic_of(self.function, sample, {**options, "eps": eps})
+        if self.function is metrics.calibration_error and options.get("debiased") is False:
+            return None  # an error with its noise is no estimate of the true one, and no interval is around it
+        return statistic_of(self.function, sample, options)
 
 
-# ---- values ---------------------------------------------------------------------------------------------------------
+def _share(name: str, *, may_be_one: bool) -> Callable[[Any], None]:
+    def refuse(value: Any) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0.0 <= value <= 1.0 or (value == 1.0 and not may_be_one):
+            raise ValueError(f"{name} must be >= 0 and {'<=' if may_be_one else '<'} 1, got {value!r}")
+
+    return refuse
 
 
-def _log_loss(sums: ModelSums, options: Options) -> float:
-    return sums.loss / sums.weight
+def _no_rule(value: Any) -> None:
+    """Whatever the function itself says."""
 
 
-def _brier(sums: ModelSums, options: Options) -> float:
-    return sums.square / sums.weight
+_OPTIONS: Mapping[str, Callable[[Any], None]] = {
+    "norm": _no_rule,
+    "multiclass": _no_rule,
+    "debiased": _no_rule,
+    "strategy": lambda value: reliability.refuse_other_bins(value, 15),
+    "n_bins": lambda value: reliability.refuse_other_bins("uniform", value),
+    "score": refuse_other_score,
+    "q": _share("q", may_be_one=True),
+    "trim": _share("trim", may_be_one=False),
+}
 
+#: Those that are means over rows, whose intervals need no replicates.
+MEANS: dict[str, Score] = {"log_loss": "log_loss", "brier_score": "brier"}
 
-def _normalized_cross_entropy(sums: ModelSums, options: Options) -> float:
-    return _log_loss(sums, options) / float(entropy(sums.shares, "log_loss"))
-
-
-def _d2(sums: ModelSums, options: Options) -> float:
-    if options.get("score", "log_loss") == "log_loss":
-        return 1.0 - _normalized_cross_entropy(sums, options)
-    half = 0.5 if sums.is_binary else 1.0
-    return 1.0 - _brier(sums, options) / (half * float(entropy(sums.shares, "brier")))
-
-
-def _calibration_error(sums: ModelSums, options: Options) -> float:
-    norm, debiased = options.get("norm", 1), options.get("debiased", False)
-    class_wise = options.get("multiclass") == "class_wise" and not sums.is_binary
-    errors = []
-    for pooled in sums.class_pools if class_wise else [sums.pooled]:
-        edges = sums.edges(pooled, options.get("strategy", "uniform"), options.get("n_bins", 15))
-        errors.append(reliability.error_of_sums(pooled.sums(edges)[:, :4], norm, debiased=debiased))
-    return reliability.over_classes(np.array(errors), norm)
-
-
-def _smooth(sums: ModelSums, options: Options) -> float:
-    return reliability.smooth_error(sums.pooled.rows())[0]
-
-
-def _part(name: str) -> Callable[[ModelSums, Options], float]:
-    def part(sums: ModelSums, options: Options) -> float:
-        score = options.get("score", "log_loss")
-        if not sums.is_binary:
-            sample = sums.sample()
-            whole = metrics.decompose(sample.y, sample.proba, sample.weight, score=score, eps=sums.eps)
-            return float(getattr(whole, name))
-        rows = sums.pooled.rows()
-        value = _log_loss(sums, {}) if score == "log_loss" else float(mean_square(rows))
-        return float(getattr(by_isotonic_regression(rows, score, value), name))
-
-    return part
-
-
-# ---- values of a constant forecast ----------------------------------------------------------------------------------
-
-
-def _constant_log_loss(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(-np.where(shares > 0.0, shares * np.log(forecast), 0.0).sum())
-
-
-def _constant_brier(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    # The mean of sum_k (y_k - p_k)**2, and half of it for two classes.
-    whole = float((shares * (1.0 - shares)).sum() + ((shares - forecast) ** 2).sum())
-    return whole * (0.5 if len(shares) == 2 else 1.0)
-
-
-def _constant_ratio(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    return _constant_log_loss(forecast, shares, options) / float(entropy(shares, "log_loss"))
-
-
-def _constant_d2(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    if options.get("score", "log_loss") == "log_loss":
-        return 1.0 - _constant_ratio(forecast, shares, options)
-    return 1.0 - _constant_brier(forecast, shares, options) / _constant_brier(shares, shares, options)
-
-
-def _constant_error(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    """All rows fall into one bin, at the same distance in any norm."""
-    if options.get("multiclass") == "class_wise" and len(shares) > 2:
-        return reliability.over_classes(np.abs(forecast - shares), options.get("norm", 1))
-    top = 1 if len(shares) == 2 else int(np.argmax(forecast))
-    return float(abs(forecast[top] - shares[top]))
-
-
-def _nothing(forecast: Numbers, shares: Numbers, options: Options) -> None:
-    return None
-
+#: Of two classes alone.
+_two = partial(ReportedScore, two_classes_only=True)
 
 #: By the names of their functions in ``metrics``.
 SCORES: dict[str, ReportedScore] = {
     "log_loss": ReportedScore(
-        metrics.log_loss, "log loss", "lower", "mean negative log-likelihood, in nats", _log_loss, _constant_log_loss
+        metrics.log_loss,
+        "log loss",
+        "lower",
+        "mean negative log-likelihood, in nats",
+        values.log_loss,
+        values.constant_log_loss,
+    ),
+    "trimmed_log_loss": ReportedScore(
+        metrics.trimmed_log_loss,
+        "trimmed log loss",
+        "lower",
+        "log loss without the rows that lose most, which may be wrong labels; for comparisons alone, since it favours"
+        " probabilities that are too sure",
+        values.trimmed_log_loss,
+        values.nothing,
     ),
     "brier_score": ReportedScore(
-        metrics.brier_score, "Brier score", "lower", "mean squared error of the probabilities", _brier, _constant_brier
+        metrics.brier_score,
+        "Brier score",
+        "lower",
+        "mean squared error of the probabilities",
+        values.brier,
+        values.constant_brier,
     ),
     "normalized_cross_entropy": ReportedScore(
         metrics.normalized_cross_entropy,
         "normalized cross-entropy",
         "lower",
         "log loss over that of the base rate: 1 is no better than the base rate",
-        _normalized_cross_entropy,
-        _constant_ratio,
+        values.normalized_cross_entropy,
+        values.constant_ratio,
     ),
     "d2": ReportedScore(
-        metrics.d2, "share of loss explained (d2)", "higher", "1 is perfect, 0 is the base rate", _d2, _constant_d2
+        metrics.d2,
+        "share of loss explained (d2)",
+        "higher",
+        "1 is perfect, 0 is the base rate",
+        values.d2,
+        values.constant_d2,
+    ),
+    "roc_auc": ReportedScore(
+        metrics.roc_auc,
+        "area under the ROC curve",
+        "higher",
+        "the chance that a row of a class has a larger probability of it than another row; of K classes the mean",
+        values.ranking(_by_probability.roc_auc),
+        values.constant_auc,
+    ),
+    "average_precision": ReportedScore(
+        metrics.average_precision,
+        "average precision",
+        "higher",
+        "the mean precision over the rows of a class, each at its own probability as the threshold; of K classes the mean",
+        values.ranking(_by_probability.average_precision),
+        values.constant_precision,
     ),
     "calibration_error": ReportedScore(
         metrics.calibration_error,
         "calibration error (ECE)",
         "lower",
-        "mean distance between predicted and observed frequency over bins",
-        _calibration_error,
-        _constant_error,
+        "mean distance between predicted and observed frequency over bins, less what noise adds to it",
+        values.calibration_error,
+        values.constant_error,
+        defaults={"debiased": True},
     ),
     "smooth_calibration_error": ReportedScore(
         metrics.smooth_calibration_error,
         "smooth calibration error",
         "lower",
         "the same without bins, from smoothed residuals",
-        _smooth,
-        _constant_error,
+        values.smooth,
+        values.constant_error,
+    ),
+    "integrated_calibration_index": ReportedScore(
+        metrics.integrated_calibration_index,
+        "integrated calibration index (Eavg)",
+        "lower",
+        "mean distance between the probabilities and a flexible (lowess) calibration curve, less what noise adds to it",
+        values.flexible,
+        values.constant_error,
+    ),
+    "calibration_error_quantile": ReportedScore(
+        metrics.calibration_error_quantile,
+        "quantile of the calibration errors (E90)",
+        "lower",
+        "this share of the rows, 90 % by default, lies nearer to the flexible curve",
+        values.flexible,
+        values.constant_error,
+        defaults={"q": 0.9},
+    ),
+    "calibration_intercept": _two(
+        metrics.calibration_intercept,
+        "calibration intercept",
+        "nearest to 0",
+        "what must be added to all log odds to bring the mean probability to the share of events: below 0 they are too high",
+        values.of_two_classes(metrics.calibration_intercept),
+        values.constant_intercept,
+    ),
+    "calibration_slope": _two(
+        metrics.calibration_slope,
+        "calibration slope",
+        "nearest to 1",
+        "what log odds must be multiplied by to fit the labels: below 1 the probabilities are too sure",
+        values.of_two_classes(metrics.calibration_slope),
+        values.nothing,
+    ),
+    "observed_over_expected": _two(
+        metrics.observed_over_expected,
+        "observed / expected",
+        "nearest to 1",
+        "the share of events over the mean probability",
+        values.of_two_classes(metrics.observed_over_expected),
+        values.constant_ratio_of_rates,
+    ),
+    "spiegelhalter_z": _two(
+        metrics.spiegelhalter_z,
+        "Spiegelhalter's z",
+        "nearest to 0",
+        "a test of calibration: beyond 1.96 and -1.96 in one of twenty calibrated models",
+        values.spiegelhalter_z,
+        values.nothing,
+    ),
+    "sharpness": ReportedScore(
+        metrics.sharpness,
+        "sharpness",
+        "neither",
+        "variance of the probabilities: how far they dare to leave their mean",
+        values.sharpness,
+        values.constant_sharpness,
     ),
     "miscalibration": ReportedScore(
         metrics.miscalibration,
         "miscalibration",
         "lower",
-        "what recalibration would take off the log loss",
-        _part("miscalibration"),
-        _nothing,
+        "what recalibration would take off the log loss, less what it would fit of the noise",
+        values.part_of_score("miscalibration"),
+        values.nothing,
     ),
     "discrimination": ReportedScore(
         metrics.discrimination,
         "discrimination",
         "higher",
         "what the recalibrated probabilities take off the loss of the base rate",
-        _part("discrimination"),
-        _nothing,
+        values.part_of_score("discrimination"),
+        values.nothing,
     ),
 }

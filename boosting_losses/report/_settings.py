@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..metrics.intervals import refuse_odd_resampling
@@ -14,8 +14,13 @@ DEFAULT_METRICS: Mapping[str, Options] = {
     "log_loss": {},
     "brier_score": {},
     "normalized_cross_entropy": {},
+    "roc_auc": {},
+    "average_precision": {},
     "calibration_error": {},
     "smooth_calibration_error": {},
+    "calibration_intercept": {},
+    "calibration_slope": {},
+    "observed_over_expected": {},
     "miscalibration": {},
     "discrimination": {},
 }
@@ -37,6 +42,12 @@ class Settings:
         Bootstrap replicates.
     random_state : int
         Their seed.
+    thresholds : sequence of float
+        Of the probability, at which predictions of the second class are looked at.
+    reference : str, optional
+        The model with which the others are compared; by default the first.
+    normalize : bool
+        Whether rows of probabilities are divided by their sums.
     """
 
     metrics: Mapping[str, Options] = field(default_factory=lambda: DEFAULT_METRICS)
@@ -44,20 +55,43 @@ class Settings:
     level: float = 0.95
     n_resamples: int = 500
     random_state: int = 0
+    thresholds: tuple[float, ...] = ()
+    reference: str | None = None
+    normalize: bool = False
 
     def __post_init__(self) -> None:
         for name, options in self.metrics.items():
             if name not in SCORES:
                 raise ValueError(f"metrics must be among {', '.join(SCORES)}, got {name!r}")
-            unknown = sorted(set(options) - SCORES[name].options)
-            if unknown:
-                known = ", ".join(sorted(SCORES[name].options)) or "none"
-                raise ValueError(f"options of {name} must be among {known}, got {unknown[0]!r}")
-            # The score itself says what options mean.
-            SCORES[name].function([0, 1, 1], [0.2, 0.4, 0.7], **options)
+            SCORES[name].refuse(options)
         if not self.metrics:
             raise ValueError(f"metrics must name at least one of {', '.join(SCORES)}, got none")
         refuse_odd_resampling(self.level, self.n_resamples, self.random_state)
+        whole = {name: SCORES[name].with_defaults(options) for name, options in self.metrics.items()}
+        object.__setattr__(self, "metrics", whole)
+        object.__setattr__(self, "thresholds", tuple(sorted(set(self.thresholds))))
+        for threshold in self.thresholds:
+            if isinstance(threshold, bool) or not 0.0 < threshold < 1.0:
+                raise ValueError(f"thresholds must lie in (0, 1), got {threshold!r}")
+
+    def for_classes(self, n_classes: int) -> Settings:
+        """Those for so many classes: of more than two, some scores of the default are left out."""
+        odd = [name for name in self.metrics if SCORES[name].two_classes_only]
+        if n_classes == 2 or not odd:
+            return self
+        if set(self.metrics) != set(DEFAULT_METRICS):
+            raise ValueError(
+                f"metrics must be scores of {n_classes} classes, got {odd[0]}, which is one of two classes"
+            )
+        return replace(self, metrics={name: options for name, options in self.metrics.items() if name not in odd})
+
+    def reference_among(self, names: Sequence[str]) -> int:
+        """The number of the model with which the others are compared."""
+        if self.reference is None:
+            return 0
+        if self.reference not in names:
+            raise ValueError(f"reference must be one of {', '.join(names)}, got {self.reference!r}")
+        return list(names).index(self.reference)
 
     def bins(self) -> int:
         """Of the calibration error, and of the diagrams."""

@@ -10,7 +10,6 @@ from ..metrics import Estimate
 from ..metrics.means import entropy
 from ._evaluation import Evaluation
 from ._model_sums import ModelSums
-from ._scores import SCORES
 from .results import Finding
 
 #: Kind, text and rows of a finding.
@@ -20,6 +19,8 @@ Part = tuple[str, str, tuple[int, ...]]
 DOMINANT = 0.9
 #: Rows are said to make most of the loss when so few of them make so much of it.
 FEW_ROWS, MUCH_LOSS = 0.01, 0.2
+#: Intervals are rough with fewer independent rows of the rarer label.
+FEW_EVENTS = 10
 #: Miscalibration is worth a word from this share of the log loss on.
 WORTH_IT = 0.02
 
@@ -31,6 +32,12 @@ def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes:
     if some < 0.5 * evaluation.rows:
         text = f"The weights are uneven: {evaluation.rows:,} rows are worth no more than {some:,.0f} of equal weight."
         found.append(Finding(None, "uneven weights", text))
+    if evaluation.events < FEW_EVENTS:
+        found.append(Finding(None, "few events", _few_events(evaluation, classes)))
+    if evaluation.rounded:
+        one = evaluation.rounded == 1
+        text = f"{evaluation.rounded:,} probabilit{'y' if one else 'ies'} lay outside [0, 1], by rounding: moved to 0 or 1."
+        found.append(Finding(None, "rounded", text))
     options = evaluation.settings.metrics.get("miscalibration")
     of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
     for name, sums, own in zip(evaluation.names, evaluation.models, scores, strict=True):
@@ -43,20 +50,35 @@ def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes:
     return found
 
 
-def _of_the_score(sums: ModelSums, known: Estimate | None) -> Iterator[Part]:
+def _few_events(evaluation: Evaluation, classes: list[str]) -> str:
+    sums = evaluation.models[0]
+    count = f"{evaluation.events:.1f}".removesuffix(".0")
+    if sums.is_binary:
+        of = f"class {classes[int(np.argmin(sums.shares))]}"
+    else:
+        of = "the rarer of right and wrong predictions"
+    return (
+        f"Few events: the rows of {of} are worth {count} independent ones. With fewer than {FEW_EVENTS} the intervals are"
+        " rough and hold the truth less often than they should."
+    )
+
+
+def _of_the_score(sums: ModelSums, miscalibration: Estimate | None) -> Iterator[Part]:
     loss = sums.loss / sums.weight
     base = float(entropy(sums.shares, "log_loss"))
-    miscalibration = SCORES["miscalibration"].value(sums, {}) if known is None else known.value
-    mended = loss - miscalibration
-    sure = known is None or not known.low <= 0.0  # where there is no interval, the value alone must do
-    if sure and miscalibration > WORTH_IT * loss and mended < base and np.isfinite(loss):
-        worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
-        text = (
-            f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
-            f" to {mended:.4f}, and explain {1.0 - mended / base:.0%} of the base rate's loss."
-        )
-        yield "miscalibration", text, ()
-    elif loss > base:
+    if miscalibration is not None and miscalibration.low > 0.0 and np.isfinite(loss):
+        mended = loss - miscalibration.value
+        if miscalibration.value > WORTH_IT * loss and mended < base:
+            worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
+            best, least = loss - miscalibration.high, loss - miscalibration.low
+            text = (
+                f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
+                f" to about {mended:.4f} ({best:.4f} to {least:.4f}), and explain {1.0 - mended / base:.0%} of the base"
+                " rate's loss."
+            )
+            yield "miscalibration", text, ()
+            return
+    if loss > base:
         text = f"Worse than the base rate: the log loss is {loss:.4f}, always predicting the base rate has {base:.4f}."
         yield "worse than the base rate", text, ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +17,9 @@ from ..metrics import Estimate
 from ..metrics._bootstrap import Numbers
 from ._build import baselines, model_result
 from ._evaluation import Evaluation
-from ._input import by_group, label_codes, models_by_name, refuse_other_lengths
+from ._input import by_group, label_codes, models_by_name, refuse_other_lengths, slice_codes
 from ._settings import Settings, as_options
+from ._significance import holm
 from .findings import findings
 from .results import Baseline, Finding, ModelResult
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Rows that are added at a time.
 BLOCK = 2**17
+
+#: Of ``to_dict``: larger where a field has gone or has another meaning; new fields leave it as it is.
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,8 +50,12 @@ class ProbabilityReport:
     eps: float | None
     models: tuple[ModelResult, ...]
     baselines: tuple[Baseline, ...]
-    #: (a model, the first model): its scores minus those of the first, on the same rows
+    events: float  #: how many independent rows the rarer label is worth; of K classes, of right and wrong predictions
+    reference: str  #: the model with which the others are compared
+    #: (a model, the reference): its scores minus those of the reference, on the same rows
     differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    #: of the same pairs: how likely such a difference is where there is none, corrected for the number of pairs (Holm)
+    p_values: Mapping[tuple[str, str], Mapping[str, float]]
     findings: tuple[Finding, ...]
     #: False where there were more than a million rows: diagrams and what is made of them then look at cells of probabilities
     #: that differ by less than 0.4 %
@@ -63,7 +71,11 @@ class ProbabilityReport:
         names: Sequence[str] | None = None,
         classes: Sequence[Any] | None = None,
         groups: npt.ArrayLike | None = None,
+        slices: Any = None,
+        thresholds: Sequence[float] = (),
+        reference: str | None = None,
         metrics: Any = None,
+        normalize: bool = False,
         eps: float | None = None,
         level: float = 0.95,
         n_resamples: int = 500,
@@ -85,10 +97,19 @@ class ProbabilityReport:
             The labels in the order of the columns; by default 0..K-1.
         groups : array-like of shape (n,), optional
             Rows of one group (a customer, a day) are kept together in the intervals.
+        slices : array-like of shape (n,), or mapping or data frame of such, optional
+            Categories (a region, an age band) by which the rows are also looked at in parts.
+        thresholds : sequence of float, optional
+            Probabilities of the second of two classes from which on it is predicted: precision, recall, F1, specificity and
+            net benefit at each. :func:`boosting_losses.metrics.threshold_of_costs` gives the one that costs imply.
+        reference : str, optional
+            The model with which the others are compared; by default the first.
         metrics : sequence of str, or mapping of str to mapping, optional
             By name, with their options, those of :mod:`boosting_losses.metrics` that are one number: ``log_loss``,
             ``brier_score``, ``normalized_cross_entropy``, ``d2``, ``calibration_error``, ``smooth_calibration_error``,
             ``miscalibration`` and ``discrimination``; by default all but ``d2``. The last two have intervals for two classes.
+        normalize : bool
+            Whether rows of ``(n, K)`` are divided by their sums, as probabilities that were rounded to a few digits need it.
         eps : float, optional
             Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
             report counts the rows.
@@ -102,16 +123,19 @@ class ProbabilityReport:
         TypeError, ValueError
             When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
         ImportError
-            Without scikit-learn, which makes the isotonic regressions.
+            Without scipy, which makes the isotonic regressions, or scikit-learn, which ranks.
         """
         models = models_by_name(proba, names)
         y, labels = label_codes(y_true, next(iter(models.values())), classes)
-        settings = Settings(as_options(metrics), eps, level, n_resamples, random_state)
+        settings = Settings(
+            as_options(metrics), eps, level, n_resamples, random_state, tuple(thresholds), reference, normalize
+        )
         order, codes = by_group(groups, len(y))
         weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
         refuse_other_lengths(y, models, weight)
+        categories, of_slice = slice_codes(slices, len(y))
         sample = slice(None, None, -(-len(y) // BLOCK))
-        evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1)
+        evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1, categories)
         evaluation.prepare(
             y[sample], [values[sample] for values in models.values()], None if weight is None else weight[sample]
         )
@@ -124,6 +148,7 @@ class ProbabilityReport:
                 None if weight is None else weight[rows],
                 index=index,
                 groups=None if codes is None else codes[index],
+                slices={name: values[rows] for name, values in of_slice.items()},
             )
         return cls.from_evaluation(evaluation, labels)
 
@@ -139,7 +164,8 @@ class ProbabilityReport:
             raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
         scores = evaluation.scores()
         level = evaluation.settings.level
-        named = zip(evaluation.names, evaluation.models, scores, strict=True)
+        parts = zip(evaluation.names, evaluation.models, scores, evaluation.values(), evaluation.tables(), strict=True)
+        differences = evaluation.differences()
         return cls(
             rows=evaluation.rows,
             weight=first.weight / evaluation.scale,
@@ -147,9 +173,12 @@ class ProbabilityReport:
             base_rates=first.shares,
             level=level,
             eps=evaluation.settings.eps,
-            models=tuple(model_result(name, sums, own, level) for name, sums, own in named),
+            models=tuple(model_result(*part, level) for part in parts),
             baselines=baselines(first.shares, evaluation.settings),
-            differences=evaluation.differences(scores),
+            events=evaluation.events,
+            reference=evaluation.names[evaluation.reference],
+            differences=differences,
+            p_values=holm(differences, level),
             findings=tuple(findings(evaluation, scores, labels)),
             is_exact=all(sums.is_exact for sums in evaluation.models),
         )
@@ -182,22 +211,31 @@ class ProbabilityReport:
         return nw.from_dict(data, backend=backend).to_native()
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole report as lists, dictionaries, texts and numbers; what is missing is None."""
-        return {
+        """The whole report as lists, dictionaries, texts and numbers; what is missing is None.
+
+        ``schema.json`` beside this file describes it, docs/report_json.md in words.
+        """
+        whole = {
+            "schema_version": SCHEMA_VERSION,
             "rows": self.rows,
             "weight": self.weight,
-            "classes": list(self.classes),
-            "base_rates": _plain(self.base_rates),
+            "classes": self.classes,
+            "base_rates": self.base_rates,
+            "events": self.events,
             "level": self.level,
+            "eps": self.eps,
+            "reference": self.reference,
             "is_exact": self.is_exact,
-            "models": [_plain(model) for model in self.models],
-            "baselines": [_plain(baseline) for baseline in self.baselines],
+            "models": self.models,
+            "baselines": self.baselines,
             "differences": [
-                {"model": here, "minus": there, "scores": _plain(pair)}
+                {"model": here, "minus": there, "scores": pair, "p_values": self.p_values[here, there]}
                 for (here, there), pair in self.differences.items()
             ],
-            "findings": [_plain(finding) for finding in self.findings],
+            "findings": self.findings,
         }
+        plain: dict[str, Any] = _plain(whole)
+        return plain
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The same as JSON, also written to ``path``."""
@@ -253,12 +291,12 @@ def _plain(value: Any) -> Any:
     """Lists, dictionaries, texts and numbers; None for what is no finite number."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
-    elif hasattr(value, "__dataclass_fields__"):
-        value = vars(value)
+    elif is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -41,11 +41,51 @@ class LossByDecile:
 
 
 @dataclass(frozen=True)
+class SliceRow:
+    """The rows of one category. Of K classes "observed" is how often the likeliest class was the label's."""
+
+    value: str
+    rows: int
+    weight: float
+    events: float  #: how many independent rows the label 1 is worth
+    observed: Estimate
+    predicted: float
+    observed_over_expected: Estimate
+    log_loss: Estimate
+    brier_score: Estimate
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """The rows in parts, by the categories of a variable."""
+
+    variable: str
+    rows: tuple[SliceRow, ...]
+
+
+@dataclass(frozen=True)
+class ThresholdRow:
+    """Predictions of the second class for probabilities from a threshold on."""
+
+    threshold: float
+    flagged: Estimate  #: the share of the rows
+    precision: Estimate
+    recall: Estimate
+    specificity: Estimate
+    f1: Estimate
+    #: True positives less false positives at the odds of the threshold, per row (Vickers and Elkin 2006)
+    net_benefit: Estimate
+    net_benefit_of_all: float  #: that of predicting the second class for every row
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """What a report says of one model."""
 
     name: str
     scores: Mapping[str, Estimate]
+    #: The scores of the data as they are, where noise makes them larger than the estimates
+    uncorrected: Mapping[str, float]
     curve: ReliabilityCurve  #: by bins of equal weight
     band_low: Numbers  #: where a bin's frequency would lie, with the report's confidence, if the model were calibrated
     band_high: Numbers
@@ -60,6 +100,9 @@ class ModelResult:
     class_loss: Numbers  #: (K,): mean log loss of each class's rows
     worst_rows: tuple[tuple[int, float, float], ...]  #: (row, label, share of the loss), the worst first
     clipped_rows: int
+    class_curves: tuple[ReliabilityCurve, ...]  #: of K classes, each against the others, by bins of equal weight
+    slices: tuple[SliceTable, ...]
+    thresholds: tuple[ThresholdRow, ...]
 
 
 def quiet_ratio(numerator: Numbers, denominator: Numbers | float) -> Numbers:

@@ -1,0 +1,200 @@
+"""Labels, numbers and texts out of the columns that are evaluated, a block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import files
+from .files import FileError
+from .inputs import Input, Part
+
+#: What stands for a missing text.
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows: labels, as numbers or codes of the classes, and further columns by their names."""
+
+    labels: npt.NDArray[np.float64]
+    numbers: dict[str, npt.NDArray[np.float64]]
+    texts: dict[str, npt.NDArray[np.object_]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: slice) -> Block:
+        """Some of the rows, in arrays of their own: a view would keep the others in memory."""
+        numbers = {name: np.ascontiguousarray(values[rows]) for name, values in self.numbers.items()}
+        texts = {name: np.ascontiguousarray(values[rows]) for name, values in self.texts.items()}
+        return Block(np.ascontiguousarray(self.labels[rows]), numbers, texts)
+
+    @staticmethod
+    def joined(blocks: Sequence[Block]) -> Block:
+        """The rows of all blocks, one after the other."""
+        if len(blocks) == 1:
+            return blocks[0]
+        return Block(
+            np.concatenate([block.labels for block in blocks]),
+            {name: np.concatenate([block.numbers[name] for block in blocks]) for name in blocks[0].numbers},
+            {name: np.concatenate([block.texts[name] for block in blocks]) for name in blocks[0].texts},
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is wanted of the rows: a label that is a number or one of ``classes``, numbers, and columns of any kind.
+
+    A column may be among ``texts`` and be the label or a number as well. Those among ``complete`` too have no missing values.
+    """
+
+    source: Input
+    label: str
+    numbers: tuple[str, ...]
+    classes: tuple[str, ...] | None
+    texts: tuple[str, ...] = ()
+    complete: tuple[str, ...] = ()
+
+    def rows(self) -> int | None:
+        """How many there are, where the files tell."""
+        return self.source.rows()
+
+    def blocks(self) -> Iterator[Block]:
+        """One block of rows after the other, through all files; small files share a block."""
+        kept: list[Block] = []
+        for block in self._blocks():
+            kept.append(block)
+            if sum(map(len, kept)) >= files.ROWS:
+                yield Block.joined(kept)
+                kept = []
+        if kept:
+            yield Block.joined(kept)
+
+    def _blocks(self) -> Iterator[Block]:
+        wanted = list(dict.fromkeys((self.label, *self.numbers, *self.texts)))
+        empty = True
+        for part in self.source.parts:
+            start = 0
+            for batch in part.batches(wanted, self.numbers):
+                if batch.num_rows:
+                    yield self._block(_Columns(part, batch, start))
+                    empty = False
+                    start += batch.num_rows
+        if empty:
+            rule = "the file must hold" if len(self.source.parts) == 1 else "the files must hold"
+            raise FileError(f"{self.source.name}: {rule} at least one row, got none")
+
+    def _block(self, columns: _Columns) -> Block:
+        return Block(
+            columns.labels(self.label, self.classes),
+            {name: columns.numbers(name) for name in self.numbers},
+            {name: columns.texts(name, may_miss=name not in self.complete) for name in self.texts},
+        )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Columns of some rows of a part, of which ``start`` is the first."""
+
+    part: Part
+    batch: pa.RecordBatch
+    start: int
+
+    def error(self, name: str, rule: str, got: str) -> FileError:
+        return FileError(f"{self.part.name}: the column {name!r} must {rule}, got {got}")
+
+    def numbers(self, name: str) -> npt.NDArray[np.float64]:
+        values = self._whole(name)
+        kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        if not any(is_kind(values.type) for is_kind in kinds):
+            raise self.error(name, "hold numbers", f"{values.type}, such as {values[0].as_py()!r}")
+        return _as_float(values)
+
+    def labels(self, name: str, classes: tuple[str, ...] | None) -> npt.NDArray[np.float64]:
+        values = self._whole(name)
+        if pa.types.is_boolean(values.type):
+            values = pc.if_else(values, "True", "False")
+        is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+        if classes is not None:
+            if not is_text and not pa.types.is_integer(values.type):
+                raise self.error(name, "hold texts or integers", str(values.type))
+            return self._codes(name, pc.cast(values, pa.string()), classes)
+        if not is_text:
+            return self.numbers(name)
+        if pc.all(pc.is_in(pc.utf8_lower(values), value_set=pa.array(["true", "false"]))).as_py():
+            return self._codes(name, pc.utf8_lower(values), ("false", "true"))
+        plain = values if self.part.decimal == "." else pc.replace_substring(values, self.part.decimal, ".")
+        try:
+            return _as_float(plain)
+        except pa.ArrowInvalid:
+            row = next(i for i, text in enumerate(plain.to_pylist()) if not _is_number(text))
+            got = f"{values[row].as_py()!r} in row {self.start + row} (texts need --classes)"
+            raise self.error(name, "hold numbers", got) from None
+
+    def texts(self, name: str, *, may_miss: bool = True) -> npt.NDArray[np.object_]:
+        """Values of any kind as texts, each kept once."""
+        values = _decoded(self.batch.column(name))
+        kind = values.type
+        if pa.types.is_boolean(kind):
+            values = pc.if_else(values, "True", "False")
+        elif pa.types.is_floating(kind):
+            values = pc.if_else(pc.is_nan(values), None, values)
+        try:
+            texts = pc.cast(values, pa.string())
+        except pa.ArrowException:
+            raise self.error(name, "hold texts, numbers, booleans or dates", str(kind)) from None
+        if pa.types.is_timestamp(kind):  # a day is one without a time, and whole seconds are whole
+            texts = pc.replace_substring_regex(texts, r"( 00:00:00)?(\.0+)?$", "")
+        texts = pc.if_else(pc.equal(texts, ""), None, texts)
+        if not may_miss:
+            self._refuse_missing(name, texts)
+        codes = pc.fill_null(texts, MISSING).dictionary_encode()
+        names = np.array(codes.dictionary.to_pylist(), dtype=object)
+        taken: npt.NDArray[np.object_] = names[codes.indices.to_numpy(zero_copy_only=False)]
+        return taken
+
+    def _codes(self, name: str, texts: pa.Array, classes: tuple[str, ...]) -> npt.NDArray[np.float64]:
+        if {name.lower() for name in classes} == {"true", "false"}:
+            texts, classes = pc.utf8_lower(texts), tuple(name.lower() for name in classes)
+        elif set(classes) == {"0", "1"} and texts[0].as_py() in ("True", "False"):
+            texts = pc.if_else(pc.equal(texts, "True"), "1", "0")
+        codes = pc.index_in(texts, value_set=pa.array(list(classes), pa.string()))
+        if codes.null_count:
+            row = int(np.argmax(codes.is_null().to_numpy(zero_copy_only=False)))
+            got = f"{texts[row].as_py()!r} in row {self.start + row}"
+            raise self.error(name, f"hold one of {', '.join(classes)}", got)
+        return _as_float(codes)
+
+    def _whole(self, name: str) -> pa.Array:
+        """The values themselves, none of which is missing."""
+        values = _decoded(self.batch.column(name))
+        self._refuse_missing(name, values)
+        return values
+
+    def _refuse_missing(self, name: str, values: pa.Array) -> None:
+        if values.null_count:
+            row = self.start + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise self.error(name, "have no missing values", f"one in row {row}")
+
+
+def _decoded(values: pa.Array) -> pa.Array:
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
+def _as_float(values: pa.Array) -> npt.NDArray[np.float64]:
+    numbers: npt.NDArray[np.float64] = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

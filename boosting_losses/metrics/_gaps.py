@@ -1,0 +1,302 @@
+"""Errors of calibration: norms of gaps between predicted and observed frequencies, and what noise adds to them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .. import _scaling as scaling
+from ..kernels import binning
+from . import reliability
+from ._bootstrap import Columns, Numbers, Totals
+from ._by_probability import Cells
+from ._lowess import Lowess
+from ._predictions import Predictions
+from ._statistics import Estimate, Source, Statistic, tails, within
+from .means import logits
+
+#: Gaps that differ from a smooth curve by more standard errors than this are no noise.
+_CLEARLY = 3.0
+
+
+#: What replicates differ by where all rows say the same: rounding.
+_NO_NOISE = 1e-12
+
+
+class OfGaps(Statistic):
+    """A norm of gaps, which are linear in sums by cell of the weighted p - y.
+
+    A norm of noisy gaps is too large, and that of resampled gaps even more so: percentiles may exclude the estimate itself,
+    and where the model is calibrated they never cover its error of 0. Here the gaps are first smoothed to those that beta
+    calibration sees, and those that are clearly others. The interval holds the errors ``|c gaps|`` of all c >= 0 at which
+    the error observed is no extreme one among norms of ``c gaps`` plus the noise of the replicates, and the estimate is
+    that at which it is their median.
+    """
+
+    range = (0.0, 1.0)
+    is_inflated = True
+
+    @abstractmethod
+    def gaps(self, totals: Totals) -> Numbers:
+        """``(G, R)``"""
+
+    @abstractmethod
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        """``(R,)``"""
+
+    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
+        """What replicates add to the gaps, ``(G, R)``."""
+        return self.gaps(replicates) - self.gaps(observed)
+
+    @abstractmethod
+    def smoothed(self, observed: Totals) -> Numbers:
+        """The gaps with little noise, ``(G, 1)``."""
+
+    def of(self, totals: Totals) -> Numbers:
+        return self.norm(self.gaps(totals), totals)
+
+    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+        gaps, noise = self.gaps(observed), self.noise(observed, replicates)
+        size = float(self.norm(gaps, observed)[0])
+        if not np.abs(noise).max(initial=0.0) > _NO_NOISE:
+            return _without_noise(size, observed, replicates, level)
+        shape = self.smoothed(observed)
+        clear = np.abs(gaps - shape) > _CLEARLY * noise.std(axis=1, keepdims=True)
+        shape = np.where(clear, gaps, shape)
+        if not shape.any():
+            shape = np.ones_like(gaps)
+        unit = float(self.norm(shape, observed)[0])
+
+        def error_where(tail: float, reached: float) -> float:
+            return unit * _root(lambda c: bool(np.quantile(self.norm(c * shape + noise, observed), tail) >= reached))
+
+        lower_tail, upper_tail = tails(level)
+        # An error that is small by luck, less than half of all calibrated models would show, proves nothing.
+        lucky = float(np.median(self.norm(noise, observed)))
+        low, middle, high = (
+            error_where(tail, reached)
+            for tail, reached in ((upper_tail, size), (0.5, size), (lower_tail, max(size, lucky)))
+        )
+        return within(self.range, min(middle, 1.0), low, max(high, middle))
+
+
+class Bins(Source):
+    """The gaps in bins with these edges, one array of them for each class that is looked at."""
+
+    def __init__(self, sample: Sequence[Predictions], edges: list[Numbers], *, class_wise: bool) -> None:
+        self.edges, self.class_wise = edges, class_wise
+        self.sizes = [len(e) - 1 for e in edges]
+        self.n_cells = sum(self.sizes)
+        #: The mean probability in each bin.
+        self.proba = np.concatenate([_means(rows, bins) for rows, bins in zip(sample, edges, strict=True)])
+
+    def columns(self, data: Predictions) -> Columns:
+        parts = reliability.each_class(data) if self.class_wise else [reliability.one_column(data)]
+        starts = np.cumsum([0, *self.sizes])
+        cells = [
+            reliability.cells_between(rows.proba, edges) + np.int32(start)
+            for rows, edges, start in zip(parts, self.edges, starts, strict=False)
+        ]
+        return Columns(
+            np.empty((len(data.y), 0)),
+            np.stack(cells, axis=1).astype(np.int32),
+            np.stack([rows.proba - rows.y for rows in parts], axis=1),
+        )
+
+
+class CalibrationError(OfGaps):
+    """The error over bins."""
+
+    def __init__(self, source: Bins, norm: reliability.Norm, *, debiased: bool) -> None:
+        self.source: Bins = source
+        self.norm_, self._debiased = norm, debiased
+
+    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+        estimate = super().estimate(value, observed, replicates, level)
+        # Where the caller's value is debiased already, it is the estimate.
+        return estimate._replace(value=min(max(value, estimate.low), estimate.high)) if self._debiased else estimate
+
+    def gaps(self, totals: Totals) -> Numbers:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
+        return mean
+
+    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
+        """Of a bin's mean, whose rows' distances from it vary less than those from the truth, by (n - 1) / n.
+
+        A bin worth a single row has no distances: the size of its own gap tells as much as there is to know.
+        """
+        weight = observed.cell_weight
+        variance = replicates.cell_weight.var(axis=1, keepdims=True)
+        rows = weight * weight / np.where(variance > 0.0, variance, 1.0)
+        several = rows > 1.5
+        factor = np.sqrt(rows / np.where(several, rows - 1.0, 1.0))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            around = factor * (replicates.cell_amounts - self.gaps(observed) * replicates.cell_weight) / weight
+            alone = (replicates.cell_amounts - observed.cell_amounts) / weight
+        return np.where(weight > 0.0, np.where(several, around, alone), 0.0)
+
+    def smoothed(self, observed: Totals) -> Numbers:
+        gaps, weight = self.gaps(observed)[:, 0], observed.cell_weight[:, 0]
+        return np.concatenate(
+            [_gaps_of_curve(self.source.proba[bins], gaps[bins], weight[bins]) for bins in self._bins()]
+        )[:, None]
+
+    def _bins(self) -> list[slice]:
+        """The bins of each class that is looked at."""
+        ends = np.cumsum(self.source.sizes)
+        return [slice(end - size, end) for end, size in zip(ends.tolist(), self.source.sizes, strict=True)]
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        errors = []
+        for bins in self._bins():
+            weight = observed.cell_weight[bins]
+            errors.append(reliability.norm_of(weight, gaps[bins] * weight, self.norm_))
+        if len(errors) == 1:
+            return errors[0]
+        return np.array([reliability.over_classes(row, self.norm_) for row in np.array(errors).T])
+
+
+class Grid(Source):
+    """The residuals at the points of an even grid, which are its cells."""
+
+    SIZE = 1001
+    n_cells = SIZE
+
+    def columns(self, data: Predictions) -> Columns:
+        rows = reliability.one_column(data)
+        cells = np.rint(rows.proba * (self.SIZE - 1)).astype(np.int32)
+        return Columns(np.empty((len(rows.y), 0)), cells[:, None], (rows.proba - rows.y)[:, None])
+
+
+class SmoothCalibrationError(OfGaps):
+    """The error of smoothed residuals, at the width that the data gave."""
+
+    def __init__(self, source: Grid, width: float) -> None:
+        self.source: Grid = source
+        grid, points = np.linspace(0.0, 1.0, Grid.SIZE), np.linspace(0.0, 1.0, 200)
+        spread = max(width, 0.01)  # what the points and the grid can tell apart
+        mirrored = (grid, -grid, 2.0 - grid)
+        self._grid = grid
+        self._smooth: Numbers = np.sum(
+            [np.exp(-0.5 * ((points[:, None] - image) / spread) ** 2) for image in mirrored], axis=0
+        )
+        self._reach = self._smooth.sum(axis=0)
+
+    def gaps(self, totals: Totals) -> Numbers:
+        smoothed: Numbers = self._smooth @ (totals.cell_amounts / totals.weight)
+        return smoothed
+
+    def smoothed(self, observed: Totals) -> Numbers:
+        weight = observed.cell_weight[:, 0]
+        mean = observed.cell_amounts[:, 0] / np.where(weight > 0.0, weight, 1.0)
+        gaps = _gaps_of_curve(self._grid, mean, weight)
+        curve: Numbers = self._smooth @ (gaps * weight / observed.weight)
+        return curve[:, None]
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        # The sum over points of the smoothed weights.
+        mass = self._reach @ observed.cell_weight / observed.weight
+        integral: Numbers = np.abs(gaps).sum(axis=0) / mass
+        return integral
+
+
+class Residuals(Source):
+    """The residuals in narrow cells of the probability."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.n_cells = cells.n_cells
+
+    def columns(self, data: Predictions) -> Columns:
+        rows = reliability.one_column(data)
+        own = self.cells.columns(data)
+        return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
+
+
+class FlexibleError(OfGaps):
+    """The mean or a quantile of the distances from a lowess curve, which is linear in the labels."""
+
+    def __init__(self, source: Residuals, share: float | None) -> None:
+        self.source: Residuals = source
+        self._share = share  # of the distances that are not larger; None for their mean
+
+    def gaps(self, totals: Totals) -> Numbers:
+        return self._curve(totals.cell_weight.mean(axis=1), totals.cell_amounts)
+
+    def _curve(self, weight: Numbers, amounts: Numbers) -> Numbers:
+        """The smooth of sums of residuals in cells of these weights."""
+        some = np.flatnonzero(weight > 0.0)
+        curve = np.zeros_like(amounts)
+        mean = amounts[some] / weight[some, None]
+        curve[some] = Lowess(self.source.cells.proba[some], weight[some]).apply(mean)
+        return curve
+
+    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
+        """The curve of what replicates add to the residuals, at the weights of the data."""
+        return self._curve(observed.cell_weight[:, 0], replicates.cell_amounts - observed.cell_amounts)
+
+    def smoothed(self, observed: Totals) -> Numbers:
+        weight = observed.cell_weight[:, 0]
+        mean = observed.cell_amounts[:, 0] / np.where(weight > 0.0, weight, 1.0)
+        gaps = _gaps_of_curve(self.source.cells.proba, mean, weight) * weight
+        return self._curve(weight, gaps[:, None])
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        weight, distance = observed.cell_weight[:, 0], np.abs(gaps)
+        if self._share is None:
+            mean: Numbers = weight @ distance / weight.sum()
+            return mean
+        order = np.argsort(distance, axis=0)
+        reached = np.cumsum(weight[order], axis=0)
+        at = np.argmax(reached >= self._share * reached[-1] * (1.0 - 1e-12), axis=0)
+        columns = np.arange(distance.shape[1])
+        quantile: Numbers = distance[order[at, columns], columns]
+        return quantile
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
+    """What beta calibration of the cells' frequencies takes off their probabilities; 0 in cells without weight."""
+    smooth = np.zeros_like(proba)
+    some = weight > 0.0
+    p = proba[some]
+    log_odds = logits(np.clip(p, 0.0, 1.0)).astype(np.float64)
+    a, b, c = scaling.beta(scaling.Rows(np.clip(p - gaps[some], 0.0, 1.0), log_odds, weight[some]))
+    # a log p - b log(1 - p) + c
+    odds = -a * np.logaddexp(0.0, -log_odds) + b * np.logaddexp(0.0, log_odds) + c
+    smooth[some] = p - 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
+    return smooth
+
+
+def _means(rows: Predictions, edges: Numbers) -> Numbers:
+    """The mean probability in each bin; 0 in one without weight."""
+    sums = reliability.binned(rows, edges)
+    weight = sums[:, binning.WEIGHT]
+    mean: Numbers = sums[:, binning.PROBABILITY] / np.where(weight > 0.0, weight, 1.0)
+    return mean
+
+
+def _without_noise(size: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+    """Where all rows say the same, the other label may still have this probability (Clopper and Pearson 1934)."""
+    variance = float(replicates.weight.var())
+    rows = float(observed.weight[0]) ** 2 / variance if variance > 0.0 else 1.0
+    unseen = 1.0 - tails(level)[0] ** (1.0 / rows)
+    return Estimate(size, max(size - unseen, 0.0), min(size + unseen, 1.0))
+
+
+def _root(reached: Callable[[float], bool]) -> float:
+    """The least c >= 0 at which something is reached that rises with c as soon as the gaps outweigh the noise."""
+    if reached(0.0):
+        return 0.0
+    low, high = 0.0, 1.0
+    while not reached(high) and high < 1e9:
+        low, high = high, 2.0 * high
+    for _ in range(16):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high

@@ -1,0 +1,172 @@
+"""Which function of sums each score is, by the score's own function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
+
+from . import (
+    _by_probability,
+    clinical,
+    decomposition,
+    distribution,
+    flexible_curve,
+    means,
+    ranking,
+    reliability,
+)
+from ._by_probability import Cells, Discrimination, EachClass, Miscalibration, Ranking, Recalibrated
+from ._gaps import Bins, CalibrationError, FlexibleError, Grid, Residuals, SmoothCalibrationError
+from ._lines import (
+    ByLoss,
+    CalibrationIntercept,
+    CalibrationSlope,
+    ObservedOverExpected,
+    Predicted,
+    Sharpness,
+    TrimmedLogLoss,
+)
+from ._predictions import Predictions
+from ._statistics import Losses, Mean, OverBaseRate, Statistic
+from ._tempered import DiscriminationOfClasses, MiscalibrationOfClasses, Tempered
+from .means import Score
+
+Options = Mapping[str, Any]
+Made = TypeVar("Made")
+
+
+class Sample:
+    """Predictions that show where probabilities lie, and the sources that the statistics of one model share.
+
+    Parameters
+    ----------
+    data : Predictions
+    eps : float, optional
+        Of the log loss.
+    """
+
+    def __init__(self, data: Predictions, eps: float | None = None) -> None:
+        self.data, self.eps = data, eps
+        self._made: dict[Hashable, Any] = {}
+
+    def shared(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What has been made under this key, now or before."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
+
+    @property
+    def cells(self) -> Cells:
+        """Narrow cells of the probability."""
+        return self.shared("cells", lambda: Cells(self.data, self.eps))
+
+    def losses(self, score: Score) -> Losses:
+        """Losses and labels."""
+        return self.shared(("losses", score), lambda: Losses(score, self.data.classes, self.eps))
+
+    def recalibrated(self, score: Score) -> Recalibrated:
+        """Isotonic regression by cells."""
+        return self.shared(("recalibrated", score), lambda: Recalibrated(self.cells, score))
+
+    @property
+    def predicted(self) -> Predicted:
+        """Labels and probabilities."""
+        return self.shared("predicted", lambda: Predicted(self.data.classes))
+
+    @property
+    def residuals(self) -> Residuals:
+        """Residuals by cell."""
+        return self.shared("residuals", lambda: Residuals(self.cells))
+
+
+def statistic_of(score: Callable[..., Any], sample: Sample, options: Options) -> Statistic | None:
+    """The score as a function of sums, where it is one for these data."""
+    make = _MAKERS.get(score)
+    return None if make is None else make(sample, options)
+
+
+# ---- each score -----------------------------------------------------------------------------------------------------
+
+
+def _mean(score: Score) -> Callable[[Sample, Options], Statistic]:
+    return lambda sample, options: Mean(sample.losses(score))
+
+
+def _over_base_rate(*, explained: bool) -> Callable[[Sample, Options], Statistic]:
+    def make(sample: Sample, options: Options) -> Statistic:
+        losses = sample.losses(options.get("score", "log_loss"))
+        return OverBaseRate(losses, explained=explained, binary=sample.data.is_binary)
+
+    return make
+
+
+def _calibration_error(sample: Sample, options: Options) -> Statistic:
+    data = sample.data
+    class_wise = options.get("multiclass") == "class_wise" and not data.is_binary
+    columns = reliability.each_class(data) if class_wise else [reliability.one_column(data)]
+    strategy, bins = options.get("strategy", "uniform"), options.get("n_bins", 15)
+    edges = [reliability.bin_edges(rows, strategy, bins) for rows in columns]
+    source = Bins(columns, edges, class_wise=class_wise)
+    return CalibrationError(source, options.get("norm", 1), debiased=bool(options.get("debiased", False)))
+
+
+def _smooth_calibration_error(sample: Sample, options: Options) -> Statistic:
+    width = reliability.smooth_error(reliability.one_column(sample.data))[1]
+    return SmoothCalibrationError(Grid(), width)
+
+
+def _ranking(of_two: Callable[..., Any]) -> Callable[[Sample, Options], Statistic]:
+    def make(sample: Sample, options: Options) -> Statistic:
+        if sample.data.is_binary:
+            return Ranking(sample.cells, of_two)
+        return Ranking(sample.shared("classes", lambda: EachClass(sample.data)), of_two)
+
+    return make
+
+
+def _trimmed_log_loss(sample: Sample, options: Options) -> Statistic:
+    return TrimmedLogLoss(ByLoss(sample.data, sample.eps), options.get("trim", 0.01))
+
+
+def _part(
+    of_two: Callable[[Recalibrated], Statistic], of_many: Callable[[Tempered], Statistic]
+) -> Callable[[Sample, Options], Statistic | None]:
+    def make(sample: Sample, options: Options) -> Statistic | None:
+        score = options.get("score", "log_loss")
+        if sample.data.is_binary:
+            return of_two(sample.recalibrated(score))
+        if score != "log_loss":
+            return None
+        return of_many(sample.shared("tempered", lambda: Tempered(sample.data)))
+
+    return make
+
+
+def _for_two_classes(
+    make: Callable[[Sample, Options], Statistic],
+) -> Callable[[Sample, Options], Statistic | None]:
+    return lambda sample, options: make(sample, options) if sample.data.is_binary else None
+
+
+_MAKERS: dict[Callable[..., Any], Callable[[Sample, Options], Statistic | None]] = {
+    means.log_loss: _mean("log_loss"),
+    means.brier_score: _mean("brier"),
+    means.normalized_cross_entropy: _over_base_rate(explained=False),
+    means.d2: _over_base_rate(explained=True),
+    reliability.calibration_error: _calibration_error,
+    reliability.smooth_calibration_error: _smooth_calibration_error,
+    ranking.roc_auc: _ranking(_by_probability.roc_auc),
+    ranking.average_precision: _ranking(_by_probability.average_precision),
+    flexible_curve.integrated_calibration_index: lambda sample, options: FlexibleError(sample.residuals, None),
+    flexible_curve.calibration_error_quantile: lambda sample, options: FlexibleError(
+        sample.residuals, options.get("q", 0.9)
+    ),
+    clinical.calibration_slope: _for_two_classes(lambda sample, options: CalibrationSlope(sample.cells)),
+    clinical.calibration_intercept: _for_two_classes(lambda sample, options: CalibrationIntercept(sample.cells)),
+    clinical.observed_over_expected: _for_two_classes(lambda sample, options: ObservedOverExpected(sample.predicted)),
+    distribution.sharpness: lambda sample, options: Sharpness(sample.predicted),
+    distribution.trimmed_log_loss: _trimmed_log_loss,
+    decomposition.miscalibration: _part(Miscalibration, MiscalibrationOfClasses),
+    decomposition.discrimination: _part(Discrimination, DiscriminationOfClasses),
+}

@@ -1,0 +1,161 @@
+"""Lowess without robustness steps, the smoother of R's ``lowess(x, y, iter=0)``, as a linear operator on the values.
+
+At each of some points a line is fitted to the nearest share of the weight, which counts less with the cube of the distance
+(Cleveland 1979, J. Am. Stat. Assoc. 74, 829-836); between these points the smooth is straight. Where they lie, and what each
+value counts for there, depends on the points alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+
+#: What Cleveland's programs count as near, as far and as no slope: of the width, of the width and of the range.
+_NEAR, _FAR, _NO_SLOPE = 1e-3, 0.999, 1e-3
+#: What is added to a number of rows before it is rounded down, as there.
+_ROUNDING = 1e-7
+#: Sums of weights that differ by less than this share of the total differ by rounding.
+_SUM_ROUNDING = 1e-12
+#: Numbers of the operator that are held at a time.
+_HELD = 2**22
+
+
+class Lowess:
+    """The smoother for given points and weights.
+
+    Parameters
+    ----------
+    points : ndarray of shape (P,)
+        Distinct and rising.
+    weight : ndarray of shape (P,)
+        Sums of the weights of the rows at each point, > 0.
+    unit : float
+        The weight of the row that counts as one: R counts rows, and takes the nearest ``floor(share * n)`` of them.
+    share : float
+        Of the total weight, that each line is fitted to.
+    apart : float
+        Lines are fitted at points that are as far apart, as a share of the range, unless there is none between.
+
+    Attributes
+    ----------
+    fitted : ndarray of shape (M,)
+        Which points have a line of their own.
+    """
+
+    def __init__(
+        self, points: Numbers, weight: Numbers, unit: float = 1.0, share: float = 2.0 / 3.0, apart: float = 0.01
+    ) -> None:
+        self._points, self._weight = points, weight
+        self._range = float(points[-1] - points[0])
+        self._sums = np.concatenate([[0.0], np.cumsum(weight)])
+        rows = self._sums[-1] / unit
+        nearest = unit * max(min(2.0, rows), np.floor(share * rows + _ROUNDING))
+        self._enough = float(nearest - _SUM_ROUNDING * self._sums[-1])
+        self.fitted = _thinned(points, apart * self._range)
+
+    def apply(self, values: Numbers) -> Numbers:
+        """The smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
+        return self.between(self.at_fitted(values))
+
+    def at_fitted(self, values: Numbers) -> Numbers:
+        """The smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
+        lines = [block @ values for block in self._blocks()]
+        smooth: Numbers = np.concatenate(lines)
+        return smooth
+
+    def between(self, lines: Numbers) -> Numbers:
+        """The smooth at every point, from that where lines are fitted."""
+        if len(self.fitted) == 1:
+            return lines
+        right = np.searchsorted(self.fitted[1:-1], np.arange(len(self._points))) + 1
+        left = right - 1
+        start, end = self._points[self.fitted[left]], self._points[self.fitted[right]]
+        part = (self._points - start) / (end - start)
+        part = part.reshape(-1, *[1] * (lines.ndim - 1))
+        smooth: Numbers = part * lines[right] + (1.0 - part) * lines[left]
+        return smooth
+
+    def variance(self, variances: Numbers) -> Numbers:
+        """Variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
+        lines = [(block * block) @ variances for block in self._blocks()]
+        found: Numbers = np.concatenate(lines)
+        return found
+
+    def _blocks(self) -> Iterator[Numbers]:
+        """Rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
+        size = max(_HELD // len(self._points), 1)
+        for start in range(0, len(self.fitted), size):
+            some = self.fitted[start : start + size]
+            block = np.zeros((len(some), len(self._points)))
+            for row, at in zip(block, some, strict=True):
+                self._fill(row, int(at))
+            yield block
+
+    def _fill(self, row: Numbers, at: int) -> None:
+        """The line at a point, in what every value counts for."""
+        here = self._points[at]
+        width = self._width(at)
+        first = int(np.searchsorted(self._points, here - width, side="left"))
+        last = int(np.searchsorted(self._points, here + width, side="right"))
+        near = slice(first, last)
+        points = self._points[near]
+        distance = np.abs(points - here)
+        if width > 0.0:
+            ratio = distance / width
+            kernel = (1.0 - ratio * ratio * ratio) ** 3
+            kernel[distance <= _NEAR * width] = 1.0
+            kernel[distance > _FAR * width] = 0.0
+        else:
+            kernel = (distance == 0.0).astype(np.float64)
+        local = kernel * self._weight[near]
+        local /= local.sum()
+        if width > 0.0:
+            centre = local @ points
+            spread = local @ (points - centre) ** 2
+            if np.sqrt(spread) > _NO_SLOPE * self._range:
+                local *= (here - centre) / spread * (points - centre) + 1.0
+        row[near] = local
+
+    def _width(self, at: int) -> float:
+        """The least distance within which there is weight enough."""
+        here = self._points[at]
+        left, right = here - self._points[at::-1], self._points[at:] - here
+
+        def is_enough(distance: float) -> bool:
+            on_left = int(np.searchsorted(left, distance, side="right"))
+            on_right = int(np.searchsorted(right, distance, side="right"))
+            return bool(self._sums[at + on_right] - self._sums[at + 1 - on_left] >= self._enough)
+
+        # One of the two sides may end before there is enough.
+        ends = (side[bisect_left(side[:-1], True, key=is_enough)] for side in (left, right))
+        return float(min(end for end in ends if is_enough(end)))
+
+
+def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
+    """The first point, and from each the last one that is not further than ``apart``, or else the next one."""
+    some = [0]
+    while some[-1] < len(points) - 1:
+        reach = int(np.searchsorted(points, points[some[-1]] + apart, side="right")) - 1
+        some.append(max(some[-1] + 1, reach))
+    return np.array(some, dtype=np.intp)
+
+
+def weighted_quantile(values: Numbers, weight: Numbers, share: float, unit: float = 1.0) -> float:
+    """The quantile of rows of which each is there ``weight / unit`` times: linear between two of them.
+
+    With weights that are all ``unit`` that of NumPy and R (type 7 of Hyndman and Fan 1996); else the ``wtd.quantile`` of the
+    R package Hmisc.
+    """
+    order = np.argsort(values)
+    times = np.cumsum(weight[order]) / unit
+    position = share * max(times[-1] - 1.0, 0.0) + 1.0
+    below = np.floor(position)
+    # Counts that are whole but for rounding are whole.
+    wanted = np.array([below, below + 1.0]) - _SUM_ROUNDING * times[-1]
+    low, high = values[order][np.minimum(np.searchsorted(times, wanted), len(values) - 1)]
+    return float(low + (position - below) * (high - low))

@@ -1,0 +1,61 @@
+"""Predictions of two classes, in whatever form they come."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ._predictions import Predictions
+from .reliability import checked
+
+Numbers = npt.NDArray[np.float64]
+
+
+class TwoClasses:
+    """Labels, probabilities of 1 and weights, each float64 ``(n,)``; rows of weight 0 are left out."""
+
+    def __init__(self, data: Predictions) -> None:
+        """Of predictions whose values have been looked at; raises ValueError for more than two classes."""
+        if data.classes > 2:
+            others = "proba[:, k] with y_true == k looks at one class"
+            raise ValueError(f"proba must be that of two classes, (n,) or (n, 2), got {data.proba.shape}; {others}")
+        some = slice(None) if data.weight is None else data.weight > 0.0
+        self.y: Numbers = data.y[some].astype(np.float64)
+        self._given = (data.proba if data.is_binary else data.proba[:, 1])[some]
+        self.proba: Numbers = self._given.astype(np.float64)
+        self.weight: Numbers = np.ones(len(self.y)) if data.weight is None else data.weight[some].astype(np.float64)
+        self._raw = None if data.raw is None else data.raw[some].astype(np.float64)
+
+    @cached_property
+    def log_odds(self) -> Numbers:
+        """Raw scores as they came, or those of the probabilities, moved inwards by the machine epsilon of their dtype."""
+        if self._raw is not None:
+            return self._raw if self._raw.ndim == 1 else self._raw[:, 1] - self._raw[:, 0]
+        eps = float(np.finfo(np.float32 if self._given.dtype == np.float32 else np.float64).eps)
+        inner = np.clip(self.proba, eps, 1.0 - eps)
+        scores: Numbers = np.log(inner) - np.log1p(-inner)
+        return scores
+
+    def refuse_one_class(self) -> None:
+        """Raise ValueError unless both classes have a share in the labels."""
+        least, most = self.y.min(), self.y.max()
+        if most == 0.0 or least == 1.0:
+            raise ValueError(f"y_true must hold both classes, got class {int(most)} only")
+
+    def refuse_soft_labels(self) -> None:
+        """Raise ValueError unless every label is 0 or 1."""
+        soft = (self.y != 0.0) & (self.y != 1.0)
+        if soft.any():
+            raise ValueError(f"y_true must hold labels 0 and 1, got {self.y[soft][0]}")
+
+
+def two_classes(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None,
+    sample_weight: npt.ArrayLike | None,
+    raw: npt.ArrayLike | None,
+) -> TwoClasses:
+    """Predictions of two classes whose values have been looked at."""
+    return TwoClasses(checked(y_true, proba, sample_weight, raw))

@@ -1,0 +1,43 @@
+"""Several models compared with one: which differences would chance alone make so large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+
+from ..metrics import Estimate
+
+Pair = tuple[str, str]
+
+
+def holm(differences: Mapping[Pair, Mapping[str, Estimate]], level: float) -> dict[Pair, dict[str, float]]:
+    """P values of differences, corrected for the number of pairs by score (Holm 1979); NaN where there is no interval."""
+    adjusted: dict[Pair, dict[str, float]] = {pair: {} for pair in differences}
+    for name in dict.fromkeys(name for scores in differences.values() for name in scores):
+        single = {pair: p_value(scores[name], level) for pair, scores in differences.items()}
+        known = sorted((pair for pair in single if not math.isnan(single[pair])), key=lambda pair: single[pair])
+        largest = 0.0
+        for rank, pair in enumerate(known):
+            largest = max(largest, min(1.0, (len(known) - rank) * single[pair]))
+            adjusted[pair][name] = largest
+        for pair in set(single) - set(known):
+            adjusted[pair][name] = math.nan
+    return adjusted
+
+
+def p_value(difference: Estimate, level: float) -> float:
+    """The p value of no difference, from the side of the interval that lies towards it.
+
+    Where the interval ends at 0 it is ``1 - level``.
+    """
+    value, low, high = difference
+    if math.isnan(low) or math.isnan(high):
+        return math.nan
+    if value == 0.0:
+        return 1.0
+    half = value - low if value > 0.0 else high - value
+    if half == 0.0:
+        return 0.0
+    normal = NormalDist()
+    return 2.0 * normal.cdf(-normal.inv_cdf((1.0 + level) / 2.0) * abs(value) / half)

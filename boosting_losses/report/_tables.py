@@ -1,0 +1,181 @@
+"""What is told of parts of the rows, and of predictions at thresholds: tables with intervals, from sums in replicates."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from ..metrics import Estimate
+from ..metrics._bootstrap import Columns, Numbers, Totals
+from ..metrics._predictions import Predictions
+from ..metrics._replicates import expanded
+from ..metrics._statistics import percentiles
+from ..metrics.reliability import one_column
+from .results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
+
+Codes = Mapping[str, npt.NDArray[np.intp]]
+
+
+class PerModel:
+    """A table that is made for each model."""
+
+    n_values = 0
+    n_cells: int
+
+    @abstractmethod
+    def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
+        """What is summed of each row."""
+
+    @abstractmethod
+    def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable | tuple[ThresholdRow, ...]:
+        """The table."""
+
+
+class BySlice(PerModel):
+    """Means over the rows of each category of a variable.
+
+    Parameters
+    ----------
+    name : str
+        Of the variable.
+    values : sequence of str
+        Its categories, in the order of their codes.
+    """
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        self.name, self.values = name, tuple(values)
+        self.n_cells = 4 * len(self.values)
+        self._rows = np.zeros(len(self.values), dtype=np.int64)
+
+    def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
+        own = codes[self.name]
+        self._rows += np.bincount(own, minlength=len(self.values))
+        rows = one_column(data)
+        cells = own[:, None] + len(self.values) * np.arange(4)
+        amounts = np.stack([losses, squares, rows.proba, rows.y], axis=1).astype(np.float64)
+        return Columns(np.empty((len(own), 0)), cells.astype(np.int32), amounts)
+
+    def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable:
+        n = len(self.values)
+        found = []
+        for k, value in enumerate(self.values):
+            if not observed.cell_weight[k, 0] > 0.0:
+                continue
+            cells = [k + n * part for part in range(4)]
+            weight, then = float(observed.cell_weight[k, 0]), replicates.cell_weight[k]
+            loss, square, proba, label = (float(observed.cell_amounts[c, 0]) / weight for c in cells)
+            loss_, square_, proba_, label_ = (quiet_ratio(replicates.cell_amounts[c], then) for c in cells)
+            events = _worth(observed.cell_amounts[cells[3], 0], replicates.cell_amounts[cells[3]])
+            others = _worth(weight - observed.cell_amounts[cells[3], 0], then - replicates.cell_amounts[cells[3]])
+            wide = expanded(level, min(events, others))
+            rate = proportion(label, label_, _worth(weight, then), level)
+            over = _between(label / proba if proba > 0.0 else np.nan, quiet_ratio(label_, proba_), wide)
+            if label in (0.0, 1.0) and proba > 0.0:
+                over = Estimate(over.value, rate.low / proba, rate.high / proba)
+            found.append(
+                SliceRow(
+                    value=value,
+                    rows=int(self._rows[k]),
+                    weight=weight,
+                    events=events,
+                    observed=rate,
+                    predicted=proba,
+                    observed_over_expected=over,
+                    log_loss=_between(loss, loss_, wide),
+                    brier_score=_between(square, square_, wide),
+                )
+            )
+        return SliceTable(self.name, tuple(found))
+
+
+class AtThresholds(PerModel):
+    """Predictions of the second class from a threshold of its probability on."""
+
+    def __init__(self, thresholds: Sequence[float]) -> None:
+        self._thresholds = np.array(thresholds, dtype=np.float64)
+        self.n_cells = len(self._thresholds) + 1
+
+    def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
+        cells = np.searchsorted(self._thresholds, data.proba, side="right").astype(np.int32)
+        return Columns(np.empty((len(cells), 0)), cells[:, None], np.asarray(data.y, dtype=np.float64)[:, None])
+
+    def result(self, observed: Totals, replicates: Totals, level: float) -> tuple[ThresholdRow, ...]:
+        now, then = (_counts(totals) for totals in (observed, replicates))
+        rows = _worth(float(observed.weight[0]), replicates.weight)
+        found = []
+        for j, threshold in enumerate(self._thresholds):
+            tp, fp, fn, tn = (float(part[j, 0]) for part in now)
+            tp_, fp_, fn_, tn_ = (part[j] for part in then)
+            total, total_ = tp + fp + fn + tn, tp_ + fp_ + fn_ + tn_
+            per_row = total / rows  # what a row weighs
+
+            def share(part: float, whole: float, part_: Numbers, whole_: Numbers, per_row: float = per_row) -> Estimate:
+                if not whole > 0.0:
+                    return Estimate(np.nan, np.nan, np.nan)
+                return proportion(part / whole, quiet_ratio(part_, whole_), whole / per_row, level)
+
+            odds = threshold / (1.0 - threshold)
+            benefit = _between(
+                (tp - fp * odds) / total, (tp_ - fp_ * odds) / total_, expanded(level, (tp + fn) / per_row)
+            )
+            if tp + fp == 0.0:
+                unseen = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / rows)
+                benefit = Estimate(0.0, -unseen * odds, unseen)
+            overlap = share(tp, tp + fp + fn, tp_, tp_ + fp_ + fn_)  # Jaccard's, of which F1 is a function
+            found.append(
+                ThresholdRow(
+                    threshold=float(threshold),
+                    flagged=share(tp + fp, total, tp_ + fp_, total_),
+                    precision=share(tp, tp + fp, tp_, tp_ + fp_),
+                    recall=share(tp, tp + fn, tp_, tp_ + fn_),
+                    specificity=share(tn, tn + fp, tn_, tn_ + fp_),
+                    f1=Estimate(*(2.0 * bound / (1.0 + bound) for bound in overlap)),
+                    net_benefit=benefit,
+                    net_benefit_of_all=(tp + fn - (fp + tn) * odds) / total,
+                )
+            )
+        return tuple(found)
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _counts(totals: Totals) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Weights of true and false positives, false and true negatives from each threshold on, ``(T, R)``."""
+    positive, negative = totals.cell_amounts, totals.cell_weight - totals.cell_amounts
+    (tp, fn), (fp, tn) = ((_above(part), part.sum(axis=0) - _above(part)) for part in (positive, negative))
+    return tp, np.maximum(fp, 0.0), fn, tn
+
+
+def _above(cells: Numbers) -> Numbers:
+    sums: Numbers = np.cumsum(cells[::-1], axis=0)[::-1][1:]
+    return sums
+
+
+def proportion(value: float, replicates: Numbers, rows: float, level: float) -> Estimate:
+    """Wilson's interval of a share (Wilson 1927), for as many rows as its variance in replicates is worth.
+
+    ``rows`` says how many that are where replicates do not vary.
+    """
+    finite = replicates[np.isfinite(replicates)]
+    variance = float(finite.var()) if len(finite) else 0.0
+    n = value * (1.0 - value) / variance if variance > 1e-12 and 0.0 < value < 1.0 else rows
+    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    centre = (value + z * z / (2.0 * n)) / (1.0 + z * z / n)
+    half = z / (1.0 + z * z / n) * np.sqrt(value * (1.0 - value) / n + z * z / (4.0 * n * n))
+    return Estimate(value, float(min(max(centre - half, 0.0), value)), float(max(min(centre + half, 1.0), value)))
+
+
+def _between(value: float, replicates: Numbers, level: float) -> Estimate:
+    low, high = percentiles(replicates, level)
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _worth(weight: float, replicates: Numbers) -> float:
+    """How many independent rows a weight is worth: its square over its variance in replicates."""
+    variance = float(replicates.var())
+    return weight**2 / variance if variance > 0.0 else 0.0
