@@ -20,6 +20,7 @@ from boosting_losses import metrics
 from boosting_losses.metrics import Estimate
 from boosting_losses.report import ProbabilityReport
 from boosting_losses.report._scores import SCORES
+from boosting_losses.report._settings import DEFAULT_METRICS
 
 from .measure import Bar, Row, chosen
 from .report import console
@@ -33,8 +34,8 @@ WIDER = 1.3
 #: What a calibrated model may be accused of: 5 % and, for differences, 6 % of the samples.
 ACCUSED, PREFERRED = 5.0, 6.0
 
-#: Every score that a report prints with an interval, under the name that a report has for it.
-NAMES = [name for name in SCORES if name not in ("spiegelhalter_z", "d2")]
+#: Every score that a report prints unless it is told otherwise, under the name that a report has for it.
+NAMES = list(DEFAULT_METRICS)
 DIFFERENCES = [f"difference: {name}" for name in NAMES]
 
 
@@ -151,7 +152,7 @@ def _of_calibrated_models(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
     }
     for name, hits in accused.items():
         yield _share(f"calibrated models, {name}", hits, ACCUSED)
-    for name in ("calibration_error", "smooth_calibration_error", "integrated_calibration_index", "miscalibration"):
+    for name in ("calibration_error", "smooth_calibration_error", "miscalibration"):
         pairs = [sample.scores[f"difference: {name}"] for sample in calibrated]
         hits = [not pair.low <= 0.0 <= pair.high for pair in pairs]
         yield _share(f"two calibrated models, difference without 0: {name}", hits, PREFERRED)
