@@ -21,14 +21,19 @@ _INSIDE = 1e-4
 class Cells(Source):
     """Weights and labels in cells of about the same weight in a sample, and what a row of a cell loses for either label.
 
+    The rows at both ends have cells of their own: of rare events, most of the order is there.
+
     Of K classes the cells are those of the largest probability, and the label is whether it was right.
     """
 
-    MOST = 300
+    MOST, AT_ENDS = 200, 100
 
     def __init__(self, sample: Predictions, eps: float | None = None) -> None:
         rows = reliability.one_column(sample)
-        self.edges = reliability.bin_edges(rows, "quantile", self.MOST)
+        ordered = np.sort(rows.proba if rows.weight is None else rows.proba[rows.weight > 0.0])
+        ends = np.concatenate([ordered[: self.AT_ENDS], ordered[-self.AT_ENDS :]])
+        inside = ends[(ends > 0.0) & (ends < 1.0)]
+        self.edges = np.union1d(reliability.bin_edges(rows, "quantile", self.MOST), inside)
         self.n_cells = len(self.edges) - 1
         self._rows, self._eps = rows, eps
         self._cells = reliability.cells_between(rows.proba, self.edges)

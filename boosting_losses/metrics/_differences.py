@@ -37,7 +37,8 @@ def difference_of(first: Sampled, second: Sampled, level: float) -> Estimate:
         return Estimate(value, min(value + low, value), max(value + high, value))
     if first.value == second.value and np.array_equal(here, there):
         return Estimate(0.0, 0.0, 0.0)
-    return recovered(first.estimate(level), second.estimate(level), _correlation(here, there))
+    correlation = _correlation(here, there) if first.statistic.errs_like_replicates else 0.0
+    return recovered(first.estimate(level), second.estimate(level), correlation)
 
 
 def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate:

@@ -37,6 +37,8 @@ class OfGaps(Statistic):
 
     range = (0.0, 1.0)
     is_inflated = True
+    # Norms of replicates share the noise that the estimates are free of.
+    errs_like_replicates = False
 
     @abstractmethod
     def gaps(self, totals: Totals) -> Numbers:

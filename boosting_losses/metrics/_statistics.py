@@ -45,6 +45,8 @@ class Statistic(ABC):
     range: tuple[float, float] = (-np.inf, np.inf)
     #: Whether noise makes it larger than it is. Its estimates are corrected, and so are differences of two of them.
     is_inflated = False
+    #: Whether such estimates of two models err together as much as their replicates do.
+    errs_like_replicates = True
 
     @abstractmethod
     def of(self, totals: Totals) -> Numbers:
