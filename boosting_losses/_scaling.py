@@ -113,7 +113,7 @@ class Rows:
         return self.span[1] - self.span[0] <= 2.0 * _ROUNDING * self.peak
 
     def sample(self) -> Rows | None:
-        """Every so-manieth row, where there are so many that this pays and they have a weight."""
+        """An even sample, where there are so many rows that this pays and they have a weight."""
         step = len(self.y) // _SAMPLE
         if step < 4:
             return None

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.metrics
 from numba.core import config
 from numpy.testing import assert_allclose
@@ -309,6 +310,21 @@ def test_thresholds_are_scikit_learns():
     assert nobody.net_benefit.low < 0.0 < nobody.net_benefit.high
     with pytest.raises(ValueError, match=r"thresholds must lie in \(0, 1\), got 1.0"):
         ProbabilityReport.from_predictions(y, p, thresholds=[1.0])
+
+
+def test_shares_at_thresholds_and_in_slices_have_wilsons_interval():
+    """Also where events are rare: what widens percentiles there is no part of it."""
+    y, p, _ = sample(3, mean=-5.25)
+    half = np.arange(1000) % 2
+    report = ProbabilityReport.from_predictions(y, p, thresholds=[0.03], slices=half, n_resamples=4000)
+    assert report.events < 30
+    flagged = report.models[0].thresholds[0].flagged
+    (table,) = report.models[0].slices
+    counts = ((int((p >= 0.03).sum()), 1000, flagged), (int(y[half == 0].sum()), 500, table.rows[0].observed))
+    for k, n, estimate in counts:
+        expected = scipy.stats.binomtest(k, n).proportion_ci(method="wilson")
+        assert_allclose(estimate.value, k / n)
+        assert_allclose(estimate[1:], expected, atol=0.04 * (expected.high - expected.low))
 
 
 def test_scores_of_two_classes_alone():

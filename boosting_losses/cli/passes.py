@@ -44,7 +44,7 @@ def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
 class _Look:
     """What a first pass over the rows has seen.
 
-    Every so-manieth of them, the weights of the classes, and the categories of slices and groups.
+    An even sample of them, the weights of the classes, and the categories of slices and groups.
     """
 
     sample: Block

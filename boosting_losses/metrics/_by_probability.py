@@ -10,7 +10,7 @@ import numpy as np
 from . import reliability
 from ._bootstrap import Columns, Numbers, Totals
 from ._predictions import Predictions, each
-from ._statistics import Estimate, Source, Statistic, minus, normal_quantile, percentiles, within
+from ._statistics import Estimate, Source, Statistic, cell_means, minus, normal_quantile, percentiles, within
 from .decomposition import binary_entropy, isotonic
 from .means import Score, logits
 
@@ -73,13 +73,6 @@ class Cells(Source):
         some = self._total > 0.0
         mean: Numbers = np.where(some, sums / np.where(some, self._total, 1.0), otherwise)
         return mean
-
-
-def label_means(totals: Totals) -> Numbers:
-    """Mean labels by cell, ``(C, R)``; 0 in cells without weight."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
-    return mean
 
 
 class EachClass(Source):
@@ -192,7 +185,7 @@ class Recalibrated:
         They are those of isotonic regression with one more row of each label at both ends, worth as much as the others are.
         """
         some = observed.cell_weight[:, 0] > 0.0
-        weight, label = observed.cell_weight[some, 0], label_means(observed)[some, 0]
+        weight, label = observed.cell_weight[some, 0], cell_means(observed)[some, 0]
         variance = float(replicates.weight.var())
         row = variance / float(observed.weight[0]) if variance > 0.0 else float(weight.mean())
         ends = np.array([row, row])
@@ -219,8 +212,7 @@ class Recalibrated:
         entropy = float(np.average(binary_entropy(truth[:, 0], self.score), weights=weight[:, 0]))
         divergence = _mean_loss(weight, truth, if_0, if_1) - entropy
         # Another sample has other rows, too.
-        each_cell = np.where(truth < 1.0, (1.0 - truth) * if_0, 0.0) + np.where(truth > 0.0, truth * if_1, 0.0)
-        each_cell = each_cell - binary_entropy(truth[:, 0], self.score)[:, None]
+        each_cell = _losses_of(truth, if_0, if_1) - binary_entropy(truth[:, 0], self.score)[:, None]
         with np.errstate(invalid="ignore"):  # an infinite loss has no interval
             elsewhere = (then * each_cell).sum(axis=0) / then.sum(axis=0) - divergence
         found = Simulation(minus(minus(model, refitted), divergence) + elsewhere, minus(own, refitted))
@@ -239,7 +231,7 @@ class Recalibrated:
 
         def explained(totals: Totals) -> Numbers:
             rate = totals.cell_amounts.sum(axis=0) / totals.cell_weight.sum(axis=0)
-            return binary_entropy(rate, self.score) - self._loss_of(totals.cell_weight, label_means(totals), truth)
+            return binary_entropy(rate, self.score) - self._loss_of(totals.cell_weight, cell_means(totals), truth)
 
         return explained(replicates) - explained(observed)
 
@@ -248,15 +240,15 @@ class Discrimination(Statistic):
     """What the recalibrated probabilities take off the uncertainty."""
 
     is_inflated = True
+    range = (0.0, np.inf)
 
     def __init__(self, recalibrated: Recalibrated) -> None:
         self.source: Cells = recalibrated.source
         self._recalibrated = recalibrated
-        self.range = (0.0, np.inf)
 
     def of(self, totals: Totals) -> Numbers:
         uncertainty = binary_entropy(totals.cell_amounts.sum(axis=0) / totals.weight, self._recalibrated.score)
-        return uncertainty - self._recalibrated.loss(totals.cell_weight, label_means(totals))
+        return uncertainty - self._recalibrated.loss(totals.cell_weight, cell_means(totals))
 
     def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
         overfit = float(np.median(self._recalibrated.simulate(observed, replicates).overfit))
@@ -280,7 +272,7 @@ class Miscalibration(Statistic):
         self._recalibrated = recalibrated
 
     def of(self, totals: Totals) -> Numbers:
-        label = label_means(totals)
+        label = cell_means(totals)
         model = self._recalibrated.loss_of_model(totals.cell_weight, label)
         return minus(model, self._recalibrated.loss(totals.cell_weight, label))
 
@@ -298,9 +290,14 @@ class Miscalibration(Statistic):
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
+def _losses_of(label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
+    """What rows with these mean labels lose in each cell."""
+    with np.errstate(invalid="ignore"):  # what never happens loses nothing, even where it would lose everything
+        return np.where(label < 1.0, (1.0 - label) * if_0, 0.0) + np.where(label > 0.0, label * if_1, 0.0)
+
+
 def _mean_loss(weight: Numbers, label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
     """The mean over cells of what rows with these mean labels lose."""
-    with np.errstate(invalid="ignore"):  # what never happens loses nothing, even where it would lose everything
-        losses = np.where(label < 1.0, (1.0 - label) * if_0, 0.0) + np.where(label > 0.0, label * if_1, 0.0)
-        mean: Numbers = np.where(weight > 0.0, weight * losses, 0.0).sum(axis=0) / weight.sum(axis=0)
+    losses = _losses_of(label, if_0, if_1)
+    mean: Numbers = np.where(weight > 0.0, weight * losses, 0.0).sum(axis=0) / weight.sum(axis=0)
     return mean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,32 +14,41 @@ from ._statistics import Estimate, Statistic, minus, percentiles
 
 @dataclass(frozen=True)
 class Sampled:
-    """A statistic, its value, and the sums of the data and of the replicates, which the other model shares."""
+    """A statistic, its value, and the sums of the data and of the replicates, which other models share."""
 
     statistic: Statistic
     value: float
     observed: Totals
     replicates: Totals
+    level: float
 
-    def estimate(self, level: float) -> Estimate:
-        """The score of one model."""
-        return self.statistic.estimate(self.value, self.observed, self.replicates, level)
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The score with its interval."""
+        return self.statistic.estimate(self.value, self.observed, self.replicates, self.level)
+
+    @cached_property
+    def in_replicates(self) -> Numbers:
+        """The score in each replicate, ``(R,)``."""
+        return self.statistic.of(self.replicates)
+
+    @cached_property
+    def change(self) -> Numbers:
+        """What the replicates differ by from the data, ``(R,)``."""
+        return minus(self.in_replicates, self.statistic.of(self.observed))
 
 
-def difference_of(first: Sampled, second: Sampled, level: float) -> Estimate:
+def difference_of(first: Sampled, second: Sampled) -> Estimate:
     """The first score minus the second, with its interval."""
-    here, there = (side.statistic.of(side.replicates) for side in (first, second))
     if not first.statistic.is_inflated:
-        change = minus(
-            minus(here, first.statistic.of(first.observed)), minus(there, second.statistic.of(second.observed))
-        )
         value = first.value - second.value
-        low, high = percentiles(change, level)
+        low, high = percentiles(minus(first.change, second.change), first.level)
         return Estimate(value, min(value + low, value), max(value + high, value))
-    if first.value == second.value and np.array_equal(here, there):
+    if first.value == second.value and np.array_equal(first.in_replicates, second.in_replicates):
         return Estimate(0.0, 0.0, 0.0)
-    correlation = _correlation(here, there) if first.statistic.errs_like_replicates else 0.0
-    return recovered(first.estimate(level), second.estimate(level), correlation)
+    alike = first.statistic.errs_like_replicates
+    correlation = _correlation(first.in_replicates, second.in_replicates) if alike else 0.0
+    return recovered(first.estimate, second.estimate, correlation)
 
 
 def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate:

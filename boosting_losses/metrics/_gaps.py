@@ -14,13 +14,11 @@ from ._bootstrap import Columns, Numbers, Totals
 from ._by_probability import Cells
 from ._lowess import Lowess
 from ._predictions import Predictions
-from ._statistics import Estimate, Source, Statistic, tails, within
+from ._statistics import Estimate, Source, Statistic, cell_means, independent_rows, tails, within
 from .means import logits
 
 #: Gaps that differ from a smooth curve by more standard errors than this are no noise.
 _CLEARLY = 3.0
-
-
 #: What replicates differ by where all rows say the same: rounding.
 _NO_NOISE = 1e-12
 
@@ -121,9 +119,7 @@ class CalibrationError(OfGaps):
         return estimate._replace(value=min(max(value, estimate.low), estimate.high)) if self._debiased else estimate
 
     def gaps(self, totals: Totals) -> Numbers:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
-        return mean
+        return cell_means(totals)
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
         """Of a bin's mean, whose rows' distances from it vary less than those from the truth, by (n - 1) / n.
@@ -193,8 +189,7 @@ class SmoothCalibrationError(OfGaps):
 
     def smoothed(self, observed: Totals) -> Numbers:
         weight = observed.cell_weight[:, 0]
-        mean = observed.cell_amounts[:, 0] / np.where(weight > 0.0, weight, 1.0)
-        gaps = _gaps_of_curve(self._grid, mean, weight)
+        gaps = _gaps_of_curve(self._grid, cell_means(observed)[:, 0], weight)
         curve: Numbers = self._smooth @ (gaps * weight / observed.weight)
         return curve[:, None]
 
@@ -242,8 +237,7 @@ class FlexibleError(OfGaps):
 
     def smoothed(self, observed: Totals) -> Numbers:
         weight = observed.cell_weight[:, 0]
-        mean = observed.cell_amounts[:, 0] / np.where(weight > 0.0, weight, 1.0)
-        gaps = _gaps_of_curve(self.source.cells.proba, mean, weight) * weight
+        gaps = _gaps_of_curve(self.source.cells.proba, cell_means(observed)[:, 0], weight) * weight
         return self._curve(weight, gaps[:, None])
 
     def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
@@ -285,8 +279,7 @@ def _means(rows: Predictions, edges: Numbers) -> Numbers:
 
 def _without_noise(size: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
     """Where all rows say the same, the other label may still have this probability (Clopper and Pearson 1934)."""
-    variance = float(replicates.weight.var())
-    rows = float(observed.weight[0]) ** 2 / variance if variance > 0.0 else 1.0
+    rows = max(independent_rows(float(observed.weight[0]), replicates.weight), 1.0)
     unseen = 1.0 - tails(level)[0] ** (1.0 / rows)
     return Estimate(size, max(size - unseen, 0.0), min(size + unseen, 1.0))
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ._analytic import hall
 from ._bootstrap import Columns, Numbers, Totals
-from ._by_probability import Cells, label_means
+from ._by_probability import Cells
 from ._predictions import Predictions, each
-from ._statistics import Estimate, Source, Statistic, normal_quantile, within, without_cells
+from ._statistics import Estimate, Source, Statistic, cell_means, normal_quantile, within, without_cells
 
 #: Newton's steps; a line that needs more has no finite slope.
 _STEPS = 25
@@ -129,7 +129,7 @@ class TrimmedLogLoss(Statistic):
 
 def _fitted(log_odds: Numbers, totals: Totals, *, with_slope: bool) -> tuple[Numbers, Numbers]:
     """Intercepts and slopes of all replicates at once, by Newton's method; NaN where there is no finite one."""
-    weight, label = totals.cell_weight, label_means(totals)
+    weight, label = totals.cell_weight, cell_means(totals)
     x = log_odds[:, None]
     n = weight.shape[1]
     intercept, slope = np.zeros(n), np.ones(n)

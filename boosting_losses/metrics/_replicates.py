@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._bootstrap import Bootstrap, Columns, Numbers, Totals, apart, observed, side_by_side
-from ._statistics import Labels, Source, normal_quantile
+from ._statistics import Labels, Summed, independent_rows, normal_quantile
 
 #: Student's t is not looked at with fewer degrees of freedom: its quantiles leave every range.
 _LEAST_FREEDOM = 3.0
@@ -21,11 +21,11 @@ class Replicates:
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of Summed
     n_resamples, seed : int
     """
 
-    def __init__(self, sources: Sequence[Source], n_resamples: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[Summed], n_resamples: int, seed: int) -> None:
         self._n_values, self._n_cells = [s.n_values for s in sources], [s.n_cells for s in sources]
         self._bootstrap = Bootstrap(sum(self._n_values), sum(self._n_cells), n_resamples, seed)
         self._observed: Totals | None = None
@@ -49,16 +49,9 @@ class Replicates:
 
 
 def events(labels: tuple[Totals, Totals]) -> float:
-    """How many independent rows the rarer outcome is worth: the square of its weight over the variance in replicates.
-
-    Without weights and groups this is the number of its rows.
-    """
+    """How many independent rows the rarer outcome is worth."""
     seen, then = labels
-    counts = []
-    for share in (Labels.events, Labels.others):
-        variance = float(share(then).var())
-        counts.append(float(share(seen)[0]) ** 2 / variance if variance > 0.0 else 0.0)
-    return min(counts)
+    return min(independent_rows(float(share(seen)[0]), share(then)) for share in (Labels.events, Labels.others))
 
 
 def expanded(level: float, n_events: float) -> float:

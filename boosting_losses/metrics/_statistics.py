@@ -26,11 +26,15 @@ class Estimate(NamedTuple):
     high: float
 
 
-class Source(ABC):
-    """What is summed of each row."""
+class Summed:
+    """How many values and cells are summed of rows."""
 
     n_values: int = 0
     n_cells: int = 0
+
+
+class Source(Summed, ABC):
+    """What is summed of each row."""
 
     @abstractmethod
     def columns(self, data: Predictions) -> Columns:
@@ -186,6 +190,28 @@ def percentiles(values: Numbers, level: float) -> tuple[float, float]:
 def tails(level: float) -> tuple[float, float]:
     """The probabilities of the two percentiles."""
     return (1.0 - level) / 2.0, (1.0 + level) / 2.0
+
+
+def cell_means(totals: Totals) -> Numbers:
+    """Mean amounts by cell, ``(C, R)``; 0 in cells without weight."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
+    return mean
+
+
+def independent_rows(weight: float, replicates: Numbers) -> float:
+    """How many independent rows a weight is worth: its square over its variance in replicates.
+
+    Without weights and groups this is the number of its rows. 0 where it does not vary.
+    """
+    variance = float(replicates.var())
+    return weight**2 / variance if variance > 0.0 else 0.0
+
+
+def refuse_other_level(level: float) -> None:
+    """Raise ValueError unless a confidence level lies between 0 and 1."""
+    if isinstance(level, bool) or not isinstance(level, (float, np.floating)) or not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie in (0, 1), got {level!r}")
 
 
 def normal_quantile(level: float) -> float:

@@ -23,7 +23,7 @@ class TwoClasses:
             raise ValueError(f"proba must be that of two classes, (n,) or (n, 2), got {data.proba.shape}; {others}")
         some = slice(None) if data.weight is None else data.weight > 0.0
         self.y: Numbers = data.y[some].astype(np.float64)
-        self._given = (data.proba if data.is_binary else data.proba[:, 1])[some]
+        self._given = data.proba[some]
         self.proba: Numbers = self._given.astype(np.float64)
         self.weight: Numbers = np.ones(len(self.y)) if data.weight is None else data.weight[some].astype(np.float64)
         self._raw = None if data.raw is None else data.raw[some].astype(np.float64)
@@ -32,7 +32,7 @@ class TwoClasses:
     def log_odds(self) -> Numbers:
         """Raw scores as they came, or those of the probabilities, moved inwards by the machine epsilon of their dtype."""
         if self._raw is not None:
-            return self._raw if self._raw.ndim == 1 else self._raw[:, 1] - self._raw[:, 0]
+            return self._raw
         eps = float(np.finfo(np.float32 if self._given.dtype == np.float32 else np.float64).eps)
         inner = np.clip(self.proba, eps, 1.0 - eps)
         scores: Numbers = np.log(inner) - np.log1p(-inner)

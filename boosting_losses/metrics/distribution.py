@@ -47,7 +47,7 @@ def sharpness(
     """
     data = checked(y_true, proba, sample_weight, raw)
     p = data.proba.astype(np.float64)
-    columns = p[:, None] if p.ndim == 1 else p[:, 1:] if data.classes == 2 else p
+    columns = p.reshape(len(p), -1)
     away = columns - np.average(columns, axis=0, weights=data.weight)
     return float(np.average((away * away).sum(axis=1), weights=data.weight))
 

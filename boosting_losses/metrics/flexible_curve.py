@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from ._lowess import Lowess, Numbers, weighted_quantile
 from ._predictions import Predictions
+from ._statistics import normal_quantile, refuse_other_level
 from .reliability import checked, one_column
 
 #: A row that weighs a smaller share of all is not what rows are counted in.
@@ -75,13 +75,12 @@ def flexible_calibration_curve(
     The band leaves out that smoothing bends a curve straight, and takes rows as independent, each as one observation however
     much it weighs.
     """
-    if isinstance(level, bool) or not isinstance(level, (float, np.floating)) or not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie in (0, 1), got {level!r}")
-    points = _Points(one_column_of(checked(y_true, proba, sample_weight, raw)))
+    refuse_other_level(level)
+    points = _Points(one_column(checked(y_true, proba, sample_weight, raw)))
     lines = points.smoother.at_fitted(points.label)
     rate = np.clip(points.smoother.between(lines), 0.0, 1.0)
     spread = np.sqrt(points.smoother.variance(rate * (1.0 - rate) * points.squared / points.weight**2))
-    reach = NormalDist().inv_cdf((1.0 + level) / 2.0) * spread
+    reach = normal_quantile(level) * spread
     low, high = np.clip(lines - reach, 0.0, 1.0), np.clip(lines + reach, 0.0, 1.0)
     return FlexibleCurve(points.proba[points.smoother.fitted], lines, low, high)
 
@@ -112,7 +111,7 @@ def flexible_calibration_errors(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    points = _Points(one_column_of(checked(y_true, proba, sample_weight, raw)))
+    points = _Points(one_column(checked(y_true, proba, sample_weight, raw)))
     e50, e90 = (points.quantile(share) for share in (0.5, 0.9))
     return FlexibleErrors(points.mean, e50, e90, float(points.distance.max()))
 
@@ -141,7 +140,7 @@ def integrated_calibration_index(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return _Points(one_column_of(checked(y_true, proba, sample_weight, raw))).mean
+    return _Points(one_column(checked(y_true, proba, sample_weight, raw))).mean
 
 
 def calibration_error_quantile(
@@ -172,14 +171,7 @@ def calibration_error_quantile(
     """
     if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
         raise ValueError(f"q must lie in [0, 1], got {q!r}")
-    return _Points(one_column_of(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
-
-
-def one_column_of(data: Predictions) -> Predictions:
-    """Binary predictions; of K > 2 classes: the largest probability, and whether its class is the label's."""
-    if data.proba.ndim == 2 and data.classes == 2:
-        return one_column(Predictions(data.y, data.proba[:, 1], data.weight))
-    return one_column(data)
+    return _Points(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
 
 
 class _Points:

@@ -16,7 +16,17 @@ from ._differences import Sampled, difference_of
 from ._known_statistics import Sample, statistic_of
 from ._predictions import Predictions, check
 from ._replicates import Replicates, events, expanded
-from ._statistics import Estimate, Labels, Losses, Source, Statistic, lacks_a_label, minus, percentiles
+from ._statistics import (
+    Estimate,
+    Labels,
+    Losses,
+    Source,
+    Statistic,
+    lacks_a_label,
+    minus,
+    percentiles,
+    refuse_other_level,
+)
 from .reliability import tamed
 
 Method = Literal["auto", "analytic", "bootstrap"]
@@ -114,7 +124,7 @@ def confidence_interval(
     if statistic is None:
         return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
     (seen, then), labels = _resampled([statistic], [data], of_group, n_resamples, random_state)
-    return statistic.estimate(value, seen[0], then[0], expanded(level, events(labels)))
+    return Sampled(statistic, value, seen[0], then[0], expanded(level, events(labels))).estimate
 
 
 def paired_difference(
@@ -181,9 +191,11 @@ def paired_difference(
         return _by_calls(difference, values[0] - values[1], every[0], groups, level, n_resamples, random_state)
     (seen, then), labels = _resampled([first, second], models, of_group, n_resamples, random_state)
     level = expanded(level, events(labels))
-    return difference_of(
-        Sampled(first, values[0], seen[0], then[0]), Sampled(second, values[1], seen[1], then[1]), level
+    here, there = (
+        Sampled(statistic, value, own, replicates, level)
+        for statistic, value, own, replicates in zip((first, second), values, seen, then, strict=True)
     )
+    return difference_of(here, there)
 
 
 def bootstrap(
@@ -246,8 +258,7 @@ def mean_of(score: Callable[..., float], options: Mapping[str, Any]) -> Losses |
 
 def analytic(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
     """The interval of a mean over rows in closed form."""
-    losses = mean.columns(data).values[:, 0]
-    parts, weight = _parts(losses, data, groups)
+    parts, weight = _parts(mean.of_rows(data), data, groups)
     unseen = mean.extremes(data) if lacks_a_label(data) else None
     return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
 
@@ -256,10 +267,9 @@ def analytic_difference(
     value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
 ) -> Estimate:
     """The interval of the difference between two models' means."""
-    here, there = (mean.columns(data).values[:, 0] for data in (first, second))
-    differences = minus(here, there)
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
+    differences = minus(mean.of_rows(first), mean.of_rows(second))
     return of_mean(value, *_parts(differences, first, groups), level)
 
 
@@ -372,8 +382,7 @@ def _refuse(level: float, n_resamples: int, random_state: int, method: str) -> N
 
 def refuse_odd_resampling(level: float, n_resamples: int, random_state: int) -> None:
     """Raise ValueError for settings of intervals that have no meaning."""
-    if isinstance(level, bool) or not isinstance(level, (float, np.floating)) or not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie in (0, 1), got {level!r}")
+    refuse_other_level(level)
     for name, number, least, most in (
         ("n_resamples", n_resamples, 2, MOST_RESAMPLES),
         ("random_state", random_state, 0, 2**64),

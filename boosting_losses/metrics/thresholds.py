@@ -73,10 +73,8 @@ def at_thresholds(
     cell = np.searchsorted(rising, rows.proba, side="right")  # how many thresholds it reaches
     positives = _sums(cell, rows.weight * rows.y, len(rising) + 1)
     negatives = _sums(cell, rows.weight * (1.0 - rows.y), len(rising) + 1)
-    where = np.searchsorted(rising, t) + 1
-    # Sums from either end: no small count is the difference of two large ones.
-    tp, fp = (np.cumsum(sums[::-1])[::-1][where] for sums in (positives, negatives))
-    fn, tn = (np.cumsum(sums)[where - 1] for sums in (positives, negatives))
+    where = np.searchsorted(rising, t)
+    (tp, fn), (fp, tn) = ([side[where] for side in from_and_below(sums)] for sums in (positives, negatives))
     total = float(rows.weight.sum())
     with np.errstate(invalid="ignore", divide="ignore"):
 
@@ -130,6 +128,16 @@ def threshold_of_costs(false_positive: float, false_negative: float) -> float:
         raise ValueError("one of false_positive and false_negative must be > 0, got 0 for both")
     first, second = (math.ldexp(cost, -exponent) for cost in costs.values())  # lest the sum be infinite
     return first / (first + second)
+
+
+def from_and_below(cells: Numbers) -> tuple[Numbers, Numbers]:
+    """Sums from each of T rising thresholds on, and below it, ``(T, ...)``, from those between them, ``(T + 1, ...)``.
+
+    They are taken from either end: no small count is the difference of two large ones.
+    """
+    from_there: Numbers = np.cumsum(cells[::-1], axis=0)[::-1][1:]
+    below: Numbers = np.cumsum(cells, axis=0)[:-1]
+    return from_there, below
 
 
 def _sums(cell: npt.NDArray[np.intp], values: Numbers, cells: int) -> Numbers:

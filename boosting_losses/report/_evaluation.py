@@ -20,7 +20,7 @@ from ..metrics._differences import Sampled, difference_of
 from ..metrics._known_statistics import Sample
 from ..metrics._predictions import Predictions, check, each
 from ..metrics._replicates import Replicates, events, expanded
-from ..metrics._statistics import Labels, Losses, Source, Statistic
+from ..metrics._statistics import Labels, Losses, Source, Statistic, Summed
 from ..metrics.reliability import tamed
 from ._input import normalized
 from ._model_sums import ModelSums
@@ -29,8 +29,8 @@ from ._scores import MEANS, SCORES
 from ._settings import Settings
 from ._tables import AtThresholds, BySlice, PerModel
 
-#: The columns of the moments of a model.
-MEANS_ORDER = {"log_loss": 0, "brier_score": 1}
+#: The columns of the moments of a model, in the order in which rows lose.
+_COLUMN = {name: k for k, name in enumerate(MEANS)}
 
 
 class Evaluation:
@@ -67,6 +67,7 @@ class Evaluation:
         self._statistics: list[dict[str, Statistic]] = []
         self._sources: list[list[Source]] = []
         self._tables: list[list[PerModel]] = []
+        self._labels = Labels()
         self._replicates: Replicates | None = None
         self._last_group = -1
 
@@ -99,9 +100,7 @@ class Evaluation:
             if rows.is_binary and self.settings.thresholds:
                 tables.append(AtThresholds(self.settings.thresholds))
             self._tables.append(tables)
-        self._replicates = Replicates(
-            [*self._all_sources(), Labels()], self.settings.n_resamples, self.settings.random_state
-        )
+        self._replicates = Replicates(self._all_sources(), self.settings.n_resamples, self.settings.random_state)
 
     def add(
         self,
@@ -164,6 +163,7 @@ class Evaluation:
         """Each model's scores with intervals, NaN where there is none."""
         return [self._of_model(m) for m in range(len(self.models))]
 
+    @cached_property
     def values(self) -> list[dict[str, float]]:
         """The scores of the data as they are, which noise may make too large."""
         metrics = self.settings.metrics.items()
@@ -176,10 +176,8 @@ class Evaluation:
 
     def tables(self) -> list[list[Any]]:
         """For each model what is told by slice and by threshold."""
-        if not any(self._tables):
-            return [[] for _ in self.models]
-        totals = self._totals
-        return [[table.result(*totals[id(table)], self._level) for table in tables] for tables in self._tables]
+        level = self.settings.level
+        return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
 
     @property
     def effective_rows(self) -> float:
@@ -189,7 +187,7 @@ class Evaluation:
     @cached_property
     def events(self) -> float:
         """How many independent rows the rarer of two labels is worth; of K classes, of right and wrong predictions."""
-        return events(self._totals[id(None)])
+        return events(self._totals[self._labels])
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
@@ -200,35 +198,39 @@ class Evaluation:
 
     def _of_model(self, m: int) -> dict[str, Estimate]:
         of_model = {}
-        for name, options in self.settings.metrics.items():
-            value = SCORES[name].value(self.models[m], options)
+        for name, value in self.values[m].items():
             if name in MEANS:
-                mean = Losses(MEANS[name], 0)
-                range_ = mean.range(self.models[m].classes)
-                of_model[name] = self._moments.interval(2 * m + MEANS_ORDER[name], value, self.settings.level, range_)
-            elif name in self._statistics[m]:
-                of_model[name] = self._sampled(m, name, value).estimate(self._level)
+                range_ = Losses(MEANS[name], 0).range(self.models[m].classes)
+                of_model[name] = self._moments.interval(2 * m + _COLUMN[name], value, self.settings.level, range_)
+            elif name in self._sampled[m]:
+                of_model[name] = self._sampled[m][name].estimate
             else:
                 of_model[name] = Estimate(value, float("nan"), float("nan"))
         return of_model
 
     def _of_pair(self, m: int) -> dict[str, Estimate]:
         pair = {}
-        for name, options in self.settings.metrics.items():
-            here, there = (SCORES[name].value(self.models[k], options) for k in (m, self.reference))
+        for name, here in self.values[m].items():
+            there = self.values[self.reference][name]
             if name in MEANS:
-                column = 2 * (len(self.models) + m) + MEANS_ORDER[name]
+                column = 2 * (len(self.models) + m) + _COLUMN[name]
                 pair[name] = self._moments.interval(column, here - there, self.settings.level)
-            elif name in self._statistics[m] and name in self._statistics[self.reference]:
-                sides = self._sampled(m, name, here), self._sampled(self.reference, name, there)
-                pair[name] = difference_of(*sides, self._level)
+            elif name in self._sampled[m]:
+                pair[name] = difference_of(self._sampled[m][name], self._sampled[self.reference][name])
             else:
                 pair[name] = Estimate(here - there, float("nan"), float("nan"))
         return pair
 
-    def _sampled(self, m: int, name: str, value: float) -> Sampled:
-        statistic = self._statistics[m][name]
-        return Sampled(statistic, value, *self._totals[id(statistic.source)])
+    @cached_property
+    def _sampled(self) -> list[dict[str, Sampled]]:
+        """What there is of each model in replicates, by the name of the score."""
+        return [
+            {
+                name: Sampled(statistic, values[name], *self._totals[statistic.source], self._level)
+                for name, statistic in known.items()
+            }
+            for known, values in zip(self._statistics, self.values, strict=True)
+        ]
 
     def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:
@@ -237,10 +239,11 @@ class Evaluation:
             whose = f"model {name!r}: " if len(self.names) > 1 else ""
             raise ValueError(f"{whose}{error}") from None
 
-    def _all_sources(self) -> list[Any]:
-        return [
-            part for sources, tables in zip(self._sources, self._tables, strict=True) for part in (*sources, *tables)
-        ]
+    def _all_sources(self) -> list[Summed]:
+        parts: list[Summed] = []
+        for sources, tables in zip(self._sources, self._tables, strict=True):
+            parts += [*sources, *tables]
+        return [*parts, self._labels]
 
     def _add_replicates(
         self,
@@ -259,14 +262,13 @@ class Evaluation:
         for m, (rows, (losses, squares, _)) in enumerate(zip(data, of_rows, strict=True)):
             parts += [source.columns(rows) for source in self._sources[m]]
             parts += [table.columns(rows, losses, squares, codes) for table in self._tables[m]]
-        self._replicates.add([*parts, Labels().columns(data[0])], weight, follows)
+        self._replicates.add([*parts, self._labels.columns(data[0])], weight, follows)
 
     @cached_property
-    def _totals(self) -> dict[int, tuple[Totals, Totals]]:
-        """The sums of each source, by its identity; those of the labels by that of None."""
+    def _totals(self) -> dict[Summed, tuple[Totals, Totals]]:
+        """The sums of each source, in the data and in the replicates."""
         assert self._replicates is not None
-        keys = [id(source) for source in self._all_sources()]
-        return dict(zip([*keys, id(None)], self._replicates.totals(), strict=True))
+        return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
 
     def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
         """Probabilities of each model, with what rounding has done to them undone where it was asked for."""

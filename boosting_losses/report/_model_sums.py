@@ -117,7 +117,7 @@ class ModelSums:
         self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
 
     def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
-        """Every so-manieth row: where they become too many, every second of these is let go."""
+        """An even sample: where its rows become too many, every second of them is let go."""
         first = -self._seen % self._step
         every = slice(first, None, self._step)
         self._seen += len(weight)

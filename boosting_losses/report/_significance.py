@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from statistics import NormalDist
 
 from ..metrics import Estimate
+from ..metrics._statistics import normal_quantile
 
 Pair = tuple[str, str]
 
@@ -39,5 +40,4 @@ def p_value(difference: Estimate, level: float) -> float:
     half = value - low if value > 0.0 else high - value
     if half == 0.0:
         return 0.0
-    normal = NormalDist()
-    return 2.0 * normal.cdf(-normal.inv_cdf((1.0 + level) / 2.0) * abs(value) / half)
+    return 2.0 * NormalDist().cdf(-normal_quantile(level) * abs(value) / half)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +12,16 @@ from ..metrics import Estimate
 from ..metrics._bootstrap import Columns, Numbers, Totals
 from ..metrics._predictions import Predictions
 from ..metrics._replicates import expanded
-from ..metrics._statistics import percentiles
+from ..metrics._statistics import Summed, independent_rows, normal_quantile, percentiles, within
 from ..metrics.reliability import one_column
+from ..metrics.thresholds import from_and_below
 from .results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
 
 Codes = Mapping[str, npt.NDArray[np.intp]]
 
 
-class PerModel:
+class PerModel(Summed, ABC):
     """A table that is made for each model."""
-
-    n_values = 0
-    n_cells: int
 
     @abstractmethod
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
@@ -69,10 +66,12 @@ class BySlice(PerModel):
             weight, then = float(observed.cell_weight[k, 0]), replicates.cell_weight[k]
             loss, square, proba, label = (float(observed.cell_amounts[c, 0]) / weight for c in cells)
             loss_, square_, proba_, label_ = (quiet_ratio(replicates.cell_amounts[c], then) for c in cells)
-            events = _worth(observed.cell_amounts[cells[3], 0], replicates.cell_amounts[cells[3]])
-            others = _worth(weight - observed.cell_amounts[cells[3], 0], then - replicates.cell_amounts[cells[3]])
+            events = independent_rows(observed.cell_amounts[cells[3], 0], replicates.cell_amounts[cells[3]])
+            others = independent_rows(
+                weight - observed.cell_amounts[cells[3], 0], then - replicates.cell_amounts[cells[3]]
+            )
             wide = expanded(level, min(events, others))
-            rate = proportion(label, label_, _worth(weight, then), level)
+            rate = proportion(label, label_, independent_rows(weight, then), level)
             over = _between(label / proba if proba > 0.0 else np.nan, quiet_ratio(label_, proba_), wide)
             if label in (0.0, 1.0) and proba > 0.0:
                 over = Estimate(over.value, rate.low / proba, rate.high / proba)
@@ -105,7 +104,7 @@ class AtThresholds(PerModel):
 
     def result(self, observed: Totals, replicates: Totals, level: float) -> tuple[ThresholdRow, ...]:
         now, then = (_counts(totals) for totals in (observed, replicates))
-        rows = _worth(float(observed.weight[0]), replicates.weight)
+        rows = independent_rows(float(observed.weight[0]), replicates.weight)
         found = []
         for j, threshold in enumerate(self._thresholds):
             tp, fp, fn, tn = (float(part[j, 0]) for part in now)
@@ -146,14 +145,9 @@ class AtThresholds(PerModel):
 
 def _counts(totals: Totals) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """Weights of true and false positives, false and true negatives from each threshold on, ``(T, R)``."""
-    positive, negative = totals.cell_amounts, totals.cell_weight - totals.cell_amounts
-    (tp, fn), (fp, tn) = ((_above(part), part.sum(axis=0) - _above(part)) for part in (positive, negative))
-    return tp, np.maximum(fp, 0.0), fn, tn
-
-
-def _above(cells: Numbers) -> Numbers:
-    sums: Numbers = np.cumsum(cells[::-1], axis=0)[::-1][1:]
-    return sums
+    tp, fn = from_and_below(totals.cell_amounts)
+    fp, tn = from_and_below(np.maximum(totals.cell_weight - totals.cell_amounts, 0.0))
+    return tp, fp, fn, tn
 
 
 def proportion(value: float, replicates: Numbers, rows: float, level: float) -> Estimate:
@@ -164,18 +158,12 @@ def proportion(value: float, replicates: Numbers, rows: float, level: float) -> 
     finite = replicates[np.isfinite(replicates)]
     variance = float(finite.var()) if len(finite) else 0.0
     n = value * (1.0 - value) / variance if variance > 1e-12 and 0.0 < value < 1.0 else rows
-    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    z = normal_quantile(level)
     centre = (value + z * z / (2.0 * n)) / (1.0 + z * z / n)
     half = z / (1.0 + z * z / n) * np.sqrt(value * (1.0 - value) / n + z * z / (4.0 * n * n))
     return Estimate(value, float(min(max(centre - half, 0.0), value)), float(max(min(centre + half, 1.0), value)))
 
 
 def _between(value: float, replicates: Numbers, level: float) -> Estimate:
-    low, high = percentiles(replicates, level)
-    return Estimate(value, min(low, value), max(high, value))
-
-
-def _worth(weight: float, replicates: Numbers) -> float:
-    """How many independent rows a weight is worth: its square over its variance in replicates."""
-    variance = float(replicates.var())
-    return weight**2 / variance if variance > 0.0 else 0.0
+    """A value and the percentiles of its replicates."""
+    return within((-np.inf, np.inf), value, *percentiles(replicates, level))

@@ -123,7 +123,7 @@ class ProbabilityReport:
         TypeError, ValueError
             When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
         ImportError
-            Without scipy, which makes the isotonic regressions, or scikit-learn, which ranks.
+            Without scipy, which makes the isotonic regressions.
         """
         models = models_by_name(proba, names)
         y, labels = label_codes(y_true, next(iter(models.values())), classes)
@@ -164,7 +164,7 @@ class ProbabilityReport:
             raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
         scores = evaluation.scores()
         level = evaluation.settings.level
-        parts = zip(evaluation.names, evaluation.models, scores, evaluation.values(), evaluation.tables(), strict=True)
+        parts = zip(evaluation.names, evaluation.models, scores, evaluation.values, evaluation.tables(), strict=True)
         differences = evaluation.differences()
         return cls(
             rows=evaluation.rows,
