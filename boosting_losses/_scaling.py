@@ -240,6 +240,14 @@ def beta(rows: Rows) -> Parameters:
     return _minimise(rows, _Problem(derivatives, np.array([1.0, 1.0, 0.0]), np.array([far, far, 1.0]), least))
 
 
+def beta_frequencies(frequency: Array, log_odds: Array, weight: Array) -> Array:
+    """What beta calibration makes of the log odds of rows or cells with these frequencies of the label 1."""
+    a, b, c = beta(Rows(frequency, log_odds, weight))
+    calibrated = -a * np.logaddexp(0.0, -log_odds) + b * np.logaddexp(0.0, log_odds) + c
+    rate: Array = 1.0 / (1.0 + np.exp(-np.clip(calibrated, -700.0, 700.0)))
+    return rate
+
+
 def per_class(rows: Rows) -> Parameters:
     """Slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
     columns = 1 if rows.raw.ndim == 1 else rows.raw.shape[1]

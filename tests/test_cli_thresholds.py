@@ -137,7 +137,7 @@ def example():
 
 
 def test_the_readmes_thresholds_spare_calibrated_models(tmp_path):
-    """By the value, the calibration error of a perfect model is above 0.02 in every third sample of a thousand rows."""
+    """By the value, the calibration error of a perfect model is above 0.02 in one of eight samples of a thousand rows."""
     path = tmp_path / "c.yaml"
     path.write_text(example())
     wishes = configuration.read(path)
@@ -155,7 +155,7 @@ def test_the_readmes_thresholds_spare_calibrated_models(tmp_path):
         broken["interval"] += any(threshold.broken_by(scores[threshold.score]) for threshold in wishes.thresholds)
         broken["value"] += any(scores[name].value > bound for name, bound in most.items())
     assert broken["interval"] <= 5, broken
-    assert broken["value"] >= 20
+    assert broken["value"] >= 8
 
 
 def test_the_readmes_thresholds_find_spoilt_models(tmp_path):

@@ -17,6 +17,7 @@ def of_mean(
     level: float,
     range_: tuple[float, float] = (-math.inf, math.inf),
     unseen: tuple[float, float] | None = None,
+    expected: tuple[float, float] | None = None,
 ) -> Estimate:
     """The interval of a mean from its independent parts.
 
@@ -33,11 +34,13 @@ def of_mean(
         Where the mean lies by definition.
     unseen : tuple of float, optional
         What rows lose on average for the best and for the worst label, given where a label has not been seen.
+    expected : tuple of float, optional
+        What the sums of the squares and cubes of the parts would be if labels were drawn anew.
     """
     n = len(parts)
     square = float(parts @ parts)
     cube = float((parts * parts) @ parts)
-    return of_moments(value, square, cube, n, weight, level, range_, unseen)
+    return of_moments(value, square, cube, n, weight, level, range_, unseen, expected)
 
 
 def of_moments(
@@ -49,16 +52,20 @@ def of_moments(
     level: float,
     range_: tuple[float, float] = (-math.inf, math.inf),
     unseen: tuple[float, float] | None = None,
+    expected: tuple[float, float] | None = None,
 ) -> Estimate:
     """The same from the sums of the squares and cubes of n parts.
 
     Student's ratio of skew data is transformed to one that is not (Hall 1992, "On the Removal of Skewness by
     Transformation", J. R. Stat. Soc. B 54, his monotone cubic): a rare event is a large loss, and the normal interval is
-    too short on the side where more of them would lie.
+    too short on the side where more of them would lie. The moments seen are taken unless larger ones are expected: of few
+    events they may be far too small.
     """
     if not math.isfinite(value):
         return Estimate(value, math.nan, math.nan)
     low = high = value
+    if expected is not None and expected[0] > square > 0.0:
+        square, cube = expected
     if square > 0.0 and n > 1:
         error = math.sqrt(n / (n - 1) * square) / weight
         skewness = cube / square / math.sqrt(square) * math.sqrt(n)

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import _scaling as scaling
 from . import reliability
 from ._bootstrap import Columns, Numbers, Totals
 from ._predictions import Predictions, each
-from ._statistics import Estimate, Source, Statistic, cell_means, minus, normal_quantile, percentiles, within
+from ._statistics import Estimate, Sampled, Source, Statistic, cell_means, minus, normal_quantile, percentiles, within
 from .decomposition import binary_entropy, isotonic
 from .means import Score, logits
 
@@ -66,6 +67,17 @@ class Cells(Source):
         )
         return if_0, if_1
 
+    def redrawn(self, observed: Totals, replicates: Totals) -> Totals:
+        """The replicates with labels drawn anew, with the frequencies that beta calibration gives the cells."""
+        some = observed.cell_weight[:, 0] > 0.0
+        weight, then = observed.cell_weight[some], replicates.cell_weight[some]
+        rate = scaling.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
+        rows = _rows_of_cells(weight, then)
+        drawn = np.random.default_rng(0).binomial(np.rint(then * rows / weight).astype(np.int64), rate[:, None])
+        amounts = np.zeros_like(replicates.cell_amounts)
+        amounts[some] = np.minimum(drawn * weight / rows, then)
+        return replicates._replace(cell_amounts=amounts)
+
     def mean(self, values: Numbers, otherwise: Numbers) -> Numbers:
         """Weighted means of the sample's values by cell, and something else in cells without rows."""
         weighted = np.where(self._weight > 0.0, self._weight, 0.0) * np.where(self._weight > 0.0, values, 0.0)
@@ -116,15 +128,27 @@ class Ranking(Statistic):
         mean: Numbers = np.mean([self._of_two(part) for part in self.source.apart(totals)], axis=0)
         return mean
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        """Symmetric in log odds, where the spread hardly depends on the score (Pepe 2003, section 5.2.5)."""
-        some = self.of(replicates)
-        some = np.clip(some[np.isfinite(some)], _INSIDE, 1.0 - _INSIDE)
-        if not 0.0 < value < 1.0 or not len(some):
-            return super().estimate(value, observed, replicates, level)
-        odds, half = np.log(value / (1.0 - value)), normal_quantile(level) * float(np.log(some / (1.0 - some)).std())
+    def estimate(self, sampled: Sampled) -> Estimate:
+        """Symmetric in log odds, where the spread hardly depends on the score (Pepe 2003, section 5.2.5).
+
+        The spread is that of replicates, or that of labels drawn anew where it is larger: few events spread too little
+        whenever, by chance, none of them has an improbable rank.
+        """
+        value, spread = sampled.value, _spread_of_log_odds(sampled.in_replicates)
+        if not 0.0 < value < 1.0 or not spread > 0.0:
+            return super().estimate(sampled)
+        level = sampled.wide_level
+        if isinstance(self.source, Cells):
+            again = self.of(self.source.redrawn(sampled.observed, sampled.replicates))
+            spread, level = max(spread, _spread_of_log_odds(again)), sampled.level
+        odds, half = np.log(value / (1.0 - value)), normal_quantile(level) * spread
         low, high = (1.0 / (1.0 + np.exp(-(odds + side))) for side in (-half, half))
         return within(self.range, value, float(low), float(high))
+
+
+def _spread_of_log_odds(scores: Numbers) -> float:
+    some = np.clip(scores[np.isfinite(scores)], _INSIDE, 1.0 - _INSIDE)
+    return float(np.log(some / (1.0 - some)).std()) if len(some) else 0.0
 
 
 def roc_auc(totals: Totals) -> Numbers:
@@ -168,12 +192,12 @@ class Recalibrated:
 
     def loss(self, weight: Numbers, label: Numbers) -> Numbers:
         """The score after recalibration, from each replicate's weights and mean labels by cell, ``(C, R)``."""
-        scores = np.empty(weight.shape[1])
-        for r in range(len(scores)):
+        frequency = np.zeros_like(label)
+        for r in range(weight.shape[1]):
             some = weight[:, r] > 0.0
-            fit = isotonic(weight[some, r], label[some, r])
-            scores[r] = np.average(binary_entropy(fit, self.score), weights=weight[some, r])
-        return scores
+            frequency[some, r] = isotonic(weight[some, r], label[some, r])
+        loss: Numbers = (weight * binary_entropy(frequency, self.score)).sum(axis=0) / weight.sum(axis=0)
+        return loss
 
     def loss_of_model(self, totals_weight: Numbers, label: Numbers) -> Numbers:
         """The score of the probabilities, by cells."""
@@ -204,7 +228,7 @@ class Recalibrated:
         some = observed.cell_weight[:, 0] > 0.0
         then, truth = replicates.cell_weight[some], self.truth(observed, replicates)[some]
         weight, if_0, if_1 = observed.cell_weight[some], self._if_0[some], self._if_1[some]
-        rows = np.maximum(np.rint(weight * weight / np.maximum(then.var(axis=1, keepdims=True), 1e-300)), 1.0)
+        rows = _rows_of_cells(weight, then)
         draws = np.random.default_rng(0).binomial(rows.astype(np.int64), truth, then.shape) / rows
         weights = np.broadcast_to(weight, draws.shape)
         own, model = self._loss_of(weight, draws, truth), _mean_loss(weight, draws, if_0, if_1)
@@ -250,11 +274,11 @@ class Discrimination(Statistic):
         uncertainty = binary_entropy(totals.cell_amounts.sum(axis=0) / totals.weight, self._recalibrated.score)
         return uncertainty - self._recalibrated.loss(totals.cell_weight, cell_means(totals))
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        overfit = float(np.median(self._recalibrated.simulate(observed, replicates).overfit))
-        low, high = percentiles(self._recalibrated.linear(observed, replicates), level)
-        middle = max(value - overfit, 0.0)
-        return within(self.range, middle, value - overfit + low, value - overfit + high)
+    def estimate(self, sampled: Sampled) -> Estimate:
+        observed, replicates = sampled.observed, sampled.replicates
+        corrected = sampled.value - float(np.median(self._recalibrated.simulate(observed, replicates).overfit))
+        low, high = percentiles(self._recalibrated.linear(observed, replicates), sampled.wide_level)
+        return within(self.range, max(corrected, 0.0), corrected + low, corrected + high)
 
 
 class Miscalibration(Statistic):
@@ -276,18 +300,24 @@ class Miscalibration(Statistic):
         model = self._recalibrated.loss_of_model(totals.cell_weight, label)
         return minus(model, self._recalibrated.loss(totals.cell_weight, label))
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        error = self._recalibrated.simulate(observed, replicates).error
+    def estimate(self, sampled: Sampled) -> Estimate:
+        error = self._recalibrated.simulate(sampled.observed, sampled.replicates).error
         error = error[np.isfinite(error)]
-        by_cells = float(self.of(observed)[0])
+        by_cells = float(self.of(sampled.observed)[0])
         if not len(error) or not np.isfinite(by_cells):
-            return Estimate(value, float("nan"), float("nan"))
-        (low, high), bias = percentiles(error, level), float(np.median(error))
+            return Estimate(sampled.value, float("nan"), float("nan"))
+        (low, high), bias = percentiles(error, sampled.wide_level), float(np.median(error))
         # What is small by luck proves nothing.
         return within(self.range, max(by_cells - bias, 0.0), by_cells - high, max(by_cells, bias) - low)
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
+    """How many independent rows each cell is worth, a whole number ``(C, 1)``."""
+    rows: Numbers = np.rint(weight * weight / np.maximum(replicates.var(axis=1, keepdims=True), 1e-300))
+    return np.maximum(rows, 1.0)
 
 
 def _losses_of(label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:

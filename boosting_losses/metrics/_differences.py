@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from ._bootstrap import Numbers, Totals
-from ._statistics import Estimate, Statistic, minus, percentiles
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """A statistic, its value, and the sums of the data and of the replicates, which other models share."""
-
-    statistic: Statistic
-    value: float
-    observed: Totals
-    replicates: Totals
-    level: float
-
-    @cached_property
-    def estimate(self) -> Estimate:
-        """The score with its interval."""
-        return self.statistic.estimate(self.value, self.observed, self.replicates, self.level)
-
-    @cached_property
-    def in_replicates(self) -> Numbers:
-        """The score in each replicate, ``(R,)``."""
-        return self.statistic.of(self.replicates)
-
-    @cached_property
-    def change(self) -> Numbers:
-        """What the replicates differ by from the data, ``(R,)``."""
-        return minus(self.in_replicates, self.statistic.of(self.observed))
+from ._bootstrap import Numbers
+from ._statistics import Estimate, Sampled, minus, percentiles
 
 
 def difference_of(first: Sampled, second: Sampled) -> Estimate:
     """The first score minus the second, with its interval."""
     if not first.statistic.is_inflated:
         value = first.value - second.value
-        low, high = percentiles(minus(first.change, second.change), first.level)
+        low, high = percentiles(minus(first.change, second.change), first.wide_level)
         return Estimate(value, min(value + low, value), max(value + high, value))
     if first.value == second.value and np.array_equal(first.in_replicates, second.in_replicates):
         return Estimate(0.0, 0.0, 0.0)
@@ -52,16 +24,30 @@ def difference_of(first: Sampled, second: Sampled) -> Estimate:
 
 
 def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate:
-    """The interval of a difference from those of its two terms.
+    """The interval of a difference from those of its two terms, neither of which is ever below 0.
 
     Their variances are recovered from the limits (Zou and Donner 2008, "Construction of Confidence Limits about Effect
     Measures", Statistics in Medicine 27, with the correlation as in their equations 5 and 6). Unlike a resampled difference
     it knows that an error of calibration is never below 0, and that noise makes both too large.
     """
     value = first.value - second.value
-    down = _hypotenuse(first.value - first.low, second.high - second.value, correlation)
-    up = _hypotenuse(first.high - first.value, second.value - second.low, correlation)
+    down = _together(first.value - first.low, second.high - second.value, _hidden(first), correlation)
+    up = _together(second.value - second.low, first.high - first.value, _hidden(second), correlation)
     return Estimate(value, value - down, value + up)
+
+
+def _hidden(term: Estimate) -> float:
+    """How far a term may lie above the truth: where 0 cuts its lower limit off, as far as below it."""
+    return max(term.value - term.low, term.high - term.value) if term.low <= 0.0 else term.value - term.low
+
+
+def _together(cut: float, other: float, hidden: float, correlation: float) -> float:
+    """How far a difference may be off.
+
+    A term whose truth may be 0 errs upwards alone, so that errors of both terms cancel less often than where each errs in
+    either direction; but the truth is never farther away than the two limits together.
+    """
+    return min(cut + other, _hypotenuse(hidden, other, correlation))
 
 
 def _hypotenuse(a: float, b: float, correlation: float) -> float:

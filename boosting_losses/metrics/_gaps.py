@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ._bootstrap import Columns, Numbers, Totals
 from ._by_probability import Cells
 from ._lowess import Lowess
 from ._predictions import Predictions
-from ._statistics import Estimate, Source, Statistic, cell_means, independent_rows, tails, within
+from ._statistics import Estimate, Sampled, Source, Statistic, cell_means, independent_rows, tails, within
 from .means import logits
 
 #: Gaps that differ from a smooth curve by more standard errors than this are no noise.
@@ -57,7 +58,8 @@ class OfGaps(Statistic):
     def of(self, totals: Totals) -> Numbers:
         return self.norm(self.gaps(totals), totals)
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+    def estimate(self, sampled: Sampled) -> Estimate:
+        observed, replicates, level = sampled.observed, sampled.replicates, sampled.wide_level
         gaps, noise = self.gaps(observed), self.noise(observed, replicates)
         size = float(self.norm(gaps, observed)[0])
         if not np.abs(noise).max(initial=0.0) > _NO_NOISE:
@@ -109,14 +111,9 @@ class Bins(Source):
 class CalibrationError(OfGaps):
     """The error over bins."""
 
-    def __init__(self, source: Bins, norm: reliability.Norm, *, debiased: bool) -> None:
+    def __init__(self, source: Bins, norm: reliability.Norm) -> None:
         self.source: Bins = source
-        self.norm_, self._debiased = norm, debiased
-
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        estimate = super().estimate(value, observed, replicates, level)
-        # Where the caller's value is debiased already, it is the estimate.
-        return estimate._replace(value=min(max(value, estimate.low), estimate.high)) if self._debiased else estimate
+        self.norm_ = norm
 
     def gaps(self, totals: Totals) -> Numbers:
         return cell_means(totals)
@@ -157,49 +154,6 @@ class CalibrationError(OfGaps):
         return np.array([reliability.over_classes(row, self.norm_) for row in np.array(errors).T])
 
 
-class Grid(Source):
-    """The residuals at the points of an even grid, which are its cells."""
-
-    SIZE = 1001
-    n_cells = SIZE
-
-    def columns(self, data: Predictions) -> Columns:
-        rows = reliability.one_column(data)
-        cells = np.rint(rows.proba * (self.SIZE - 1)).astype(np.int32)
-        return Columns(np.empty((len(rows.y), 0)), cells[:, None], (rows.proba - rows.y)[:, None])
-
-
-class SmoothCalibrationError(OfGaps):
-    """The error of smoothed residuals, at the width that the data gave."""
-
-    def __init__(self, source: Grid, width: float) -> None:
-        self.source: Grid = source
-        grid, points = np.linspace(0.0, 1.0, Grid.SIZE), np.linspace(0.0, 1.0, 200)
-        spread = max(width, 0.01)  # what the points and the grid can tell apart
-        mirrored = (grid, -grid, 2.0 - grid)
-        self._grid = grid
-        self._smooth: Numbers = np.sum(
-            [np.exp(-0.5 * ((points[:, None] - image) / spread) ** 2) for image in mirrored], axis=0
-        )
-        self._reach = self._smooth.sum(axis=0)
-
-    def gaps(self, totals: Totals) -> Numbers:
-        smoothed: Numbers = self._smooth @ (totals.cell_amounts / totals.weight)
-        return smoothed
-
-    def smoothed(self, observed: Totals) -> Numbers:
-        weight = observed.cell_weight[:, 0]
-        gaps = _gaps_of_curve(self._grid, cell_means(observed)[:, 0], weight)
-        curve: Numbers = self._smooth @ (gaps * weight / observed.weight)
-        return curve[:, None]
-
-    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
-        # The sum over points of the smoothed weights.
-        mass = self._reach @ observed.cell_weight / observed.weight
-        integral: Numbers = np.abs(gaps).sum(axis=0) / mass
-        return integral
-
-
 class Residuals(Source):
     """The residuals in narrow cells of the probability."""
 
@@ -211,6 +165,49 @@ class Residuals(Source):
         rows = reliability.one_column(data)
         own = self.cells.columns(data)
         return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
+
+    def calibrated(self, observed: Totals) -> Numbers:
+        """The sums that beta calibration of the cells' frequencies expects, ``(C, 1)``."""
+        weight = observed.cell_weight[:, 0]
+        gaps = _gaps_of_curve(self.cells.proba, cell_means(observed)[:, 0], weight)
+        return (gaps * weight)[:, None]
+
+
+class SmoothCalibrationError(OfGaps):
+    """The error of smoothed residuals, at the width that the data gave."""
+
+    def __init__(self, source: Residuals, width: float) -> None:
+        self.source: Residuals = source
+        self._width = width
+
+    @cached_property
+    def _smooth(self) -> Numbers:
+        """The kernel of each cell at points between 0 and 1, where it is mirrored, ``(P, C)``.
+
+        The points are near enough for its width, since rare events need a narrow one, and lie where some kernel reaches.
+        """
+        proba, width = self.source.cells.proba, self._width
+        n = max(round(3.0 / width), 200)
+        points = (np.arange(n) + 0.5) / n
+        after = np.clip(np.searchsorted(proba, points), 1, len(proba) - 1) if len(proba) > 1 else np.zeros(n, np.intp)
+        nearest = np.minimum(np.abs(points - proba[after]), np.abs(points - proba[after - 1]))
+        points = points[nearest < 6.0 * width, None]
+        distances = [np.abs(points - image) for image in (proba, -proba, 2.0 - proba)]
+        # The score's kernel ends where half the range is reached.
+        kernel: Numbers = np.sum([np.where(d <= 0.5, np.exp(-0.5 * (d / width) ** 2), 0.0) for d in distances], axis=0)
+        return kernel
+
+    def gaps(self, totals: Totals) -> Numbers:
+        smoothed: Numbers = self._smooth @ (totals.cell_amounts / totals.weight)
+        return smoothed
+
+    def smoothed(self, observed: Totals) -> Numbers:
+        return self._smooth @ (self.source.calibrated(observed) / observed.weight)
+
+    def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
+        mass = self._smooth.sum(axis=0) @ observed.cell_weight / observed.weight
+        integral: Numbers = np.abs(gaps).sum(axis=0) / mass
+        return integral
 
 
 class FlexibleError(OfGaps):
@@ -236,9 +233,7 @@ class FlexibleError(OfGaps):
         return self._curve(observed.cell_weight[:, 0], replicates.cell_amounts - observed.cell_amounts)
 
     def smoothed(self, observed: Totals) -> Numbers:
-        weight = observed.cell_weight[:, 0]
-        gaps = _gaps_of_curve(self.source.cells.proba, cell_means(observed)[:, 0], weight) * weight
-        return self._curve(weight, gaps[:, None])
+        return self._curve(observed.cell_weight[:, 0], self.source.calibrated(observed))
 
     def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
         weight, distance = observed.cell_weight[:, 0], np.abs(gaps)
@@ -262,10 +257,7 @@ def _gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
     some = weight > 0.0
     p = proba[some]
     log_odds = logits(np.clip(p, 0.0, 1.0)).astype(np.float64)
-    a, b, c = scaling.beta(scaling.Rows(np.clip(p - gaps[some], 0.0, 1.0), log_odds, weight[some]))
-    # a log p - b log(1 - p) + c
-    odds = -a * np.logaddexp(0.0, -log_odds) + b * np.logaddexp(0.0, log_odds) + c
-    smooth[some] = p - 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
+    smooth[some] = p - scaling.beta_frequencies(np.clip(p - gaps[some], 0.0, 1.0), log_odds, weight[some])
     return smooth
 
 

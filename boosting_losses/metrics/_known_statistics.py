@@ -16,7 +16,7 @@ from . import (
     reliability,
 )
 from ._by_probability import Cells, Discrimination, EachClass, Miscalibration, Ranking, Recalibrated
-from ._gaps import Bins, CalibrationError, FlexibleError, Grid, Residuals, SmoothCalibrationError
+from ._gaps import Bins, CalibrationError, FlexibleError, Residuals, SmoothCalibrationError
 from ._lines import (
     ByLoss,
     CalibrationIntercept,
@@ -26,8 +26,9 @@ from ._lines import (
     Sharpness,
     TrimmedLogLoss,
 )
+from ._losses import Losses, Mean, OverBaseRate
 from ._predictions import Predictions
-from ._statistics import Losses, Mean, OverBaseRate, Statistic
+from ._statistics import Statistic
 from ._tempered import DiscriminationOfClasses, MiscalibrationOfClasses, Tempered
 from .means import Score
 
@@ -108,12 +109,12 @@ def _calibration_error(sample: Sample, options: Options) -> Statistic:
     strategy, bins = options.get("strategy", "uniform"), options.get("n_bins", 15)
     edges = [reliability.bin_edges(rows, strategy, bins) for rows in columns]
     source = Bins(columns, edges, class_wise=class_wise)
-    return CalibrationError(source, options.get("norm", 1), debiased=bool(options.get("debiased", False)))
+    return CalibrationError(source, options.get("norm", 1))
 
 
 def _smooth_calibration_error(sample: Sample, options: Options) -> Statistic:
     width = reliability.smooth_error(reliability.one_column(sample.data))[1]
-    return SmoothCalibrationError(Grid(), width)
+    return SmoothCalibrationError(sample.residuals, width)
 
 
 def _ranking(of_two: Callable[..., Any]) -> Callable[[Sample, Options], Statistic]:

@@ -8,7 +8,7 @@ from ._analytic import hall
 from ._bootstrap import Columns, Numbers, Totals
 from ._by_probability import Cells
 from ._predictions import Predictions, each
-from ._statistics import Estimate, Source, Statistic, cell_means, normal_quantile, within, without_cells
+from ._statistics import Estimate, Sampled, Source, Statistic, cell_means, normal_quantile, within, without_cells
 
 #: Newton's steps; a line that needs more has no finite slope.
 _STEPS = 25
@@ -76,9 +76,10 @@ class Sharpness(Statistic):
         variance: Numbers = totals.values[1] / totals.weight - (means * means).sum(axis=0)
         return variance
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+    def estimate(self, sampled: Sampled) -> Estimate:
         """That of a mean, with the spread and the skewness of the replicates: large probabilities may be rare."""
-        change = self.of(replicates) - value
+        value, level = sampled.value, sampled.wide_level
+        change = sampled.in_replicates - value
         spread = float(change.std())
         if not spread > 0.0:
             return Estimate(value, value, value)

@@ -6,16 +6,20 @@ Several statistics may share a source.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from ._bootstrap import Columns, Numbers, Totals
-from ._predictions import Predictions, class_columns, each
-from .means import Score, entropy
-from .reliability import one_column, tamed
+from ._predictions import Predictions
+
+#: Student's t is not looked at with fewer degrees of freedom: its quantiles leave every range.
+_LEAST_FREEDOM = 3.0
 
 
 class Estimate(NamedTuple):
@@ -56,105 +60,42 @@ class Statistic(ABC):
     def of(self, totals: Totals) -> Numbers:
         """The score in each replicate, ``(R,)``."""
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        """The estimate from the score of all rows, ``value``, and sums that may be coarser: percentiles (Efron 1979).
-
-        The level of the percentiles has been made wider where there are few events.
-        """
-        change = minus(self.of(replicates), self.of(observed))
-        return within(self.range, value, *(value + bound for bound in percentiles(change, level)))
+    def estimate(self, sampled: Sampled) -> Estimate:
+        """The estimate from the score of all rows and sums that may be coarser: percentiles (Efron 1979)."""
+        value = sampled.value
+        return within(self.range, value, *(value + bound for bound in percentiles(sampled.change, sampled.wide_level)))
 
 
-# ---- what is summed -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Sampled:
+    """A statistic of some data, and of replicates of them, which other models share."""
 
+    statistic: Statistic
+    value: float  #: of all rows
+    observed: Totals
+    replicates: Totals
+    level: float
+    events: float  #: how many independent rows the rarer outcome is worth
 
-class Losses(Source):
-    """The log loss or squared error of each row, and its label in a column for each class."""
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The score with its interval."""
+        return self.statistic.estimate(self)
 
-    def __init__(self, score: Score, classes: int, eps: float | None = None) -> None:
-        self.score, self.classes, self._eps = score, classes, eps
-        self.n_values = 1 + classes
+    @cached_property
+    def in_replicates(self) -> Numbers:
+        """The score in each replicate, ``(R,)``."""
+        return self.statistic.of(self.replicates)
 
-    def columns(self, data: Predictions) -> Columns:
-        own = self.of_rows(data)[:, None]
-        return without_cells(own if self.classes == 0 else np.concatenate([own, class_columns(data)], axis=1))
+    @cached_property
+    def change(self) -> Numbers:
+        """What the replicates differ by from the data, ``(R,)``."""
+        return minus(self.in_replicates, self.statistic.of(self.observed))
 
-    def of_rows(self, data: Predictions) -> Numbers:
-        """The loss of each row, ``(n,)``."""
-        losses, squares, _ = each(data, self._eps)
-        own: Numbers = losses if self.score == "log_loss" else squares
-        return own
-
-    def range(self, classes: int) -> tuple[float, float]:
-        """Where a mean of losses lies by definition."""
-        most = np.inf if self.score == "log_loss" else 1.0 if classes == 2 else 2.0
-        return 0.0, most
-
-    def extremes(self, data: Predictions) -> tuple[float, float]:
-        """What the rows would lose on average if all had the likeliest label, and if all had the unlikeliest."""
-        proba = np.stack([1.0 - data.proba, data.proba], axis=1) if data.is_binary else data.proba
-        weight = None if data.weight is None else tamed(np.asarray(data.weight, dtype=np.float64))
-        best, worst = (
-            float(
-                np.average(
-                    self.of_rows(data._replace(y=labels.astype(np.float64), weight=None, raw=None)), weights=weight
-                )
-            )
-            for labels in (np.argmax(proba, axis=1), np.argmin(proba, axis=1))
-        )
-        return best, worst
-
-
-class Labels(Source):
-    """The labels of two classes; of K, whether the largest probability is that of the label's class."""
-
-    n_values = 1
-
-    def columns(self, data: Predictions) -> Columns:
-        return without_cells(np.asarray(one_column(data).y, dtype=np.float64)[:, None])
-
-    @staticmethod
-    def events(totals: Totals) -> Numbers:
-        """The weight of the rows with label 1."""
-        positive: Numbers = totals.values[0]
-        return positive
-
-    @staticmethod
-    def others(totals: Totals) -> Numbers:
-        """The weight of the rows with label 0."""
-        rest: Numbers = totals.weight - totals.values[0]
-        return rest
-
-
-# ---- means and their ratios -----------------------------------------------------------------------------------------
-
-
-class Mean(Statistic):
-    """Log loss or Brier score, by replicates."""
-
-    def __init__(self, source: Losses) -> None:
-        self.source: Losses = source
-        self.range = source.range(source.classes)
-
-    def of(self, totals: Totals) -> Numbers:
-        mean: Numbers = totals.values[0] / totals.weight
-        return mean
-
-
-class OverBaseRate(Statistic):
-    """A score divided by that of the base rate, or what is missing to 1."""
-
-    def __init__(self, source: Losses, *, explained: bool, binary: bool) -> None:
-        self.source: Losses = source
-        self.explained, self.range = explained, (-np.inf, 1.0) if explained else (0.0, np.inf)
-        self._factor = 0.5 if binary and source.score == "brier" else 1.0
-
-    def of(self, totals: Totals) -> Numbers:
-        shares = (totals.values[1:] / totals.weight).T
-        mean = totals.values[0] / totals.weight
-        with np.errstate(divide="ignore", invalid="ignore"):  # replicates without one of the classes
-            ratio: Numbers = mean / (self._factor * entropy(shares, self.source.score))
-        return 1.0 - ratio if self.explained else ratio
+    @property
+    def wide_level(self) -> float:
+        """The level at which percentiles are read: wider where there are few events."""
+        return expanded(self.level, self.events)
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
@@ -226,3 +167,27 @@ def within(range_: tuple[float, float], value: float, low: float, high: float) -
     if np.isnan(low) or np.isnan(high):
         return Estimate(float(value), float("nan"), float("nan"))
     return Estimate(float(value), min(low, float(value)), max(high, float(value)))
+
+
+def expanded(level: float, n_events: float) -> float:
+    """The level at which percentiles are read so that intervals from few events hold the truth as often as from many.
+
+    Percentiles are as narrow as normal quantiles, and replicates vary less than samples by (n - 1) / n. So Student's t
+    takes the normal quantile's place (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.4.2), here
+    with the number of rare events as n: what they contribute to a score is most of its variance.
+    """
+    freedom = max(n_events - 1.0, _LEAST_FREEDOM)
+    z = normal_quantile(level)
+    quantile = student(z, freedom) * math.sqrt((freedom + 1.0) / freedom)
+    return 2.0 * NormalDist().cdf(quantile) - 1.0
+
+
+def student(z: float, freedom: float) -> float:
+    """Student's quantile for the probability of the normal quantile z (Abramowitz and Stegun 1964, 26.7.5)."""
+    terms = (
+        (z**3 + z) / 4.0,
+        (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0,
+        (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0,
+        (79.0 * z**9 + 776.0 * z**7 + 1482.0 * z**5 - 1920.0 * z**3 - 945.0 * z) / 92160.0,
+    )
+    return z + sum(term / freedom ** (k + 1) for k, term in enumerate(terms))

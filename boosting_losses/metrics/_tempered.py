@@ -7,7 +7,17 @@ import numpy as np
 from .. import _scaling as scaling
 from ._bootstrap import Columns, Numbers, Totals
 from ._predictions import Predictions, class_columns
-from ._statistics import Estimate, Source, Statistic, minus, normal_quantile, percentiles, within, without_cells
+from ._statistics import (
+    Estimate,
+    Sampled,
+    Source,
+    Statistic,
+    minus,
+    normal_quantile,
+    percentiles,
+    within,
+    without_cells,
+)
 from .means import entropy, logits
 
 
@@ -59,11 +69,12 @@ class MiscalibrationOfClasses(Statistic):
     def of(self, totals: Totals) -> Numbers:
         return minus(totals.values[0] / totals.weight, self.source.recalibrated(totals))
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
+    def estimate(self, sampled: Sampled) -> Estimate:
         """The loss grows with the square of the distance from the best inverse temperature, which is nearly normal.
 
         So noise adds its variance to that square. Far from 0 the loss varies as its mean over rows does.
         """
+        value, observed, replicates, level = sampled.value, sampled.observed, sampled.replicates, sampled.wide_level
         error = float(self.source.move(replicates).std())
         distance = 1.0 - (self.source.inverse + float(self.source.move(observed)[0]))
         half = normal_quantile(level) * error
@@ -90,10 +101,10 @@ class DiscriminationOfClasses(Statistic):
         shares = (totals.values[4:] / totals.weight).T
         return minus(entropy(shares, "log_loss"), self.source.recalibrated(totals))
 
-    def estimate(self, value: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-        error = float(self.source.move(replicates).std())
-        found = max(value - 0.5 * float(observed.values[3, 0] / observed.weight[0]) * error**2, 0.0)
-        low, high = percentiles(minus(self.of(replicates), self.of(observed)), level)
+    def estimate(self, sampled: Sampled) -> Estimate:
+        error, curvature = float(self.source.move(sampled.replicates).std()), sampled.observed.values[3, 0]
+        found = max(sampled.value - 0.5 * float(curvature / sampled.observed.weight[0]) * error**2, 0.0)
+        low, high = percentiles(sampled.change, sampled.wide_level)
         return within(self.range, found, found + low, found + high)
 
 

@@ -12,14 +12,15 @@ import numpy.typing as npt
 from . import means
 from ._analytic import of_mean
 from ._bootstrap import Numbers, Totals
-from ._differences import Sampled, difference_of
+from ._differences import difference_of
 from ._known_statistics import Sample, statistic_of
+from ._losses import Labels, Losses
 from ._predictions import Predictions, check
-from ._replicates import Replicates, events, expanded
+from ._redrawn import RedrawnLabels, has_labels
+from ._replicates import Replicates, events
 from ._statistics import (
     Estimate,
-    Labels,
-    Losses,
+    Sampled,
     Source,
     Statistic,
     lacks_a_label,
@@ -124,7 +125,7 @@ def confidence_interval(
     if statistic is None:
         return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
     (seen, then), labels = _resampled([statistic], [data], of_group, n_resamples, random_state)
-    return Sampled(statistic, value, seen[0], then[0], expanded(level, events(labels))).estimate
+    return Sampled(statistic, value, seen[0], then[0], level, events(labels)).estimate
 
 
 def paired_difference(
@@ -190,9 +191,8 @@ def paired_difference(
 
         return _by_calls(difference, values[0] - values[1], every[0], groups, level, n_resamples, random_state)
     (seen, then), labels = _resampled([first, second], models, of_group, n_resamples, random_state)
-    level = expanded(level, events(labels))
     here, there = (
-        Sampled(statistic, value, own, replicates, level)
+        Sampled(statistic, value, own, replicates, level, events(labels))
         for statistic, value, own, replicates in zip((first, second), values, seen, then, strict=True)
     )
     return difference_of(here, there)
@@ -270,7 +270,12 @@ def analytic_difference(
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     differences = minus(mean.of_rows(first), mean.of_rows(second))
-    return of_mean(value, *_parts(differences, first, groups), level)
+    expected = None
+    if groups is None and has_labels(first):
+        redrawn = RedrawnLabels(first, second, mean.eps)
+        redrawn.add(first, second, weights(first))
+        expected = redrawn.moments(mean.score, value)
+    return of_mean(value, *_parts(differences, first, groups), level, expected=expected)
 
 
 def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:

@@ -16,11 +16,13 @@ from ..kernels.row_by_row import ROW_SUM_TOLERANCE
 from ..metrics import Estimate
 from ..metrics import _statistics as statistics
 from ..metrics._bootstrap import Numbers, Totals
-from ..metrics._differences import Sampled, difference_of
+from ..metrics._differences import difference_of
 from ..metrics._known_statistics import Sample
+from ..metrics._losses import Labels, Losses
 from ..metrics._predictions import Predictions, check, each
-from ..metrics._replicates import Replicates, events, expanded
-from ..metrics._statistics import Labels, Losses, Source, Statistic, Summed
+from ..metrics._redrawn import RedrawnLabels
+from ..metrics._replicates import Replicates, events
+from ..metrics._statistics import Sampled, Source, Statistic, Summed
 from ..metrics.reliability import tamed
 from ._input import normalized
 from ._model_sums import ModelSums
@@ -67,6 +69,8 @@ class Evaluation:
         self._statistics: list[dict[str, Statistic]] = []
         self._sources: list[list[Source]] = []
         self._tables: list[list[PerModel]] = []
+        #: By model that is compared with the reference.
+        self._redrawn: dict[int, RedrawnLabels] = {}
         self._labels = Labels()
         self._replicates: Replicates | None = None
         self._last_group = -1
@@ -83,6 +87,9 @@ class Evaluation:
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
         self.settings = self.settings.for_classes(data[0].classes)
+        if data[0].is_binary and self.n_groups is None:
+            others = (m for m in range(len(data)) if m != self.reference)
+            self._redrawn = {m: RedrawnLabels(data[m], data[self.reference], self.settings.eps) for m in others}
         for rows in data:
             sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
             self.models.append(
@@ -155,6 +162,8 @@ class Evaluation:
         first = 2 * self.reference
         differences = statistics.minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
         self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
+        for m, redrawn in self._redrawn.items():
+            redrawn.add(data[m], data[self.reference], weight)
         self._add_replicates(data, of_rows, weight, codes, groups)
 
     # ---- results ----------------------------------------------------------------------------------------------------
@@ -191,11 +200,6 @@ class Evaluation:
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _level(self) -> float:
-        """Of percentiles: wider where there are few events."""
-        return expanded(self.settings.level, self.events)
-
     def _of_model(self, m: int) -> dict[str, Estimate]:
         of_model = {}
         for name, value in self.values[m].items():
@@ -213,8 +217,9 @@ class Evaluation:
         for name, here in self.values[m].items():
             there = self.values[self.reference][name]
             if name in MEANS:
-                column = 2 * (len(self.models) + m) + _COLUMN[name]
-                pair[name] = self._moments.interval(column, here - there, self.settings.level)
+                column, value = 2 * (len(self.models) + m) + _COLUMN[name], here - there
+                expected = self._redrawn[m].moments(MEANS[name], value) if m in self._redrawn else None
+                pair[name] = self._moments.interval(column, value, self.settings.level, expected=expected)
             elif name in self._sampled[m]:
                 pair[name] = difference_of(self._sampled[m][name], self._sampled[self.reference][name])
             else:
@@ -226,7 +231,9 @@ class Evaluation:
         """What there is of each model in replicates, by the name of the score."""
         return [
             {
-                name: Sampled(statistic, values[name], *self._totals[statistic.source], self._level)
+                name: Sampled(
+                    statistic, values[name], *self._totals[statistic.source], self.settings.level, self.events
+                )
                 for name, statistic in known.items()
             }
             for known, values in zip(self._statistics, self.values, strict=True)

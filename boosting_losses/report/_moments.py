@@ -49,9 +49,9 @@ class Moments:
         value: float,
         level: float,
         range_: tuple[float, float] = (-np.inf, np.inf),
-        unseen: tuple[float, float] | None = None,
+        expected: tuple[float, float] | None = None,
     ) -> Estimate:
-        """The interval of the mean of a column, which is ``value``."""
+        """The interval of the mean of a column, which is ``value``, with the moments that are ``expected`` of it."""
         if not np.isfinite(value):
             return Estimate(value, float("nan"), float("nan"))
         assert self._centre is not None
@@ -67,7 +67,7 @@ class Moments:
             cube = s[3, 3] - 3.0 * mean * s[3, 2] + 3.0 * mean**2 * s[3, 1] - mean**3 * s[3, 0]
             if square <= 1e-14 * (s[2, 2] + mean * mean * s[2, 0]):  # rounding
                 square = cube = 0.0
-        return of_moments(value, square, cube, n, float(self._powers[1, 0][column]), level, range_, unseen)
+        return of_moments(value, square, cube, n, float(self._powers[1, 0][column]), level, range_, expected=expected)
 
     @property
     def effective_rows(self) -> float:

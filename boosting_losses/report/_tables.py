@@ -11,8 +11,7 @@ import numpy.typing as npt
 from ..metrics import Estimate
 from ..metrics._bootstrap import Columns, Numbers, Totals
 from ..metrics._predictions import Predictions
-from ..metrics._replicates import expanded
-from ..metrics._statistics import Summed, independent_rows, normal_quantile, percentiles, within
+from ..metrics._statistics import Summed, expanded, independent_rows, normal_quantile, percentiles, within
 from ..metrics.reliability import one_column
 from ..metrics.thresholds import from_and_below
 from .results import SliceRow, SliceTable, ThresholdRow, quiet_ratio

@@ -1,0 +1,89 @@
+"""What the means of two models' losses differ by, if labels were drawn anew from recalibrated frequencies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _scaling as scaling
+from ._bootstrap import Numbers
+from ._predictions import Predictions, each
+from ._statistics import minus
+from .means import Score, logits
+
+#: Of weights and of differences, in the sums that two central moments are made of.
+_POWERS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
+_SCORES: tuple[Score, Score] = ("log_loss", "brier")
+
+
+class RedrawnLabels:
+    """Expected moments of differences between the losses of two models of two classes.
+
+    With few events the moments seen say little: where by chance no event was improbable for one of the models, the
+    difference and its variance are both too small, and the interval misses. The rows without events know better. Labels of
+    which each row's is drawn with the frequency that both models together give it, recalibrated by three parameters, lose
+    what either model would lose for either label.
+
+    Parameters
+    ----------
+    first, second : Predictions
+        A sample, which shows where the probabilities lie.
+    eps : float, optional
+        Of the log loss.
+    """
+
+    _CELLS = 200
+
+    def __init__(self, first: Predictions, second: Predictions, eps: float | None) -> None:
+        self._eps = eps
+        middle = np.sort(_middle(first, second))
+        self._edges = np.unique(middle[np.linspace(0, len(middle) - 1, self._CELLS).astype(np.intp)])
+        n = len(self._edges) + 1
+        #: Weights, weighted labels and weighted log odds of each cell.
+        self._rows = np.zeros((3, n))
+        #: By label, score, powers and cell.
+        self._sums = np.zeros((2, len(_SCORES), len(_POWERS), n))
+
+    def add(self, first: Predictions, second: Predictions, weight: Numbers) -> None:
+        """Add rows that have a weight."""
+        middle = _middle(first, second)
+        cell = np.searchsorted(self._edges, middle)
+
+        def summed(values: Numbers) -> Numbers:
+            sums: Numbers = np.bincount(cell, weights=values, minlength=self._rows.shape[1]).astype(np.float64)
+            return sums
+
+        self._rows += np.stack([summed(weight), summed(weight * first.y), summed(weight * middle)])
+        for label in (0, 1):
+            losses = [
+                each(Predictions(np.full(len(cell), label), rows.proba, None), self._eps)[:2]
+                for rows in (first, second)
+            ]
+            for s in range(len(_SCORES)):
+                difference = minus(losses[0][s], losses[1][s])
+                difference = np.where(np.isfinite(difference), difference, 0.0)
+                for k, (a, b) in enumerate(_POWERS):
+                    self._sums[label, s, k] += summed(weight**a * difference**b)
+
+    def moments(self, score: Score, mean: float) -> tuple[float, float] | None:
+        """Sums over rows of the squares and cubes of ``weight * (difference - mean)``; None where a label is lacking."""
+        some = self._rows[0] > 0.0
+        weight, label, log_odds = self._rows[:, some]
+        if not 0.0 < label.sum() < weight.sum():
+            return None
+        rate = scaling.beta_frequencies(label / weight, log_odds / weight, weight)
+        if_0, if_1 = self._sums[:, _SCORES.index(score)][..., some]
+        s = dict(zip(_POWERS, (if_0 @ (1.0 - rate) + if_1 @ rate).tolist(), strict=True))
+        square = s[2, 2] - 2.0 * mean * s[2, 1] + mean * mean * s[2, 0]
+        cube = s[3, 3] - 3.0 * mean * s[3, 2] + 3.0 * mean**2 * s[3, 1] - mean**3 * s[3, 0]
+        return square, cube
+
+
+def has_labels(data: Predictions) -> bool:
+    """Whether rows of two classes have one of two labels each, which can be drawn anew."""
+    return data.is_binary and bool(((data.y == 0) | (data.y == 1)).all())
+
+
+def _middle(first: Predictions, second: Predictions) -> Numbers:
+    """Half way between the log odds of two models, whichever of them knows more."""
+    middle: Numbers = (logits(first.proba).astype(np.float64) + logits(second.proba).astype(np.float64)) / 2.0
+    return middle
