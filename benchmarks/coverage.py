@@ -17,7 +17,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from boosting_losses import metrics
-from boosting_losses.metrics import Estimate
+from boosting_losses.metrics import Estimate, FlexibleErrors
 from boosting_losses.report import ProbabilityReport
 from boosting_losses.report._scores import SCORES
 from boosting_losses.report._settings import DEFAULT_METRICS
@@ -34,9 +34,17 @@ WIDER = 1.3
 #: What a calibrated model may be accused of: 5 % and, for differences, 6 % of the samples.
 ACCUSED, PREFERRED = 5.0, 6.0
 
-#: Every score that a report prints unless it is told otherwise, under the name that a report has for it.
+#: Every interval that a report prints unless it is told otherwise: its scores, under the names that it has for them, and the
+#: errors of the flexible curve, then the differences between scores; and those of tables by slice and by threshold.
 NAMES = list(DEFAULT_METRICS)
+FLEXIBLE = {f"flexible curve: {key}": key for key in FlexibleErrors._fields}
+LARGEST = "flexible curve: largest"
 DIFFERENCES = [f"difference: {name}" for name in NAMES]
+SLICE = {f"half of the rows: {key}": key for key in ("observed", "observed_over_expected", "log_loss", "brier_score")}
+THRESHOLD = {
+    f"at the mean probability: {key}": key
+    for key in ("flagged", "precision", "recall", "specificity", "f1", "net_benefit")
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ class Sample:
     """What one report said."""
 
     scores: dict[str, Estimate]
+    #: The largest true distance of the flexible curve over the rows of the sample: a population has none.
+    largest: float
     hides_miscalibration: bool
     breaks_example: bool
 
@@ -100,11 +110,25 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
     # What a noisy look at the score tells: the score given it is normal again.
     seen = score + NOISE * random.standard_normal(world.rows)
     models = {"other": _other(world.mean + KNOWN * (seen - world.mean)), "model": expit(world.sureness * score)}
-    report = ProbabilityReport.from_predictions(y, models, metrics=NAMES, n_resamples=300, random_state=seed)
+    report = ProbabilityReport.from_predictions(
+        y,
+        models,
+        metrics=NAMES,
+        slices=np.arange(world.rows) % 2,
+        thresholds=[_threshold(world)],
+        n_resamples=300,
+        random_state=seed,
+    )
     own = report.models[1]
     differences = report.differences["model", "other"]
+    part, at_threshold = own.slices[0].rows[0], own.thresholds[0]
     return Sample(
-        {name: own.scores[name] for name in NAMES} | {f"difference: {name}": differences[name] for name in NAMES},
+        {name: own.scores[name] for name in NAMES}
+        | {name: own.flexible.errors[key] for name, key in FLEXIBLE.items()}
+        | {f"difference: {name}": differences[name] for name in NAMES}
+        | {name: getattr(part, key) for name, key in SLICE.items()}
+        | {name: getattr(at_threshold, key) for name, key in THRESHOLD.items()},
+        metrics.flexible_calibration_errors(expit(score), models["model"]).largest,
         any(finding.kind == "miscalibration" and finding.model == "model" for finding in report.findings),
         own.scores["calibration_error"].low > 0.02,  # the threshold that the README shows
     )
@@ -118,10 +142,10 @@ def _other(centre: Array) -> Array:
 
 
 def _coverage(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
-    for name in (*NAMES, *DIFFERENCES):
+    for name in (*NAMES, *FLEXIBLE, *DIFFERENCES, *SLICE, *THRESHOLD):
         held, counts, widths = {}, {}, []
         for world, samples in drawn.items():
-            truth = _truths(world)[name]
+            truth = np.array([s.largest for s in samples]) if name == LARGEST else _truths(world)[name]
             estimates = np.array([sample.scores[name] for sample in samples])
             # An interval that is left out has missed the truth.
             held[world] = int(np.sum((estimates[:, 1] - 1e-9 <= truth) & (truth <= estimates[:, 2] + 1e-9)))
@@ -189,7 +213,28 @@ def _truths(world: World) -> dict[str, float]:
             for rate, proba in ((expit(score), expit(world.sureness * score)), (other, other))
         )
         found[name], found[f"difference: {name}"] = here, here - there
-    return found
+    rate, proba = expit(score), expit(world.sureness * score)
+    errors = metrics.flexible_calibration_errors(rate, proba)
+    found |= {name: getattr(errors, key) for name, key in FLEXIBLE.items()}
+    found |= {name: found[key] for name, key in SLICE.items() if key in found}
+    found["half of the rows: observed"] = float(rate.mean())
+    threshold = _threshold(world)
+    flagged = proba >= threshold
+    shares = {
+        "flagged": flagged.mean(),
+        "precision": rate[flagged].mean(),
+        "recall": rate[flagged].sum() / rate.sum(),
+        "specificity": (1.0 - rate)[~flagged].sum() / (1.0 - rate).sum(),
+        "f1": 2.0 * rate[flagged].sum() / (flagged.sum() + rate.sum()),
+        "net_benefit": (flagged * (rate - (1.0 - rate) * threshold / (1.0 - threshold))).mean(),
+    }
+    return found | {name: float(shares[key]) for name, key in THRESHOLD.items()}
+
+
+@cache
+def _threshold(world: World) -> float:
+    """The mean probability of the population: what is flagged from there on is more than usually likely."""
+    return float(expit(world.sureness * _scores(world.mean)).mean())
 
 
 def _score(name: str, rate: Array, proba: Array, options: dict[str, float]) -> float:

@@ -72,7 +72,7 @@ class Cells(Source):
         some = observed.cell_weight[:, 0] > 0.0
         weight, then = observed.cell_weight[some], replicates.cell_weight[some]
         rate = scaling.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
-        rows = _rows_of_cells(weight, then)
+        rows = rows_of_cells(weight, then)
         drawn = np.random.default_rng(0).binomial(np.rint(then * rows / weight).astype(np.int64), rate[:, None])
         amounts = np.zeros_like(replicates.cell_amounts)
         amounts[some] = np.minimum(drawn * weight / rows, then)
@@ -228,7 +228,7 @@ class Recalibrated:
         some = observed.cell_weight[:, 0] > 0.0
         then, truth = replicates.cell_weight[some], self.truth(observed, replicates)[some]
         weight, if_0, if_1 = observed.cell_weight[some], self._if_0[some], self._if_1[some]
-        rows = _rows_of_cells(weight, then)
+        rows = rows_of_cells(weight, then)
         draws = np.random.default_rng(0).binomial(rows.astype(np.int64), truth, then.shape) / rows
         weights = np.broadcast_to(weight, draws.shape)
         own, model = self._loss_of(weight, draws, truth), _mean_loss(weight, draws, if_0, if_1)
@@ -314,7 +314,7 @@ class Miscalibration(Statistic):
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
-def _rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
+def rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
     """How many independent rows each cell is worth, a whole number ``(C, 1)``."""
     rows: Numbers = np.rint(weight * weight / np.maximum(replicates.var(axis=1, keepdims=True), 1e-300))
     return np.maximum(rows, 1.0)

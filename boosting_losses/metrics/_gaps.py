@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,16 +13,36 @@ from .. import _scaling as scaling
 from ..kernels import binning
 from . import reliability
 from ._bootstrap import Columns, Numbers, Totals
-from ._by_probability import Cells
+from ._by_probability import Cells, rows_of_cells
 from ._lowess import Lowess
 from ._predictions import Predictions
-from ._statistics import Estimate, Sampled, Source, Statistic, cell_means, independent_rows, tails, within
+from ._statistics import (
+    Estimate,
+    Sampled,
+    Source,
+    Statistic,
+    cell_means,
+    independent_rows,
+    normal_quantile,
+    tails,
+    within,
+)
 from .means import logits
 
 #: Gaps that differ from a smooth curve by more standard errors than this are no noise.
 _CLEARLY = 3.0
+#: How precisely the size of gaps is found.
+_PRECISE = 1e-3
 #: What replicates differ by where all rows say the same: rounding.
 _NO_NOISE = 1e-12
+
+
+class Curves(NamedTuple):
+    """Gaps ``(G, 1)``, what replicates add to them ``(G, R)``, and the gaps with little noise ``(G, 1)``."""
+
+    gaps: Numbers
+    noise: Numbers
+    smoothed: Numbers
 
 
 class OfGaps(Statistic):
@@ -55,16 +76,19 @@ class OfGaps(Statistic):
     def smoothed(self, observed: Totals) -> Numbers:
         """The gaps with little noise, ``(G, 1)``."""
 
+    def curves(self, observed: Totals, replicates: Totals) -> Curves:
+        """All three."""
+        return Curves(self.gaps(observed), self.noise(observed, replicates), self.smoothed(observed))
+
     def of(self, totals: Totals) -> Numbers:
         return self.norm(self.gaps(totals), totals)
 
     def estimate(self, sampled: Sampled) -> Estimate:
         observed, replicates, level = sampled.observed, sampled.replicates, sampled.wide_level
-        gaps, noise = self.gaps(observed), self.noise(observed, replicates)
+        gaps, noise, shape = self.curves(observed, replicates)
         size = float(self.norm(gaps, observed)[0])
         if not np.abs(noise).max(initial=0.0) > _NO_NOISE:
             return _without_noise(size, observed, replicates, level)
-        shape = self.smoothed(observed)
         clear = np.abs(gaps - shape) > _CLEARLY * noise.std(axis=1, keepdims=True)
         shape = np.where(clear, gaps, shape)
         if not shape.any():
@@ -72,7 +96,7 @@ class OfGaps(Statistic):
         unit = float(self.norm(shape, observed)[0])
 
         def error_where(tail: float, reached: float) -> float:
-            return unit * _root(lambda c: bool(np.quantile(self.norm(c * shape + noise, observed), tail) >= reached))
+            return unit * _root(lambda c: float(np.quantile(self.norm(c * shape + noise, observed), tail)) - reached)
 
         lower_tail, upper_tail = tails(level)
         # An error that is small by luck, less than half of all calibrated models would show, proves nothing.
@@ -172,6 +196,27 @@ class Residuals(Source):
         gaps = _gaps_of_curve(self.cells.proba, cell_means(observed)[:, 0], weight)
         return (gaps * weight)[:, None]
 
+    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
+        """What replicates add to the sums, made as large as labels with the frequencies of beta calibration would make it.
+
+        Replicates of a cell in which by chance no event was seen vary too little, and those of the others too much. Where
+        the frequencies are clearly others, by more than one label, they are those seen.
+        """
+        added = replicates.cell_amounts - observed.cell_amounts
+        weight = observed.cell_weight
+        some = weight[:, 0] > 0.0
+        weight, rows = weight[some], rows_of_cells(weight[some], replicates.cell_weight[some])
+        proba, seen = self.cells.proba[some, None], cell_means(observed)[some]
+        gap = self.calibrated(observed)[some] / weight
+        rate = np.clip(proba - gap, 0.0, 1.0)
+        clear = np.abs(seen - gap) > _CLEARLY * np.sqrt(rate * (1.0 - rate) / rows) + 1.0 / rows
+        gap = np.where(clear, seen, gap)
+        rate = np.clip(proba - gap, 0.0, 1.0)
+        expected = weight * np.sqrt((gap * gap + rate * (1.0 - rate)) / rows)
+        spread = added[some].std(axis=1, keepdims=True)
+        added[some] *= np.where(spread > 0.0, expected / np.where(spread > 0.0, spread, 1.0), 1.0)
+        return added
+
 
 class SmoothCalibrationError(OfGaps):
     """The error of smoothed residuals, at the width that the data gave."""
@@ -201,8 +246,13 @@ class SmoothCalibrationError(OfGaps):
         smoothed: Numbers = self._smooth @ (totals.cell_amounts / totals.weight)
         return smoothed
 
+    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
+        smoothed: Numbers = self._smooth @ (self.source.noise(observed, replicates) / observed.weight)
+        return smoothed
+
     def smoothed(self, observed: Totals) -> Numbers:
-        return self._smooth @ (self.source.calibrated(observed) / observed.weight)
+        smoothed: Numbers = self._smooth @ (self.source.calibrated(observed) / observed.weight)
+        return smoothed
 
     def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
         mass = self._smooth.sum(axis=0) @ observed.cell_weight / observed.weight
@@ -210,17 +260,14 @@ class SmoothCalibrationError(OfGaps):
         return integral
 
 
-class FlexibleError(OfGaps):
-    """The mean or a quantile of the distances from a lowess curve, which is linear in the labels."""
+class FlexibleGaps:
+    """The distances of a lowess curve from the diagonal, which are linear in the labels; several errors share them."""
 
-    def __init__(self, source: Residuals, share: float | None) -> None:
-        self.source: Residuals = source
-        self._share = share  # of the distances that are not larger; None for their mean
+    def __init__(self, source: Residuals) -> None:
+        self.source = source
+        self._last: tuple[Totals, Totals, Curves] | None = None
 
-    def gaps(self, totals: Totals) -> Numbers:
-        return self._curve(totals.cell_weight.mean(axis=1), totals.cell_amounts)
-
-    def _curve(self, weight: Numbers, amounts: Numbers) -> Numbers:
+    def curve(self, weight: Numbers, amounts: Numbers) -> Numbers:
         """The smooth of sums of residuals in cells of these weights."""
         some = np.flatnonzero(weight > 0.0)
         curve = np.zeros_like(amounts)
@@ -228,23 +275,58 @@ class FlexibleError(OfGaps):
         curve[some] = Lowess(self.source.cells.proba[some], weight[some]).apply(mean)
         return curve
 
-    def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """The curve of what replicates add to the residuals, at the weights of the data."""
-        return self._curve(observed.cell_weight[:, 0], replicates.cell_amounts - observed.cell_amounts)
+    def curves(self, observed: Totals, replicates: Totals) -> Curves:
+        """Of what replicates add to the residuals, at the weights of the data."""
+        if self._last is not None and self._last[0] is observed and self._last[1] is replicates:
+            return self._last[2]
+        added = self.source.noise(observed, replicates)
+        parts = np.concatenate([observed.cell_amounts, self.source.calibrated(observed), added], axis=1)
+        smooth = self.curve(observed.cell_weight[:, 0], parts)
+        found = Curves(smooth[:, :1], smooth[:, 2:], smooth[:, 1:2])
+        self._last = observed, replicates, found
+        return found
+
+
+class FlexibleError(OfGaps):
+    """The mean or a quantile of these distances."""
+
+    def __init__(self, of_curve: FlexibleGaps, share: float | None) -> None:
+        self.source: Residuals = of_curve.source
+        self._of_curve = of_curve
+        self._share = share  # of the distances that are not larger; None for their mean
+
+    def gaps(self, totals: Totals) -> Numbers:
+        return self._of_curve.curve(totals.cell_weight.mean(axis=1), totals.cell_amounts)
 
     def smoothed(self, observed: Totals) -> Numbers:
-        return self._curve(observed.cell_weight[:, 0], self.source.calibrated(observed))
+        return self._of_curve.curve(observed.cell_weight[:, 0], self.source.calibrated(observed))
+
+    def curves(self, observed: Totals, replicates: Totals) -> Curves:
+        return self._of_curve.curves(observed, replicates)
+
+    def estimate(self, sampled: Sampled) -> Estimate:
+        """Of the largest distance, too, the interval holds what it may be at each probability."""
+        estimate = super().estimate(sampled)
+        if self._share != 1.0:
+            return estimate
+        gaps, noise, _ = self.curves(sampled.observed, sampled.replicates)
+        reach = np.abs(gaps[:, 0]) + normal_quantile(sampled.wide_level) * noise.std(axis=1)
+        return within(self.range, estimate.value, estimate.low, max(estimate.high, float(reach.max())))
 
     def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
         weight, distance = observed.cell_weight[:, 0], np.abs(gaps)
         if self._share is None:
             mean: Numbers = weight @ distance / weight.sum()
             return mean
-        order = np.argsort(distance, axis=0)
-        reached = np.cumsum(weight[order], axis=0)
-        at = np.argmax(reached >= self._share * reached[-1] * (1.0 - 1e-12), axis=0)
-        columns = np.arange(distance.shape[1])
-        quantile: Numbers = distance[order[at, columns], columns]
+        if self._share == 1.0:
+            largest: Numbers = distance[weight > 0.0].max(axis=0)
+            return largest
+        rows = np.ascontiguousarray(distance.T)
+        order = np.argsort(rows, axis=1)
+        reached = np.cumsum(weight[order], axis=1)
+        at = np.argmax(reached >= self._share * weight.sum() * (1.0 - 1e-12), axis=1)
+        each_row = np.arange(len(rows))
+        quantile: Numbers = rows[each_row, order[each_row, at]]
         return quantile
 
 
@@ -276,14 +358,27 @@ def _without_noise(size: float, observed: Totals, replicates: Totals, level: flo
     return Estimate(size, max(size - unseen, 0.0), min(size + unseen, 1.0))
 
 
-def _root(reached: Callable[[float], bool]) -> float:
-    """The least c >= 0 at which something is reached that rises with c as soon as the gaps outweigh the noise."""
-    if reached(0.0):
+def _root(excess: Callable[[float], float]) -> float:
+    """Where a function of c >= 0 is 0 that rises as soon as the gaps outweigh the noise; 0 where it is never below.
+
+    False position, where an end that stays counts half (the Illinois rule of Dowell and Jarratt 1971).
+    """
+    low, below = 0.0, excess(0.0)
+    if below >= 0.0:
         return 0.0
-    low, high = 0.0, 1.0
-    while not reached(high) and high < 1e9:
-        low, high = high, 2.0 * high
-    for _ in range(16):
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if reached(middle) else (middle, high)
+    high, above = 1.0, excess(1.0)
+    while above < 0.0 and high < 1e9:
+        low, below, high = high, above, 2.0 * high
+        above = excess(high)
+    for _ in range(32):
+        if high - low <= _PRECISE * high or above <= 0.0:
+            break
+        middle = high - above * (high - low) / (above - below)
+        # Not nearer to an end than what is asked for.
+        middle = min(max(middle, low + 0.5 * _PRECISE * high), high - 0.5 * _PRECISE * high)
+        here = excess(middle)
+        if here < 0.0:
+            low, below, above = middle, here, 0.5 * above
+        else:
+            high, above, below = middle, here, 0.5 * below
     return high

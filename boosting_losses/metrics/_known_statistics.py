@@ -16,7 +16,7 @@ from . import (
     reliability,
 )
 from ._by_probability import Cells, Discrimination, EachClass, Miscalibration, Ranking, Recalibrated
-from ._gaps import Bins, CalibrationError, FlexibleError, Residuals, SmoothCalibrationError
+from ._gaps import Bins, CalibrationError, FlexibleError, FlexibleGaps, Residuals, SmoothCalibrationError
 from ._lines import (
     ByLoss,
     CalibrationIntercept,
@@ -79,6 +79,11 @@ class Sample:
     def residuals(self) -> Residuals:
         """Residuals by cell."""
         return self.shared("residuals", lambda: Residuals(self.cells))
+
+    @property
+    def flexible(self) -> FlexibleGaps:
+        """Distances from the flexible curve."""
+        return self.shared("flexible", lambda: FlexibleGaps(self.residuals))
 
 
 def statistic_of(score: Callable[..., Any], sample: Sample, options: Options) -> Statistic | None:
@@ -159,9 +164,9 @@ _MAKERS: dict[Callable[..., Any], Callable[[Sample, Options], Statistic | None]]
     reliability.smooth_calibration_error: _smooth_calibration_error,
     ranking.roc_auc: _ranking(_by_probability.roc_auc),
     ranking.average_precision: _ranking(_by_probability.average_precision),
-    flexible_curve.integrated_calibration_index: lambda sample, options: FlexibleError(sample.residuals, None),
+    flexible_curve.integrated_calibration_index: lambda sample, options: FlexibleError(sample.flexible, None),
     flexible_curve.calibration_error_quantile: lambda sample, options: FlexibleError(
-        sample.residuals, options.get("q", 0.9)
+        sample.flexible, options.get("q", 0.9)
     ),
     clinical.calibration_slope: _for_two_classes(lambda sample, options: CalibrationSlope(sample.cells)),
     clinical.calibration_intercept: _for_two_classes(lambda sample, options: CalibrationIntercept(sample.cells)),

@@ -76,13 +76,7 @@ def flexible_calibration_curve(
     much it weighs.
     """
     refuse_other_level(level)
-    points = _Points(one_column(checked(y_true, proba, sample_weight, raw)))
-    lines = points.smoother.at_fitted(points.label)
-    rate = np.clip(points.smoother.between(lines), 0.0, 1.0)
-    spread = np.sqrt(points.smoother.variance(rate * (1.0 - rate) * points.squared / points.weight**2))
-    reach = normal_quantile(level) * spread
-    low, high = np.clip(lines - reach, 0.0, 1.0), np.clip(lines + reach, 0.0, 1.0)
-    return FlexibleCurve(points.proba[points.smoother.fitted], lines, low, high)
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
 
 
 def flexible_calibration_errors(
@@ -111,9 +105,7 @@ def flexible_calibration_errors(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    points = _Points(one_column(checked(y_true, proba, sample_weight, raw)))
-    e50, e90 = (points.quantile(share) for share in (0.5, 0.9))
-    return FlexibleErrors(points.mean, e50, e90, float(points.distance.max()))
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).errors
 
 
 def integrated_calibration_index(
@@ -140,7 +132,7 @@ def integrated_calibration_index(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return _Points(one_column(checked(y_true, proba, sample_weight, raw))).mean
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).mean
 
 
 def calibration_error_quantile(
@@ -171,24 +163,42 @@ def calibration_error_quantile(
     """
     if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
         raise ValueError(f"q must lie in [0, 1], got {q!r}")
-    return _Points(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
 
 
-class _Points:
-    """The distinct probabilities of rows with a weight, rising, and what is known at each; every array is ``(P,)``."""
+class Points:
+    """Sums over the rows at each of some rising probabilities, and the smooth through them.
 
-    def __init__(self, rows: Predictions) -> None:
-        weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
-        order = np.argsort(rows.proba, kind="stable")
-        order = order[weight[order] > 0.0]
-        proba, weight = rows.proba[order], weight[order]
-        first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
-        self.proba: Numbers = proba[first].astype(np.float64, copy=False)
-        self.weight: Numbers = np.add.reduceat(weight, first)
-        self.squared: Numbers = np.add.reduceat(weight * weight, first)
-        self.label: Numbers = np.add.reduceat(weight * rows.y[order], first) / self.weight
-        self._unit = float(max(weight.min(), _LEAST_UNIT * weight.sum()))
-        self.smoother = Lowess(self.proba, self.weight, self._unit)
+    Parameters
+    ----------
+    proba, weight, label, squared : ndarray of shape (P,)
+        Distinct probabilities, sums of weights > 0, of weighted labels and of squared weights.
+    unit : float, optional
+        The weight of the lightest row, which counts as one; by default that of the lightest point.
+    """
+
+    def __init__(
+        self, proba: Numbers, weight: Numbers, label: Numbers, squared: Numbers, unit: float | None = None
+    ) -> None:
+        self.proba, self.weight, self.squared = proba, weight, squared
+        self.label = label / weight
+        lightest = float(weight.min()) if unit is None else unit
+        self._unit = float(max(lightest, _LEAST_UNIT * weight.sum()))
+        self.smoother = Lowess(proba, weight, self._unit)
+
+    def curve(self, level: float) -> FlexibleCurve:
+        """The smooth with its band."""
+        lines = self.smoother.at_fitted(self.label)
+        rate = np.clip(self.smoother.between(lines), 0.0, 1.0)
+        spread = np.sqrt(self.smoother.variance(rate * (1.0 - rate) * self.squared / self.weight / self.weight))
+        reach = normal_quantile(level) * spread
+        low, high = np.clip(lines - reach, 0.0, 1.0), np.clip(lines + reach, 0.0, 1.0)
+        return FlexibleCurve(self.proba[self.smoother.fitted], lines, low, high)
+
+    @property
+    def errors(self) -> FlexibleErrors:
+        """Of all four kinds."""
+        return FlexibleErrors(self.mean, self.quantile(0.5), self.quantile(0.9), float(self.distance.max()))
 
     @cached_property
     def distance(self) -> Numbers:
@@ -201,3 +211,14 @@ class _Points:
 
     def quantile(self, share: float) -> float:
         return weighted_quantile(self.distance, self.weight, share, self._unit)
+
+
+def points_of(rows: Predictions) -> Points:
+    """The distinct probabilities of the rows that have a weight."""
+    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+    order = np.argsort(rows.proba, kind="stable")
+    order = order[weight[order] > 0.0]
+    proba, weight = rows.proba[order].astype(np.float64, copy=False), weight[order]
+    first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
+    total, label, squared = (np.add.reduceat(c, first) for c in (weight, weight * rows.y[order], weight * weight))
+    return Points(proba[first], total, label, squared, float(weight.min()))

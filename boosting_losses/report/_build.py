@@ -9,15 +9,18 @@ import numpy as np
 from ..metrics import Estimate, ReliabilityCurve
 from ..metrics._bootstrap import Numbers
 from ..metrics.decomposition import binary_entropy, isotonic
+from ..metrics.flexible_curve import Points
 from ..metrics.reliability import curve_of_sums
 from ._model_sums import ModelSums
 from ._pool import Pooled, quantile_edges
 from ._scores import SCORES
 from ._settings import Settings
-from .results import Baseline, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
+from .results import Baseline, FlexibleResult, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
 
 HISTOGRAM_BINS = 50
 CURVE_BINS = 10
+#: The flexible curve is that of so many rows, or of cells of the same weight.
+FLEXIBLE_POINTS = 10_000
 
 
 def model_result(
@@ -25,6 +28,7 @@ def model_result(
     sums: ModelSums,
     scores: Mapping[str, Estimate],
     values: Mapping[str, float],
+    flexible_errors: Mapping[str, Estimate],
     tables: Sequence[SliceTable | tuple[ThresholdRow, ...]],
     level: float,
 ) -> ModelResult:
@@ -48,6 +52,7 @@ def model_result(
         band_high=high,
         isotonic_proba=pooled.proba,
         isotonic_frequency=isotonic(pooled.weight, pooled.label / pooled.weight),
+        flexible=_flexible(pooled, flexible_errors, level),
         shown_up_to=limit,
         histogram_edges=shown,
         histogram=pooled.sums(shown)[:, 0],
@@ -86,6 +91,12 @@ def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
     less = np.maximum(count - 1.0, 0.0)
     quantile: Numbers = np.where((count > 0.0) & (bdtr(less, rows.astype(np.int64), proba) >= tail), less, count)
     return quantile
+
+
+def _flexible(pooled: Pooled, errors: Mapping[str, Estimate], level: float) -> FlexibleResult:
+    few = pooled.coarser(FLEXIBLE_POINTS)
+    points = Points(few.proba, few.weight, few.label, few.squared)
+    return FlexibleResult(points.curve(level), errors, points.errors)
 
 
 def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:

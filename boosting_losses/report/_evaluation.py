@@ -17,6 +17,7 @@ from ..metrics import Estimate
 from ..metrics import _statistics as statistics
 from ..metrics._bootstrap import Numbers, Totals
 from ..metrics._differences import difference_of
+from ..metrics._gaps import FlexibleError
 from ..metrics._known_statistics import Sample
 from ..metrics._losses import Labels, Losses
 from ..metrics._predictions import Predictions, check, each
@@ -33,6 +34,8 @@ from ._tables import AtThresholds, BySlice, PerModel
 
 #: The columns of the moments of a model, in the order in which rows lose.
 _COLUMN = {name: k for k, name in enumerate(MEANS)}
+#: Which share of the distances is not larger than each error of the flexible curve; None for their mean.
+_FLEXIBLE = {"mean": None, "e50": 0.5, "e90": 0.9, "largest": 1.0}
 
 
 class Evaluation:
@@ -67,6 +70,7 @@ class Evaluation:
         #: Columns: log loss and squared error of each model, then what they differ by from those of the reference.
         self._moments = Moments(4 * len(self.names), n_groups)
         self._statistics: list[dict[str, Statistic]] = []
+        self._flexible: list[dict[str, Statistic]] = []
         self._sources: list[list[Source]] = []
         self._tables: list[list[PerModel]] = []
         #: By model that is compared with the reference.
@@ -101,8 +105,10 @@ class Evaluation:
                 statistic = SCORES[name].statistic(shared, options)
                 if statistic is not None:
                     known[name] = statistic
+            flexible = {name: FlexibleError(shared.flexible, share) for name, share in _FLEXIBLE.items()}
             self._statistics.append(known)
-            self._sources.append(list(dict.fromkeys(statistic.source for statistic in known.values())))
+            self._flexible.append(dict(flexible))
+            self._sources.append(list(dict.fromkeys(s.source for s in [*known.values(), *flexible.values()])))
             tables: list[PerModel] = [BySlice(name, values) for name, values in self.slices.items()]
             if rows.is_binary and self.settings.thresholds:
                 tables.append(AtThresholds(self.settings.thresholds))
@@ -178,6 +184,13 @@ class Evaluation:
         metrics = self.settings.metrics.items()
         return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
 
+    def flexible_errors(self) -> list[dict[str, Estimate]]:
+        """How far each model's probabilities are from the flexible curve, less what noise adds."""
+        return [
+            {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
+            for flexible in self._flexible
+        ]
+
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
         """The other models' scores minus those of the reference."""
         others = [m for m in range(len(self.models)) if m != self.reference]
@@ -238,6 +251,9 @@ class Evaluation:
             }
             for known, values in zip(self._statistics, self.values, strict=True)
         ]
+
+    def _drawn(self, statistic: Statistic, value: float) -> Sampled:
+        return Sampled(statistic, value, *self._totals[statistic.source], self.settings.level, self.events)
 
     def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:

@@ -134,6 +134,7 @@ def signs() -> dict[str, Markup]:
         "calibrated": _sign("calibrated", color=INK, linewidth=0.8),
         "band": _sign("band", color=BAND, linewidth=8.0),
         "isotonic": _sign("isotonic", color=LESSER, linewidth=1.2, linestyle=":"),
+        "flexible": _sign("flexible", color=look(0)["color"], linewidth=1.2),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..metrics import Estimate
-from ._scores import SCORES
+from ._scores import FLEXIBLE_ERRORS, SCORES
 from .report import ProbabilityReport
 from .results import ModelResult, SliceRow, ThresholdRow
 from .text import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
@@ -16,6 +16,9 @@ from .text import THRESHOLD_COLUMNS, differences_note, interval, number, p_value
 SIDE_BY_SIDE = 2
 #: So many scores do, of more models: more would not fit on paper.
 MOST_COLUMNS = 4
+#: Errors of the flexible curve, beside scores, which have the names of functions.
+_PREFIX = "flexible curve: "
+_FLEXIBLE = {_PREFIX + key: f"{name} (flexible curve)\N{NO-BREAK SPACE}↓" for key, (name, _) in FLEXIBLE_ERRORS.items()}
 #: Scores that are looked at together.
 GROUPS = {
     "losses": ("log_loss", "trimmed_log_loss", "brier_score", "normalized_cross_entropy", "d2"),
@@ -27,6 +30,7 @@ GROUPS = {
         "integrated_calibration_index",
         "miscalibration",
     ),
+    "flexible calibration curve": tuple(_FLEXIBLE),
     "direction of miscalibration": (
         "calibration_intercept",
         "calibration_slope",
@@ -88,7 +92,7 @@ def summary(report: ProbabilityReport) -> list[Section]:
     names = list(report.models[0].scores)
     heads = {name: f"{SCORES[name].title}\N{NO-BREAK SPACE}{SCORES[name].mark}".strip() for name in names}
     lines: list[Line] = [
-        (Head(model.name, is_name=True), {name: _estimate(e) for name, e in model.scores.items()})
+        (Head(model.name, is_name=True), {name: _estimate(e) for name, e in _estimates(model).items()})
         for model in report.models
     ]
     lines += [
@@ -98,13 +102,16 @@ def summary(report: ProbabilityReport) -> list[Section]:
     n = len(report.models)
     noisy = [name for name in names if any(name in model.uncorrected for model in report.models)]
     uncorrected: list[Line] = [
-        (Head(model.name, is_name=True), {name: Cell(number(value)) for name, value in model.uncorrected.items()})
+        (Head(model.name, is_name=True), {name: Cell(number(value)) for name, value in _uncorrected(model).items()})
         for model in report.models
     ]
-    tables = _by_score(heads, lines, n)
-    if noisy:
-        title = "With the noise of the labels, as computed elsewhere"
-        tables += _by_score({name: heads[name] for name in noisy}, uncorrected, n, title)
+    tables = _by_score(heads | _FLEXIBLE, lines, n)
+    title = "With the noise of the labels, as computed elsewhere"
+    if n <= SIDE_BY_SIDE:
+        tables += _by_score({name: heads[name] for name in noisy} | _FLEXIBLE, uncorrected, n, title)
+    else:
+        tables += _by_score({name: heads[name] for name in noisy}, uncorrected, n, title) if noisy else []
+        tables += _by_score(_FLEXIBLE, uncorrected, n, f"Flexible calibration curve, {title[0].lower()}{title[1:]}")
     sections = [Section("scores", "Scores", tuple(tables))]
     if report.differences:
         lines = [
@@ -173,6 +180,18 @@ def worst_rows(report: ProbabilityReport) -> Section:
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _estimates(model: ModelResult) -> dict[str, Estimate]:
+    """The scores, and the errors of the flexible curve."""
+    return {**model.scores, **{_PREFIX + key: estimate for key, estimate in model.flexible.errors.items()}}
+
+
+def _uncorrected(model: ModelResult) -> dict[str, float]:
+    return {
+        **model.uncorrected,
+        **{_PREFIX + key: value for key, value in model.flexible.uncorrected._asdict().items()},
+    }
 
 
 def _by_score(scores: Mapping[str, str], lines: Sequence[Line], n_models: int, title: str = "") -> list[Table]:

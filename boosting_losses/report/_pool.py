@@ -34,6 +34,19 @@ class Pooled(NamedTuple):
         columns = (self.weight, self.label, self.weight * self.proba, self.squared, self.loss)
         return np.stack([np.bincount(cells, weights=c, minlength=len(edges) - 1) for c in columns], axis=1)
 
+    def coarser(self, most: int) -> Pooled:
+        """Points put together, so that not many more than ``most`` are left, of about the same weight."""
+        if len(self.proba) <= most:
+            return self
+        reached = np.cumsum(self.weight)
+        cell = np.floor(reached * (most / reached[-1])).astype(np.intp)
+        first = np.flatnonzero(np.diff(cell, prepend=-1))
+        weight, *rest = (
+            np.add.reduceat(column, first)
+            for column in (self.weight, self.weight * self.proba, self.label, self.loss, self.squared)
+        )
+        return Pooled(rest[0] / weight, weight, *rest[1:])
+
     def rows(self) -> Predictions:
         """The points as weighted rows whose labels are shares: scores that are linear in labels see no difference."""
         return Predictions(np.clip(self.label / self.weight, 0.0, 1.0), self.proba, self.weight)

@@ -255,3 +255,11 @@ SCORES: dict[str, ReportedScore] = {
         values.nothing,
     ),
 }
+
+#: Errors of the flexible curve, by the fields of ``FlexibleErrors``: what R's ``val.prob`` calls them, and what they are.
+FLEXIBLE_ERRORS = {
+    "mean": ("Eavg", "mean distance of the probabilities from the flexible (lowess) curve, less what noise adds to it"),
+    "e50": ("E50", "the median of these distances"),
+    "e90": ("E90", "of nine rows in ten the distance is smaller"),
+    "largest": ("Emax", "the largest of these distances"),
+}

@@ -67,7 +67,7 @@ def save(figure: Figure, target: str | Path | IO[Any], **options: Any) -> None:
 
 
 def reliability_diagram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int = 0) -> None:
-    """Observed against predicted frequency by bins of equal weight, with consistency bands, and the isotonic curve."""
+    """Observed against predicted frequency by bins of equal weight with consistency bands, and curves without bins."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8, label="calibrated")
     some = model.curve.weight > 0.0
     predicted = model.curve.predicted[some]
@@ -82,6 +82,13 @@ def reliability_diagram(axes: Axes, model: ModelResult, report: ProbabilityRepor
         linewidth=1.0,
         linestyle=":",
         label="isotonic (CORP)",
+    )
+    flexible = model.flexible.curve
+    axes.fill_between(
+        flexible.predicted, flexible.low, flexible.high, color=look(i)["color"], alpha=0.15, linewidth=0.0
+    )
+    axes.plot(
+        flexible.predicted, flexible.observed, color=look(i)["color"], linewidth=1.2, label="flexible curve (lowess)"
     )
     axes.plot(
         predicted,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import _page_tables as tables
-from ._scores import SCORES
+from ._scores import FLEXIBLE_ERRORS, SCORES
 from .text import THRESHOLD_COLUMNS, slice_columns, title
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _writable(text: str) -> str:
 
 
 def _meanings(report: ProbabilityReport) -> list[tuple[str, str]]:
-    """Of columns that are no scores, and of p."""
-    found = []
+    """Of errors of the flexible curve, of columns that are no scores, and of p."""
+    found = [(f"{name} ↓", meaning) for name, meaning in FLEXIBLE_ERRORS.values()]
     if report.models[0].thresholds:
         found += [(THRESHOLD_COLUMNS[key], meaning) for key, meaning in _MEANINGS.items()]
         found.append(("net benefit of all", "that of predicting the second class for every row"))

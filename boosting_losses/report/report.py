@@ -164,7 +164,11 @@ class ProbabilityReport:
             raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
         scores = evaluation.scores()
         level = evaluation.settings.level
-        parts = zip(evaluation.names, evaluation.models, scores, evaluation.values, evaluation.tables(), strict=True)
+        errors, tables = evaluation.flexible_errors(), evaluation.tables()
+        models = (
+            model_result(name, sums, scores[m], evaluation.values[m], errors[m], tables[m], level)
+            for m, (name, sums) in enumerate(zip(evaluation.names, evaluation.models, strict=True))
+        )
         differences = evaluation.differences()
         return cls(
             rows=evaluation.rows,
@@ -173,7 +177,7 @@ class ProbabilityReport:
             base_rates=first.shares,
             level=level,
             eps=evaluation.settings.eps,
-            models=tuple(model_result(*part, level) for part in parts),
+            models=tuple(models),
             baselines=baselines(first.shares, evaluation.settings),
             events=evaluation.events,
             reference=evaluation.names[evaluation.reference],

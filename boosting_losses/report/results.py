@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..metrics import Estimate, ReliabilityCurve
+from ..metrics import Estimate, FlexibleCurve, FlexibleErrors, ReliabilityCurve
 from ..metrics._bootstrap import Numbers
 
 
@@ -79,6 +79,18 @@ class ThresholdRow:
 
 
 @dataclass(frozen=True)
+class FlexibleResult:
+    """The flexible (lowess) calibration curve, and how far it is from the probabilities.
+
+    The errors have the names of the fields of :class:`~boosting_losses.metrics.FlexibleErrors`.
+    """
+
+    curve: FlexibleCurve
+    errors: Mapping[str, Estimate]
+    uncorrected: FlexibleErrors  #: of the data as they are, which noise makes too large
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """What a report says of one model."""
 
@@ -91,6 +103,7 @@ class ModelResult:
     band_high: Numbers
     isotonic_proba: Numbers  #: the frequency as a rising function of the probability (CORP)
     isotonic_frequency: Numbers
+    flexible: FlexibleResult
     shown_up_to: float  #: where a diagram may end
     histogram_edges: Numbers
     histogram: Numbers  #: sums of weights

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..metrics import Estimate
-from ._scores import SCORES
+from ._scores import FLEXIBLE_ERRORS, SCORES
 
 if TYPE_CHECKING:
     from .report import ProbabilityReport
@@ -62,10 +62,11 @@ def uncorrected(report: ProbabilityReport) -> list[str]:
     """What noise has been taken off, a line for each model."""
     lines = []
     for model in report.models:
-        values = ", ".join(f"{SCORES[name].title} {number(value)}" for name, value in model.uncorrected.items())
-        if values:
-            whose = f"{model.name}: " if len(report.models) > 1 else ""
-            lines.append(f"{whose}with the noise of the labels, as computed elsewhere: {values}")
+        titled = {SCORES[name].title: value for name, value in model.uncorrected.items()}
+        titled |= {name: getattr(model.flexible.uncorrected, key) for key, (name, _) in FLEXIBLE_ERRORS.items()}
+        values = ", ".join(f"{title_} {number(value)}" for title_, value in titled.items())
+        whose = f"{model.name}: " if len(report.models) > 1 else ""
+        lines.append(f"{whose}with the noise of the labels, as computed elsewhere: {values}")
     return lines
 
 
@@ -89,6 +90,8 @@ def _scores(report: ProbabilityReport) -> Table:
         cells = [_with_interval(model.scores[name]) for model in report.models]
         others = [number(baseline.scores[name]) for baseline in report.baselines]
         table.add_row(f"{SCORES[name].title} {SCORES[name].mark}", *cells, *others)
+    for key, (name, _) in FLEXIBLE_ERRORS.items():
+        table.add_row(f"{name} (flexible curve) ↓", *(_with_interval(m.flexible.errors[key]) for m in report.models))
     return table
 
 
