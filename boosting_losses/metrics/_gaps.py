@@ -24,6 +24,7 @@ from ._statistics import (
     cell_means,
     independent_rows,
     normal_quantile,
+    quantile,
     tails,
     within,
 )
@@ -96,7 +97,7 @@ class OfGaps(Statistic):
         unit = float(self.norm(shape, observed)[0])
 
         def error_where(tail: float, reached: float) -> float:
-            return unit * _root(lambda c: float(np.quantile(self.norm(c * shape + noise, observed), tail)) - reached)
+            return unit * _root(lambda c: quantile(self.norm(c * shape + noise, observed), tail) - reached)
 
         lower_tail, upper_tail = tails(level)
         # An error that is small by luck, less than half of all calibrated models would show, proves nothing.
@@ -326,8 +327,8 @@ class FlexibleError(OfGaps):
         reached = np.cumsum(weight[order], axis=1)
         at = np.argmax(reached >= self._share * weight.sum() * (1.0 - 1e-12), axis=1)
         each_row = np.arange(len(rows))
-        quantile: Numbers = rows[each_row, order[each_row, at]]
-        return quantile
+        reached_there: Numbers = rows[each_row, order[each_row, at]]
+        return reached_there
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------

@@ -124,8 +124,17 @@ def percentiles(values: Numbers, level: float) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return float("nan"), float("nan")
-    low, high = np.quantile(finite, tails(level))
-    return float(low), float(high)
+    low, high = (quantile(finite, tail) for tail in tails(level))
+    return low, high
+
+
+def quantile(replicates: Numbers, share: float) -> float:
+    """What another replicate would lie below with this probability: the k-th of R stands for k / (R + 1).
+
+    Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 5.2.1. Others leave out 2 / (R + 1) of what
+    lies between two of them.
+    """
+    return float(np.quantile(replicates, share, method="weibull"))
 
 
 def tails(level: float) -> tuple[float, float]:
