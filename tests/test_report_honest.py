@@ -361,3 +361,46 @@ def test_repr_in_a_notebook_returns_the_text(monkeypatch, capsys):
     assert "log loss" in expected
     assert not shown
     assert capsys.readouterr().out == ""
+
+
+# ---- the flexible curve ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_flexible_curve_is_that_of_the_metrics(weighted):
+    y, p, _ = sample(4, slope=1.6)
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(y)) if weighted else None
+    flexible = ProbabilityReport.from_predictions(y, p, weight, n_resamples=100).models[0].flexible
+    for here, there in zip(flexible.curve, metrics.flexible_calibration_curve(y, p, weight), strict=True):
+        assert_allclose(here, there, atol=1e-12)
+    assert_allclose(flexible.uncorrected, metrics.flexible_calibration_errors(y, p, weight), atol=1e-12)
+    assert list(flexible.errors) == list(metrics.FlexibleErrors._fields)
+    for estimate in flexible.errors.values():
+        assert 0.0 <= estimate.low <= estimate.value <= estimate.high <= 1.0
+    assert flexible.errors["mean"].low > 0.0  # it is miscalibrated by 0.07
+
+
+def test_the_flexible_curve_of_many_rows_is_that_of_cells_of_them(monkeypatch):
+    y, p, _ = sample(5, n=20_000, slope=1.6)
+    exact = ProbabilityReport.from_predictions(y, p, n_resamples=20).models[0].flexible
+    monkeypatch.setattr("boosting_losses.report._build.FLEXIBLE_POINTS", 500)
+    coarse = ProbabilityReport.from_predictions(y, p, n_resamples=20).models[0].flexible
+    inside = np.interp(exact.curve.predicted, coarse.curve.predicted, coarse.curve.observed)
+    assert_allclose(inside, exact.curve.observed, atol=0.01)
+    band = np.interp(exact.curve.predicted, coarse.curve.predicted, coarse.curve.high - coarse.curve.low)
+    assert_allclose(band, exact.curve.high - exact.curve.low, rtol=0.15)
+    assert_allclose(coarse.uncorrected[:3], exact.uncorrected[:3], atol=2e-3)
+
+
+def test_errors_of_the_flexible_curve_hold_the_truth_with_few_events():
+    """Of rare events, noise seen in the lower half of the probabilities is too small where no event fell there."""
+    rng = np.random.default_rng(0)
+    grid = -5.25 + 1.5 * rng.standard_normal(100_000)
+    truth = metrics.flexible_calibration_errors(sigmoid(grid), sigmoid(1.5 * grid))
+    held = dict.fromkeys(("e50", "e90"), 0)
+    for seed in range(40):
+        y, p, _ = sample(seed, mean=-5.25, slope=1.5)
+        for name, q in (("e50", 0.5), ("e90", 0.9)):
+            estimate = interval("calibration_error_quantile", y, p, q=q)
+            held[name] += estimate.low <= getattr(truth, name) <= estimate.high
+    assert min(held.values()) >= 35, held
