@@ -2,12 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import boosting_losses
 from boosting_losses import FocalLoss
+from boosting_losses.kernels import _cache
 
 #: Trains with everything, as a process that compares the three libraries does, and prints how many variants each loop has.
 EVERYTHING = """
@@ -74,3 +78,103 @@ def test_few_variants_serve_all_three_libraries():
 
 def test_the_package_needs_no_cache_folder():
     assert float(run(NO_PLACE)) == round(FocalLoss(2.0)([0, 1], [0.5, 1.5]), 6)
+
+
+# ---- the cache on disk ----------------------------------------------------------------------------------------------
+
+#: Prints a Hessian and how many functions this process has compiled for it.
+FIRST_CALL = """
+import json
+from numba.core import event
+import numpy as np
+from boosting_losses import FocalLoss
+
+class Compiled(event.Listener):
+    count = 0
+    def on_start(self, _):
+        self.count += 1
+    def on_end(self, _):
+        pass
+
+compiled = Compiled()
+event.register("numba:compile", compiled)
+hessian = FocalLoss().gradient_hessian(np.array([1.0, 0.0]), np.array([0.5, 1.5]))[1]
+print(json.dumps([hessian.tolist(), compiled.count]))
+"""
+
+
+def first_call(folder, cache):
+    """A process that finds the package in a folder and compiled kernels in another."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-c", FIRST_CALL]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder)
+
+
+def answer(process):
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    return json.loads(printed)
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of what losses need."""
+    source = Path(boosting_losses.__file__).parent
+    target = tmp_path / "boosting_losses"
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "adapters"))
+    return target
+
+
+def test_an_edited_kernel_is_compiled_anew(package, tmp_path):
+    """Also one that other kernels inline, whose own files stay as they are, and that is as old and as long as before."""
+    cache = tmp_path / "cache"
+    before, compiled = answer(first_call(tmp_path, cache))
+    assert compiled > 0
+    assert answer(first_call(tmp_path, cache)) == [before, 0]
+    edited = package / "kernels" / "vector.py"
+    text, times = edited.read_text(), edited.stat()
+    assert text.count("return yes if condition else no") == 1
+    edited.write_text(text.replace("return yes if condition else no", "return no if condition else yes"))
+    os.utime(edited, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after, compiled = answer(first_call(tmp_path, cache))
+    assert compiled > 0
+    assert after != before
+    edited.write_text(text)
+    # What other sources have left is gone, not kept for ever.
+    assert answer(first_call(tmp_path, cache)) == [before, compiled]
+    names = [path.name for path in cache.rglob("*.nbi")]
+    assert len({name.split(".")[-2] for name in names}) == 1
+    assert len(names) == len(set(names))
+
+
+def test_processes_share_what_one_of_them_compiles(tmp_path):
+    alone = answer(first_call(tmp_path, tmp_path / "one"))
+    processes = [first_call(tmp_path, tmp_path / "four") for _ in range(4)]
+    found = [answer(process) for process in processes]
+    assert [hessian for hessian, _ in found] == [alone[0]] * 4
+    assert sum(compiled for _, compiled in found) == alone[1]
+
+
+def test_a_process_that_dies_holds_nobody_up(tmp_path, monkeypatch):
+    path = tmp_path / "compiling.lock"
+    hold = f"""
+import pathlib, time
+from boosting_losses.kernels._cache import _Lock
+assert _Lock(pathlib.Path({str(path)!r}), "f").acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    monkeypatch.setattr(_cache, "PATIENCE", 0.1)
+    lock = _cache._Lock(path, "f")
+    assert not lock.acquire()
+    other = _cache._Lock(path, "g")
+    assert other.acquire()  # another function
+    other.release()
+    process.kill()
+    process.communicate()
+    monkeypatch.setattr(_cache, "PATIENCE", 30.0)
+    assert lock.acquire()
+    lock.release()
+    assert not _cache._Lock(tmp_path / "none" / "compiling.lock", "f").acquire()  # where there is no folder

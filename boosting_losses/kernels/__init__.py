@@ -5,9 +5,10 @@ The design, from the inside out:
 a) *Point functions* take the numbers of one row and return numbers; those of K classes take the row itself. They hold
    every formula, once, so the same function serves a library that hands over matrices and one that hands over rows.
 b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing: LLVM
-   inlines it. There is one loop per loss and purpose, written out: loops made by a factory over a compiled function
-   never hit Numba's disk cache. ``rows.py`` serves a library that asks row by row, where making Python objects costs
-   more than the arithmetic; its one factory closes over integers, which the cache can tell apart.
+   inlines it. There is one loop per loss and purpose, written out: a loop that a factory makes by closing over a
+   compiled function never hits the cache on disk. (One that dispatches by the type of an argument does.) ``rows.py`` serves
+   a library that asks row by row, where making Python objects costs more than the arithmetic; its one factory closes over
+   integers, which the cache can tell apart.
 c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
    complement come from the same exponential, so neither loses digits when the other is near 1. Where probabilities are all
    there is, in an evaluation, they have kernels of their own: ``probabilities.py``, ``binning.py`` and ``poisson.py``.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from numba.core import config as _config
+
+from . import _cache
 
 # Numba's own annotations lack some of its names.
 config: Any = _config
@@ -28,7 +31,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def jit(function: _Function) -> _Function:
     """Compile a function on its first call, once per combination of dtypes.
 
-    * ``cache``: compiled code is kept on disk, so that only the first process on a machine pays for it: beside the
+    * compiled code is kept on disk (``_cache.py``), so that only the first process on a machine pays for it: beside the
       package, in the user's cache folder, or where ``NUMBA_CACHE_DIR`` says. Where none of them can be written, every
       process compiles for itself.
     * ``nogil``: callers may run chunks in threads; no kernel touches a Python object.
@@ -67,11 +70,16 @@ def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Functio
     if config.DISABLE_JIT:
         # NumPy's scalars warn of what compiled code passes over: both sides of a select are computed.
         return np.errstate(all="ignore")(function)
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "nogil": True} | more
-    try:
-        return cast(_Function, numba.njit(function, cache=True, **options))
-    except RuntimeError:  # no folder for the cache
-        return cast(_Function, numba.njit(function, **options))
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "fastmath": fastmath,
+        "nogil": True,
+        "no_cfunc_wrapper": True,
+    } | more
+    dispatcher = numba.njit(function, **options)
+    with suppress(RuntimeError):  # no folder for the cache
+        _cache.keep(dispatcher)
+    return cast(_Function, dispatcher)
 
 
 @point

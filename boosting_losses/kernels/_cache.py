@@ -1,0 +1,141 @@
+"""Compiled kernels on disk: never stale, and compiled by one process while others wait for it.
+
+Numba takes a compiled function for fresh as long as its own file is as old and as long as before. But loops inline functions
+of other files, and the files of an image may all have one date. So everything is kept under a digest of all kernels' sources.
+
+Numba also lets several processes compile the same function at once, and they may even name their files alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching as _caching
+
+caching: Any = _caching  # it has no annotations
+
+#: Seconds for which a process waits for another one that compiles the same function; then it compiles on its own.
+PATIENCE = 180.0
+_PAUSE = 0.02
+
+
+def keep(dispatcher: Any) -> None:
+    """Keep what is compiled of a function on disk; raises RuntimeError where there is no folder for it."""
+    dispatcher._cache = _KernelCache(dispatcher.py_func)  # noqa: SLF001  (as dispatcher.enable_caching does)
+
+
+@cache
+def digest() -> str:
+    """Of the sources of all kernels, and of Numba's version, which rewrites files that another one has left."""
+    of_all = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        of_all.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return of_all.hexdigest()[:16]
+
+
+class _KernelCache(_caching.FunctionCache):
+    """Numba's cache of one function, with file names of its own for each state of the sources."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        name = self._impl.filename_base
+        self._cache_file = caching.IndexDataCacheFile(
+            cache_path=self._cache_path, filename_base=f"{name}.{digest()}", source_stamp=digest()
+        )
+        self._lock = _Lock(Path(self._cache_path) / "compiling.lock", name)
+        self._function_files = f"{name}.*.nb[ic]"
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """What has been compiled; while another process compiles the function, wait for it."""
+        found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+        if found is None:
+            self._impl.locator.ensure_cache_path()
+            if self._lock.acquire():
+                found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+                if found is not None:
+                    self._lock.release()
+        return found
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keep it, and let go what earlier sources have left."""
+        try:
+            super().save_overload(signature, compiled)  # type: ignore[no-untyped-call]
+            for path in Path(self._cache_path).glob(self._function_files):
+                if f".{digest()}." not in path.name:
+                    path.unlink(missing_ok=True)
+        finally:
+            self._lock.release()
+
+
+class _Lock:
+    """A byte of a file that one process at a time may hold; the system takes it back from a process that ends.
+
+    Functions call each other in one direction, and so do processes wait for each other.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._byte = path, zlib.crc32(name.encode()) & 0x3FFFFFFF
+        self._held = False
+
+    def acquire(self) -> bool:
+        """Wait for it; False where it cannot be had, on a file system without locks for example."""
+        end = time.monotonic() + PATIENCE
+        try:
+            file = _opened(str(self._path), os.getpid())
+            while not (taken := _take(file, self._byte)) and time.monotonic() < end:
+                time.sleep(_PAUSE)
+        except OSError:
+            return False
+        self._held = taken
+        return taken
+
+    def release(self) -> None:
+        if self._held:
+            self._held = False
+            with contextlib.suppress(OSError):
+                _give_back(_opened(str(self._path), os.getpid()), self._byte)
+
+
+@cache
+def _opened(path: str, process: int) -> int:
+    """Kept open: where a process closes a file, it loses all of its locks there."""
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: int, byte: int) -> bool:
+        os.lseek(file, byte, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+    def _give_back(file: int, byte: int) -> None:
+        os.lseek(file, byte, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(file: int, byte: int) -> bool:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _give_back(file: int, byte: int) -> None:
+        fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
