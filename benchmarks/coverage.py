@@ -130,7 +130,7 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
         | {name: getattr(at_threshold, key) for name, key in THRESHOLD.items()},
         metrics.flexible_calibration_errors(expit(score), models["model"]).largest,
         any(finding.kind == "miscalibration" and finding.model == "model" for finding in report.findings),
-        own.scores["calibration_error"].low > 0.02,  # the threshold that the README shows
+        own.scores["calibration_error"].low > 0.02,  # the threshold that docs/reports.md shows
     )
 
 

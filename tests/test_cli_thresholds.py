@@ -18,7 +18,7 @@ from boosting_losses.report import ProbabilityReport
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reports.md"
 
 
 def thresholds(folder, text):
@@ -131,12 +131,12 @@ def test_options_of_scores(rows):
 
 
 def example():
-    """The configuration in the README."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """The configuration in the page on reports."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     return text
 
 
-def test_the_readmes_thresholds_spare_calibrated_models(tmp_path):
+def test_the_pages_thresholds_spare_calibrated_models(tmp_path):
     """By the value, the calibration error of a perfect model is above 0.02 in one of eight samples of a thousand rows."""
     path = tmp_path / "c.yaml"
     path.write_text(example())
@@ -158,7 +158,7 @@ def test_the_readmes_thresholds_spare_calibrated_models(tmp_path):
     assert broken["value"] >= 8
 
 
-def test_the_readmes_thresholds_find_spoilt_models(tmp_path):
+def test_the_pages_thresholds_find_spoilt_models(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(example())
     wishes = configuration.read(path)

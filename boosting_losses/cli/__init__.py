@@ -1,4 +1,4 @@
-"""The command line: ``boosting-losses evaluate``."""
+"""The command line: ``boosting-losses evaluate`` and ``boosting-losses warmup``."""
 
 import sys
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from .. import __version__
+from ..kernels import cache_folder
 from ..report import ProbabilityReport
 from ..report.text import as_text, tables
 from . import config as configuration
+from . import warmup
 from .columns import Table
 from .files import FileError
 from .inputs import name_of, opened
@@ -147,6 +150,41 @@ def evaluate(
         click.echo(f"threshold broken: {line}", err=True)
     if wrong:
         raise click.exceptions.Exit(1)
+
+
+@commands.command("warmup")
+@click.option(
+    "--library",
+    "libraries",
+    type=click.Choice(warmup.LIBRARIES),
+    multiple=True,
+    help="Again for each further one.  [default: those that are installed]",
+)
+@click.option(
+    "--report/--no-report", "with_report", default=True, help="What a report needs, too.  [default: --report]"
+)
+def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
+    """Compile what trainings, predictions and reports need, so that no later process waits for it.
+
+    Machine code is kept in NUMBA_CACHE_DIR, else beside the package or in the user's cache folder. Run it where an image is
+    built, with the processor that the image will run on.
+    """
+    found = warmup.installed()
+    missing = [name for name in libraries if name not in found]
+    if missing:
+        raise Problem(f'--library must be installed, got {missing[0]}: pip install "boosting-losses[{missing[0]}]"')
+    folder = cache_folder()
+    if folder is None:
+        raise Problem("compiled kernels must have a folder, got none that can be written: set NUMBA_CACHE_DIR")
+    started = time.monotonic()
+    console = Console(stderr=True)
+    steps = list(warmup.steps(libraries or found, with_report=with_report))
+    for name, run in track(steps, "compiling", console=console, transient=True, disable=not console.is_terminal):
+        run()
+        console.print(name)
+    files = [path.stat().st_size for path in folder.glob("*.nbc")]
+    seconds = time.monotonic() - started
+    click.echo(f"{len(files)} compiled functions, {sum(files) / 1e6:.1f} MB, in {folder} after {seconds:.0f} s")
 
 
 def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> None:

@@ -23,3 +23,7 @@ f) *No thread pool.* Numba's would fight the one of the boosting library. The lo
 Nothing here knows classes, frameworks or error messages. Everything runs, at the same accuracy, with
 ``NUMBA_DISABLE_JIT=1``.
 """
+
+from ._cache import folder as cache_folder
+
+__all__ = ["cache_folder"]

@@ -21,8 +21,10 @@ from typing import Any
 
 import numba
 from numba.core import caching as _caching
+from numba.core import config as _config
 
-caching: Any = _caching  # it has no annotations
+caching: Any = _caching  # they have no annotations
+config: Any = _config
 
 #: Seconds for which a process waits for another one that compiles the same function; then it compiles on its own.
 PATIENCE = 180.0
@@ -32,6 +34,16 @@ _PAUSE = 0.02
 def keep(dispatcher: Any) -> None:
     """Keep what is compiled of a function on disk; raises RuntimeError where there is no folder for it."""
     dispatcher._cache = _KernelCache(dispatcher.py_func)  # noqa: SLF001  (as dispatcher.enable_caching does)
+
+
+def folder() -> Path | None:
+    """Where compiled kernels are kept; None where no folder can be written, or nothing is compiled."""
+    if config.DISABLE_JIT:
+        return None
+    try:
+        return Path(_KernelCache(keep).cache_path)
+    except RuntimeError:
+        return None
 
 
 @cache

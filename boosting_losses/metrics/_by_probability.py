@@ -17,6 +17,8 @@ from .means import Score, logits
 
 #: Scores of replicates are moved this far from 0 and 1.
 _INSIDE = 1e-4
+#: A cell is worth no more rows than this, also where few replicates happen to give it one weight.
+_MOST_ROWS = 1e9
 
 
 class Cells(Source):
@@ -317,7 +319,7 @@ class Miscalibration(Statistic):
 def rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
     """How many independent rows each cell is worth, a whole number ``(C, 1)``."""
     rows: Numbers = np.rint(weight * weight / np.maximum(replicates.var(axis=1, keepdims=True), 1e-300))
-    return np.maximum(rows, 1.0)
+    return np.clip(rows, 1.0, _MOST_ROWS)
 
 
 def _losses_of(label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:

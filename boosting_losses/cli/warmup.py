@@ -1,0 +1,128 @@
+"""What an image for production compiles beforehand: small trainings with every loss, and a report."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from ..losses import Loss
+from ..report import ProbabilityReport
+
+LIBRARIES = ("xgboost", "lightgbm", "catboost")
+LOSSES: tuple[Loss, ...] = (LogLoss(), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss())
+
+Step = tuple[str, Callable[[], object]]
+
+
+def installed() -> tuple[str, ...]:
+    """The libraries that can be imported."""
+    return tuple(name for name in LIBRARIES if importlib.util.find_spec(name) is not None)
+
+
+def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
+    """What is to be run, each with a name."""
+    for library in libraries:
+        for loss in LOSSES:
+            yield f"{library}, {type(loss).__name__}: train", partial(_train, library, loss)
+            yield f"{library}, {type(loss).__name__}: calibrated classifier", partial(_calibrate, library, loss)
+    if with_report:
+        yield "report of two classes", partial(_report, 2)
+        yield "report of K classes", partial(_report, 3)
+
+
+def _train(library: str, loss: Loss) -> None:
+    """With weights and without, through the adapter and as the library's scikit-learn estimator hands over data."""
+    labels = _labels(60, loss)
+    features = np.random.default_rng(0).standard_normal((60, 2))
+    for weight in (None, np.ones(60)):
+        _TRAININGS[library](loss, features, labels, weight)
+
+
+def _labels(n: int, loss: Loss) -> Any:
+    """Of different shares: with equal ones training starts from 0, which has kernels of its own."""
+    return np.minimum(np.arange(n) % 4, 2 if loss.multiclass else 1)
+
+
+def _calibrate(library: str, loss: Loss) -> None:
+    features = np.random.default_rng(0).standard_normal((120, 2))
+    labels = _labels(120, loss)
+    model = CalibratedBoostingClassifier(_ESTIMATORS[library](), loss=loss, cv=2, early_stopping=1)
+    for weight in (None, np.ones(120)):
+        model.fit(features, labels, sample_weight=weight).predict_proba(features)
+
+
+def _xgboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
+    import xgboost as xgb  # noqa: PLC0415
+
+    from ..adapters import xgboost as adapter  # noqa: PLC0415
+
+    data = xgb.DMatrix(features, labels, weight=weight)
+    model = adapter.train({}, data, 1, loss=loss, evals=[(data, "train")], verbose_eval=False)
+    adapter.predict_proba(model, data)
+    settings = adapter.params(loss, labels, weight, sklearn=True)
+    xgb.XGBClassifier(n_estimators=1, **settings).fit(features, labels, sample_weight=weight)
+
+
+def _lightgbm(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
+    import lightgbm as lgb  # noqa: PLC0415
+
+    from ..adapters import lightgbm as adapter  # noqa: PLC0415
+
+    data = lgb.Dataset(features, labels, weight=weight)
+    adapter.predict_proba(adapter.train({"verbosity": -1}, data, 1, [data], loss=loss), features)
+
+
+def _catboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
+    import catboost as cb  # noqa: PLC0415
+
+    from ..adapters import catboost as adapter  # noqa: PLC0415
+
+    data = cb.Pool(features, labels, weight=weight)
+    settings = {"iterations": 1, "allow_writing_files": False, "logging_level": "Silent"}
+    adapter.predict_proba(adapter.train(data, settings, loss=loss, eval_set=data), features)
+
+
+def _xgb_classifier() -> Any:
+    from xgboost import XGBClassifier  # noqa: PLC0415
+
+    return XGBClassifier(n_estimators=2)
+
+
+def _lgbm_classifier() -> Any:
+    from lightgbm import LGBMClassifier  # noqa: PLC0415
+
+    return LGBMClassifier(n_estimators=2, verbosity=-1)
+
+
+def _catboost_classifier() -> Any:
+    from catboost import CatBoostClassifier  # noqa: PLC0415
+
+    return CatBoostClassifier(iterations=2, allow_writing_files=False, logging_level="Silent")
+
+
+_TRAININGS: dict[str, Callable[[Loss, Any, Any, Any], None]] = {
+    "xgboost": _xgboost,
+    "lightgbm": _lightgbm,
+    "catboost": _catboost,
+}
+_ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "xgboost": _xgb_classifier,
+    "lightgbm": _lgbm_classifier,
+    "catboost": _catboost_classifier,
+}
+
+
+def _report(classes: int) -> None:
+    random = np.random.default_rng(0)
+    proba = random.dirichlet(np.ones(classes), 200)
+    labels = np.array([random.choice(classes, p=row) for row in proba])
+    columns = proba[:, 1] if classes == 2 else proba
+    for precision in (np.float32, np.float64):
+        for weight in (None, np.ones(200)):
+            forecast = columns.astype(precision)
+            ProbabilityReport.from_predictions(labels, forecast, weight, n_resamples=2)
