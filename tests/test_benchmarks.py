@@ -47,6 +47,7 @@ def test_the_command_line_runs_as_a_module():
     assert "kernels" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_kernels_benchmark_runs(benchmark_command):
     document = benchmark_command("kernels", "--rows", "500", "--repeats", "1", "--memory", "system")
     assert {"python", "numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn"} == (
@@ -58,6 +59,7 @@ def test_the_kernels_benchmark_runs(benchmark_command):
         assert row["met"] is None or row["bar"] is not None
 
 
+@pytest.mark.slow
 def test_the_training_benchmark_runs(benchmark_command):
     names = [
         row["name"]
@@ -73,6 +75,7 @@ def test_the_import_benchmark_runs(benchmark_command):
     assert [row["name"] for row in rows] == ["import numpy, numba", "import boosting_losses beyond them"]
 
 
+@pytest.mark.slow
 def test_the_cold_start_benchmark_runs(benchmark_command):
     rows = benchmark_command("import", "--repeats", "1", "--only", "cold start LogLoss")["rows"]
     assert {row["measure"] for row in rows} == {"seconds", "files", "MB"}

@@ -796,6 +796,7 @@ FEW = {
 }
 
 
+@pytest.mark.slow
 @each_library
 def test_scikit_learns_own_checks(library):
     model = make(library, FEW[library])

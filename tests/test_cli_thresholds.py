@@ -136,6 +136,7 @@ def example():
     return text
 
 
+@pytest.mark.slow
 def test_the_pages_thresholds_spare_calibrated_models(tmp_path):
     """By the value, the calibration error of a perfect model is above 0.02 in one of eight samples of a thousand rows."""
     path = tmp_path / "c.yaml"

@@ -38,6 +38,7 @@ print(Compiled.names)
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_compile(tmp_path):
     pytest.importorskip("xgboost")
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}

@@ -73,6 +73,7 @@ def grid(tmp_path_factory):
 # ---- the whole way -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_library_loss_and_calibration_has_scores(grid):
     runs = pd.read_parquet(grid[0] / "runs.parquet")
     assert runs["error"].isna().all()
@@ -132,6 +133,7 @@ def test_a_second_call_trains_nothing(grid, call):
     assert before == {file: file.stat().st_mtime_ns for file in (grid[0] / "fits").iterdir()}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(grid, call, tmp_path):
     code, printed = call(
         "--size", "seconds", "--gamma", "2", "--sets", "10 %", "--losses", "builtin", "focal", "--out", tmp_path
@@ -142,6 +144,7 @@ def test_the_same_seed_gives_the_same_numbers(grid, call, tmp_path):
     pd.testing.assert_frame_equal(first, again, check_exact=True)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_like_an_undisturbed_run(grid, tmp_path):
     """The moments are random, so that each run of this test tries others."""
     arguments = ("--size", "seconds", "--gamma", "0.5", "2", "--sets", "iris")
@@ -158,6 +161,7 @@ def test_killed_and_resumed_it_ends_like_an_undisturbed_run(grid, tmp_path):
     pd.testing.assert_frame_equal(scores_of(tmp_path), undisturbed, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent another way there")
 def test_ctrl_c_leaves_what_is_finished(tmp_path):
     victim = process(tmp_path, *FEW)
@@ -175,6 +179,7 @@ def test_ctrl_c_leaves_what_is_finished(tmp_path):
 # ---- failures ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_recorded_and_tried_again_on_request(call, tmp_path):
     limited = (*FEW, "--out", tmp_path)
     # Imports and compilation do not count; no training is as short as this.
@@ -197,6 +202,7 @@ def test_a_training_that_fails_is_recorded_and_tried_again_on_request(call, tmp_
     assert pd.read_csv(tmp_path / "runs.csv")["error"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_recorded_and_the_others_go_on(call, tmp_path, monkeypatch):
     original = supervisor._Workers._start
 
@@ -274,6 +280,7 @@ def frame_of_mine(rows=300):
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_file_of_the_callers(call, tmp_path, kind):
     file = tmp_path / f"mine.{kind}"
@@ -310,6 +317,7 @@ def test_times_and_decimals_become_numbers(values, number):
     assert np.isnan(column[1]) == (values[1] is None)
 
 
+@pytest.mark.slow
 def test_what_has_become_categories_is_said(call, tmp_path):
     file = tmp_path / "mine.csv"
     frame_of_mine().astype({"size [m²]": object}).fillna({"size [m²]": "?"}).to_csv(file, index=False)
@@ -409,6 +417,7 @@ def test_a_random_split_beside_a_time_is_said(name, values, iso):
         assert not warnings_of(frame.assign(birth=pd.date_range("1950-01-01", periods=ROWS)), time=name)
 
 
+@pytest.mark.slow
 def test_warnings_of_columns_are_on_the_screen_and_on_the_page(capsys, monkeypatch, tmp_path):
     file = tmp_path / "mine.csv"
     frame_of_mine().assign(**{"<name>": [f"p{i}" for i in range(300)]}).to_csv(file, index=False)
@@ -491,6 +500,7 @@ def test_a_class_without_weight_is_refused():
         split(data, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x$^$", "[/old] <script>", "数" * 80], ids=["dollar", "markup", "long"])
 def test_names_of_files_are_only_names(call, tmp_path, name):
     file = tmp_path / f"{name.replace('/', '-')}.csv"
@@ -642,6 +652,7 @@ def test_rows_of_one_time_stay_together_or_there_is_no_split():
         split(late, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_file_is_split_by_time_on_request(call, tmp_path):
     file = tmp_path / "mine.csv"
     frame_of_mine().to_csv(file, index=False)

@@ -67,6 +67,7 @@ def run(script):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_few_variants_serve_all_three_libraries():
     for library in ("xgboost", "lightgbm", "catboost"):
         pytest.importorskip(library)
@@ -125,6 +126,7 @@ def package(tmp_path):
     return target
 
 
+@pytest.mark.slow
 def test_an_edited_kernel_is_compiled_anew(package, tmp_path):
     """Also one that other kernels inline, whose own files stay as they are, and that is as old and as long as before."""
     cache = tmp_path / "cache"
@@ -147,6 +149,7 @@ def test_an_edited_kernel_is_compiled_anew(package, tmp_path):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slow
 def test_processes_share_what_one_of_them_compiles(tmp_path):
     alone = answer(first_call(tmp_path, tmp_path / "one"))
     processes = [first_call(tmp_path, tmp_path / "four") for _ in range(4)]

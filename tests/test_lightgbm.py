@@ -380,6 +380,7 @@ def predicted_without_us(model, X, folder):
     return np.load(files[2]), np.load(files[3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_a_model_file_needs_nothing_of_ours(loss, tmp_path):
     X, y = data_of(loss)

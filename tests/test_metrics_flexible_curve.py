@@ -167,6 +167,7 @@ def test_few_points():
     assert np.isfinite(extreme).all()
 
 
+@pytest.mark.slow
 def test_the_band_holds_the_truth():
     """Where smoothing bends nothing: true frequencies on a line."""
     p = np.sort(np.random.default_rng(1).beta(2, 2, 500))

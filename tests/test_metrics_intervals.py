@@ -190,6 +190,7 @@ def test_the_same_seed_gives_the_same_interval(score):
     assert first.low <= first.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharpness", [0.6, 1.0, 1.6])
 @pytest.mark.parametrize("score", [calibration_error, smooth_calibration_error])
 def test_calibration_errors_hold_the_truth(score, sharpness):

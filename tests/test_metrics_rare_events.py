@@ -44,6 +44,7 @@ def truth_of_difference(score, mean, slope=1.0):
     return score(labels, np.tile(p, 2), weight) - score(labels, np.tile(less, 2), weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [brier_score, log_loss])
 def test_differences_hold_the_truth_with_13_events(score):
     """The moments seen in so few events alone hold the true difference of Brier scores in 80 % of samples."""
@@ -96,6 +97,7 @@ def test_an_error_of_a_calibrated_model_is_0_in_half_of_the_samples():
     assert 0.3 < np.mean(np.array(estimates) == 0.0) < 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [calibration_error, smooth_calibration_error, miscalibration])
 @pytest.mark.parametrize("slope", [0.6, 1.5])
 def test_differences_from_a_calibrated_model_are_not_too_small(score, slope):
@@ -111,6 +113,7 @@ def test_differences_from_a_calibrated_model_are_not_too_small(score, slope):
     assert below <= 11  # 5 % of the samples exceed this once in two thousand times
 
 
+@pytest.mark.slow
 def test_smooth_errors_of_rare_events_are_resolved():
     """Their kernel is narrower than a hundredth."""
     _, p, _, rate = world(0, 400_000, -7.75, 1.5)

@@ -495,6 +495,7 @@ def test_pictures_show_the_data(data, tmp_path):
     assert all(axes.get_ylabel() for axes in figure.axes)
 
 
+@pytest.mark.slow
 def test_consistency_bands_hold_a_calibrated_model():
     inside = total = 0
     for seed in range(60):

@@ -64,6 +64,7 @@ def test_miscalibration_is_free_of_what_isotonic_regression_fits_of_the_noise():
         assert np.mean((np.array(found) - truth) ** 2) < 0.6 * np.mean((np.array(plain) - truth) ** 2)
 
 
+@pytest.mark.slow
 def test_what_recalibration_would_bring_is_no_better_than_the_truth():
     better = 0
     for seed in range(30):
@@ -74,6 +75,7 @@ def test_what_recalibration_would_bring_is_no_better_than_the_truth():
     assert better <= 3
 
 
+@pytest.mark.slow
 def test_calibrated_models_are_left_in_peace():
     """100 samples: with a rate of 2.5 %, more than 8 happen once in a thousand times."""
     hiding = failing = 0
@@ -86,6 +88,7 @@ def test_calibrated_models_are_left_in_peace():
     assert failing <= 5
 
 
+@pytest.mark.slow
 def test_two_calibrated_models_do_not_differ_in_calibration():
     """One knows more than the other, so that its gaps are noisier."""
     names = ("calibration_error", "smooth_calibration_error", "miscalibration")
@@ -140,6 +143,7 @@ def test_intervals_stay_in_the_possible_range():
                 assert 0.0 <= estimate.low <= estimate.value <= estimate.high <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["log_loss", "brier_score", "normalized_cross_entropy", "roc_auc"])
 def test_rare_events_are_covered(name):
     """Some 15 events in 1,000 rows. 200 samples: with 95 % fewer than 180 hits happen once in 2000 times."""
@@ -392,6 +396,7 @@ def test_the_flexible_curve_of_many_rows_is_that_of_cells_of_them(monkeypatch):
     assert_allclose(coarse.uncorrected[:3], exact.uncorrected[:3], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_errors_of_the_flexible_curve_hold_the_truth_with_few_events():
     """Of rare events, noise seen in the lower half of the probabilities is too small where no event fell there."""
     rng = np.random.default_rng(0)

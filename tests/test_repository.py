@@ -84,6 +84,7 @@ def python_in(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if python_in(page)], ids=named)
 def test_the_python_of_the_pages_runs(page, tmp_path):
     for block in python_in(page):
@@ -144,6 +145,7 @@ def test_broken_links_are_found(tmp_path, monkeypatch):
     assert list(broken_links(page)) == ["gone.png", "gone.md", "there.md#no-heading", "../outside.md", "#none"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run(path, tmp_path):
     if path.stem == "many_classes" and not HAS_SKETCHES:

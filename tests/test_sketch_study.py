@@ -90,6 +90,7 @@ def test_the_made_sets_are_drawn_anew_for_each_seed(stage):
         assert np.array_equal(again.X, other.X) == given, name
 
 
+@pytest.mark.slow
 def test_a_short_run_writes_everything_and_a_second_one_races_nothing(tmp_path, monkeypatch, capsys):
     makers = {"waves, 4 classes": partial(sets._waves, 300, 4), "clusters, 3 classes": partial(sets._clusters, 300, 3)}
     monkeypatch.setattr(study, "STAGES", {"development": lambda: makers, "judging": lambda: makers})

@@ -8,6 +8,7 @@ import xgboost as xgb
 from .trainings.search import drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost", "classifier"])
 def test_numbers_of_whole_trainings_agree(library, number):

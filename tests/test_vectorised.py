@@ -78,6 +78,7 @@ def packed_instructions(folder, **environment):
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_hot_loops_are_simd_code(tmp_path):
     counts = packed_instructions(tmp_path)
     assert counts.keys() == LEAST.keys()
@@ -85,5 +86,6 @@ def test_hot_loops_are_simd_code(tmp_path):
     assert not too_few, f"packed instructions are gone: {too_few}"
 
 
+@pytest.mark.slow
 def test_the_guard_sees_scalar_code(tmp_path):
     assert set(packed_instructions(tmp_path, NUMBA_LOOP_VECTORIZE="0", NUMBA_SLP_VECTORIZE="0").values()) == {0}

@@ -19,6 +19,7 @@ SOURCE = """
 """
 
 
+@pytest.mark.slow
 def test_a_served_model_is_of_the_type_of_the_model(tmp_path, monkeypatch):
     api = pytest.importorskip("mypy.api")
     monkeypatch.chdir(ROOT)
