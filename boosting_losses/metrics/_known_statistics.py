@@ -16,7 +16,7 @@ from . import (
     reliability,
 )
 from ._by_probability import Cells, Discrimination, EachClass, Miscalibration, Ranking, Recalibrated
-from ._gaps import Bins, CalibrationError, FlexibleError, FlexibleGaps, Residuals, SmoothCalibrationError
+from ._gaps import Bins, CalibrationError
 from ._lines import (
     ByLoss,
     CalibrationIntercept,
@@ -28,6 +28,7 @@ from ._lines import (
 )
 from ._losses import Losses, Mean, OverBaseRate
 from ._predictions import Predictions
+from ._residuals import FlexibleError, FlexibleGaps, Residuals, SmoothCalibrationError
 from ._statistics import Statistic
 from ._tempered import DiscriminationOfClasses, MiscalibrationOfClasses, Tempered
 from .means import Score

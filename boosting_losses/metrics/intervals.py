@@ -94,6 +94,10 @@ def confidence_interval(
     Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
     for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
 
+    Few events say too little of themselves where, by chance, none of them was improbable. So the spread of areas under the
+    ROC curve and of average precision, and that of differences of means, is that of labels drawn anew, with frequencies
+    that beta calibration gives, wherever it is larger than the spread seen.
+
     Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
     and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
     it is not the score of the data but the estimate of what it would be with endless data. For errors of calibration the

@@ -17,12 +17,12 @@ from ..metrics import Estimate
 from ..metrics import _statistics as statistics
 from ..metrics._bootstrap import Numbers, Totals
 from ..metrics._differences import difference_of
-from ..metrics._gaps import FlexibleError
 from ..metrics._known_statistics import Sample
 from ..metrics._losses import Labels, Losses
 from ..metrics._predictions import Predictions, check, each
 from ..metrics._redrawn import RedrawnLabels
 from ..metrics._replicates import Replicates, events
+from ..metrics._residuals import FlexibleError
 from ..metrics._statistics import Sampled, Source, Statistic, Summed
 from ..metrics.reliability import tamed
 from ._input import normalized
