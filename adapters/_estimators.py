@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .._types import Array
 from ..losses import Loss
-from ._shared import Array, Score
+from ._shared import Score
 
 #: Values that ask for nothing.
 _NEUTRAL = {"scale_pos_weight": 1, "num_class": 1, "num_classes": 1}

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import metrics
+from .._types import Array
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
 
-Array = npt.NDArray[np.floating]
 Score = Callable[..., float]
 
 #: Scores that a kernel computes from raw scores, in the order of its results.

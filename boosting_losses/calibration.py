@@ -28,9 +28,9 @@ from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from . import _arrays as arrays
-from . import _scaling as scaling
-from ._scaling import ConvergenceWarning
+from . import _newton_fit, _validation
+from ._newton_fit import ConvergenceWarning
+from ._types import Array
 from .losses import LogLoss, SoftmaxCrossEntropy
 
 __all__ = [
@@ -42,8 +42,6 @@ __all__ = [
     "TemperatureScaling",
     "VectorScaling",
 ]
-
-Array = npt.NDArray[np.floating]
 
 
 class Calibrator(BaseEstimator):  # type: ignore[misc]
@@ -81,14 +79,14 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
             If the best parameters were not found.
         """
         scores = _scores(raw)
-        weight = None if sample_weight is None else arrays.numbers("sample_weight", sample_weight)
+        weight = None if sample_weight is None else _validation.numbers("sample_weight", sample_weight)
         self.n_scores_ = 1 if scores.ndim == 1 else scores.shape[1]
         self.classes_, codes = _encoded(y, max(self.n_scores_, 2), np.float64 if weight is None else weight.dtype)
-        arrays.refuse_odd_labels_or_weights(codes, weight, multiclass=False)
-        arrays.refuse_weights(weight)
-        arrays.refuse_other_length(codes, scores, "raw")
-        arrays.refuse_raw(scores)
-        self._fit(scaling.Rows(codes, scores, weight))
+        _validation.refuse_odd_labels_or_weights(codes, weight, multiclass=False)
+        _validation.refuse_weights(weight)
+        _validation.refuse_other_length(codes, scores, "raw")
+        _validation.refuse_raw(scores)
+        self._fit(_newton_fit.Rows(codes, scores, weight))
         return self
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -113,11 +111,11 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         columns = 1 if scores.ndim == 1 else scores.shape[1]
         if columns != self.n_scores_:
             raise ValueError(f"raw must have {self.n_scores_} scores per row, as in fit, got {columns}")
-        arrays.refuse_raw(scores)
+        _validation.refuse_raw(scores)
         return self._probabilities(scores.astype(np.float64, copy=False))
 
     @abstractmethod
-    def _fit(self, rows: scaling.Rows) -> None: ...
+    def _fit(self, rows: _newton_fit.Rows) -> None: ...
 
     @abstractmethod
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]: ...
@@ -126,13 +124,13 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
 class _OneVsRest(Calibrator):
     """Calibrators of one score: of K, each class's log odds are calibrated against the rest and all divided by their sum."""
 
-    def _fit(self, rows: scaling.Rows) -> None:
+    def _fit(self, rows: _newton_fit.Rows) -> None:
         if self.n_scores_ == 1:
             self.fitted_ = [self._fit_one(rows)]
             return
         odds = log_odds(rows.raw)
         self.fitted_ = [
-            self._fit_one(scaling.Rows((rows.y == k).astype(rows.y.dtype), odds[:, k], rows.weight))
+            self._fit_one(_newton_fit.Rows((rows.y == k).astype(rows.y.dtype), odds[:, k], rows.weight))
             for k in range(self.n_scores_)
         ]
 
@@ -147,7 +145,7 @@ class _OneVsRest(Calibrator):
         return np.where(total > 0.0, proba / np.where(total > 0.0, total, 1.0), 1.0 / self.n_scores_)
 
     @abstractmethod
-    def _fit_one(self, rows: scaling.Rows) -> Any: ...
+    def _fit_one(self, rows: _newton_fit.Rows) -> Any: ...
 
     @abstractmethod
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
@@ -171,8 +169,8 @@ class TemperatureScaling(Calibrator):
     scores say nothing, or the contrary of the truth, more would be better without end.
     """
 
-    def _fit(self, rows: scaling.Rows) -> None:
-        self.temperature_ = 1.0 / scaling.temperature(rows)
+    def _fit(self, rows: _newton_fit.Rows) -> None:
+        self.temperature_ = 1.0 / _newton_fit.temperature(rows)
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
         return probabilities(raw / self.temperature_)
@@ -194,8 +192,8 @@ class PlattScaling(_OneVsRest):
     scores that separate the classes. Constant scores get the slope 0. Of K classes, each one's log odds against the rest.
     """
 
-    def _fit_one(self, rows: scaling.Rows) -> Any:
-        return scaling.platt(rows)
+    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
+        return _newton_fit.platt(rows)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
         slope, intercept = fitted
@@ -218,8 +216,8 @@ class BetaCalibration(_OneVsRest):
     curve. Of K classes, each one's log odds against the rest.
     """
 
-    def _fit_one(self, rows: scaling.Rows) -> Any:
-        return scaling.beta(rows)
+    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
+        return _newton_fit.beta(rows)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
         a, b, c = fitted
@@ -245,7 +243,7 @@ class IsotonicCalibration(_OneVsRest):
     other class then gets ``1 / (m + 2)``: Laplace's rule of succession, which Platt's targets also are.
     """
 
-    def _fit_one(self, rows: scaling.Rows) -> Any:
+    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
         low, high = rows.span
         raw, y = np.append(rows.raw, [low, low, high, high]), np.append(rows.y, [0.0, 1.0, 0.0, 1.0])
         weight = None if rows.weight is None else np.append(rows.weight, np.full(4, rows.total / rows.count))
@@ -272,8 +270,8 @@ class VectorScaling(Calibrator):
     which change nothing, counted like one row.
     """
 
-    def _fit(self, rows: scaling.Rows) -> None:
-        self.slope_, self.intercept_ = scaling.per_class(rows)
+    def _fit(self, rows: _newton_fit.Rows) -> None:
+        self.slope_, self.intercept_ = _newton_fit.per_class(rows)
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
         return probabilities(raw * np.squeeze(self.slope_) + np.squeeze(self.intercept_))
@@ -285,7 +283,7 @@ class Uncalibrated(Calibrator):
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return self._probabilities(_scores(raw))
 
-    def _fit(self, rows: scaling.Rows) -> None:
+    def _fit(self, rows: _newton_fit.Rows) -> None:
         pass
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
@@ -324,7 +322,7 @@ def log_odds(raw: Array) -> npt.NDArray[np.float64]:
 
 
 def _scores(raw: npt.ArrayLike) -> Array:
-    scores = arrays.numbers("raw", raw)
+    scores = _validation.numbers("raw", raw)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
     if scores.ndim not in (1, 2) or not scores.size:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.kernels import focal, logistic, rows, softmax, softmax_focal
+from boosting_losses._kernels import focal, logistic, rows, softmax, softmax_focal
 
 BINARY = {
     "log": LogLoss(),

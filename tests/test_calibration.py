@@ -13,7 +13,7 @@ from scipy.special import expit, log_softmax
 from sklearn.base import clone
 from sklearn.calibration import _SigmoidCalibration
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _scaling, metrics
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _newton_fit, metrics
 from boosting_losses.calibration import (
     BetaCalibration,
     ConvergenceWarning,
@@ -214,7 +214,7 @@ def test_a_sample_to_start_from_changes_nothing(calibrator, classes, monkeypatch
     raw, y = sample(classes, n=20_000)
     weight = np.random.default_rng(2).exponential(size=len(y))
     whole = calibrator().fit(raw, y, weight).predict_proba(raw[:100])
-    monkeypatch.setattr(_scaling, "_SAMPLE", 500)
+    monkeypatch.setattr(_newton_fit, "_SAMPLE", 500)
     assert_allclose(calibrator().fit(raw, y, weight).predict_proba(raw[:100]), whole, atol=1e-6)
 
 
@@ -294,7 +294,7 @@ def test_anti_informative_scores(calibrator):
 
 def test_failure_to_converge_is_said(monkeypatch):
     raw, y = sample(2)
-    monkeypatch.setattr(_scaling, "_MOST_STEPS", 1)
+    monkeypatch.setattr(_newton_fit, "_MOST_STEPS", 1)
     with pytest.warns(ConvergenceWarning, match="did not converge"):
         PlattScaling().fit(raw, y)
 

@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses._kernels import rows
 from boosting_losses.adapters.catboost import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
-from boosting_losses.kernels import rows
 from boosting_losses.losses.rows import MOST_CLASSES_IN_TUPLES
 from boosting_losses.metrics import brier_score, log_loss
 
@@ -905,7 +905,7 @@ def test_other_parameters_compile_no_row_function_again():
 CACHE_HITS = """
 import numpy as np
 from boosting_losses import SoftmaxFocalLoss
-from boosting_losses.kernels import rows
+from boosting_losses._kernels import rows
 for n_classes in (3, 5, 13):
     SoftmaxFocalLoss(float(n_classes)).row_function(n_classes)(np.zeros(n_classes), 0.0, 1.0)
 for function in (rows.tuple_function(3), rows.tuple_function(5), rows.fill):

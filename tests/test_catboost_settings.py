@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy
-from boosting_losses.adapters._catboost_builtin import ALIKE_PARAMETERS
 from boosting_losses.adapters.catboost import Metric, cv, predict_proba, raw_score, train
+from boosting_losses.adapters.catboost._builtin import ALIKE_PARAMETERS
 
 SETTINGS = {"iterations": 12, "learning_rate": 0.2, "thread_count": 1, "random_seed": 3, "logging_level": "Silent"}
 CUSTOM = "PythonUserDefinedPerObject"

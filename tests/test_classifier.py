@@ -205,7 +205,7 @@ def test_refinement_is_a_metric_of_every_adapter():
 
 
 def fold_scores(raw, y):
-    from boosting_losses.classifier.choice import HeldOut, choose
+    from boosting_losses.classifier._select_calibrator import HeldOut, choose
 
     return choose(HeldOut(raw, y, None, np.arange(len(y)) % 5, np.arange(len(y))))
 

@@ -16,8 +16,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, metrics
-from boosting_losses.classifier.frameworks import COLUMN_OPTIONS
-from boosting_losses.classifier.losses import with_class_weight
+from boosting_losses.classifier._class_weights import with_class_weight
+from boosting_losses.classifier._frameworks import COLUMN_OPTIONS
 
 catboost = pytest.importorskip("catboost")
 lightgbm = pytest.importorskip("lightgbm")
@@ -246,7 +246,7 @@ def test_lazy_frames_are_refused(library):
 
 @each_library
 def test_the_options_about_columns_are_all_that_an_estimator_takes(library):
-    module = importlib.import_module(f"boosting_losses.adapters._{library}_estimator")
+    module = importlib.import_module(f"boosting_losses.adapters.{library}._estimator")
     options = dict.fromkeys(COLUMN_OPTIONS, ())
     with pytest.raises(TypeError, match="fit takes sample_weight, groups and, for") as error:
         module.Trainer(ESTIMATORS[library](), LogLoss(), {**options, "eval_set": ()})

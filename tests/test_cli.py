@@ -16,7 +16,7 @@ from numba.core import config
 from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
-from boosting_losses.cli.commands import commands
+from boosting_losses._cli.commands import commands
 from boosting_losses.report import ProbabilityReport
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
@@ -314,8 +314,8 @@ def test_odd_names_and_labels(frame, tmp_path):
 
 def test_rows_in_any_order_give_the_same_intervals(frame, tmp_path, monkeypatch):
     """What intervals need to know of the data is found in all of it, not in its first rows."""
-    monkeypatch.setattr("boosting_losses.cli.files.ROWS", 500)
-    monkeypatch.setattr("boosting_losses.cli.passes.ROWS", 2000)
+    monkeypatch.setattr("boosting_losses._cli.files.ROWS", 500)
+    monkeypatch.setattr("boosting_losses._cli.passes.ROWS", 2000)
     found = []
     for rows in (frame, frame.sort_values("p")):
         rows.to_parquet(tmp_path / "rows.parquet")
@@ -373,7 +373,7 @@ def test_options_that_cannot_be_followed(files):
 
 
 def test_the_command_is_installed(files):
-    call = "import sys; from boosting_losses.cli import main; sys.argv[0] = 'boosting-losses'; main()"
+    call = "import sys; from boosting_losses._cli import main; sys.argv[0] = 'boosting-losses'; main()"
     options = {"capture_output": True, "text": True, "cwd": files}
     result = subprocess.run([sys.executable, "-c", call, "evaluate", "--help"], check=False, **options)
     assert result.returncode == 0

@@ -18,10 +18,10 @@ import pytest
 from click.testing import CliRunner
 from numba.core import config
 
-from boosting_losses.cli.columns import Block, Table
-from boosting_losses.cli.commands import commands
-from boosting_losses.cli.files import FileError
-from boosting_losses.cli.inputs import opened
+from boosting_losses._cli.columns import Block, Table
+from boosting_losses._cli.commands import commands
+from boosting_losses._cli.files import FileError
+from boosting_losses._cli.inputs import opened
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 
@@ -261,7 +261,7 @@ def test_standard_input(frame):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes by name")
 def test_pipes_and_a_closed_standard_input(frame, tmp_path):
-    call = "import boosting_losses.cli as c; c.main()"
+    call = "import boosting_losses._cli as c; c.main()"
     command = f'"{sys.executable}" -c "{call}" evaluate %s --label y --proba p --json r.json'
     options = {"shell": True, "capture_output": True, "text": True}
     root = str(Path(__file__).parents[1])
@@ -324,7 +324,7 @@ def test_csv_of_other_programs(frame):
 
 
 def test_values_over_lines_and_many_blocks(frame, monkeypatch):
-    monkeypatch.setattr("boosting_losses.cli.files.BYTES", 2000)
+    monkeypatch.setattr("boosting_losses._cli.files.BYTES", 2000)
     frame.assign(note="a\nb" * 20)[["note", "y", "p"]].to_csv("t.csv", index=False)
     assert report("t.csv") == of_one_file(frame)
 

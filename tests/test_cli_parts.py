@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from numba.core import config
 
-from boosting_losses.cli.categories import Categories, Groups
-from boosting_losses.cli.commands import commands
-from boosting_losses.cli.files import FileError
+from boosting_losses._cli.categories import Categories, Groups
+from boosting_losses._cli.commands import commands
+from boosting_losses._cli.files import FileError
 from boosting_losses.report import ProbabilityReport
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
@@ -172,7 +172,7 @@ def test_groups_and_slices_over_several_blocks_and_files(frame, here, monkeypatc
         expected(rows, groups=rows["who"], slices={"kind": rows["kind"]}, thresholds=[0.3])
         for rows in (late, scattered)
     ]
-    monkeypatch.setattr("boosting_losses.cli.files.ROWS", 100)
+    monkeypatch.setattr("boosting_losses._cli.files.ROWS", 100)
     for rows, wanted in zip((late, scattered), whole, strict=True):
         close(report(here, written(rows), *arguments), wanted)
     (here / "parts").mkdir()
@@ -307,9 +307,7 @@ def test_codes_of_texts():
 
 
 def test_the_help_names_every_option():
-    call = (
-        "import sys; from boosting_losses.cli import main; sys.argv = ['boosting-losses', 'evaluate', '--help']; main()"
-    )
+    call = "import sys; from boosting_losses._cli import main; sys.argv = ['boosting-losses', 'evaluate', '--help']; main()"
     result = subprocess.run([sys.executable, "-c", call], check=False, capture_output=True, text=True)
     assert result.returncode == 0
     for option in (

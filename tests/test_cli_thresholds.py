@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from numba.core import config
 
-from boosting_losses.cli import config as configuration
-from boosting_losses.cli.commands import commands
-from boosting_losses.cli.places import ConfigError
+from boosting_losses._cli import config as configuration
+from boosting_losses._cli.commands import commands
+from boosting_losses._cli.places import ConfigError
 from boosting_losses.metrics import Estimate
 from boosting_losses.report import ProbabilityReport
 

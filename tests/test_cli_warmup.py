@@ -7,9 +7,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from boosting_losses.cli import commands as module
-from boosting_losses.cli import warmup
-from boosting_losses.cli.commands import commands
+from boosting_losses._cli import commands as module
+from boosting_losses._cli import warmup
+from boosting_losses._cli.commands import commands
 
 #: A fresh process that trains, calibrates and reports on other data, and prints how many functions it has compiled.
 AFTERWARDS = """
@@ -50,7 +50,7 @@ def test_nothing_is_left_to_compile(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    said = python("-m", "boosting_losses.cli", "warmup", "--library", "xgboost")
+    said = python("-m", "boosting_losses", "warmup", "--library", "xgboost")
     assert "compiled functions" in said
     assert str(tmp_path) in said
     assert python("-c", AFTERWARDS).strip() == "[]"

@@ -11,7 +11,7 @@ import pytest
 
 import boosting_losses
 from boosting_losses import FocalLoss
-from boosting_losses.kernels import _cache
+from boosting_losses._kernels import _cache
 
 #: Trains with everything, as a process that compares the three libraries does, and prints how many variants each loop has.
 EVERYTHING = """
@@ -19,7 +19,7 @@ import json
 import catboost as cb, lightgbm as lgb, numpy as np, xgboost as xgb
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters import catboost, lightgbm, xgboost
-from boosting_losses.kernels import focal, logistic, softmax, softmax_focal
+from boosting_losses._kernels import focal, logistic, softmax, softmax_focal
 
 y = np.arange(60) % 3
 X = np.random.default_rng(0).standard_normal((60, 2))
@@ -162,7 +162,7 @@ def test_a_process_that_dies_holds_nobody_up(tmp_path, monkeypatch):
     path = tmp_path / "compiling.lock"
     hold = f"""
 import pathlib, time
-from boosting_losses.kernels._cache import _Lock
+from boosting_losses._kernels._cache import _Lock
 assert _Lock(pathlib.Path({str(path)!r}), "f").acquire()
 print("held", flush=True)
 time.sleep(60)

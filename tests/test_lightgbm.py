@@ -15,8 +15,17 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.adapters import _lightgbm_training
-from boosting_losses.adapters.lightgbm import Metric, Objective, cv, params, predict_proba, raw_score, servable, train
+from boosting_losses.adapters.lightgbm import (
+    Metric,
+    Objective,
+    _callbacks,
+    cv,
+    params,
+    predict_proba,
+    raw_score,
+    servable,
+    train,
+)
 from boosting_losses.metrics import brier_score, log_loss
 
 from .cases import compiled_variants
@@ -604,7 +613,7 @@ def test_losses_are_objects():
 
 
 def test_column_sampling_is_announced_when_lightgbm_changes(monkeypatch):
-    monkeypatch.setattr(_lightgbm_training.KeepColumnSampler, "FLAG", "_Booster__gone")
+    monkeypatch.setattr(_callbacks.KeepColumnSampler, "FLAG", "_Booster__gone")
     with pytest.warns(
         UserWarning, match="LightGBM .* is unknown: with feature_fraction < 1 or dart, training may draw"
     ):

@@ -10,7 +10,7 @@ from numba.core import config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from boosting_losses.kernels import poisson
+from boosting_losses._kernels import poisson
 from boosting_losses.metrics import (
     bootstrap,
     brier_score,

@@ -13,9 +13,8 @@ from numba.core import config
 from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
-from boosting_losses.report import ProbabilityReport, _pool
-from boosting_losses.report import report as module
-from boosting_losses.report._pool import Pool, quantile_edges
+from boosting_losses.report import ProbabilityReport, _binned_rows, _report
+from boosting_losses.report._binned_rows import Pool, quantile_edges
 from boosting_losses.report._scores import SCORES
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
@@ -128,7 +127,7 @@ def test_groups():
 def test_blocks_change_nothing(monkeypatch):
     y, p, w = binary(3000)
     whole = ProbabilityReport.from_predictions(y, {"a": p, "b": p**2}, w)
-    monkeypatch.setattr(module, "BLOCK", 701)
+    monkeypatch.setattr(_report, "BLOCK", 701)
     parts = ProbabilityReport.from_predictions(y, {"a": p, "b": p**2}, w)
     for a, b in zip(whole.models, parts.models, strict=True):
         assert_allclose(a.worst_rows, b.worst_rows)
@@ -141,8 +140,8 @@ def test_blocks_change_nothing(monkeypatch):
 def test_many_rows_are_put_into_cells(monkeypatch):
     y, p, w = binary(30_000)
     exact = ProbabilityReport.from_predictions(y, p, w)
-    monkeypatch.setattr(_pool, "MOST_ROWS", 10_000)
-    monkeypatch.setattr(module, "BLOCK", 4_000)
+    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 10_000)
+    monkeypatch.setattr(_report, "BLOCK", 4_000)
     cells = ProbabilityReport.from_predictions(y, p, w)
     assert exact.is_exact
     assert not cells.is_exact
@@ -156,7 +155,7 @@ def test_many_rows_are_put_into_cells(monkeypatch):
 
 
 def test_a_pool_keeps_every_sum(monkeypatch):
-    monkeypatch.setattr(_pool, "MOST_ROWS", 500)
+    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 500)
     y, p, w = binary(4000)
     p[:3] = 0.0, 1.0, 1e-300
     pool = Pool(15)
@@ -175,7 +174,7 @@ def test_a_pool_keeps_every_sum(monkeypatch):
 
 
 def test_rows_in_errors_and_lists_are_those_of_the_data(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 100)
+    monkeypatch.setattr(_report, "BLOCK", 100)
     y, p, _ = binary(1000)
     p[777], y[777] = 1e-12, 1
     assert ProbabilityReport.from_predictions(y, p).models[0].worst_rows[0][0] == 777
@@ -295,7 +294,7 @@ def test_hard_cases():
 
 
 def test_first_rows_without_weight(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 200)
+    monkeypatch.setattr(_report, "BLOCK", 200)
     y, p, _ = binary(1000)
     weight = np.where(np.arange(1000) < 400, 0.0, 1.0)
     some = ProbabilityReport.from_predictions(y[400:], p[400:]).models[0]
@@ -308,7 +307,7 @@ def test_first_rows_without_weight(monkeypatch):
 
 def test_scores_on_the_edges_of_bins(monkeypatch):
     """A mean of equal probabilities may be rounded across an edge, and take its cell to another bin."""
-    monkeypatch.setattr(_pool, "MOST_ROWS", 1000)
+    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 1000)
     rng = np.random.default_rng(0)
     p = rng.choice([0.15, 0.1, 0.3, 0.6, 0.2, 0.25, 0.4, 0.45, 0.05, 0.7], 20_000)
     y, w = rng.random(20_000) < p**1.5, rng.random(20_000)

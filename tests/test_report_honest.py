@@ -13,7 +13,7 @@ from numba.core import config
 from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
-from boosting_losses._arrays import RoundedWarning
+from boosting_losses._validation import RoundedWarning
 from boosting_losses.report import ProbabilityReport
 from boosting_losses.report._significance import holm, p_value
 

@@ -14,13 +14,12 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from boosting_losses import CalibratedBoostingClassifier, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.adapters import _xgboost_sketch
-from boosting_losses.adapters._xgboost_sketch import sketched
-from boosting_losses.adapters.xgboost import Metric, Sketch, cv, predict_proba, raw_score, servable, train
-from boosting_losses.kernels import sketch as kernels
+from boosting_losses._kernels import sketch as kernels
+from boosting_losses.adapters.xgboost import Metric, Sketch, _sketch, cv, predict_proba, raw_score, servable, train
+from boosting_losses.adapters.xgboost._sketch import sketched
 from boosting_losses.metrics import brier_score, log_loss
 
-HAS_INTERFACE = _xgboost_sketch._interface is not None
+HAS_INTERFACE = _sketch._interface is not None
 needs_interface = pytest.mark.skipif(not HAS_INTERFACE, reason="xgboost before 3.2 has no interface for it")
 PLAIN = {"max_depth": 4, "nthread": 1}
 CROSS_ENTROPY = SoftmaxCrossEntropy()
@@ -86,7 +85,7 @@ def test_directions_are_those_of_the_seed_and_the_round():
 def test_the_whole_gradient_gives_the_builtin_model(digits, monkeypatch):
     """With vector leaves and no sketch, so that the rest of the way is right."""
     train_part, test_part = matrices(digits)
-    monkeypatch.setattr(_xgboost_sketch.kernels, "along", lambda *_: pytest.fail("no sketch was asked for"))
+    monkeypatch.setattr(_sketch.kernels, "along", lambda *_: pytest.fail("no sketch was asked for"))
     settings = {**PLAIN, "multi_strategy": "multi_output_tree", "tree_method": "hist"}
     ours = train(settings, train_part, 30, loss=CROSS_ENTROPY)
     base = [float(score) for score in CROSS_ENTROPY.init_score(digits[1][:1200])]
@@ -104,7 +103,7 @@ def test_a_round_is_one_tree_with_a_vector_in_its_leaves(digits):
     booster = train(PLAIN, matrices(digits)[0], 7, loss=CROSS_ENTROPY, sketch=Sketch())
     assert len(booster.get_dump()) == 7
     assert booster.num_boosted_rounds() == 7
-    assert _xgboost_sketch.has_vector_leaves(booster)
+    assert _sketch.has_vector_leaves(booster)
 
 
 @needs_interface
@@ -294,7 +293,7 @@ def test_inside_the_classifier(digits):
     model = clone(model).fit(X[:1200], names[:1200], sample_weight=np.linspace(0.5, 2.0, 1200))
     proba = model.predict_proba(X[1200:])
     assert log_loss(y[1200:], proba) < 0.35
-    assert _xgboost_sketch.has_vector_leaves(model.models_[0])
+    assert _sketch.has_vector_leaves(model.models_[0])
     assert model.feature_importances_.sum() == pytest.approx(1.0)
     assert_array_equal(copy.deepcopy(model).predict_proba(X[1200:]), proba)
 
@@ -395,7 +394,7 @@ def test_parameters_without_meaning_are_refused(options, error, message):
 
 
 def test_an_older_xgboost_is_refused_in_words(digits, monkeypatch):
-    monkeypatch.setattr(_xgboost_sketch, "_interface", None)
+    monkeypatch.setattr(_sketch, "_interface", None)
     with pytest.raises(ImportError, match=r"sketch needs xgboost 3\.2 or newer, got"):
         train({}, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch())
 
@@ -406,7 +405,7 @@ def test_a_changed_interface_is_refused_in_words(digits, monkeypatch):
             def split_grad(self, grad, hess): ...
 
     for changed in (Other, object):
-        monkeypatch.setattr(_xgboost_sketch, "_interface", changed)
+        monkeypatch.setattr(_sketch, "_interface", changed)
         with pytest.raises(NotImplementedError, match=r"which xgboost .* has no longer"):
             train({}, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch())
 
@@ -426,8 +425,6 @@ def test_xgboost_still_calls_the_interface(digits, monkeypatch):
     assert "split_grad" in inspect.getsource(xgb.Booster.boost)
     seen = []
     original = kernels.along
-    monkeypatch.setattr(
-        _xgboost_sketch.kernels, "along", lambda *arrays: (seen.append(arrays[0].shape), original(*arrays))
-    )
+    monkeypatch.setattr(_sketch.kernels, "along", lambda *arrays: (seen.append(arrays[0].shape), original(*arrays)))
     train(PLAIN, matrices(digits)[0], 3, loss=CROSS_ENTROPY, sketch=Sketch())
     assert seen == [(1200, 10)] * 3

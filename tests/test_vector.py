@@ -7,8 +7,8 @@ import pytest
 from mpmath import mp, mpf
 from numpy.testing import assert_array_equal
 
-from boosting_losses.kernels import vector
-from boosting_losses.kernels._jit import jit
+from boosting_losses._kernels import vector
+from boosting_losses._kernels._jit import jit
 
 from .cases import each_dtype
 

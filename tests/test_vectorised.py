@@ -13,7 +13,7 @@ SCRIPT = r"""
 import json, re
 import numpy as np
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.kernels import focal, logistic, softmax, softmax_focal
+from boosting_losses._kernels import focal, logistic, softmax, softmax_focal
 
 PACKED = re.compile(r"^\s+v?(?:add|sub|mul|div|min|max|fn?m(?:add|sub)\d+)p[sd]\s", re.MULTILINE)
 n = 100

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy, metrics
-from boosting_losses.classifier.choice import CALIBRATORS, HeldOut, choose
-from boosting_losses.metrics.means import class_shares, entropy
+from boosting_losses.classifier._select_calibrator import CALIBRATORS, HeldOut, choose
+from boosting_losses.metrics._means import class_shares, entropy
 
 from ..data_sets import Array, DataSet
 from .data import Parts

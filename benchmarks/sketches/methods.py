@@ -8,8 +8,8 @@ import numpy as np
 from xgboost.objective import TreeObjective
 
 from boosting_losses import SoftmaxCrossEntropy
-from boosting_losses.adapters._xgboost_sketch import sketched
 from boosting_losses.adapters.xgboost import Objective, Sketch
+from boosting_losses.adapters.xgboost._sketch import sketched
 
 from ..data_sets import Array
 

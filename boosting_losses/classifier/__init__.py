@@ -1,5 +1,5 @@
 """A scikit-learn classifier around an XGBoost, LightGBM or CatBoost classifier, with calibrated probabilities."""
 
-from .estimator import CalibratedBoostingClassifier
+from ._estimator import CalibratedBoostingClassifier
 
 __all__ = ["CalibratedBoostingClassifier"]

@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
-
-Array = npt.NDArray[np.floating]
+from .. import _validation
+from .._types import Array
 
 
 class Loss(ABC):
@@ -77,7 +76,7 @@ class Loss(ABC):
 
         For a multiclass loss the second is the diagonal of each sample's K x K Hessian.
         """
-        scores = arrays.numeric("raw", raw)
+        scores = _validation.numeric("raw", raw)
         dtype: npt.DTypeLike = np.float32 if scores.dtype == np.float32 else np.float64
         gradient: Array = np.empty_like(scores, dtype=dtype)
         hessian: Array = np.empty_like(scores, dtype=dtype)

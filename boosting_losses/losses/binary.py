@@ -11,10 +11,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
-from ..kernels import focal, logistic
+from .. import _validation
+from .._kernels import focal, logistic
+from .._types import Array
 from . import parameters
-from .base import Array, Loss
+from .base import Loss
 
 
 class BinaryLoss(Loss):
@@ -30,25 +31,25 @@ class BinaryLoss(Loss):
         *,
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        data = arrays.binary(y_true, raw, sample_weight)
+        data = _validation.binary(y_true, raw, sample_weight)
         constant = _constant(shift)
         all_fine, total, weights = True, 0.0, 0.0
-        for _, y, scores, weight in arrays.blocks(*data):
+        for _, y, scores, weight in _validation.blocks(*data):
             fine, loss, w = self._sums(y, scores, constant, weight)
             all_fine, total, weights = all_fine and fine, total + loss, weights + w
         if not (all_fine and weights < math.inf):
-            arrays.refuse_binary(*data)
+            _validation.refuse_binary(*data)
         return total, weights
 
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        data = arrays.binary(y_true, raw, sample_weight)
+        data = _validation.binary(y_true, raw, sample_weight)
         losses, all_fine = np.empty(len(data[0])), True
-        for rows, y, scores, weight in arrays.blocks(*data):
+        for rows, y, scores, weight in _validation.blocks(*data):
             all_fine &= self._fill_losses(y, scores, weight, losses[rows])
         if not all_fine:
-            arrays.refuse_binary(*data)
+            _validation.refuse_binary(*data)
         return losses
 
     def write_gradient_hessian(
@@ -62,13 +63,13 @@ class BinaryLoss(Loss):
         shift: float | Sequence[float] | None = None,
         factor: float = 1.0,
     ) -> None:
-        data = arrays.binary(y_true, raw, sample_weight)
-        arrays.check_outputs(data[1], gradient=gradient, hessian=hessian)
+        data = _validation.binary(y_true, raw, sample_weight)
+        _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
         constant, all_fine = _constant(shift), True
-        for rows, y, scores, weight in arrays.blocks(*data):
+        for rows, y, scores, weight in _validation.blocks(*data):
             all_fine &= self.fill_derivatives(y, scores, constant, weight, gradient[rows], hessian[rows])
         if not all_fine:
-            arrays.refuse_binary(*data)
+            _validation.refuse_binary(*data)
         if factor != 1.0:
             hessian *= factor
 
@@ -77,9 +78,9 @@ class BinaryLoss(Loss):
     ) -> float:
         if n_classes not in (None, 2):
             raise ValueError(f"n_classes must be 2 or None for a binary loss, got {n_classes}")
-        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=False)
-        arrays.refuse_weights(weight)
-        arrays.refuse_binary_labels(y)
+        y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=False)
+        _validation.refuse_weights(weight)
+        _validation.refuse_binary_labels(y)
         y = y.astype(np.float64)
         ones, zeros = float(np.average(y, weights=weight)), float(np.average(1.0 - y, weights=weight))
         if not (ones > 0.0 and zeros > 0.0):
@@ -87,22 +88,22 @@ class BinaryLoss(Loss):
         return self._best_constant(ones, zeros)
 
     def activation(self, raw: npt.ArrayLike) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=False)
+        scores = _validation.raw_scores(raw, multiclass=False)
         proba = np.empty_like(scores)
         if not logistic.posterior(scores, 0.0, 0.0, proba):
-            arrays.refuse_raw(scores)
+            _validation.refuse_raw(scores)
         return proba
 
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=False)
+        scores = _validation.raw_scores(raw, multiclass=False)
         proba = np.empty_like(scores)
         if not self._fill_posterior(scores, undo_smoothing, proba):
-            arrays.refuse_raw(scores)
+            _validation.refuse_raw(scores)
         return proba
 
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=False)
-        arrays.refuse_raw(scores)
+        scores = _validation.raw_scores(raw, multiclass=False)
+        _validation.refuse_raw(scores)
         if self.is_proper:
             return scores
         logits = np.empty(len(scores))

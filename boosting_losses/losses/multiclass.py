@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
-from ..kernels import focal, row_by_row, rows, softmax, softmax_focal
+from .. import _validation
+from .._kernels import focal, row_by_row, rows, softmax, softmax_focal
+from .._types import Array
 from . import parameters
-from .base import Array, Loss
+from .base import Loss
 from .rows import RowFunction, row_function
 
 
@@ -32,10 +33,10 @@ class MulticlassLoss(Loss):
         *,
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        data = arrays.multiclass(y_true, raw, sample_weight)
+        data = _validation.multiclass(y_true, raw, sample_weight)
         constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
         total, weights = 0.0, 0.0
-        for _, y, scores, weight in arrays.blocks(*data):
+        for _, y, scores, weight in _validation.blocks(*data):
             if y.ndim == 1:
                 fine, loss, w = self._sums(y, scores, constants, weight, class_weight, None)
             else:
@@ -43,26 +44,26 @@ class MulticlassLoss(Loss):
                 fine = self._fill_soft_losses(y, _shifted(scores, constants), weight, class_weight, losses)
                 loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
             if not fine:
-                arrays.refuse_multiclass(*data)
+                _validation.refuse_multiclass(*data)
             total, weights = total + loss, weights + w
         if not 0.0 < weights < np.inf:
-            arrays.refuse_weights(data[2])
+            _validation.refuse_weights(data[2])
         return total, weights
 
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        data = arrays.multiclass(y_true, raw, sample_weight)
-        arrays.refuse_weights(data[2])
+        data = _validation.multiclass(y_true, raw, sample_weight)
+        _validation.refuse_weights(data[2])
         class_weight = self._class_weights(data[1].shape[1])
         losses = np.empty(len(data[0]))
-        for block, y, scores, weight in arrays.blocks(*data):
+        for block, y, scores, weight in _validation.blocks(*data):
             if y.ndim == 1:
                 fine, _, _ = self._sums(y, scores, None, weight, class_weight, losses[block])
             else:
                 fine = self._fill_soft_losses(y, scores, weight, class_weight, losses[block])
             if not fine:
-                arrays.refuse_multiclass(*data)
+                _validation.refuse_multiclass(*data)
         return losses
 
     def write_gradient_hessian(
@@ -76,11 +77,11 @@ class MulticlassLoss(Loss):
         shift: float | Sequence[float] | None = None,
         factor: float = 1.0,
     ) -> None:
-        data = arrays.multiclass(y_true, raw, sample_weight)
-        arrays.check_outputs(data[1], gradient=gradient, hessian=hessian)
+        data = _validation.multiclass(y_true, raw, sample_weight)
+        _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
         constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
         any_weight = False
-        for block, y, scores, weight in arrays.blocks(*data):
+        for block, y, scores, weight in _validation.blocks(*data):
             g, h = gradient[block], hessian[block]
             if y.ndim == 1:
                 fine, weighs = self._fill_derivatives(y, scores, constants, weight, class_weight, factor, g, h)
@@ -88,10 +89,10 @@ class MulticlassLoss(Loss):
                 fine = self._fill_soft_derivatives(y, _shifted(scores, constants), weight, class_weight, factor, g, h)
                 weighs = weight is None or bool(weight.any())
             if not fine:
-                arrays.refuse_multiclass(*data)
+                _validation.refuse_multiclass(*data)
             any_weight |= weighs
         if not any_weight:
-            arrays.refuse_weights(data[2])
+            _validation.refuse_weights(data[2])
 
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
@@ -133,9 +134,9 @@ class MulticlassLoss(Loss):
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
     ) -> npt.NDArray[np.float64]:
         parameters.check_n_classes(n_classes)
-        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
-        arrays.refuse_weights(weight)
-        arrays.refuse_class_labels(y, n_classes)
+        y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
+        _validation.refuse_weights(weight)
+        _validation.refuse_class_labels(y, n_classes)
         if y.ndim == 2:
             classes = y.shape[1]
             if n_classes not in (None, classes):
@@ -167,22 +168,22 @@ class MulticlassLoss(Loss):
         return best
 
     def activation(self, raw: npt.ArrayLike) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=True)
+        scores = _validation.raw_scores(raw, multiclass=True)
         proba = np.empty_like(scores)
         if not softmax.posterior(scores, np.zeros(scores.shape[1]), 0.0, proba):
-            arrays.refuse_raw(scores)
+            _validation.refuse_raw(scores)
         return proba
 
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=True)
+        scores = _validation.raw_scores(raw, multiclass=True)
         proba = np.empty_like(scores)
         if not self._fill_posterior(scores, self._undo_weights(scores.shape[1]), undo_smoothing, proba):
-            arrays.refuse_raw(scores)
+            _validation.refuse_raw(scores)
         return proba
 
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
-        scores = arrays.raw_scores(raw, multiclass=True)
-        arrays.refuse_raw(scores)
+        scores = _validation.raw_scores(raw, multiclass=True)
+        _validation.refuse_raw(scores)
         if self.is_proper:
             return scores
         logits = np.empty_like(scores, dtype=np.float64)

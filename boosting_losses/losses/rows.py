@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from ..kernels import rows
-from .base import Array
+from .._kernels import rows
+from .._types import Array
 
 #: ``(raw, label, weight) -> (gradient, hessian)``.
 RowFunction = Callable[[Array, float, float], tuple[Sequence[float], tuple[Sequence[float]]]]

@@ -5,8 +5,7 @@ column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Met
 By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the probabilities are.
 """
 
-from ._statistics import Estimate
-from .clinical import (
+from ._clinical import (
     CalibrationLine,
     calibration_intercept,
     calibration_line,
@@ -14,9 +13,9 @@ from .clinical import (
     observed_over_expected,
     spiegelhalter_z,
 )
-from .decomposition import Decomposition, decompose, decompose_by_class, discrimination, miscalibration
-from .distribution import sharpness, trimmed_log_loss
-from .flexible_curve import (
+from ._decomposition import Decomposition, decompose, decompose_by_class, discrimination, miscalibration
+from ._distribution import sharpness, trimmed_log_loss
+from ._flexible_curve import (
     FlexibleCurve,
     FlexibleErrors,
     calibration_error_quantile,
@@ -24,8 +23,8 @@ from .flexible_curve import (
     flexible_calibration_errors,
     integrated_calibration_index,
 )
-from .intervals import bootstrap, confidence_interval, paired_difference
-from .means import (
+from ._intervals import bootstrap, confidence_interval, paired_difference
+from ._means import (
     brier_score,
     d2,
     log_loss,
@@ -35,9 +34,10 @@ from .means import (
     normalized_cross_entropy,
     refinement_loss,
 )
-from .ranking import average_precision, roc_auc
-from .reliability import ReliabilityCurve, calibration_error, reliability_curve, smooth_calibration_error
-from .thresholds import ThresholdTable, at_thresholds, threshold_of_costs
+from ._ranking import average_precision, roc_auc
+from ._reliability import ReliabilityCurve, calibration_error, reliability_curve, smooth_calibration_error
+from ._statistics import Estimate
+from ._thresholds import ThresholdTable, at_thresholds, threshold_of_costs
 
 __all__ = [
     "CalibrationLine",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..kernels import poisson
+from .._kernels import poisson
 
 Numbers = npt.NDArray[np.float64]
 

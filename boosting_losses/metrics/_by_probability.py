@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import _scaling as scaling
-from . import reliability
+from .. import _newton_fit
+from . import _reliability
 from ._bootstrap import Columns, Numbers, Totals
+from ._decomposition import binary_entropy, isotonic
+from ._means import Score, logits
 from ._predictions import Predictions, each
 from ._statistics import Estimate, Sampled, Source, Statistic, cell_means, minus, normal_quantile, percentiles, within
-from .decomposition import binary_entropy, isotonic
-from .means import Score, logits
 
 #: Scores of replicates are moved this far from 0 and 1.
 _INSIDE = 1e-4
@@ -32,14 +32,14 @@ class Cells(Source):
     MOST, AT_ENDS = 200, 100
 
     def __init__(self, sample: Predictions, eps: float | None = None) -> None:
-        rows = reliability.one_column(sample)
+        rows = _reliability.one_column(sample)
         ordered = np.sort(rows.proba if rows.weight is None else rows.proba[rows.weight > 0.0])
         ends = np.concatenate([ordered[: self.AT_ENDS], ordered[-self.AT_ENDS :]])
         inside = ends[(ends > 0.0) & (ends < 1.0)]
-        self.edges = np.union1d(reliability.bin_edges(rows, "quantile", self.MOST), inside)
+        self.edges = np.union1d(_reliability.bin_edges(rows, "quantile", self.MOST), inside)
         self.n_cells = len(self.edges) - 1
         self._rows, self._eps = rows, eps
-        self._cells = reliability.cells_between(rows.proba, self.edges)
+        self._cells = _reliability.cells_between(rows.proba, self.edges)
         self._weight = np.ones(len(self._cells)) if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
         self._total = np.bincount(self._cells, weights=self._weight, minlength=self.n_cells)
         middle = (self.edges[:-1] + self.edges[1:]) / 2.0
@@ -50,8 +50,8 @@ class Cells(Source):
         self.log_odds = self.mean(logits(rows.proba).astype(np.float64), logits(middle).astype(np.float64))
 
     def columns(self, data: Predictions) -> Columns:
-        rows = reliability.one_column(data)
-        cells = reliability.cells_between(rows.proba, self.edges)
+        rows = _reliability.one_column(data)
+        cells = _reliability.cells_between(rows.proba, self.edges)
         return Columns(np.empty((len(rows.y), 0)), cells[:, None], np.asarray(rows.y, dtype=np.float64)[:, None])
 
     def losses(self, score: Score) -> tuple[Numbers, Numbers]:
@@ -73,7 +73,7 @@ class Cells(Source):
         """The replicates with labels drawn anew, with the frequencies that beta calibration gives the cells."""
         some = observed.cell_weight[:, 0] > 0.0
         weight, then = observed.cell_weight[some], replicates.cell_weight[some]
-        rate = scaling.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
+        rate = _newton_fit.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
         rows = rows_of_cells(weight, then)
         drawn = np.random.default_rng(0).binomial(np.rint(then * rows / weight).astype(np.int64), rate[:, None])
         amounts = np.zeros_like(replicates.cell_amounts)
@@ -93,12 +93,12 @@ class EachClass(Source):
     """The cells of each of K classes against the others, side by side."""
 
     def __init__(self, sample: Predictions) -> None:
-        self.classes = [Cells(rows) for rows in reliability.each_class(sample)]
+        self.classes = [Cells(rows) for rows in _reliability.each_class(sample)]
         self._starts = np.cumsum([0, *(cells.n_cells for cells in self.classes)])
         self.n_cells = int(self._starts[-1])
 
     def columns(self, data: Predictions) -> Columns:
-        parts = [cells.columns(rows) for cells, rows in zip(self.classes, reliability.each_class(data), strict=True)]
+        parts = [cells.columns(rows) for cells, rows in zip(self.classes, _reliability.each_class(data), strict=True)]
         cells = [part.cells + np.int32(start) for part, start in zip(parts, self._starts, strict=False)]
         return Columns(
             parts[0].values, np.concatenate(cells, axis=1), np.concatenate([p.amounts for p in parts], axis=1)

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import _scaling as scaling
-from ..kernels import binning
-from . import reliability
+from .. import _newton_fit
+from .._kernels import binning
+from . import _reliability
 from ._bootstrap import Columns, Numbers, Totals
+from ._means import logits
 from ._predictions import Predictions
 from ._statistics import (
     Estimate,
@@ -24,7 +25,6 @@ from ._statistics import (
     tails,
     within,
 )
-from .means import logits
 
 #: Gaps that differ from a smooth curve by more standard errors than this are no noise.
 CLEARLY = 3.0
@@ -116,10 +116,10 @@ class Bins(Source):
         self.proba = np.concatenate([_means(rows, bins) for rows, bins in zip(sample, edges, strict=True)])
 
     def columns(self, data: Predictions) -> Columns:
-        parts = reliability.each_class(data) if self.class_wise else [reliability.one_column(data)]
+        parts = _reliability.each_class(data) if self.class_wise else [_reliability.one_column(data)]
         starts = np.cumsum([0, *self.sizes])
         cells = [
-            reliability.cells_between(rows.proba, edges) + np.int32(start)
+            _reliability.cells_between(rows.proba, edges) + np.int32(start)
             for rows, edges, start in zip(parts, self.edges, starts, strict=False)
         ]
         return Columns(
@@ -132,7 +132,7 @@ class Bins(Source):
 class CalibrationError(OfGaps):
     """The error over bins."""
 
-    def __init__(self, source: Bins, norm: reliability.Norm) -> None:
+    def __init__(self, source: Bins, norm: _reliability.Norm) -> None:
         self.source: Bins = source
         self.norm_ = norm
 
@@ -169,10 +169,10 @@ class CalibrationError(OfGaps):
         errors = []
         for bins in self._bins():
             weight = observed.cell_weight[bins]
-            errors.append(reliability.norm_of(weight, gaps[bins] * weight, self.norm_))
+            errors.append(_reliability.norm_of(weight, gaps[bins] * weight, self.norm_))
         if len(errors) == 1:
             return errors[0]
-        return np.array([reliability.over_classes(row, self.norm_) for row in np.array(errors).T])
+        return np.array([_reliability.over_classes(row, self.norm_) for row in np.array(errors).T])
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
@@ -184,13 +184,13 @@ def gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
     some = weight > 0.0
     p = proba[some]
     log_odds = logits(np.clip(p, 0.0, 1.0)).astype(np.float64)
-    smooth[some] = p - scaling.beta_frequencies(np.clip(p - gaps[some], 0.0, 1.0), log_odds, weight[some])
+    smooth[some] = p - _newton_fit.beta_frequencies(np.clip(p - gaps[some], 0.0, 1.0), log_odds, weight[some])
     return smooth
 
 
 def _means(rows: Predictions, edges: Numbers) -> Numbers:
     """The mean probability in each bin; 0 in one without weight."""
-    sums = reliability.binned(rows, edges)
+    sums = _reliability.binned(rows, edges)
     weight = sums[:, binning.WEIGHT]
     mean: Numbers = sums[:, binning.PROBABILITY] / np.where(weight > 0.0, weight, 1.0)
     return mean

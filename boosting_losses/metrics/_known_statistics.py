@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from . import (
-    _by_probability,
-    clinical,
-    decomposition,
-    distribution,
-    flexible_curve,
-    means,
-    ranking,
-    reliability,
-)
+from . import _by_probability, _clinical, _decomposition, _distribution, _flexible_curve, _means, _ranking, _reliability
 from ._by_probability import Cells, Discrimination, EachClass, Miscalibration, Ranking, Recalibrated
 from ._gaps import Bins, CalibrationError
 from ._lines import (
@@ -26,12 +17,12 @@ from ._lines import (
     Sharpness,
     TrimmedLogLoss,
 )
-from ._losses import Losses, Mean, OverBaseRate
+from ._means import Score
 from ._predictions import Predictions
 from ._residuals import FlexibleError, FlexibleGaps, Residuals, SmoothCalibrationError
+from ._row_losses import Losses, Mean, OverBaseRate
 from ._statistics import Statistic
 from ._tempered import DiscriminationOfClasses, MiscalibrationOfClasses, Tempered
-from .means import Score
 
 Options = Mapping[str, Any]
 Made = TypeVar("Made")
@@ -111,19 +102,19 @@ def _over_base_rate(*, explained: bool) -> Callable[[Sample, Options], Statistic
 def _calibration_error(sample: Sample, options: Options) -> Statistic:
     data = sample.data
     class_wise = options.get("multiclass") == "class_wise" and not data.is_binary
-    columns = reliability.each_class(data) if class_wise else [reliability.one_column(data)]
+    columns = _reliability.each_class(data) if class_wise else [_reliability.one_column(data)]
     strategy, bins = options.get("strategy", "uniform"), options.get("n_bins", 15)
-    edges = [reliability.bin_edges(rows, strategy, bins) for rows in columns]
+    edges = [_reliability.bin_edges(rows, strategy, bins) for rows in columns]
     source = Bins(columns, edges, class_wise=class_wise)
     return CalibrationError(source, options.get("norm", 1))
 
 
 def _smooth_calibration_error(sample: Sample, options: Options) -> Statistic:
-    width = reliability.smooth_error(reliability.one_column(sample.data))[1]
+    width = _reliability.smooth_error(_reliability.one_column(sample.data))[1]
     return SmoothCalibrationError(sample.residuals, width)
 
 
-def _ranking(of_two: Callable[..., Any]) -> Callable[[Sample, Options], Statistic]:
+def _order_of_rows(of_two: Callable[..., Any]) -> Callable[[Sample, Options], Statistic]:
     def make(sample: Sample, options: Options) -> Statistic:
         if sample.data.is_binary:
             return Ranking(sample.cells, of_two)
@@ -157,23 +148,23 @@ def _for_two_classes(
 
 
 _MAKERS: dict[Callable[..., Any], Callable[[Sample, Options], Statistic | None]] = {
-    means.log_loss: _mean("log_loss"),
-    means.brier_score: _mean("brier"),
-    means.normalized_cross_entropy: _over_base_rate(explained=False),
-    means.d2: _over_base_rate(explained=True),
-    reliability.calibration_error: _calibration_error,
-    reliability.smooth_calibration_error: _smooth_calibration_error,
-    ranking.roc_auc: _ranking(_by_probability.roc_auc),
-    ranking.average_precision: _ranking(_by_probability.average_precision),
-    flexible_curve.integrated_calibration_index: lambda sample, options: FlexibleError(sample.flexible, None),
-    flexible_curve.calibration_error_quantile: lambda sample, options: FlexibleError(
+    _means.log_loss: _mean("log_loss"),
+    _means.brier_score: _mean("brier"),
+    _means.normalized_cross_entropy: _over_base_rate(explained=False),
+    _means.d2: _over_base_rate(explained=True),
+    _reliability.calibration_error: _calibration_error,
+    _reliability.smooth_calibration_error: _smooth_calibration_error,
+    _ranking.roc_auc: _order_of_rows(_by_probability.roc_auc),
+    _ranking.average_precision: _order_of_rows(_by_probability.average_precision),
+    _flexible_curve.integrated_calibration_index: lambda sample, options: FlexibleError(sample.flexible, None),
+    _flexible_curve.calibration_error_quantile: lambda sample, options: FlexibleError(
         sample.flexible, options.get("q", 0.9)
     ),
-    clinical.calibration_slope: _for_two_classes(lambda sample, options: CalibrationSlope(sample.cells)),
-    clinical.calibration_intercept: _for_two_classes(lambda sample, options: CalibrationIntercept(sample.cells)),
-    clinical.observed_over_expected: _for_two_classes(lambda sample, options: ObservedOverExpected(sample.predicted)),
-    distribution.sharpness: lambda sample, options: Sharpness(sample.predicted),
-    distribution.trimmed_log_loss: _trimmed_log_loss,
-    decomposition.miscalibration: _part(Miscalibration, MiscalibrationOfClasses),
-    decomposition.discrimination: _part(Discrimination, DiscriminationOfClasses),
+    _clinical.calibration_slope: _for_two_classes(lambda sample, options: CalibrationSlope(sample.cells)),
+    _clinical.calibration_intercept: _for_two_classes(lambda sample, options: CalibrationIntercept(sample.cells)),
+    _clinical.observed_over_expected: _for_two_classes(lambda sample, options: ObservedOverExpected(sample.predicted)),
+    _distribution.sharpness: lambda sample, options: Sharpness(sample.predicted),
+    _distribution.trimmed_log_loss: _trimmed_log_loss,
+    _decomposition.miscalibration: _part(Miscalibration, MiscalibrationOfClasses),
+    _decomposition.discrimination: _part(Discrimination, DiscriminationOfClasses),
 }

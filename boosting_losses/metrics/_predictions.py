@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
-from .._arrays import Array
-from ..kernels import probabilities as kernels
+from .. import _validation
+from .._kernels import probabilities as kernels
+from .._types import Array
 from ..losses import LogLoss, SoftmaxCrossEntropy
 
 
@@ -45,14 +45,14 @@ class Predictions(NamedTuple):
         Probabilities outside [0, 1] by no more than rounding are moved to 0 or 1, with a warning. Zeros lose their sign,
         which the kernels do not expect.
         """
-        arrays.refuse_weights(self.weight)
-        y = arrays.numbers("y_true", self.y) + 0.0
+        _validation.refuse_weights(self.weight)
+        y = _validation.numbers("y_true", self.y) + 0.0
         if self.is_binary:
-            arrays.refuse_binary_labels(y)
+            _validation.refuse_binary_labels(y)
         else:
-            arrays.refuse_class_labels(y, self.classes)
+            _validation.refuse_class_labels(y, self.classes)
         weight = None if self.weight is None else self.weight + 0.0
-        return Predictions(y, arrays.tried_probabilities(self.proba), weight, self.raw)
+        return Predictions(y, _validation.tried_probabilities(self.proba), weight, self.raw)
 
 
 class Sums(NamedTuple):
@@ -80,21 +80,21 @@ def check(
     """
     refuse_both_or_none(proba, raw)
     if raw is not None:
-        raw = arrays.numeric("raw", raw)
+        raw = _validation.numeric("raw", raw)
         proba = _loss_of(raw).activation(raw)
-    p = arrays.numeric("proba", proba)  # type: ignore[arg-type]  # it is not None
+    p = _validation.numeric("proba", proba)  # type: ignore[arg-type]  # it is not None
     if p.ndim not in (1, 2) or (p.ndim == 2 and p.shape[1] < 2):
         raise ValueError(f"proba must have shape (n,) or (n, K) with K >= 2, got {p.shape}")
     if p.ndim == 2 and p.shape[1] == 2:
         y_true, p, raw = _of_second_class(y_true, p, raw)
     if p.ndim == 1:
-        y = arrays.numeric("y_true", y_true)
-        weight = None if sample_weight is None else arrays.numeric("sample_weight", sample_weight)
-        arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
+        y = _validation.numeric("y_true", y_true)
+        weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
+        _validation.refuse_odd_labels_or_weights(y, weight, multiclass=False)
     else:
-        y, weight = arrays.labels_and_weights(y_true, sample_weight, multiclass=True)
-    arrays.refuse_other_length(y, p, "proba")
-    arrays.refuse_other_shape(y, p, "proba")
+        y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
+    _validation.refuse_other_length(y, p, "proba")
+    _validation.refuse_other_shape(y, p, "proba")
     return Predictions(y, p, weight, raw)
 
 
@@ -102,15 +102,15 @@ def _of_second_class(
     y_true: npt.ArrayLike, proba: Array, raw: Array | None
 ) -> tuple[npt.NDArray[Any], Array, Array | None]:
     """Labels, probabilities and raw scores of the second of two classes, from columns of both."""
-    arrays.refuse_other_row_sums(proba)
-    y = arrays.numbers("y_true", y_true)
+    _validation.refuse_other_row_sums(proba)
+    y = _validation.numbers("y_true", y_true)
     if y.ndim == 2:
-        arrays.refuse_other_shape(y, proba, "proba")
-        arrays.refuse_class_labels(y)
+        _validation.refuse_other_shape(y, proba, "proba")
+        _validation.refuse_class_labels(y)
         y = y[:, 1]
     else:
-        arrays.refuse_other_length(y, proba, "proba")
-        arrays.refuse_class_labels(y, 2)
+        _validation.refuse_other_length(y, proba, "proba")
+        _validation.refuse_class_labels(y, 2)
     log_odds = None if raw is None else raw[:, 1].astype(np.float64) - raw[:, 0]
     return y, proba[:, 1] if log_odds is None else LogLoss().activation(log_odds), log_odds
 
@@ -172,7 +172,7 @@ def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.fl
     parts = [kernel(y, p, inset, losses[rows], squares[rows]) for rows, y, p, _ in _blocks(data)]
     if not all(fine for fine, _ in parts):
         return each(data.tried(), eps)
-    arrays.refuse_weights(data.weight)
+    _validation.refuse_weights(data.weight)
     if data.raw is not None and eps is None:
         return np.asarray(_loss_of(data.raw).per_sample(data.y, data.raw), dtype=np.float64), squares, 0
     return losses, squares, sum(moved for _, moved in parts)
@@ -189,7 +189,7 @@ def _loss_of(raw: npt.NDArray[np.floating]) -> LogLoss | SoftmaxCrossEntropy:
 
 
 def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    return arrays.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
+    return _validation.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
 
 
 def class_columns(data: Predictions) -> npt.NDArray[np.float64]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _scaling as scaling
+from .. import _newton_fit
 from ._bootstrap import Numbers
+from ._means import Score, logits
 from ._predictions import Predictions, each
 from ._statistics import minus
-from .means import Score, logits
 
 #: Of weights and of differences, in the sums that two central moments are made of.
 _POWERS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
@@ -70,7 +70,7 @@ class RedrawnLabels:
         weight, label, log_odds = self._rows[:, some]
         if not 0.0 < label.sum() < weight.sum():
             return None
-        rate = scaling.beta_frequencies(label / weight, log_odds / weight, weight)
+        rate = _newton_fit.beta_frequencies(label / weight, log_odds / weight, weight)
         if_0, if_1 = self._sums[:, _SCORES.index(score)][..., some]
         s = dict(zip(_POWERS, (if_0 @ (1.0 - rate) + if_1 @ rate).tolist(), strict=True))
         square = s[2, 2] - 2.0 * mean * s[2, 1] + mean * mean * s[2, 0]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._bootstrap import Bootstrap, Columns, Numbers, Totals, apart, observed, side_by_side
-from ._losses import Labels
+from ._row_losses import Labels
 from ._statistics import Summed, independent_rows
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from . import reliability
+from . import _reliability
 from ._bootstrap import Columns, Numbers, Totals
 from ._by_probability import Cells, rows_of_cells
 from ._gaps import CLEARLY, Curves, OfGaps, gaps_of_curve
@@ -23,7 +23,7 @@ class Residuals(Source):
         self.n_cells = cells.n_cells
 
     def columns(self, data: Predictions) -> Columns:
-        rows = reliability.one_column(data)
+        rows = _reliability.one_column(data)
         own = self.cells.columns(data)
         return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _scaling as scaling
+from .. import _newton_fit
 from ._bootstrap import Columns, Numbers, Totals
+from ._means import entropy, logits
 from ._predictions import Predictions, class_columns
 from ._statistics import (
     Estimate,
@@ -18,7 +19,6 @@ from ._statistics import (
     within,
     without_cells,
 )
-from .means import entropy, logits
 
 
 class Tempered(Source):
@@ -27,7 +27,7 @@ class Tempered(Source):
     def __init__(self, sample: Predictions) -> None:
         self.n_values = 4 + sample.classes
         scores = np.ascontiguousarray(logits(sample.proba), np.float64)
-        self.inverse = scaling.temperature(scaling.Rows(sample.y, scores, sample.weight))
+        self.inverse = _newton_fit.temperature(_newton_fit.Rows(sample.y, scores, sample.weight))
 
     def columns(self, data: Predictions) -> Columns:
         scores = np.asarray(logits(data.proba), dtype=np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._predictions import Predictions
-from .reliability import checked
+from ._reliability import checked
 
 Numbers = npt.NDArray[np.float64]
 

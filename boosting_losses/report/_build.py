@@ -8,14 +8,14 @@ import numpy as np
 
 from ..metrics import Estimate, ReliabilityCurve
 from ..metrics._bootstrap import Numbers
-from ..metrics.decomposition import binary_entropy, isotonic
-from ..metrics.flexible_curve import Points
-from ..metrics.reliability import curve_of_sums
+from ..metrics._decomposition import binary_entropy, isotonic
+from ..metrics._flexible_curve import Points
+from ..metrics._reliability import curve_of_sums
+from ._binned_rows import Pooled, quantile_edges
 from ._model_sums import ModelSums
-from ._pool import Pooled, quantile_edges
+from ._results import Baseline, FlexibleResult, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
 from ._scores import SCORES
 from ._settings import Settings
-from .results import Baseline, FlexibleResult, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
 
 HISTOGRAM_BINS = 50
 CURVE_BINS = 10

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays as arrays
-from ..metrics.intervals import group_codes, is_missing
+from .. import _validation
+from ..metrics._intervals import group_codes, is_missing
 
 #: More categories than this are no table.
 MOST_SLICES = 200
@@ -35,7 +35,7 @@ def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
         models = {named[0]: proba}
     if not models:
         raise ValueError("proba must hold the probabilities of at least one model, got none")
-    return {name: arrays.numeric("proba", values) for name, values in models.items()}
+    return {name: _validation.numeric("proba", values) for name, values in models.items()}
 
 
 def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
@@ -47,7 +47,7 @@ def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequenc
             raise ValueError(
                 f"classes must name the {n_classes} labels in the order of the columns where they are texts"
             )
-        return arrays.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
+        return _validation.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
     labels = list(classes)
     if len(labels) != n_classes or len(set(labels)) != n_classes:
         raise ValueError(f"classes must hold {n_classes} different labels, one per class, got {labels}")
@@ -107,7 +107,7 @@ def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp]
 
 def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
     """Raise ValueError unless labels, weights and the probabilities of all models have as many rows."""
-    arrays.refuse_odd_labels_or_weights(y, weight, multiclass=False)
+    _validation.refuse_odd_labels_or_weights(y, weight, multiclass=False)
     first = next(iter(models.values()))
     for name, proba in models.items():
         if proba.ndim not in (1, 2) or len(proba) != len(y):

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..metrics._bootstrap import Numbers
+from ..metrics._means import log_loss_by_class
 from ..metrics._predictions import Predictions, class_columns
-from ..metrics.means import log_loss_by_class
-from ..metrics.reliability import each_class, one_column
-from ._pool import Pool, Pooled, quantile_edges
+from ..metrics._reliability import each_class, one_column
+from ._binned_rows import Pool, Pooled, quantile_edges
 
 #: Rows that are named when they make much of the loss.
 WORST = 20

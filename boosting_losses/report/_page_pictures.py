@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from . import figures_compared as compared
+from . import _figures_compared
+from ._figures import histogram, loss_by_decile, reliability_diagram
 from ._looks import BAND, EDGE, INK, LESSER, look
+from ._report import ProbabilityReport
 from ._scores import SCORES
 from ._svg import RC, inline
-from .figures import histogram, loss_by_decile, reliability_diagram
-from .report import ProbabilityReport
-from .text import number
+from ._text import number
 
 #: Inches: on a telephone letters keep their size.
 WIDTH = 3.7
@@ -70,13 +70,13 @@ def of_all(report: ProbabilityReport) -> list[Picture]:
         better = {"lower": "Left of the line is better.", "higher": "Right of the line is better."}
         found.append(
             _picture(
-                lambda axes, score=score: compared.differences(axes, report, score),  # type: ignore[misc]
+                lambda axes, score=score: _figures_compared.differences(axes, report, score),  # type: ignore[misc]
                 f"Differences in {SCORES[score].title}",
                 f"Minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
                 f" {better.get(SCORES[score].better, '')}",
                 f"difference-{score}",
                 "; ".join(words),
-                height=0.55 + compared.height_of_differences(report),
+                height=0.55 + _figures_compared.height_of_differences(report),
             )
         )
     if report.models[0].thresholds:
@@ -87,7 +87,7 @@ def of_all(report: ProbabilityReport) -> list[Picture]:
         ]
         found.append(
             _picture(
-                lambda axes: compared.net_benefit(axes, report),
+                lambda axes: _figures_compared.net_benefit(axes, report),
                 "Net benefit by threshold",
                 f"Grey: class {report.classes[1]} predicted for every row; the line at zero: for none.{band}",
                 "benefit",
@@ -109,7 +109,7 @@ def of_classes(report: ProbabilityReport) -> list[Picture]:
     """Observed against predicted frequency, for each class."""
     return [
         _picture(
-            lambda axes, k=k: compared.class_reliability(axes, report, k),  # type: ignore[misc]
+            lambda axes, k=k: _figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
             f"Class {report.classes[k]}",
             f"Share {number(float(report.base_rates[k]))}.",
             f"class-{k}",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..metrics import Estimate
+from ._report import ProbabilityReport
+from ._results import ModelResult, SliceRow, ThresholdRow
 from ._scores import FLEXIBLE_ERRORS, SCORES
-from .report import ProbabilityReport
-from .results import ModelResult, SliceRow, ThresholdRow
-from .text import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
+from ._text import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
 
 #: So many models stand side by side.
 SIDE_BY_SIDE = 2

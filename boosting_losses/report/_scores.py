@@ -9,12 +9,12 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import metrics
-from ..metrics import _by_probability, reliability
+from ..metrics import _by_probability, _reliability
 from ..metrics._bootstrap import Numbers
 from ..metrics._known_statistics import Sample, statistic_of
+from ..metrics._means import Score, refuse_other_score
 from ..metrics._statistics import Statistic
-from ..metrics.means import Score, refuse_other_score
-from . import _values as values
+from . import _values
 
 if TYPE_CHECKING:
     from ._model_sums import ModelSums
@@ -64,7 +64,7 @@ class ReportedScore:
         for key, value in options.items():
             _OPTIONS[key](value)
         if self.function is metrics.calibration_error:
-            reliability.refuse_options(
+            _reliability.refuse_options(
                 options.get("norm", 1), options.get("multiclass", "top_label"), debiased=options.get("debiased", False)
             )
 
@@ -92,8 +92,8 @@ _OPTIONS: Mapping[str, Callable[[Any], None]] = {
     "norm": _no_rule,
     "multiclass": _no_rule,
     "debiased": _no_rule,
-    "strategy": lambda value: reliability.refuse_other_bins(value, 15),
-    "n_bins": lambda value: reliability.refuse_other_bins("uniform", value),
+    "strategy": lambda value: _reliability.refuse_other_bins(value, 15),
+    "n_bins": lambda value: _reliability.refuse_other_bins("uniform", value),
     "score": refuse_other_score,
     "q": _share("q", may_be_one=True),
     "trim": _share("trim", may_be_one=False),
@@ -112,8 +112,8 @@ SCORES: dict[str, ReportedScore] = {
         "log loss",
         "lower",
         "mean negative log-likelihood, in nats",
-        values.log_loss,
-        values.constant_log_loss,
+        _values.log_loss,
+        _values.constant_log_loss,
     ),
     "trimmed_log_loss": ReportedScore(
         metrics.trimmed_log_loss,
@@ -121,56 +121,56 @@ SCORES: dict[str, ReportedScore] = {
         "lower",
         "log loss without the rows that lose most, which may be wrong labels; for comparisons alone, since it favours"
         " probabilities that are too sure",
-        values.trimmed_log_loss,
-        values.nothing,
+        _values.trimmed_log_loss,
+        _values.nothing,
     ),
     "brier_score": ReportedScore(
         metrics.brier_score,
         "Brier score",
         "lower",
         "mean squared error of the probabilities",
-        values.brier,
-        values.constant_brier,
+        _values.brier,
+        _values.constant_brier,
     ),
     "normalized_cross_entropy": ReportedScore(
         metrics.normalized_cross_entropy,
         "normalized cross-entropy",
         "lower",
         "log loss over that of the base rate: 1 is no better than the base rate",
-        values.normalized_cross_entropy,
-        values.constant_ratio,
+        _values.normalized_cross_entropy,
+        _values.constant_ratio,
     ),
     "d2": ReportedScore(
         metrics.d2,
         "share of loss explained (d2)",
         "higher",
         "1 is perfect, 0 is the base rate",
-        values.d2,
-        values.constant_d2,
+        _values.d2,
+        _values.constant_d2,
     ),
     "roc_auc": ReportedScore(
         metrics.roc_auc,
         "area under the ROC curve",
         "higher",
         "the chance that a row of a class has a larger probability of it than another row; of K classes the mean",
-        values.ranking(_by_probability.roc_auc),
-        values.constant_auc,
+        _values.ranking(_by_probability.roc_auc),
+        _values.constant_auc,
     ),
     "average_precision": ReportedScore(
         metrics.average_precision,
         "average precision",
         "higher",
         "the mean precision over the rows of a class, each at its own probability as the threshold; of K classes the mean",
-        values.ranking(_by_probability.average_precision),
-        values.constant_precision,
+        _values.ranking(_by_probability.average_precision),
+        _values.constant_precision,
     ),
     "calibration_error": ReportedScore(
         metrics.calibration_error,
         "calibration error (ECE)",
         "lower",
         "mean distance between predicted and observed frequency over bins, less what noise adds to it",
-        values.calibration_error,
-        values.constant_error,
+        _values.calibration_error,
+        _values.constant_error,
         defaults={"debiased": True},
     ),
     "smooth_calibration_error": ReportedScore(
@@ -178,24 +178,24 @@ SCORES: dict[str, ReportedScore] = {
         "smooth calibration error",
         "lower",
         "the same without bins, from smoothed residuals",
-        values.smooth,
-        values.constant_error,
+        _values.smooth,
+        _values.constant_error,
     ),
     "integrated_calibration_index": ReportedScore(
         metrics.integrated_calibration_index,
         "integrated calibration index (Eavg)",
         "lower",
         "mean distance between the probabilities and a flexible (lowess) calibration curve, less what noise adds to it",
-        values.flexible,
-        values.constant_error,
+        _values.flexible,
+        _values.constant_error,
     ),
     "calibration_error_quantile": ReportedScore(
         metrics.calibration_error_quantile,
         "quantile of the calibration errors (E90)",
         "lower",
         "this share of the rows, 90 % by default, lies nearer to the flexible curve",
-        values.flexible,
-        values.constant_error,
+        _values.flexible,
+        _values.constant_error,
         defaults={"q": 0.9},
     ),
     "calibration_intercept": _two(
@@ -203,56 +203,56 @@ SCORES: dict[str, ReportedScore] = {
         "calibration intercept",
         "nearest to 0",
         "what must be added to all log odds to bring the mean probability to the share of events: below 0 they are too high",
-        values.of_two_classes(metrics.calibration_intercept),
-        values.constant_intercept,
+        _values.of_two_classes(metrics.calibration_intercept),
+        _values.constant_intercept,
     ),
     "calibration_slope": _two(
         metrics.calibration_slope,
         "calibration slope",
         "nearest to 1",
         "what log odds must be multiplied by to fit the labels: below 1 the probabilities are too sure",
-        values.of_two_classes(metrics.calibration_slope),
-        values.nothing,
+        _values.of_two_classes(metrics.calibration_slope),
+        _values.nothing,
     ),
     "observed_over_expected": _two(
         metrics.observed_over_expected,
         "observed / expected",
         "nearest to 1",
         "the share of events over the mean probability",
-        values.of_two_classes(metrics.observed_over_expected),
-        values.constant_ratio_of_rates,
+        _values.of_two_classes(metrics.observed_over_expected),
+        _values.constant_ratio_of_rates,
     ),
     "spiegelhalter_z": _two(
         metrics.spiegelhalter_z,
         "Spiegelhalter's z",
         "nearest to 0",
         "a test of calibration: beyond 1.96 and -1.96 in one of twenty calibrated models",
-        values.spiegelhalter_z,
-        values.nothing,
+        _values.spiegelhalter_z,
+        _values.nothing,
     ),
     "sharpness": ReportedScore(
         metrics.sharpness,
         "sharpness",
         "neither",
         "variance of the probabilities: how far they dare to leave their mean",
-        values.sharpness,
-        values.constant_sharpness,
+        _values.sharpness,
+        _values.constant_sharpness,
     ),
     "miscalibration": ReportedScore(
         metrics.miscalibration,
         "miscalibration",
         "lower",
         "what recalibration would take off the log loss, less what it would fit of the noise",
-        values.part_of_score("miscalibration"),
-        values.nothing,
+        _values.part_of_score("miscalibration"),
+        _values.nothing,
     ),
     "discrimination": ReportedScore(
         metrics.discrimination,
         "discrimination",
         "higher",
         "what the recalibrated probabilities take off the loss of the base rate",
-        values.part_of_score("discrimination"),
-        values.nothing,
+        _values.part_of_score("discrimination"),
+        _values.nothing,
     ),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..metrics.intervals import refuse_odd_resampling
+from ..metrics._intervals import refuse_odd_resampling
 from ._scores import SCORES, Options
 
 #: What a report holds unless it is told otherwise.

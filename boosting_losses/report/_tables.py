@@ -11,10 +11,10 @@ import numpy.typing as npt
 from ..metrics import Estimate
 from ..metrics._bootstrap import Columns, Numbers, Totals
 from ..metrics._predictions import Predictions
+from ..metrics._reliability import one_column
 from ..metrics._statistics import Summed, expanded, independent_rows, normal_quantile, percentiles, within
-from ..metrics.reliability import one_column
-from ..metrics.thresholds import from_and_below
-from .results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
+from ..metrics._thresholds import from_and_below
+from ._results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
 
 Codes = Mapping[str, npt.NDArray[np.intp]]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
-from ..metrics import reliability
+from ..metrics import _reliability
 from ..metrics._bootstrap import Numbers, Totals
+from ..metrics._decomposition import by_isotonic_regression
+from ..metrics._means import entropy
 from ..metrics._predictions import mean_square
-from ..metrics.decomposition import by_isotonic_regression
-from ..metrics.means import entropy
 
 if TYPE_CHECKING:
+    from ._binned_rows import Pooled
     from ._model_sums import ModelSums
-    from ._pool import Pooled
 
 Options = Mapping[str, Any]
 
@@ -53,13 +53,13 @@ def calibration_error(sums: ModelSums, options: Options) -> float:
     errors = []
     for pooled in sums.class_pools if class_wise else [sums.pooled]:
         edges = sums.edges(pooled, options.get("strategy", "uniform"), options.get("n_bins", 15))
-        errors.append(reliability.error_of_sums(pooled.sums(edges)[:, :4], norm, debiased=debiased))
-    return reliability.over_classes(np.array(errors), norm)
+        errors.append(_reliability.error_of_sums(pooled.sums(edges)[:, :4], norm, debiased=debiased))
+    return _reliability.over_classes(np.array(errors), norm)
 
 
 def smooth(sums: ModelSums, options: Options) -> float:
     """The error without bins."""
-    return reliability.smooth_error(sums.pooled.rows())[0]
+    return _reliability.smooth_error(sums.pooled.rows())[0]
 
 
 def part_of_score(name: str) -> Callable[[ModelSums, Options], float]:
@@ -207,7 +207,7 @@ def constant_d2(forecast: Numbers, shares: Numbers, options: Options) -> float:
 def constant_error(forecast: Numbers, shares: Numbers, options: Options) -> float:
     """All rows fall into one bin, at the same distance in any norm."""
     if options.get("multiclass") == "class_wise" and len(shares) > 2:
-        return reliability.over_classes(np.abs(forecast - shares), options.get("norm", 1))
+        return _reliability.over_classes(np.abs(forecast - shares), options.get("norm", 1))
     top = 1 if len(shares) == 2 else int(np.argmax(forecast))
     return float(abs(forecast[top] - shares[top]))
 

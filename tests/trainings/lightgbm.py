@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 
 from boosting_losses import LogLoss, SoftmaxCrossEntropy
 from boosting_losses.adapters import lightgbm as adapter
-from boosting_losses.adapters._lightgbm_model import booster_of
+from boosting_losses.adapters.lightgbm._model import booster_of
 from boosting_losses.metrics import brier_score
 
 from . import data as drawn

@@ -1,0 +1,16 @@
+"""CatBoost: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+
+>>> import catboost
+>>> from sklearn.datasets import load_breast_cancer
+>>> from boosting_losses import FocalLoss
+>>> from boosting_losses.adapters.catboost import predict_proba, train
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> model = train(catboost.Pool(X, y), {"iterations": 20, "verbose": False}, loss=FocalLoss(gamma=2.0))
+>>> predict_proba(model, X).shape
+(569, 2)
+"""
+
+from ._objects import Metric, Objective
+from ._training import cv, params, predict_proba, raw_score, servable, train
+
+__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]

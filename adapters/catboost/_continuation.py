@@ -1,0 +1,143 @@
+"""Adding trees to a CatBoost model.
+
+CatBoost's own ``init_model`` forgets the bias of a model that is still in the process that trained it, and refuses a
+multiclass model of a custom objective that was loaded. So the scores of the first model become the baseline of the second,
+and the two are summed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import catboost as cb
+import numpy as np
+
+from ..._types import Array
+from ...losses import Loss, loss_to_json
+from .._shared import ATTRIBUTE, check_model, check_same_loss
+from ._model import OWN_BINARY, exchange_class_names, name_loss_function, reloaded, start_of, trained_with
+from ._objects import Objective
+
+
+def checked_model(init_model: cb.CatBoost | str | os.PathLike[str], loss: Loss, pool: cb.Pool) -> cb.CatBoost:
+    """The model to continue, its intercept in it; refuses one of another loss, and what CatBoost cannot add."""
+    if isinstance(init_model, (str, os.PathLike)):
+        model = cb.CatBoost().load_model(os.fspath(init_model))
+    else:
+        check_model(init_model, cb.CatBoost, argument="init_model")
+        model = init_model
+    if not model.is_fitted():
+        raise ValueError(f"init_model must be trained, got a {type(model).__name__} that is not")
+    _check_loss(model, loss)
+    scale, bias = model.get_scale_and_bias()
+    if scale != 1:
+        raise ValueError(f"init_model must have scale 1, got {scale}")
+    if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
+        raise ValueError("init_model must be left out for text and embedding features: CatBoost cannot add such models")
+    if np.any(start := np.asarray(start_of(model))):
+        model = reloaded(model, cb.CatBoost)
+        model.set_scale_and_bias(1, np.atleast_1d(np.asarray(bias) + start).tolist())
+    return model
+
+
+def _check_loss(model: cb.CatBoost, loss: Loss) -> None:
+    """Refuse a model that was trained with another loss, or that tells neither its loss nor its intercept."""
+    objective = model.get_params().get("loss_function")
+    stored = model.get_metadata().get(ATTRIBUTE)
+    if stored is None and isinstance(objective, Objective):
+        stored = loss_to_json(objective.loss)
+    check_same_loss(loss, stored, "init_model")
+    if stored is not None:
+        return
+    name = trained_with(model)
+    if name == "PythonUserDefinedPerObject":
+        raise ValueError(
+            "init_model must carry its loss and its intercept, which the file of a model with a bare custom objective does"
+            " not; pass the model itself before it is saved, or train it with train"
+        )
+    if name not in OWN_BINARY or loss.multiclass or not loss.is_proper:
+        raise ValueError(f"init_model must have been trained with loss={loss}, got a model of {name}")
+
+
+def check_same_classes(previous: cb.CatBoost, names: tuple[Any, ...] | None, codes: Array) -> None:
+    """Refuse to continue a model on other classes, in another order, or on data that lack one."""
+    known = tuple(previous.classes_.tolist()) if len(previous.classes_) else None
+    if known is not None and names is not None and [str(name) for name in known] != [str(name) for name in names]:
+        raise ValueError(f"init_model must have the classes {list(names)} in this order, got {list(known)}")
+    if names is not None and len(np.unique(codes)) < len(names):
+        missing = next(name for code, name in enumerate(names) if code not in codes)
+        raise ValueError(f"labels must be of every class {list(names)} of init_model, got none of {missing!r}")
+
+
+def on_top_of(previous: cb.CatBoost, pool: cb.Pool) -> cb.Pool:
+    """A copy of a pool that starts from the scores of a model, and from its own baseline if it has one."""
+    start = np.asarray(previous.predict(pool, prediction_type="RawFormulaVal")).reshape(pool.num_row(), -1)
+    own = np.asarray(pool.get_baseline())
+    copy = pool.slice(np.arange(pool.num_row()))
+    copy.set_baseline(start + own if own.size else start)
+    return copy
+
+
+def added(previous: cb.CatBoost, model: cb.CatBoost) -> cb.CatBoost:
+    """The sum of two models of the same classes; without their names, as CatBoost sums named ones of 2 classes only."""
+    parts = [previous.copy(), model.copy()]
+    class_names = [exchange_class_names(part, []) for part in parts][-1]
+    for part in parts:
+        _forget_builtin_classes(part)
+    total = _sum(parts)
+    exchange_class_names(total, class_names)
+    return total
+
+
+def _sum(parts: list[cb.CatBoost]) -> cb.CatBoost:
+    """The sum, in which each model reads its own statistics of categories."""
+    if not any(part.get_cat_feature_indices() for part in parts):
+        return cb.sum_models(parts)
+    try:
+        total = cb.sum_models(parts, ctr_merge_policy="KeepAllTables")
+    except cb.CatBoostError:  # not supported for trees that are not symmetric
+        return _sum_of_equal_statistics(parts)
+    if not total.tree_count_:
+        return total
+    # CatBoost cannot save such a sum, and its tables lie in the memory of the parts. Summed with itself, it gets tables of
+    # its own: averages of two equal ones. The second half of its trees, of weight 0, goes.
+    own = cb.sum_models([total, total], weights=[1, 0], ctr_merge_policy="IntersectingCountersAverage")
+    own.shrink(total.tree_count_)
+    metadata = own.get_metadata()
+    for name in list(metadata.keys()):
+        del metadata[name]
+    for name, text in total.get_metadata().items():
+        metadata[name] = text
+    return own
+
+
+def _sum_of_equal_statistics(parts: list[cb.CatBoost]) -> cb.CatBoost:
+    """The sum of models whose trees are not symmetric, of which CatBoost averages the statistics of categories."""
+    first, second = (_statistics(part) for part in parts)
+    if any(first[name] != second[name] for name in first.keys() & second.keys()):
+        raise ValueError(
+            "init_model must have been trained on the same data: CatBoost cannot add models with trees that are not symmetric"
+            " and statistics of categories that differ; use the default grow_policy, or one-hot categories (one_hot_max_size)"
+        )
+    return reloaded(cb.sum_models(parts), cb.CatBoost)  # whose tables would lie in the memory of the parts
+
+
+def _statistics(model: cb.CatBoost) -> dict[str, Any]:
+    """The tables of statistics of categories, by the features they are of."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        tables: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("ctr_data", {})
+    return tables
+
+
+def _forget_builtin_classes(model: cb.CatBoost) -> None:
+    """Take out the classes that CatBoost's own multiclass loss writes, or is assumed to mean, beside the names."""
+    metadata = model.get_metadata()
+    if metadata.get("class_params") is not None:
+        del metadata["class_params"]
+        name_loss_function(model, "PythonUserDefinedPerObject")

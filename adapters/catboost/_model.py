@@ -1,0 +1,86 @@
+"""What a CatBoost model carries: its loss, its classes and its intercept."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import catboost as cb
+import numpy as np
+
+from ...losses import Loss, loss_to_json
+from .._shared import ATTRIBUTE, carried_loss, check_model
+from ._objects import Objective
+
+#: CatBoost's own losses of one score whose posterior is a sigmoid.
+OWN_BINARY = ("Logloss", "CrossEntropy")
+
+
+def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given."""
+    check_model(model, cb.CatBoost)
+    return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)
+
+
+def start_of(model: cb.CatBoost) -> float | tuple[float, ...]:
+    """The constant that training started from, where it is not in the model already."""
+    objective = model.get_params().get("loss_function")
+    if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
+        return objective.init_score
+    return 0.0
+
+
+def finished(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> cb.CatBoost:
+    """Store the intercept in the model, and the loss in its metadata."""
+    set_intercept(model, offset)
+    model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
+    return model
+
+
+def set_intercept(model: cb.CatBoost, intercept: float | tuple[float, ...]) -> None:
+    """Make a constant the model's bias, or part of its first tree where CatBoost forgets the bias.
+
+    Its ONNX export and its explanations of probabilities do, for its own losses of one score.
+    """
+    bias = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+    if trained_with(model) in OWN_BINARY and model.tree_count_:
+        leaves = np.array(model.get_leaf_values())
+        leaves[: model.get_tree_leaf_counts()[0]] += bias[0]
+        model.set_leaf_values(leaves)
+        bias = np.zeros(1)
+    model.set_scale_and_bias(1, bias.tolist())
+
+
+def trained_with(model: cb.CatBoost) -> str:
+    """The name of the loss function in the model file."""
+    params = json.loads(model.get_metadata().get("params") or "{}")
+    return str(params.get("loss_function", {}).get("type", "an unknown loss"))
+
+
+def name_loss_function(model: cb.CatBoost, name: str) -> None:
+    """Write another name of the loss function into the model file."""
+    metadata = model.get_metadata()
+    params = json.loads(metadata.get("params") or "{}")
+    params["loss_function"] = {"type": name, "params": {}}
+    metadata["params"] = json.dumps(params)
+
+
+def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
+    """Write other class names into a model and return those that it had."""
+    metadata = model.get_metadata()
+    params = json.loads(metadata.get("params") or "{}")
+    options = params.setdefault("data_processing_options", {})
+    before: list[Any] = options.get("class_names", [])
+    options["class_names"] = names
+    metadata["params"] = json.dumps(params)
+    return before
+
+
+def reloaded(model: cb.CatBoost, kind: type[cb.CatBoost]) -> cb.CatBoost:
+    """A model of another kind, through a file: the leaves of what ``copy`` returns cannot be changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.cbm")
+        model.save_model(path)
+        return kind().load_model(path)

@@ -1,0 +1,145 @@
+"""A loss as what CatBoost calls: an objective and an eval metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from ..._types import Array
+from ...losses import Loss
+from ...losses.binary import BinaryLoss
+from ...losses.multiclass import MulticlassLoss
+from ...losses.rows import RowFunction
+from .._shared import MetricBase, Score, check_loss, constant
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``loss_function=`` of CatBoost, on the CPU.
+
+    Weights of the data, which contain class weights, multiply the derivatives. A multiclass loss gives the full K x K
+    Hessian, in a form that is positive semi-definite: CatBoost stops at any other.
+
+    Parameters
+    ----------
+    loss : Loss
+    init_score : float or sequence of K floats, default 0.0
+        A constant that is added to CatBoost's scores, so that training starts there. ``train`` stores it as the
+        model's bias; ``raw_score`` adds it for a model trained otherwise.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+    init_score: float | tuple[float, ...] = 0.0
+
+    no_jit = True  # CatBoost would compile the methods again on each fit, and warn that it cannot
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        object.__setattr__(self, "init_score", constant(self.init_score))
+        object.__setattr__(self, "_rows", {})
+        if isinstance(self.loss, MulticlassLoss) and isinstance(self.init_score, tuple):
+            # CatBoost calls it twice per row and round: a method of ours between would cost a tenth of the training.
+            object.__setattr__(self, "calc_ders_multi", self._row_function(len(self.init_score)))
+
+    def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
+        """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
+        if self.loss.multiclass:
+            raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
+        loss = cast(BinaryLoss, self.loss)
+        derivatives = np.empty((len(targets), 2))
+        gradient, hessian = derivatives[:, 0], derivatives[:, 1]
+        shift = None if self.init_score == 0.0 else self.init_score
+        if not loss.fill_derivatives(targets, approxes, shift, weights, gradient, hessian):  # type: ignore[arg-type]
+            if weights is not None and not weights.any():  # a block may happen to have no weight at all
+                return np.zeros((len(targets), 2))
+            loss.write_gradient_hessian(targets, approxes, weights, gradient, hessian, shift=shift)
+        np.negative(derivatives, out=derivatives)
+        return derivatives
+
+    def calc_ders_multi(
+        self, approx: Array, target: float, weight: float
+    ) -> tuple[Sequence[float], tuple[Sequence[float]]]:
+        """First and second derivatives of minus the loss for one row.
+
+        The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.
+        """
+        return self._row_function(len(approx))(approx, target, weight)
+
+    def _row_function(self, n_classes: int) -> RowFunction:
+        rows: dict[int, RowFunction] = self.__dict__["_rows"]
+        if n_classes not in rows:
+            if not isinstance(self.loss, MulticlassLoss):
+                raise TypeError(f"{self.loss} is binary, got {n_classes} scores per sample")
+            rows[n_classes] = self.loss.row_function(n_classes, self.init_score, factor=-1.0)
+        return rows[n_classes]
+
+    def __reduce__(self) -> tuple[type[Objective], tuple[Loss, float | tuple[float, ...]]]:
+        return type(self), (self.loss, self.init_score)  # without compiled functions
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable; CatBoost and scikit-learn's clone compare by identity
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``eval_metric=`` of CatBoost.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
+        as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    greater_is_better : bool, default False
+        Direction of the score.
+    init_score : float or sequence of K floats, default 0.0
+        That of the :class:`Objective`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described.
+
+    Notes
+    -----
+    CatBoost hands over raw scores under every objective, and calls a metric by the name of its class, here ``Metric``:
+    ``input`` and ``name`` exist for the other libraries, and ``input`` must be "raw".
+    """
+
+    no_jit = True
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+        init_score: float | Sequence[float] = 0.0,
+    ) -> None:
+        if input != "raw":
+            raise ValueError(f"input must be 'raw', which CatBoost hands over under every objective, got {input!r}")
+        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
+
+    def is_max_optimal(self) -> bool:
+        """Is greater better?"""
+        return self.greater_is_better
+
+    def evaluate(self, approxes: Sequence[Array], target: Array, weight: Array | None) -> tuple[float, float]:
+        """The sum of weighted losses, or the score times the weights, and the sum of weights."""
+        raw = np.column_stack(approxes) if self.loss.multiclass else np.asarray(approxes[0])
+        total = float(len(target)) if weight is None else float(np.sum(weight, dtype=np.float64))
+        return (self.value(target, raw, weight) * total if total > 0.0 else 0.0), total
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        """The mean."""
+        return error / weight if weight > 0.0 else 0.0

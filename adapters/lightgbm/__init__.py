@@ -1,0 +1,16 @@
+"""LightGBM: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+
+>>> import lightgbm as lgb
+>>> from sklearn.datasets import load_breast_cancer
+>>> from boosting_losses import FocalLoss
+>>> from boosting_losses.adapters.lightgbm import predict_proba, train
+>>> X, y = load_breast_cancer(return_X_y=True)
+>>> booster = train({"verbosity": -1}, lgb.Dataset(X, y), 20, loss=FocalLoss(gamma=2.0))
+>>> predict_proba(booster, X).shape
+(569, 2)
+"""
+
+from ._objects import Metric, Objective
+from ._training import cv, params, predict_proba, raw_score, servable, train
+
+__all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]

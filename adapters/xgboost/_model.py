@@ -1,0 +1,150 @@
+"""Reading and editing what XGBoost stores in a model."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+
+from ...losses import Loss, loss_from_json, loss_to_json
+from .._shared import ATTRIBUTE, carried_loss, check_model, check_same_loss
+
+#: Marks a model that was trained on base margins, where XGBoost leaves the intercept out.
+ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
+
+#: Marks a served model whose intercept holds the shift of class weights, which is lost on base margins.
+SHIFTED = f"{ATTRIBUTE}_shifted"
+
+#: Objectives of binary losses under which ``predict`` gives raw scores; the second is of older files.
+IDENTITIES = {"reg:squarederror", "binary:logitraw"}
+
+Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
+
+
+def booster_of(model: Model) -> xgb.Booster:
+    """The booster of a model, itself one or a scikit-learn estimator."""
+    check_model(model, xgb.Booster, xgb.XGBModel)
+    return model if isinstance(model, xgb.Booster) else model.get_booster()
+
+
+def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Loss) -> xgb.Booster:
+    """The booster to continue with a loss, read from a file or bytes if it is in none of them."""
+    if isinstance(xgb_model, str | os.PathLike):
+        return xgb.Booster(model_file=xgb_model)
+    if isinstance(xgb_model, bytes | bytearray):
+        return xgb.Booster(model_file=bytearray(xgb_model))
+    if not isinstance(xgb_model, xgb.Booster | xgb.XGBModel):
+        raise TypeError(
+            f"xgb_model must be a Booster, an XGBModel, a path, bytes or a bytearray, got {type(xgb_model).__name__}"
+        )
+    if (own := _own_loss(xgb_model)) is not None:
+        check_same_loss(loss, loss_to_json(own), "xgb_model")
+    return booster_of(xgb_model)
+
+
+def loss_of(model: Model, given: Loss | None) -> Loss:
+    """The loss that a model carries, or the one given; refuses one that the stored objective contradicts."""
+    booster = booster_of(model)
+    stored = booster.attr(ATTRIBUTE)
+    if stored is not None and _own_loss(model) is None:
+        loss, objective = loss_from_json(stored), objective_of(booster)
+        if objective not in _OBJECTIVES[loss.multiclass, loss.is_proper]:
+            raise ValueError(
+                f"the model must have been trained with {loss} to the end, got the objective {objective!r}, with which bare"
+                f" XGBoost has continued it; use its own predict, or remove its attribute {ATTRIBUTE!r} (set_attr) and pass"
+                " the loss of its last rounds as loss="
+            )
+    return carried_loss(stored, getattr(model, "objective", None), given)
+
+
+#: What a model of a loss may have stored as its objective, for two classes or many, of a proper loss or not.
+_OBJECTIVES: dict[tuple[bool, bool], set[str]] = {
+    (False, True): {"binary:logistic", "binary:logitraw"},
+    (False, False): IDENTITIES,
+    (True, True): {"multi:softprob", "multi:softmax", "reg:squarederror"},
+    (True, False): {"reg:squarederror"},
+}
+
+
+def _own_loss(model: Model) -> Loss | None:
+    """The loss of a scikit-learn estimator's own objective."""
+    loss = getattr(getattr(model, "objective", None), "loss", None)
+    return loss if isinstance(loss, Loss) else None
+
+
+def objective_of(booster: xgb.Booster) -> str:
+    """The name of the objective that is stored."""
+    return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
+
+
+class CarryLoss(xgb.callback.TrainingCallback):
+    """Writes attributes before the first round, so that checkpoints have them too."""
+
+    def __init__(self, **attributes: str) -> None:
+        self.attributes = attributes
+
+    def before_training(self, model: xgb.Booster) -> xgb.Booster:
+        """Write them."""
+        model.set_attr(**self.attributes)
+        return model
+
+
+def is_linear(booster: xgb.Booster) -> bool:
+    """Is it a linear model? One of many classes has the intercept of class 0 for all of them."""
+    return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
+
+
+def has_vector_leaves(booster: xgb.Booster) -> bool:
+    """Has its first tree a score for each class in its leaves? Only plain trees can; without a tree, no."""
+    kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+    if kind != "gbtree" or not booster.num_boosted_rounds():
+        return False
+    tree = json.loads(booster[:1].save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"][0]
+    return int(tree["tree_param"]["size_leaf_vector"]) > 1
+
+
+def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
+    """The raw score of no trees at all, one per class."""
+    stored = json.loads(booster.save_config())["learner"]
+    scores = np.atleast_1d(json.loads(stored["learner_model_param"]["base_score"])).astype(np.float64)
+    name = stored["objective"]["name"]
+    if name not in ("binary:logistic", "binary:logitraw", "multi:softprob", "multi:softmax", "reg:squarederror"):
+        raise ValueError(f"the model must have been trained for classes, got the objective {name!r}")
+    if name == "binary:logistic":
+        scores = np.log(scores) - np.log1p(-scores)
+    return scores
+
+
+def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[float]) -> xgb.Booster:
+    """A copy with a sigmoid or softmax as its link and another intercept, edited where XGBoost stores them."""
+    model = json.loads(booster.save_raw("json"))
+    learner = model["learner"]
+    learner["gradient_booster"] = _weighted_trees(learner["gradient_booster"])
+    learner["learner_model_param"]["base_score"] = json.dumps(np.atleast_1d(base_score).tolist())
+    if n_classes == 1:
+        learner["objective"] = {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}}
+    else:
+        learner["objective"] = {"name": "multi:softprob", "softmax_multiclass_param": {"num_class": str(n_classes)}}
+        learner["learner_model_param"].update(num_class=str(n_classes), num_target="1")
+    served = xgb.Booster()
+    served.load_model(bytearray(json.dumps(model, ensure_ascii=False).encode()))
+    return served
+
+
+def _weighted_trees(stored: dict[str, Any]) -> dict[str, Any]:
+    """Plain trees, with dart's weights in their leaves: most of what reads model files knows nothing of such weights."""
+    if stored["name"] == "dart":  # before 3.4
+        weights, stored = stored["weight_drop"], stored["gbtree"]
+    else:
+        weights = stored["model"].pop("weight_drop", None) or ()
+    for tree, weight in zip(stored["model"].get("trees", ()), weights, strict=False):
+        tree["base_weights"] = [weight * value for value in tree["base_weights"]]
+        tree["split_conditions"] = [
+            weight * value if left == -1 else value
+            for value, left in zip(tree["split_conditions"], tree["left_children"], strict=True)
+        ]
+    return stored

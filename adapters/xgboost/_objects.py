@@ -1,0 +1,169 @@
+"""A loss as what XGBoost calls: an objective and an eval metric."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+
+from ..._types import Array
+from ...losses import Loss
+from ...metrics import brier_score, log_loss
+from .._shared import MetricBase, Score, check_loss
+from ._settings import RANK_METRICS, is_maximised, labels_and_weights
+from ._workers import has_no_weight, mean_of_all, several
+
+#: Scores that are means over rows; None is the loss.
+_MEANS = (None, log_loss, brier_score)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
+
+    Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
+    XGBoost's own softmax objective. Bare use leaves the intercept and the link to the caller: see ``params``.
+
+    Parameters
+    ----------
+    loss : Loss
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is not a loss.
+    """
+
+    loss: Loss
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
+        if isinstance(y_pred, xgb.DMatrix):
+            raw = y_true
+            labels, weight = labels_and_weights(y_pred)
+        else:
+            labels, raw, weight = y_true, y_pred, sample_weight  # type: ignore[assignment]
+        return _derivatives(self.loss, labels, raw, weight, np.empty_like(raw, dtype=np.float32))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
+        return self  # immutable
+
+
+@dataclass(frozen=True)
+class InPlaceObjective:
+    """The objective of a training whose scores nobody else holds: they are a copy that XGBoost makes for each call.
+
+    The gradient of K classes, computed block by block, replaces them.
+    """
+
+    loss: Loss
+    n_scores: int = 1
+
+    def __call__(self, raw: Any, data: xgb.DMatrix) -> tuple[Array, Array]:
+        """Gradient and Hessian; the scores are lost."""
+        labels, weight = labels_and_weights(data)
+        if not raw.size:  # XGBoost forgets the columns in a process without rows
+            raw = np.empty((0, self.n_scores), np.float32)
+        spare = self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
+        return _derivatives(self.loss, labels, raw, weight, raw if spare else np.empty_like(raw, dtype=np.float32))
+
+
+def _derivatives(loss: Loss, labels: Any, raw: Any, weight: Any, gradient: Array) -> tuple[Array, Array]:
+    if has_no_weight(labels, weight):
+        return np.zeros_like(raw), np.zeros_like(raw)
+    hessian = np.empty_like(raw, dtype=np.float32)
+    factor = 2.0 if loss.multiclass else 1.0
+    loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
+    return gradient, hessian
+
+
+class Metric(MetricBase):
+    """A loss, or a score of its probabilities, as ``custom_metric=`` and as ``eval_metric=`` of ``XGBClassifier``.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss that the model is trained with.
+    score : callable, optional
+        A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``,
+        such as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
+    input : {"raw", "proba"}, default "raw"
+        What XGBoost hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+    name : str, optional
+        Name in logs. Default: that of the score or the loss.
+    greater_is_better : bool, default False
+        Direction of the score. XGBoost knows it from the name alone, so ``auc_`` is put before the name where XGBoost
+        would minimise it: early stopping and its callback then look for the largest value, in bare use too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not as described, or XGBoost would maximise a metric of that name although lower is better.
+
+    Notes
+    -----
+    XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
+
+    Where several processes train together, as under Dask, each returns the value of all rows. A score that is not
+    known to be a mean over rows is the mean of the processes' own values, weighted by their rows; a warning says so.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        score: Score | None = None,
+        *,
+        input: Literal["raw", "proba"] = "raw",
+        name: str | None = None,
+        greater_is_better: bool = False,
+    ) -> None:
+        super().__init__(loss, score, input, name, greater_is_better)
+        if is_maximised(self.label) and not self.greater_is_better:
+            starts = ", ".join(RANK_METRICS)
+            raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
+
+    @property
+    def label(self) -> str:
+        """The name that logs show, and by which XGBoost tells the direction."""
+        name = super().label
+        return f"auc_{name}" if self.greater_is_better and not is_maximised(name) else name
+
+    @property
+    def __name__(self) -> str:
+        return self.label
+
+    def __call__(
+        self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
+    ) -> float | tuple[str, float]:
+        """``(name, value)`` from ``(predictions, DMatrix)``; the value from ``(y_true, predictions, weights)``."""
+        if isinstance(y_score, xgb.DMatrix):
+            labels, weight = labels_and_weights(y_score)
+            return self.label, self.value(labels, y_true, weight)
+        return self.value(y_true, y_score, sample_weight)
+
+    def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
+        """The metric over the rows of all processes that train together."""
+        if not several():
+            return super().value(y_true, predictions, sample_weight)
+        if self.score not in _MEANS:
+            _warn_of_no_mean(self.label)
+        local = 0.0 if has_no_weight(y_true, sample_weight) else super().value(y_true, predictions, sample_weight)
+        return mean_of_all(local, y_true, sample_weight)
+
+
+@cache
+def _warn_of_no_mean(label: str) -> None:
+    """Once for each metric."""
+    warnings.warn(
+        f"the metric {label!r} is not known to be a mean over rows: with several processes it is the mean of their own"
+        " values, weighted by their rows",
+        stacklevel=2,
+    )

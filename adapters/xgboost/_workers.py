@@ -1,0 +1,72 @@
+"""What several processes that train one model tell each other, as under Dask; with one process, nothing.
+
+Each has some of the rows, or none. XGBoost adds up their histograms, but a custom objective and a custom metric see the
+rows of their own process alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xgboost import collective
+
+from ..._types import Array
+from ...losses import Loss
+
+
+def several() -> bool:
+    """Do several processes train together?"""
+    return bool(collective.get_world_size() > 1)
+
+
+def anywhere(flag: bool) -> bool:
+    """Is it so in any process?"""
+    return bool(_largest(flag)) if several() else flag
+
+
+def has_no_weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> bool:
+    """Has this process, one of several, no rows or only rows of weight 0?"""
+    return several() and not _weight(labels, weight)
+
+
+def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
+    """The mean over the rows of all processes; ``local`` is that of this one."""
+    own = _weight(labels, weight)
+    total, weights = _sum([local * own, own])
+    if not weights:
+        raise ValueError("evaluation data must have rows of weight > 0 in one process at least, got none")
+    return float(total / weights)
+
+
+def classes_of_all(loss: Loss, labels: Array, weight: Array | None, n_classes: int | None) -> tuple[Array, Array]:
+    """One row for each class, with its weight in all processes.
+
+    Losses are linear in soft labels, so these rows have the init score of all rows together.
+    """
+    soft = labels.ndim == 2
+    own = labels.shape[1] if soft else int(labels.max(initial=-1.0)) + 1
+    classes = _largest(max(own, n_classes or 0, 2)) if loss.multiclass else 2
+    if not has_no_weight(labels, weight):
+        loss(labels, np.zeros((len(labels), classes) if loss.multiclass else len(labels)), weight)  # refuses bad labels
+    weight = np.ones(len(labels)) if weight is None else weight.astype(np.float64)
+    if not loss.multiclass:
+        ones = weight @ labels
+        return np.array([0.0, 1.0]), _sum([weight.sum() - ones, ones])
+    totals = np.zeros(classes)
+    totals[:own] = weight @ labels if soft else np.bincount(labels.astype(np.intp), weight, own)
+    codes = np.eye(classes) if _largest(soft) else np.arange(classes, dtype=np.float64)
+    return codes, _sum(totals)
+
+
+def _weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
+    return float(len(np.asarray(labels)) if weight is None else np.sum(weight, dtype=np.float64))
+
+
+def _sum(values: Any) -> npt.NDArray[np.float64]:
+    return np.asarray(collective.allreduce(np.asarray(values, dtype=np.float64), collective.Op.SUM))
+
+
+def _largest(value: int) -> int:
+    return int(collective.allreduce(np.array([value], dtype=np.int64), collective.Op.MAX)[0])

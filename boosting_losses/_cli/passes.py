@@ -1,0 +1,170 @@
+"""Two passes over the rows: the first tells how to add up what the second reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..report import ProbabilityReport
+from ..report._accumulator import Evaluation
+from ..report._input import refuse_many_slices
+from .categories import Categories, Codes, Groups
+from .columns import Block, Table
+from .files import ROWS
+from .plan import Plan
+
+Numbers = npt.NDArray[np.float64]
+
+#: Tells how many rows more have been read.
+Advance = Callable[[int], None]
+
+
+def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
+    """The report of all rows, which are read twice."""
+    look = _look(table, plan, advance)
+    factor = look.balancing() if plan.balanced else None
+    slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
+    evaluation = Evaluation(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
+    sample = _rows(look.sample, plan, factor)
+    evaluation.prepare(sample.labels, sample.probas, sample.weight)
+    for rows in _in_order(table, plan, look, factor):
+        evaluation.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
+        advance(len(rows.labels))
+    return ProbabilityReport.from_evaluation(evaluation, table.classes)
+
+
+# ---- the first pass -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a first pass over the rows has seen.
+
+    An even sample of them, the weights of the classes, and the categories of slices and groups.
+    """
+
+    sample: Block
+    totals: Numbers
+    slices: dict[str, Categories]
+    groups: Groups | None
+
+    def balancing(self) -> Numbers:
+        """Factors that give each class the same weight: inverse class frequencies, of mean 1."""
+        if not (self.totals > 0.0).all():
+            raise ValueError(
+                f"each class must have rows to be balanced, got none of class {int(np.argmin(self.totals))}"
+            )
+        balanced: Numbers = self.totals.sum() / (len(self.totals) * self.totals)
+        return balanced
+
+
+def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
+    kept: list[Block] = []
+    totals, seen, step = np.zeros(plan.n_classes), 0, 1
+    slices = {name: Categories() for name in plan.slices}
+    groups = None if plan.groups is None else Groups()
+    for block in table.blocks():
+        totals += np.bincount(
+            _classes(block, plan), weights=_checked(block, plan.weight, seen), minlength=plan.n_classes
+        )
+        for name, categories in slices.items():
+            categories.add(block.texts[name])
+            refuse_many_slices(name, len(categories))
+        if groups is not None:
+            groups.add(block.texts[str(plan.groups)])
+        kept.append(replace(block, texts={}).take(slice(-seen % step, None, step)))
+        seen += len(block)
+        while sum(len(part) for part in kept) > ROWS:
+            step *= 2
+            kept = [Block.joined(kept).take(slice(None, None, 2))]
+        advance(len(block))
+    if groups is not None and len(groups) < 2:
+        raise ValueError(f"groups must name at least 2 groups, got only {groups.names[0]!r} in {plan.groups!r}")
+    return _Look(Block.joined(kept), totals, slices, groups)
+
+
+def _classes(block: Block, plan: Plan) -> Codes:
+    """Codes of the labels; those of no class are refused when they are added."""
+    return np.clip(np.nan_to_num(block.labels), 0, plan.n_classes - 1).astype(np.intp)
+
+
+def _checked(block: Block, weight: str | None, start: int) -> Numbers | None:
+    if weight is None:
+        return None
+    values = block.numbers[weight]
+    wrong = ~((values >= 0.0) & (values < np.inf))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"sample_weight must be finite and >= 0, got {values[row]} in row {start + row}")
+    return values
+
+
+# ---- the second pass ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows as they are added; without ``index`` they follow those before."""
+
+    labels: Numbers
+    probas: list[Numbers]
+    weight: Numbers | None
+    slices: dict[str, Codes] = field(default_factory=dict)
+    groups: Codes | None = None
+    index: Codes | None = None
+
+    def take(self, index: Codes) -> _Rows:
+        def of(values: npt.NDArray[Any] | None) -> Any:
+            return None if values is None else values[index]
+
+        slices = {name: of(codes) for name, codes in self.slices.items()}
+        return _Rows(of(self.labels), list(map(of, self.probas)), of(self.weight), slices, of(self.groups), index)
+
+    @staticmethod
+    def joined(parts: Sequence[_Rows]) -> _Rows:
+        def of(arrays: Iterable[npt.NDArray[Any] | None]) -> Any:
+            some = [values for values in arrays if values is not None]
+            return np.concatenate(some) if some else None
+
+        return _Rows(
+            of(part.labels for part in parts),
+            [of(columns) for columns in zip(*(part.probas for part in parts), strict=True)],
+            of(part.weight for part in parts),
+            {name: of(part.slices[name] for part in parts) for name in parts[0].slices},
+            of(part.groups for part in parts),
+        )
+
+
+def _rows(block: Block, plan: Plan, factor: Numbers | None) -> _Rows:
+    weight = None if plan.weight is None else block.numbers[plan.weight]
+    if factor is not None:
+        balanced = factor[_classes(block, plan)]
+        weight = balanced if weight is None else weight * balanced
+    return _Rows(block.labels, [_matrix([block.numbers[name] for name in model]) for model in plan.models], weight)
+
+
+def _matrix(columns: list[Numbers]) -> Numbers:
+    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+
+def _in_order(table: Table, plan: Plan, look: _Look, factor: Numbers | None) -> Iterator[_Rows]:
+    """All rows, those of a group together: where they are not so already, all are kept in memory to be sorted."""
+    ranks = {name: categories.ranks(as_numbers=False) for name, categories in look.slices.items()}
+
+    def coded() -> Iterator[_Rows]:
+        for block in table.blocks():
+            slices = {name: ranks[name][look.slices[name].known(block.texts[name])] for name in ranks}
+            groups = None if look.groups is None else look.groups.known(block.texts[str(plan.groups)])
+            yield replace(_rows(block, plan, factor), slices=slices, groups=groups)
+
+    if look.groups is None or look.groups.together:
+        yield from coded()
+        return
+    whole = _Rows.joined(list(coded()))
+    order = np.argsort(look.groups.ranks(as_numbers=True)[whole.groups], kind="stable")
+    for start in range(0, len(order), ROWS):
+        yield whole.take(order[start : start + ROWS])

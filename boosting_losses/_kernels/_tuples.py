@@ -1,0 +1,45 @@
+"""From an array to a tuple: the form of K numbers that Python code takes out of a kernel fastest.
+
+A tuple's floats are made by compiled code in one go; an array costs an object of its own and a call of ``tolist``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from numba.core import config, types
+from numba.core.errors import RequireLiteralValue
+from numba.extending import intrinsic
+
+from .._types import Array
+
+# Numba's own annotations lack some of their names.
+_config: Any = config
+_types: Any = types
+
+
+def _interpreted(array: Array, start: int, length: int) -> tuple[float, ...]:
+    return tuple(array[start : start + length].tolist())
+
+
+def _compiled(context: Any, array: Any, start: Any, length: Any) -> Any:
+    if not isinstance(length, _types.IntegerLiteral):
+        raise RequireLiteralValue("length must be a constant")
+    size = length.literal_value
+    result = _types.UniTuple(array.dtype, size)
+
+    def load_each(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # One load per number: Numba's own to_fixed_tuple copies the whole tuple for each, a cost of size squared.
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        first = builder.gep(data, [arguments[1]])
+        numbers = [builder.load(builder.gep(first, [context.get_constant(_types.intp, k)])) for k in range(size)]
+        return context.make_tuple(builder, signature.return_type, numbers)
+
+    return result(array, _types.intp, length), load_each
+
+
+#: ``length`` numbers of a contiguous array from ``start`` on; where compiled, ``length`` is a constant below 1000.
+as_tuple = cast(
+    Callable[[Array, int, int], tuple[float, ...]], _interpreted if _config.DISABLE_JIT else intrinsic(_compiled)
+)

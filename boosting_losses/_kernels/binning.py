@@ -1,0 +1,78 @@
+"""Sums of rows by the cell that their probability falls into.
+
+What is summed are the weight, the weighted label, the weighted probability and the squared weight of a row: from these come
+calibration errors, reliability diagrams and tables of rows with like probabilities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .._types import Array
+from ._jit import double, jit
+
+Cells = npt.NDArray[np.int32]
+
+#: The columns of the sums.
+WEIGHT, LABEL, PROBABILITY, SQUARED_WEIGHT = 0, 1, 2, 3
+
+
+@jit
+def between(proba: Array, edges: Array, cells: Cells) -> None:
+    """The cell ``edges[c] < p <= edges[c + 1]`` of each probability; the first cell has its lower edge too.
+
+    With evenly spaced edges the first guess is right up to rounding.
+    """
+    last = edges.shape[0] - 2
+    for i in range(proba.shape[0]):
+        p = double(proba[i])
+        c = min(int(p * (last + 1)), last)
+        while c > 0 and p <= edges[c]:
+            c -= 1
+        while c < last and p > edges[c + 1]:
+            c += 1
+        cells[i] = c
+
+
+@jit
+def sums(y: Array, proba: Array, weight: Array | None, cells: Cells, out: Array) -> None:
+    """Add the rows to ``out``, ``(n_cells, 4)``."""
+    for i in range(y.shape[0]):
+        w = 1.0 if weight is None else double(weight[i])
+        row = out[np.uintp(cells[i])]
+        row[WEIGHT] += w
+        row[LABEL] += w * double(y[i])
+        row[PROBABILITY] += w * double(proba[i])
+        row[SQUARED_WEIGHT] += w * w
+
+
+@jit
+def onto_grid(y: Array, proba: Array, weight: Array | None, excess: Array, mass: Array) -> None:
+    """Share each row among the two nearest points of an even grid over [0, 1].
+
+    ``excess`` takes the weighted p - y, ``mass`` the weight.
+    """
+    intervals = excess.shape[0] - 1
+    for i in range(y.shape[0]):
+        w = 1.0 if weight is None else double(weight[i])
+        at = double(proba[i]) * intervals
+        left = min(int(at), intervals - 1)
+        right_share = at - left
+        gap = w * (double(proba[i]) - double(y[i]))
+        excess[np.uintp(left)] += (1.0 - right_share) * gap
+        excess[np.uintp(left + 1)] += right_share * gap
+        mass[np.uintp(left)] += (1.0 - right_share) * w
+        mass[np.uintp(left + 1)] += right_share * w
+
+
+@jit
+def top_class(y: Array, proba: Array, confidence: Array, correct: Array) -> None:
+    """The largest probability of each row, and whether its class (the first such) is the label's."""
+    for i in range(proba.shape[0]):
+        best = 0
+        for k in range(1, proba.shape[1]):
+            if proba[i, k] > proba[i, best]:
+                best = k
+        confidence[i] = proba[i, best]
+        correct[i] = 1.0 if y[i] == best else 0.0

@@ -1,0 +1,110 @@
+"""The Poisson bootstrap: every row counts a random number of times in each replicate, with mean and variance 1.
+
+The counts of a row need no other row, so all replicates come from one pass over data of any length (Hanley and MacGibbon
+2006; Chamandy et al. 2012): nothing is resampled, sorted or stored. What is added up are weighted values, for means, and
+weights and amounts by cell, for what is a function of sums by cell.
+
+Random bits come from xorshift128+ (Vigna 2017, arXiv 1404.0390), a stream of its own for every four replicates, of which
+each takes 16 bits a draw. Its shifts and sums are SIMD instructions, and so are the comparisons that make the counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .._types import Array
+from ._jit import jit
+
+State = npt.NDArray[np.uint64]
+
+#: Replicates that are worked on at a time: their sums stay in the first cache.
+TILE = 128
+
+# How many of the 65536 values of 16 bits give a count above 0, 1, ..., 7: Poisson's probabilities with mean 1, rounded so
+# that the mean is exactly 1; the variance is then 0.99997.
+_OVER_0, _OVER_1, _OVER_2, _OVER_3, _OVER_4, _OVER_5, _OVER_6, _OVER_7 = map(
+    np.uint16, (41427, 17317, 5263, 1244, 240, 39, 5, 1)
+)
+
+_23, _18, _5 = np.uint64(23), np.uint64(18), np.uint64(5)
+
+
+@jit
+def advance(first: State, second: State, bits: State) -> None:
+    """One step of every stream."""
+    for s in range(first.shape[0]):
+        a, b = first[s], second[s]
+        bits[s] = a + b
+        a ^= a << _23
+        first[s] = b
+        second[s] = a ^ b ^ (a >> _18) ^ (b >> _5)
+
+
+@jit
+def counts(bits: npt.NDArray[np.uint16], out: Array) -> None:
+    for r in range(bits.shape[0]):
+        x = bits[r]
+        count = np.uint16(x < _OVER_0)
+        count = np.uint16(count + np.uint16(x < _OVER_1))
+        count = np.uint16(count + np.uint16(x < _OVER_2))
+        count = np.uint16(count + np.uint16(x < _OVER_3))
+        count = np.uint16(count + np.uint16(x < _OVER_4))
+        count = np.uint16(count + np.uint16(x < _OVER_5))
+        count = np.uint16(count + np.uint16(x < _OVER_6))
+        count = np.uint16(count + np.uint16(x < _OVER_7))
+        out[r] = count
+
+
+@jit
+def add(
+    weight: Array,
+    values: Array,
+    cells: npt.NDArray[np.int32],
+    amounts: Array,
+    follows: npt.NDArray[np.bool_],
+    first: State,
+    second: State,
+    drawn: Array,
+    total_weight: Array,
+    total_values: Array,
+    cell_weight: Array,
+    cell_amounts: Array,
+) -> None:
+    """Add n rows to the sums of R replicates.
+
+    values : (n, m), and total_values : (m, R)
+        What means are of.
+    cells, amounts : (n, v), and cell_weight, cell_amounts : (C, R)
+        A row adds its weight and an amount to v cells.
+    follows : (n,)
+        Whether a row belongs to the group of the row before it, and so counts as often.
+    first, second : (R / 4,), and drawn : (R,)
+        The state of the streams, and the latest counts.
+    """
+    n = weight.shape[0]
+    bits = np.zeros(TILE // 4, np.uint64)
+    halves = bits.view(np.uint16)
+    for t in range(0, drawn.shape[0], TILE):
+        count = drawn[t : t + TILE]
+        a, b = first[t // 4 : (t + TILE) // 4], second[t // 4 : (t + TILE) // 4]
+        for i in range(n):
+            if not follows[i]:
+                advance(a, b, bits)
+                counts(halves, count)
+            w = weight[i]
+            total = total_weight[t : t + TILE]
+            for r in range(TILE):
+                total[r] += w * count[r]
+            for j in range(values.shape[1]):
+                x = w * values[i, j]
+                total = total_values[j, t : t + TILE]
+                for r in range(TILE):
+                    total[r] += x * count[r]
+            for j in range(cells.shape[1]):
+                c = np.uintp(cells[i, j])
+                x = w * amounts[i, j]
+                total, amount = cell_weight[c, t : t + TILE], cell_amounts[c, t : t + TILE]
+                for r in range(TILE):
+                    total[r] += w * count[r]
+                    amount[r] += x * count[r]

@@ -1,0 +1,143 @@
+"""Softmax cross-entropy and focal loss of one row, with the full Hessian, for libraries that ask row by row.
+
+Both losses of a row of class y have derivatives of one form. With p the softmax, q = 1 - p and t_k the factor of
+-log p_k in the loss (class weight times smoothed label), T = sum_k t_k::
+
+    g_k  = A ((T - t_k) p_k - t_k q_k)
+    H    = T A (diag p - p p') + T f (e_y - p) (e_y - p)'
+
+where A = 1 and f = 0 for cross-entropy, and both are those of ``softmax_focal.factors`` for the focal loss, which knows
+no smoothing. A call takes a microsecond at most, so what it is given counts: the parameters come as one array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .._types import Array
+from ._jit import jit, jit_entry
+from ._tuples import as_tuple
+from .row_by_row import factors
+
+#: Where the constant to add to each score starts in the array of parameters; the class weights follow it.
+HEADER = 4
+
+#: What is wrong with a row that would be read or written out of bounds.
+MISFIT = "a row must have as many scores as the loss has classes, and one of these as its label"
+
+#: The largest double.
+LARGEST = 1.7976931348623157e308
+
+
+def parameters(
+    factor: float, gamma: float, smoothing: float, semidefinite: bool, init_score: Array, class_weight: Array
+) -> npt.NDArray[np.float64]:
+    """All that a row function must know beside its row; ``factor`` multiplies both derivatives."""
+    return np.concatenate([[factor, gamma, smoothing, semidefinite], init_score, class_weight]).astype(np.float64)
+
+
+# ---- points ---------------------------------------------------------------------------------------------------------
+
+# They share one piece of memory, ``out``: K numbers each of p, q, r and the gradient, then the Hessian. To hand over
+# parts of it would cost more than the arithmetic: each part counts references, and a count is an atomic instruction.
+
+
+@jit
+def work_size(classes: int) -> int:
+    """How many numbers that is."""
+    return 4 * classes + classes * (classes + 1) // 2
+
+
+@jit
+def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[float, float]:
+    """Store p, q = 1 - p and r = (e_y - p) / q_y; return A and q_y^2 f."""
+    classes, gamma, semidefinite = raw.shape[0], known[1], known[3]
+    label = int(target)
+    best = 0
+    for k in range(classes):
+        out[k] = raw[k] + known[HEADER + k]
+        if out[k] > out[best]:
+            best = k
+    top = float(out[best])  # of a NumPy number, Python warns where the difference of two doubles is no double
+    below = max(float(out[label]) - top, -LARGEST)
+    # The sum leaves the largest score out, where the exponential is exactly 1, to keep every digit of 1 - p.
+    rest = 0.0
+    for k in range(classes):
+        out[k] = math.exp(float(out[k]) - top)
+        if k != best:
+            rest += out[k]
+    scale = 1.0 / (1.0 + rest)
+    others = rest if label == best else (1.0 - out[label]) + rest
+    for k in range(classes):
+        e = out[k]
+        out[k] = e * scale
+        out[classes + k] = (rest if k == best else (1.0 - e) + rest) * scale
+        out[2 * classes + k] = -e / others if others > 0.0 else 0.0  # at most 1, where 1 / q_y might overflow
+    out[2 * classes + label] = 1.0
+    if gamma == 0.0:
+        return 1.0, 0.0
+    a, _, q2_f = factors(out[label], out[classes + label], math.log1p(rest) - below, gamma)
+    return a, max(q2_f, 0.0) if semidefinite else q2_f
+
+
+@jit
+def derivatives(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
+    """Store gradient and Hessian, whose upper triangle is written row by row: 00, 01, ..., 0(K-1), 11, 12, ..."""
+    a, q2_f = probabilities(known, raw, target, out)
+    classes, label, smoothing = raw.shape[0], int(target), known[2]
+    first_weight = HEADER + classes
+    terms = (1.0 - smoothing) * known[first_weight + label]
+    for k in range(classes):
+        terms += smoothing / classes * known[first_weight + k]
+    size = known[0] * weight
+    for k in range(classes):
+        share = 1.0 if k == label else 0.0
+        term = known[first_weight + k] * ((1.0 - smoothing) * share + smoothing / classes)
+        # Both products are >= 0 and, without smoothing, one of them is 0: no digits cancel.
+        out[3 * classes + k] = size * (a * ((terms - term) * out[k] - term * out[classes + k]))
+    size *= terms
+    at = 4 * classes
+    for k in range(classes):
+        p_k, r_k = out[k], out[2 * classes + k]
+        out[at] = size * (a * (p_k * out[classes + k]) + q2_f * (r_k * r_k))
+        for j in range(k + 1, classes):
+            out[at + j - k] = size * (q2_f * (r_k * out[2 * classes + j]) - a * (p_k * out[j]))
+        at += classes - k
+
+
+# ---- one row --------------------------------------------------------------------------------------------------------
+
+
+@jit_entry
+def fill(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
+    """Gradient at ``out[3 * classes:]``, Hessian at ``out[4 * classes:]``, where ``out`` ends."""
+    classes = raw.shape[0]
+    if out.shape[0] != work_size(classes) or not 0.0 <= target < classes:
+        raise ValueError(MISFIT)
+    derivatives(known, raw, target, weight, out)
+
+
+@cache
+def tuple_function(classes: int) -> Callable[..., tuple[tuple[float, ...], tuple[tuple[float, ...]]]]:
+    """The same as tuples, ``(gradient, (hessian,))``: a function of its own for each number of classes.
+
+    It closes over integers and no compiled function, so each one is found again in Numba's disk cache.
+    """
+    size = classes * (classes + 1) // 2
+
+    @jit_entry
+    def tuples(
+        known: Array, raw: Array, target: float, weight: float
+    ) -> tuple[tuple[float, ...], tuple[tuple[float, ...]]]:
+        if raw.shape[0] != classes or not 0.0 <= target < classes:
+            raise ValueError(MISFIT)
+        out = np.empty(4 * classes + size)
+        derivatives(known, raw, target, weight, out)
+        return as_tuple(out, 3 * classes, classes), (as_tuple(out, 4 * classes, size),)
+
+    return tuples

@@ -1,0 +1,215 @@
+"""Log loss of rescaled scores: its derivatives in the few parameters of a scaling, in one pass over the rows.
+
+All of it is in double precision: what is summed over millions of rows decides where Newton's method stops. ``unit``
+multiplies every weight, so that sums become means. Nothing is checked here; the caller has tried labels, scores and
+weights before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._types import Array
+from ._jit import Real, double, jit, jit_sum, point
+from .logistic import sigmoid, softplus
+from .softmax import PADDING, codes, copy_weights, load, rows_of_block
+from .vector import exp
+
+# ---- one score per row ----------------------------------------------------------------------------------------------
+
+
+@point
+def derivatives(u: Real, y: Real) -> tuple[Real, Real]:
+    """First and second derivative of the log loss of the label y in [0, 1] at the score u."""
+    p, q = sigmoid(u)
+    return p - y, p * q
+
+
+@jit_sum
+def linear(
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    unit: float,
+    low: float,
+    high: float,
+    centre: float,
+    slope: float,
+    constant: float,
+) -> tuple[float, float, float, float, float]:
+    """Of the scores slope * (raw - centre) + constant, where the label 0 counts as ``low`` and 1 as ``high``.
+
+    Gradient (slope, constant) and Hessian (slope, mixed, constant).
+    """
+    g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(raw.shape[0]):
+        z = double(raw[i]) - centre
+        first, second = derivatives(slope * z + constant, low + (high - low) * double(y[i]))
+        if weight is None:
+            first, second = unit * first, unit * second
+        else:
+            w = unit * double(weight[i])
+            first, second = w * first, w * second
+        g_constant += first
+        g_slope += first * z
+        h_constant += second
+        h_mixed += second * z
+        h_slope += second * z * z
+    return g_slope, g_constant, h_slope, h_mixed, h_constant
+
+
+@jit_sum
+def beta(
+    y: Array, raw: Array, weight: Array | None, unit: float, a: float, b: float, c: float
+) -> tuple[float, float, float, float, float, float, float, float, float]:
+    """Of the scores a log p - b log(1 - p) + c with p the sigmoid: gradient, and the Hessian's upper triangle."""
+    g_a, g_b, g_c = 0.0, 0.0, 0.0
+    h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(raw.shape[0]):
+        z = double(raw[i])
+        minus_log_q = softplus(z)
+        log_p = z - minus_log_q
+        first, second = derivatives(a * log_p + b * minus_log_q + c, double(y[i]))
+        w = unit if weight is None else unit * double(weight[i])
+        first, second = w * first, w * second
+        g_a += first * log_p
+        g_b += first * minus_log_q
+        g_c += first
+        h_aa += second * log_p * log_p
+        h_ab += second * log_p * minus_log_q
+        h_ac += second * log_p
+        h_bb += second * minus_log_q * minus_log_q
+        h_bc += second * minus_log_q
+        h_cc += second
+    return g_a, g_b, g_c, h_aa, h_ab, h_ac, h_bb, h_bc, h_cc
+
+
+# ---- K scores per row -----------------------------------------------------------------------------------------------
+
+
+@jit
+def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float]:
+    """Of the softmax of inverse * raw, for inverse > 0: first and second derivative in ``inverse``."""
+    n, classes = raw.shape
+    size = rows_of_block(raw)
+    s = np.zeros((classes, size + PADDING))
+    top, rest, w, own = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
+    first, second = np.zeros(size), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    gradient, hessian = 0.0, 0.0
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        copy_weights(weight, start, rows, w)
+        load(raw, start, rows, None, s, top)
+        codes(y, start, rows, classes, label)
+        for b in range(rows):
+            own[b] = inverse * (s[label[b], b] - top[b])
+        moments(s, rows, top, inverse, rest, first, second)
+        for b in range(rows):
+            scale = 1.0 / (1.0 + rest[b])
+            mean = first[b] * scale
+            weight_of_row = unit * w[b]
+            gradient += weight_of_row * (mean - own[b])
+            hessian += weight_of_row * (second[b] * scale - mean * mean)
+    return gradient / inverse, hessian / (inverse * inverse)
+
+
+@jit
+def moments(s: Array, rows: int, top: Array, inverse: float, rest: Array, first: Array, second: Array) -> None:
+    """With t = inverse * (score - largest): the sums over classes of exp(t) without one largest, t exp(t), t^2 exp(t)."""
+    for b in range(rows):
+        rest[b] = -1.0
+        first[b] = 0.0
+        second[b] = 0.0
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            t = inverse * (s[k, b] - top[b])
+            e = exp(t)
+            rest[b] += e
+            first[b] += t * e
+            second[b] += t * t * e
+
+
+@jit
+def per_class(
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    unit: float,
+    slope: Array,
+    constant: Array,
+    gradient: Array,
+    hessian: Array,
+) -> None:
+    """Add to the derivatives of the softmax of slope_k * raw_k + constant_k; slopes come first, then constants.
+
+    Of the Hessian, (2 K, 2 K), the blocks of two slopes and of two constants get their upper triangles, the block between
+    gets all.
+    """
+    n, classes = raw.shape
+    size = rows_of_block(raw)
+    s, p = np.zeros((classes, size + PADDING)), np.zeros((classes, size + PADDING))
+    top, total, w = np.zeros(size), np.zeros(size), np.zeros(size)
+    label = np.zeros(size, np.uint32)
+    for start in range(0, n, size):
+        rows = min(size, n - start)
+        copy_weights(weight, start, rows, w)
+        load(raw, start, rows, None, s, top)
+        codes(y, start, rows, classes, label)
+        probabilities(s, rows, slope, constant, top, total, p)
+        for b in range(rows):
+            w[b] *= unit
+            gradient[label[b]] -= w[b] * s[label[b], b]
+            gradient[classes + label[b]] -= w[b]
+        add_moments(s, p, rows, w, gradient, hessian)
+
+
+@jit
+def probabilities(s: Array, rows: int, slope: Array, constant: Array, top: Array, total: Array, p: Array) -> None:
+    """The softmax of the scores of a block after scaling."""
+    for b in range(rows):
+        top[b] = slope[0] * s[0, b] + constant[0]
+        total[b] = 0.0
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            p[k, b] = slope[k] * s[k, b] + constant[k]
+            top[b] = max(top[b], p[k, b])
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            e = exp(p[k, b] - top[b])
+            p[k, b] = e
+            total[b] += e
+    for k in range(s.shape[0]):
+        for b in range(rows):
+            p[k, b] /= total[b]
+
+
+@jit_sum
+def add_moments(s: Array, p: Array, rows: int, w: Array, gradient: Array, hessian: Array) -> None:
+    """Add what the probabilities expect to the gradient, and their covariances to the Hessian."""
+    classes = s.shape[0]
+    for k in range(classes):
+        zero, one, two = 0.0, 0.0, 0.0
+        for b in range(rows):
+            share = w[b] * p[k, b]
+            zero += share
+            one += share * s[k, b]
+            two += share * s[k, b] * s[k, b]
+        gradient[k] += one
+        gradient[classes + k] += zero
+        hessian[k, k] += two
+        hessian[k, classes + k] += one
+        hessian[classes + k, classes + k] += zero
+        for j in range(k, classes):
+            both, first, second, product = 0.0, 0.0, 0.0, 0.0
+            for b in range(rows):
+                share = w[b] * p[k, b] * p[j, b]
+                both += share
+                first += share * s[k, b]
+                second += share * s[j, b]
+                product += share * s[k, b] * s[j, b]
+            hessian[k, j] -= product
+            hessian[classes + k, classes + j] -= both
+            hessian[k, classes + j] -= first
+            if j > k:
+                hessian[j, classes + k] -= second

@@ -1,0 +1,278 @@
+"""The one door for data: labels, raw scores and sample weights come in, checked arrays go out.
+
+Shapes, dtypes and lengths are checked here. Values are checked by the kernels as they go; when one reports a row
+without meaning, ``refuse_binary`` or ``refuse_multiclass`` finds it and words the error.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._kernels.row_by_row import ROW_SUM_TOLERANCE
+from ._types import Array
+
+#: Probabilities that leave [0, 1] by no more than this have been rounded.
+ROUNDING = 1e-6
+
+
+#: Rows that are converted at a time where the data are not as the kernels need them: no copy of all of them is made.
+BLOCK = 65536
+
+
+class RoundedWarning(UserWarning):
+    """Probabilities have been moved into [0, 1], which rounding had put outside."""
+
+
+def binary(
+    y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``blocks``."""
+    scores = numeric("raw", raw)
+    refuse_other_dimensions(scores, multiclass=False)
+    y = numeric("y_true", y_true)
+    weight = None if sample_weight is None else numeric("sample_weight", sample_weight)
+    refuse_odd_labels_or_weights(y, weight, multiclass=False)
+    refuse_other_length(y, scores, "raw")
+    return y, scores, weight
+
+
+def multiclass(
+    y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``blocks``."""
+    scores = numeric("raw", raw)
+    refuse_other_dimensions(scores, multiclass=True)
+    y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
+    refuse_other_length(y, scores, "raw")
+    refuse_other_shape(y, scores, "raw")
+    return y, scores, weight
+
+
+def blocks(
+    y: Array, raw: Array, weight: Array | None, *, rows_together: bool = False
+) -> Iterator[tuple[slice, Array, Array, Array | None]]:
+    """The rows of blocks, and labels, raw scores and weights of each, ready for the kernels.
+
+    One block holds everything where that is ready as it is. ``rows_together`` asks for raw scores in C order.
+    """
+    same_dtype = weight is None or weight.dtype == y.dtype
+    in_order = not rows_together or raw.flags.c_contiguous
+    if same_dtype and in_order and all(_is_ready(array) for array in (y, raw, weight) if array is not None):
+        yield slice(None), y, raw, weight
+        return
+    for start in range(0, len(y), BLOCK):
+        rows = slice(start, start + BLOCK)
+        some_y, some_weight = _ready(y[rows]), None if weight is None else _ready(weight[rows])
+        if some_weight is not None and some_weight.dtype != some_y.dtype:
+            some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
+        some_raw = _ready(raw[rows])
+        yield rows, some_y, np.ascontiguousarray(some_raw) if rows_together else some_raw, some_weight
+
+
+def check_outputs(raw: Array, **outputs: Array) -> None:
+    """Refuse arrays into which the kernels could not write one number per raw score."""
+    for name, array in outputs.items():
+        if array.shape != raw.shape or array.dtype not in (np.float32, np.float64) or not array.flags.writeable:
+            form = f"{'writeable' if array.flags.writeable else 'read-only'} {array.dtype} of shape {array.shape}"
+            raise ValueError(
+                f"{name} must be writeable, float32 or float64, of the shape {raw.shape} of raw, got {form}"
+            )
+
+
+def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
+    """Raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
+    scores = numbers("raw", raw)
+    refuse_other_dimensions(scores, multiclass=multiclass)
+    return scores
+
+
+def labels_and_weights(
+    y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, multiclass: bool
+) -> tuple[Array, Array | None]:
+    """Labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
+    y = numbers("y_true", y_true)
+    weight = None if sample_weight is None else numbers("sample_weight", sample_weight)
+    refuse_odd_labels_or_weights(y, weight, multiclass=multiclass)
+    if weight is not None and weight.dtype != y.dtype:
+        y, weight = y.astype(np.float64, copy=False), weight.astype(np.float64, copy=False)
+    return y, weight
+
+
+def numbers(name: str, values: npt.ArrayLike) -> Array:
+    """An aligned, writeable C-ordered array of native float32 or float64; a copy only where that needs one."""
+    array = numeric(name, values)
+    result: Array = np.require(array, _dtype(array), ["C", "A", "W"])
+    return result
+
+
+def numeric(name: str, values: npt.ArrayLike) -> Array:
+    """An array of any numeric dtype but half precision, as it came.
+
+    float32 is to stay float32; float64, integers and booleans are to become float64, and so does here anything that
+    NumPy sees as objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the
+    boosting libraries read it wrongly without a word. So are masked entries, which would come back with the value
+    beneath, and text that happens to look like a number.
+    """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
+    array = np.asarray(values)
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "O":
+        text = next((value for value in array.flat if isinstance(value, (str, bytes))), None)
+        if text is not None:
+            raise TypeError(f"{name} must be numeric, got objects that are not, such as {text!r}")
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must be numeric, got objects that are not: {error}") from None
+    elif kind not in "biuf" or (kind == "f" and size not in (4, 8)):
+        raise TypeError(f"{name} must be of a float32, float64, integer or boolean dtype, got {array.dtype}")
+    return array
+
+
+def _dtype(array: Array) -> type[np.floating[Any]]:
+    return np.float32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else np.float64
+
+
+def _is_ready(array: Array) -> bool:
+    ordered = array.flags.c_contiguous or array.flags.f_contiguous
+    return ordered and array.flags.behaved and array.dtype in (np.float32, np.float64)
+
+
+def _ready(array: Array) -> Array:
+    return array if _is_ready(array) else np.require(array, _dtype(array), ["C", "A", "W"])
+
+
+def refuse_binary(y: Array, raw: Array, weight: Array | None) -> None:
+    """Raise ValueError for the first row that a binary kernel cannot give a meaning, if there is one."""
+    refuse_weights(weight)
+    refuse_binary_labels(y)
+    refuse_raw(raw)
+
+
+def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> None:
+    """Raise ValueError for the first row that a multiclass kernel cannot give a meaning, if there is one."""
+    refuse_weights(weight)
+    refuse_class_labels(y, raw.shape[1])
+    refuse_raw(raw)
+
+
+def refuse_weights(weight: Array | None) -> None:
+    """Raise ValueError unless the weights are finite, >= 0 and not all 0."""
+    if weight is None:
+        return
+    _refuse_first(~((weight >= 0) & (weight < np.inf)), weight, "sample_weight must be finite and >= 0")
+    if not weight.any():
+        raise ValueError(f"sample_weight must have a sum > 0, got {weight.shape[0]} weights that are all 0")
+    sum_of_weights(weight)
+
+
+def sum_of_weights(weight: npt.NDArray[Any]) -> float:
+    """The sum in float64; refuses weights so large that it is infinite."""
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weight, dtype=np.float64))
+    if total == np.inf:
+        raise ValueError(f"sample_weight must have a finite sum, got {weight.shape[0]} weights up to {weight.max()}")
+    return total
+
+
+def refuse_binary_labels(y: Array) -> None:
+    """Raise ValueError unless the labels ``(n,)`` lie in [0, 1]."""
+    _refuse_first(~((y >= 0) & (y <= 1)), y, "y_true must lie in [0, 1]")
+
+
+def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
+    """Raise ValueError unless the labels are class codes ``(n,)`` below ``n_classes`` or rows of shares ``(n, K)``."""
+    if y.ndim == 1:
+        bad = ~((y >= 0) & (y < (np.inf if n_classes is None else n_classes)) & (y == np.floor(y)))
+        codes = "0, 1, 2, ..." if n_classes is None else f"0..{n_classes - 1}"
+        _refuse_first(bad, y, f"y_true must hold class codes {codes}")
+    else:
+        _refuse_first(~((y >= 0) & (y <= 1)), y, "y_true with soft labels must lie in [0, 1]")
+        sums = y.sum(axis=1, dtype=np.float64)
+        _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of y_true with soft labels must sum to 1")
+
+
+def refuse_bad_probabilities(proba: Array) -> None:
+    """Raise ValueError unless probabilities lie in [0, 1] and rows of them sum to 1."""
+    _refuse_first(~((proba >= 0) & (proba <= 1)), proba, "proba must lie in [0, 1]")
+    refuse_other_row_sums(proba)
+
+
+def refuse_other_row_sums(proba: Array) -> None:
+    """Raise ValueError unless rows of probabilities sum to 1."""
+    if proba.ndim == 2:
+        sums = proba.sum(axis=1, dtype=np.float64)
+        _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of proba must sum to 1")
+
+
+def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    """Probabilities that are outside [0, 1] by no more than rounding moved to 0 or 1, and how many these are."""
+    outside = (proba < 0.0) & (proba >= -ROUNDING) | (proba > 1.0) & (proba <= 1.0 + ROUNDING)
+    if not outside.any():
+        return proba, 0
+    return np.where(outside, np.clip(proba, 0.0, 1.0), proba).astype(proba.dtype), int(np.count_nonzero(outside))
+
+
+def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
+    """Probabilities that rounding has put outside [0, 1] moved back, with a warning; others are refused."""
+    given = numbers("proba", proba) + 0.0  # a zero loses its sign
+    values, moved = moved_inside(given)
+    if moved:
+        first = np.argwhere(values != given)[0]
+        warnings.warn(
+            f"proba must lie in [0, 1]: {moved} values outside by at most {ROUNDING:g} were moved to 0 or 1, the first of"
+            f" them {given[tuple(first)]} in row {first[0]}",
+            RoundedWarning,
+            stacklevel=2,
+        )
+    refuse_bad_probabilities(values)
+    return values
+
+
+def refuse_raw(raw: Array) -> None:
+    """Raise ValueError for the first raw score that is not finite, if there is one."""
+    _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
+
+
+def refuse_other_dimensions(raw: Array, *, multiclass: bool) -> None:
+    """Raise ValueError unless raw scores have the shape that a loss needs."""
+    if multiclass and (raw.ndim != 2 or raw.shape[1] < 2):
+        raise ValueError(f"raw must have shape (n, K) with K >= 2 for a multiclass loss, got {raw.shape}")
+    if not multiclass and raw.ndim != 1:
+        raise ValueError(f"raw must have shape (n,) for a binary loss, got {raw.shape}")
+
+
+def refuse_odd_labels_or_weights(y: Array, weight: Array | None, *, multiclass: bool) -> None:
+    """Raise ValueError unless labels have the shape that a loss needs, and weights one number for each."""
+    if y.ndim != 1 and not (multiclass and y.ndim == 2):
+        shapes = "(n,) or (n, K)" if multiclass else "(n,)"
+        raise ValueError(f"y_true must have shape {shapes}, got {y.shape}")
+    if y.shape[0] == 0:
+        raise ValueError("y_true must hold at least one label, got none")
+    if weight is not None and weight.shape != y.shape[:1]:
+        raise ValueError(f"sample_weight must have shape {y.shape[:1]}, one weight per label, got {weight.shape}")
+
+
+def _refuse_first(bad: npt.NDArray[Any], values: Array, rule: str) -> None:
+    if bad.any():
+        first = np.argwhere(bad)[0]
+        raise ValueError(f"{rule}, got {values[tuple(first)]} in row {first[0]}")
+
+
+def refuse_other_length(y: Array, values: Array, name: str) -> None:
+    """Raise ValueError unless there is one label per row of ``values``."""
+    if y.shape[0] != values.shape[0]:
+        rows = f"{y.shape[0]} labels for {values.shape[0]} rows"
+        raise ValueError(f"y_true must have one label per row of {name}, got {rows}")
+
+
+def refuse_other_shape(y: Array, values: Array, name: str) -> None:
+    """Raise ValueError if soft labels ``(n, K)`` and ``values`` differ in shape."""
+    if y.ndim == 2 and y.shape != values.shape:
+        raise ValueError(f"y_true with soft labels must have the shape of {name}, got {y.shape} and {values.shape}")

@@ -1,0 +1,121 @@
+"""Which calibration? The simplest of those that no other beats by more than chance, on scores of rows left out of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+
+from .._types import Array
+from ..calibration import (
+    BetaCalibration,
+    Calibrator,
+    IsotonicCalibration,
+    PlattScaling,
+    TemperatureScaling,
+    Uncalibrated,
+    VectorScaling,
+)
+
+#: The calibrators by name, the simplest first.
+CALIBRATORS: dict[str, type[Calibrator]] = {
+    "none": Uncalibrated,
+    "temperature": TemperatureScaling,
+    "sigmoid": PlattScaling,
+    "beta": BetaCalibration,
+    "vector": VectorScaling,
+    "isotonic": IsotonicCalibration,
+}
+#: Those that are worth a try: of K classes, a slope and an intercept each serve better together than one by one.
+_FOR_TWO = ("none", "temperature", "sigmoid", "beta", "isotonic")
+_FOR_MORE = ("none", "temperature", "vector", "isotonic")
+#: Of fewer rows, isotonic regression makes few and wide steps, which follow chance.
+_LEAST_FOR_ISOTONIC = 1000
+
+
+class HeldOut(NamedTuple):
+    """Posterior logits of rows that their model has not seen, with class codes, weights, and numbers of fold and row."""
+
+    logits: Array
+    y: npt.NDArray[np.intp]
+    weight: Array | None
+    fold: npt.NDArray[np.intp]
+    row: npt.NDArray[np.intp]
+
+    def seen(self) -> npt.NDArray[np.intp]:
+        """The codes of the classes that have weight here."""
+        return np.unique(self.y if self.weight is None else self.y[self.weight > 0.0])
+
+    def where(self, rows: npt.NDArray[np.bool_]) -> HeldOut:
+        """Some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return HeldOut(self.logits[rows], self.y[rows], weight, self.fold[rows], self.row[rows])
+
+
+def choose(held_out: HeldOut) -> dict[str, Any]:
+    """The report that names a calibrator as ``method`` and says why.
+
+    Each is fitted on the rows of all folds but one and scored on that one's, since on its own rows the most flexible always
+    wins. Of all whose mean loss is within one standard error of the best one's, the simplest is taken; it is the
+    error of the difference, which pairs the rows.
+    """
+    # A row that several folds leave out counts once: fitted on its other scores, a calibrator would know it already.
+    first = np.zeros(len(held_out.y), dtype=bool)
+    first[np.unique(held_out.row, return_index=True)[1]] = True
+    held_out = held_out.where(first)
+    if len(np.unique(held_out.fold)) < 2:
+        held_out = held_out._replace(fold=_folds(held_out.y))
+    names: tuple[str, ...] = _FOR_TWO if held_out.logits.ndim == 1 else _FOR_MORE
+    if len(held_out.y) < _LEAST_FOR_ISOTONIC:
+        names = tuple(name for name in names if name != "isotonic")
+    losses = {name: _cross_fitted_losses(CALIBRATORS[name](), held_out) for name in names}
+    means = {name: float(np.average(loss, weights=held_out.weight)) for name, loss in losses.items()}
+    best = min(names, key=means.__getitem__)
+    scores = {}
+    for name in names:
+        difference, error = _mean_and_error(losses[name] - losses[best], held_out.weight)
+        scores[name] = {"log_loss": means[name], "above_best": difference, "standard_error": error}
+    chosen = next(name for name in names if scores[name]["above_best"] <= scores[name]["standard_error"])
+    return {"method": chosen, "best": best, "scores": scores, "rows": len(held_out.y)}
+
+
+def fitted(calibrator: Calibrator, held_out: HeldOut) -> Calibrator:
+    """A calibrator for these rows."""
+    fresh: Calibrator = clone(calibrator)
+    return fresh.fit(held_out.logits, held_out.y, held_out.weight)
+
+
+def _cross_fitted_losses(calibrator: Calibrator, held_out: HeldOut) -> Array:
+    losses = np.empty(len(held_out.y))
+    for fold in np.unique(held_out.fold):
+        inside = held_out.fold == fold
+        others, rows = held_out.where(~inside), held_out.where(inside)
+        proba = fitted(calibrator, others).predict_proba(rows.logits)
+        own = np.take_along_axis(proba, rows.y[:, None], axis=1)[:, 0]
+        losses[inside] = -np.log(np.maximum(own, np.finfo(np.float64).eps))
+    return losses
+
+
+def _mean_and_error(values: Array, weight: Array | None) -> tuple[float, float]:
+    w = np.ones(len(values)) if weight is None else weight.astype(np.float64)
+    mean = float(np.average(values, weights=w))
+    return mean, float(np.sqrt(np.sum((w * (values - mean)) ** 2)) / w.sum())
+
+
+def _folds(y: npt.NDArray[np.intp], count: int = 5) -> npt.NDArray[np.intp]:
+    """Numbers of folds for rows that come in one."""
+    rarest = int(np.bincount(y)[np.unique(y)].min())
+    if rarest < 2:
+        raise ValueError(
+            'calibration="auto" compares calibrators on held-out rows and needs 2 of each class, got 1; name a calibration'
+        )
+    fold = np.empty(len(y), dtype=np.intp)
+    splitter = StratifiedKFold(min(count, rarest), shuffle=True, random_state=0)
+    parts: Iterable[tuple[Any, Any]] = splitter.split(np.zeros(len(y)), y)
+    for number, (_, rows) in enumerate(parts):
+        fold[rows] = number
+    return fold

@@ -1,0 +1,208 @@
+"""What a score is made of: miscalibration, discrimination and the uncertainty of the labels themselves."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _newton_fit
+from .._types import Array
+from ._means import Score, class_shares, entropy, logits, means_of_raw, refuse_other_score
+from ._predictions import Predictions, add_up, margin
+from ._reliability import Numbers, checked, each_class, one_column
+
+Recalibration = Literal["auto", "isotonic", "temperature"]
+
+
+class Decomposition(NamedTuple):
+    """The parts of a score: ``score = miscalibration - discrimination + uncertainty``."""
+
+    score: float  #: of the probabilities
+    miscalibration: float  #: what recalibration would take off the score
+    discrimination: float  #: what the recalibrated probabilities take off the uncertainty
+    uncertainty: float  #: the score of always predicting the base rate
+
+    @property
+    def refinement(self) -> float:
+        """The score after recalibration: ``uncertainty - discrimination``."""
+        return self.score - self.miscalibration
+
+
+def decompose(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    score: Score = "log_loss",
+    recalibration: Recalibration = "auto",
+    eps: float | None = None,
+) -> Decomposition:
+    """Split a score into miscalibration, discrimination and uncertainty.
+
+    For two classes the probabilities are recalibrated by isotonic regression, which makes no assumption but that their order
+    is right: the CORP decomposition (Dimitriadis, Gneiting and Jordan 2021, arXiv 2008.03033). Its miscalibration and
+    discrimination are never below 0; both are too large by what the regression overfits, some ``n**(-2/3)``.
+
+    For K classes it is temperature scaling, one parameter that small data bear: the split into calibration and refinement
+    of Berta, Holzmueller, Jordan and Bach 2025 (arXiv 2501.19195). :func:`decompose_by_class` has CORP for each class.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels in [0, 1], or class codes 0..K-1.
+    proba : array-like of shape (n,) or (n, K)
+        Probabilities of y = 1, or of K classes.
+    sample_weight : array-like of shape (n,), optional
+    raw : array-like of shape (n,) or (n, K), optional
+        Raw scores instead of ``proba``.
+    score : {"log_loss", "brier"}
+    recalibration : {"auto", "isotonic", "temperature"}
+        Isotonic regression needs scipy and is for two classes.
+    eps : float, optional
+        As for :func:`log_loss`.
+
+    Returns
+    -------
+    Decomposition
+
+    Raises
+    ------
+    TypeError, ValueError
+        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+    ImportError
+        When scipy is needed and not there.
+    """
+    refuse_other_score(score)
+    data = checked(y_true, proba, sample_weight, raw)
+    if recalibration not in ("auto", "isotonic", "temperature"):
+        raise ValueError(f"recalibration must be 'auto', 'isotonic' or 'temperature', got {recalibration!r}")
+    if recalibration == "isotonic" and not data.is_binary:
+        raise ValueError(
+            f"recalibration 'isotonic' must have two classes (see decompose_by_class), got {data.classes} columns"
+        )
+    if recalibration == "temperature" or not data.is_binary:
+        return _by_temperature(data, score, eps)
+    return by_isotonic_regression(one_column(data), score, add_up(data, eps).mean(score))
+
+
+def decompose_by_class(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    score: Score = "log_loss",
+    eps: float | None = None,
+) -> list[Decomposition]:
+    """The CORP decomposition of each class's probability against the other classes together.
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight, raw, score, eps
+        As for :func:`decompose`, with probabilities of K classes.
+
+    Returns
+    -------
+    list of K Decomposition
+        Of the binary scores; for the Brier score they add up to those of the K columns together.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As for :func:`decompose`.
+    """
+    refuse_other_score(score)
+    data = checked(y_true, proba, sample_weight, raw)
+    if data.is_binary:
+        raise ValueError(f"proba must have a column for each class, (n, K), got {data.proba.shape}: see decompose")
+    inset = margin(data, eps)
+    return [by_isotonic_regression(rows, score, add_up(rows, inset).mean(score)) for rows in each_class(data)]
+
+
+def miscalibration(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    score: Score = "log_loss",
+    eps: float | None = None,
+) -> float:
+    """The part of a score that recalibration would take off, as a score of its own; 0 is best. See :func:`decompose`."""
+    return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).miscalibration
+
+
+def discrimination(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    score: Score = "log_loss",
+    eps: float | None = None,
+) -> float:
+    """What the recalibrated probabilities take off the uncertainty, as a score of its own; more is better.
+
+    See :func:`decompose`.
+    """
+    return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).discrimination
+
+
+# ---- isotonic regression --------------------------------------------------------------------------------------------
+
+
+def by_isotonic_regression(rows: Predictions, score: Score, value: float) -> Decomposition:
+    """CORP of binary predictions that have this score."""
+    weight, label = pooled(rows)
+    total = weight.sum()
+    # Labels in (0, 1) have a spread of their own, which the Brier score counts and no recalibration touches.
+    square = rows.y * rows.y - rows.y
+    inner = 0.0 if score == "log_loss" else float(np.average(square, weights=rows.weight))
+    recalibrated = float(weight @ binary_entropy(isotonic(weight, label), score)) / total + inner
+    uncertainty = float(binary_entropy(np.array([weight @ label / total]), score)[0]) + inner
+    return Decomposition(value, value - recalibrated, uncertainty - recalibrated, uncertainty)
+
+
+def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
+    """Weights and mean labels of the distinct probabilities, in their order; those without weight are left out."""
+    order = np.argsort(rows.proba)
+    proba, y = rows.proba[order], rows.y[order]
+    first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
+    weight = np.ones(len(y)) if rows.weight is None else rows.weight[order]
+    weights = np.add.reduceat(weight, first)
+    labels = np.add.reduceat(weight * y, first)
+    some = weights > 0.0
+    return weights[some], labels[some] / weights[some]
+
+
+def isotonic(weight: Numbers, label: Numbers) -> Numbers:
+    """The rising sequence nearest to the labels."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is no dependency of the core)
+
+    fit: Numbers = isotonic_regression(label, weights=weight).x
+    return fit
+
+
+def binary_entropy(rate: Numbers, score: Score) -> Numbers:
+    """The score of a rate among labels 0 and 1 that have this rate."""
+    shares = np.stack([1.0 - rate, rate], axis=-1)
+    return entropy(np.clip(shares, 0.0, 1.0), score) * (0.5 if score == "brier" else 1.0)
+
+
+# ---- temperature ----------------------------------------------------------------------------------------------------
+
+
+def _by_temperature(data: Predictions, score: Score, eps: float | None) -> Decomposition:
+    scores: Array = logits(data.proba) if data.raw is None else data.raw
+    scores = np.ascontiguousarray(scores, np.float64)
+    part = 0 if score == "log_loss" else 1
+    inverse = _newton_fit.temperature(_newton_fit.Rows(data.y, scores, data.weight))
+    recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[part]
+    value = add_up(data, eps).mean(score)
+    half = 0.5 if data.is_binary and score == "brier" else 1.0
+    shares = class_shares(data.y, data.weight, binary=data.is_binary)
+    uncertainty = half * float(entropy(shares, score))
+    return Decomposition(value, value - recalibrated, uncertainty - recalibrated, uncertainty)

@@ -1,0 +1,224 @@
+"""How often events happen at each probability: a curve without bins and without a form, and how far it is from right."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ._lowess import Lowess, Numbers, weighted_quantile
+from ._predictions import Predictions
+from ._reliability import checked, one_column
+from ._statistics import normal_quantile, refuse_other_level
+
+#: A row that weighs a smaller share of all is not what rows are counted in.
+_LEAST_UNIT = 1e-12
+
+
+class FlexibleCurve(NamedTuple):
+    """A smooth calibration curve with a pointwise confidence band; straight between its points, each field ``(M,)``."""
+
+    predicted: Numbers  #: probability, rising
+    observed: Numbers  #: smoothed frequency; it can leave [0, 1] a little
+    low: Numbers  #: the band, in [0, 1]
+    high: Numbers
+
+
+class FlexibleErrors(NamedTuple):
+    """The distance ``|smoothed frequency - probability|`` over the rows; 0 is best."""
+
+    mean: float  #: Eavg, the integrated calibration index
+    e50: float  #: the median
+    e90: float  #: the 0.9 quantile
+    largest: float  #: Emax
+
+
+def flexible_calibration_curve(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> FlexibleCurve:
+    """Frequencies smoothed over the probability by local lines, as ``rms::val.prob`` draws them.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels in [0, 1], or class codes 0..K-1.
+    proba : array-like of shape (n,) or (n, K)
+        Probabilities of y = 1; or of K > 2 classes, of which the largest is looked at, and whether its class is the label's.
+    sample_weight : array-like of shape (n,), optional
+        For weights that differ, the nearest rows are those with two thirds of the weight.
+    raw : array-like of shape (n,) or (n, K), optional
+        Raw scores instead of ``proba``.
+    level : float
+        Of the band: how often it holds the smoothed true frequency at one point.
+
+    Returns
+    -------
+    FlexibleCurve
+        The ends of the straight pieces of R's ``lowess(p, y, iter = 0)``, some 200 at most: ``numpy.interp`` gives the curve
+        elsewhere. The band is ``observed +- z sqrt(sum_i l_i**2 q_i (1 - q_i))``, cut off at 0 and 1, with l_i what label i
+        counts for at the point and q_i the curve at its probability.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+
+    Notes
+    -----
+    The band leaves out that smoothing bends a curve straight, and takes rows as independent, each as one observation however
+    much it weighs.
+    """
+    refuse_other_level(level)
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
+
+
+def flexible_calibration_errors(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+) -> FlexibleErrors:
+    """Mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal, over the rows.
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight, raw
+        As for :func:`flexible_calibration_curve`.
+
+    Returns
+    -------
+    FlexibleErrors
+        ``Eavg``, ``E50``, ``E90`` and ``Emax`` of ``rms::val.prob`` (Austin and Steyerberg 2019, Stat. Med. 38, 4051-4065).
+        Quantiles are linear between two rows, those of NumPy and R; with weights those of ``Hmisc::wtd.quantile``, where the
+        lightest row counts as one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`flexible_calibration_curve`.
+    """
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).errors
+
+
+def integrated_calibration_index(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+) -> float:
+    """Mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight, raw
+        As for :func:`flexible_calibration_curve`.
+
+    Returns
+    -------
+    float
+        ``mean of |smoothed frequency - probability|``: ICI of Austin and Steyerberg (2019), ``Eavg`` of ``rms::val.prob``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`flexible_calibration_curve`.
+    """
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).mean
+
+
+def calibration_error_quantile(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    q: float = 0.9,
+) -> float:
+    """A quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight, raw
+        As for :func:`flexible_calibration_curve`.
+    q : float
+        In [0, 1]: 0.5 gives E50, 0.9 E90 and 1 Emax of :func:`flexible_calibration_errors`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`flexible_calibration_curve`, and for another ``q``.
+    """
+    if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
+        raise ValueError(f"q must lie in [0, 1], got {q!r}")
+    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
+
+
+class Points:
+    """Sums over the rows at each of some rising probabilities, and the smooth through them.
+
+    Parameters
+    ----------
+    proba, weight, label, squared : ndarray of shape (P,)
+        Distinct probabilities, sums of weights > 0, of weighted labels and of squared weights.
+    unit : float, optional
+        The weight of the lightest row, which counts as one; by default that of the lightest point.
+    """
+
+    def __init__(
+        self, proba: Numbers, weight: Numbers, label: Numbers, squared: Numbers, unit: float | None = None
+    ) -> None:
+        self.proba, self.weight, self.squared = proba, weight, squared
+        self.label = label / weight
+        lightest = float(weight.min()) if unit is None else unit
+        self._unit = float(max(lightest, _LEAST_UNIT * weight.sum()))
+        self.smoother = Lowess(proba, weight, self._unit)
+
+    def curve(self, level: float) -> FlexibleCurve:
+        """The smooth with its band."""
+        lines = self.smoother.at_fitted(self.label)
+        rate = np.clip(self.smoother.between(lines), 0.0, 1.0)
+        spread = np.sqrt(self.smoother.variance(rate * (1.0 - rate) * self.squared / self.weight / self.weight))
+        reach = normal_quantile(level) * spread
+        low, high = np.clip(lines - reach, 0.0, 1.0), np.clip(lines + reach, 0.0, 1.0)
+        return FlexibleCurve(self.proba[self.smoother.fitted], lines, low, high)
+
+    @property
+    def errors(self) -> FlexibleErrors:
+        """Of all four kinds."""
+        return FlexibleErrors(self.mean, self.quantile(0.5), self.quantile(0.9), float(self.distance.max()))
+
+    @cached_property
+    def distance(self) -> Numbers:
+        """How far the curve is from the diagonal."""
+        return np.abs(self.smoother.apply(self.label) - self.proba)
+
+    @property
+    def mean(self) -> float:
+        return float(np.average(self.distance, weights=self.weight))
+
+    def quantile(self, share: float) -> float:
+        return weighted_quantile(self.distance, self.weight, share, self._unit)
+
+
+def points_of(rows: Predictions) -> Points:
+    """The distinct probabilities of the rows that have a weight."""
+    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+    order = np.argsort(rows.proba, kind="stable")
+    order = order[weight[order] > 0.0]
+    proba, weight = rows.proba[order].astype(np.float64, copy=False), weight[order]
+    first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
+    total, label, squared = (np.add.reduceat(c, first) for c in (weight, weight * rows.y[order], weight * weight))
+    return Points(proba[first], total, label, squared, float(weight.min()))

@@ -1,0 +1,405 @@
+"""How sure is a score: confidence intervals, also of the difference between two models on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _means
+from ._analytic import of_mean
+from ._bootstrap import Numbers, Totals
+from ._differences import difference_of
+from ._known_statistics import Sample, statistic_of
+from ._predictions import Predictions, check
+from ._redrawn import RedrawnLabels, has_labels
+from ._reliability import tamed
+from ._replicates import Replicates, events
+from ._row_losses import Labels, Losses
+from ._statistics import (
+    Estimate,
+    Sampled,
+    Source,
+    Statistic,
+    lacks_a_label,
+    minus,
+    percentiles,
+    refuse_other_level,
+)
+
+Method = Literal["auto", "analytic", "bootstrap"]
+
+#: More replicates than this are a slip of the finger.
+MOST_RESAMPLES = 100_000
+
+
+def confidence_interval(
+    score: Callable[..., float],
+    /,
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+    level: float = 0.95,
+    method: Method = "auto",
+    n_resamples: int = 1000,
+    random_state: int = 0,
+    **options: Any,
+) -> Estimate:
+    """A score with its confidence interval.
+
+    Means (log loss, Brier score) have one in closed form; for the other scores of this package, Poisson replicates of the
+    rows are summed up in one pass. Any other function of ``(y_true, proba, sample_weight=)``, scikit-learn's included, is
+    called once per replicate.
+
+    Parameters
+    ----------
+    score : callable
+        A score of :mod:`boosting_losses.metrics`, or any function of that form.
+    y_true, proba, sample_weight, raw
+        As ``score`` takes them.
+    groups : array-like of shape (n,), optional
+        Rows of one group (a customer, a day) are no independent evidence: they are kept together.
+    level : float
+        Of confidence, in (0, 1).
+    method : {"auto", "analytic", "bootstrap"}
+        "auto" is analytic for means.
+    n_resamples : int
+        Replicates.
+    random_state : int
+        Seed: the same seed gives the same interval.
+    **options
+        Passed on to ``score``; an option of that name too, as ``d2`` has it.
+
+    Returns
+    -------
+    Estimate
+        ``(value, low, high)``
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that the score refuses, and for options without meaning.
+
+    Notes
+    -----
+    Analytic: a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 / (sum_i w_i)**2`` over the n
+    rows that have a weight, or the same of sums by group (Cochran 1977, section 6.3), and Student's ratio transformed for
+    the skewness of rare, large losses (Hall 1992). Where a label was not seen, its probability may be what Clopper and
+    Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
+    for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
+
+    Few events say too little of themselves where, by chance, none of them was improbable. So the spread of areas under the
+    ROC curve and of average precision, and that of differences of means, is that of labels drawn anew, with frequencies
+    that beta calibration gives, wherever it is larger than the spread seen.
+
+    Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
+    and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
+    it is not the score of the data but the estimate of what it would be with endless data. For errors of calibration the
+    gaps are scaled, ``c gaps`` plus the noise of the replicates; the interval holds every c for which the error observed is
+    no extreme one, and the value belongs to the c for which it is the median one. For miscalibration and discrimination
+    labels are drawn from the recalibrated frequencies, where the truth is known. Differences of such scores are between
+    corrected values, with an interval made of those of both (Zou and Donner 2008). ``python -m benchmarks coverage``
+    measures how often these intervals hold the truth.
+    """
+    _refuse(level, n_resamples, random_state, method)
+    every = check(y_true, proba, sample_weight, raw)
+    given = options if raw is None else {"raw": raw, **options}
+
+    def with_weight(w: npt.ArrayLike | None) -> float:
+        if proba is None:
+            return float(score(y_true, sample_weight=w, **given))
+        return float(score(y_true, proba, sample_weight=w, **given))
+
+    value = with_weight(sample_weight)
+    data, of_group = counted(every, groups)
+    mean = mean_of(score, options)
+    if mean is not None and method != "bootstrap":
+        return analytic(value, data, mean, of_group, level)
+    if method == "analytic":
+        raise ValueError(
+            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
+        )
+    statistic = statistic_of(score, Sample(data, options.get("eps")), options)
+    if statistic is None:
+        return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
+    (seen, then), labels = _resampled([statistic], [data], of_group, n_resamples, random_state)
+    return Sampled(statistic, value, seen[0], then[0], level, events(labels)).estimate
+
+
+def paired_difference(
+    score: Callable[..., float],
+    /,
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike,
+    other: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
+    level: float = 0.95,
+    method: Method = "auto",
+    n_resamples: int = 1000,
+    random_state: int = 0,
+    **options: Any,
+) -> Estimate:
+    """The score of one model minus that of another on the same rows, with its confidence interval.
+
+    Far narrower than what the two scores' own intervals suggest, since most of their noise is the labels', which they share.
+
+    Parameters
+    ----------
+    score : callable
+        As for :func:`confidence_interval`.
+    y_true : array-like
+    proba, other : array-like of shape (n,) or (n, K)
+        Probabilities of the two models.
+    sample_weight, groups, level, method, n_resamples, random_state, **options
+        As for :func:`confidence_interval`.
+
+    Returns
+    -------
+    Estimate
+        Of ``score(proba) - score(other)``; for a loss, below 0 where the first model is better.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`confidence_interval`.
+    """
+    _refuse(level, n_resamples, random_state, method)
+    every = [check(y_true, p, sample_weight) for p in (proba, other)]
+    models = [counted(data, groups)[0] for data in every]
+    of_group = counted(every[0], groups)[1]
+    if models[0].proba.shape != models[1].proba.shape:
+        shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
+        raise ValueError(f"proba and other must have one shape, got {shapes}")
+    values = [float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other)]
+    mean = mean_of(score, options)
+    if mean is not None and method != "bootstrap":
+        return analytic_difference(values[0] - values[1], models[0], models[1], mean, of_group, level)
+    if method == "analytic":
+        raise ValueError(
+            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
+        )
+    first, second = (statistic_of(score, Sample(data, options.get("eps")), options) for data in models)
+    if first is None or second is None:
+
+        def difference(w: Numbers) -> float:
+            here, there = (float(score(y_true, p, sample_weight=w, **options)) for p in (proba, other))
+            return here - there
+
+        return _by_calls(difference, values[0] - values[1], every[0], groups, level, n_resamples, random_state)
+    (seen, then), labels = _resampled([first, second], models, of_group, n_resamples, random_state)
+    here, there = (
+        Sampled(statistic, value, own, replicates, level, events(labels))
+        for statistic, value, own, replicates in zip((first, second), values, seen, then, strict=True)
+    )
+    return difference_of(here, there)
+
+
+def bootstrap(
+    scores: Mapping[str, Callable[..., float]],
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+) -> dict[str, Numbers]:
+    """Several scores in the same Poisson replicates of the rows, all from one pass over them.
+
+    Parameters
+    ----------
+    scores : mapping of str to callable
+        Scores of :mod:`boosting_losses.metrics`; options are bound by :func:`functools.partial`.
+    y_true, proba, sample_weight, raw, groups, n_resamples, random_state
+        As for :func:`confidence_interval`.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_resamples,)
+        Each score's values; fewer where replicates have drawn no row. Those of calibration errors are too large: see the
+        notes of :func:`confidence_interval`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data that the scores refuse, and for functions of which sums over rows do not suffice.
+    """
+    _refuse(0.5, n_resamples, random_state, "auto")
+    data, groups = counted(check(y_true, proba, sample_weight, raw).tried(), groups)
+    statistics = []
+    for name, score in scores.items():
+        function, options = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
+        statistic = statistic_of(function, Sample(data, options.get("eps")), options)
+        if statistic is None:
+            raise ValueError(
+                f"scores must be of boosting_losses.metrics and sums over rows, got {_name(function)} as {name!r}"
+            )
+        statistics.append(statistic)
+    if not statistics:
+        return {}
+    (_, then), _ = _resampled(statistics, [data] * len(statistics), groups, n_resamples, random_state)
+    return {name: statistic.of(totals) for name, statistic, totals in zip(scores, statistics, then, strict=True)}
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def mean_of(score: Callable[..., float], options: Mapping[str, Any]) -> Losses | None:
+    """What a score is the mean of, where it is one."""
+    if score is _means.log_loss:
+        return Losses("log_loss", 0, options.get("eps"))
+    return Losses("brier", 0) if score is _means.brier_score else None
+
+
+def analytic(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
+    """The interval of a mean over rows in closed form."""
+    parts, weight = _parts(mean.of_rows(data), data, groups)
+    unseen = mean.extremes(data) if lacks_a_label(data) else None
+    return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
+
+
+def analytic_difference(
+    value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
+) -> Estimate:
+    """The interval of the difference between two models' means."""
+    if not np.isfinite(value):
+        return Estimate(value, float("nan"), float("nan"))
+    differences = minus(mean.of_rows(first), mean.of_rows(second))
+    expected = None
+    if groups is None and has_labels(first):
+        redrawn = RedrawnLabels(first, second, mean.eps)
+        redrawn.add(first, second, weights(first))
+        expected = redrawn.moments(mean.score, value)
+    return of_mean(value, *_parts(differences, first, groups), level, expected=expected)
+
+
+def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
+    """What each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
+    weight = weights(data)
+    with np.errstate(invalid="ignore"):
+        parts = weight * (losses - weight @ losses / weight.sum())
+    if groups is not None:
+        parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
+    # What is left of equal losses is rounding.
+    tiny = 1e-14 * float(np.abs(weight * losses).max(initial=0.0))
+    return np.where(np.abs(parts) > tiny, parts, 0.0), float(weight.sum())
+
+
+def _resampled(
+    statistics: Sequence[Statistic],
+    models: Sequence[Predictions],
+    groups: npt.ArrayLike | None,
+    n_resamples: int,
+    seed: int,
+) -> tuple[tuple[list[Totals], list[Totals]], tuple[Totals, Totals]]:
+    """The totals of each statistic of its own predictions, as they are and in replicates that all share; and of labels."""
+    sources: list[Source] = [*(statistic.source for statistic in statistics), Labels()]
+    replicates = Replicates(sources, n_resamples, seed)
+    weight = weights(models[0])
+    parts = [source.columns(rows) for source, rows in zip(sources, [*models, models[0]], strict=True)]
+    if groups is None:
+        replicates.add(parts, weight)
+    else:
+        codes = group_codes(groups, len(weight))
+        order = np.argsort(codes, kind="stable")
+        follows = np.concatenate([[False], np.diff(codes[order]) == 0])
+        replicates.add([part.take(order) for part in parts], weight[order], follows)
+    totals = replicates.totals()
+    seen, then = ([pair[k] for pair in totals[:-1]] for k in (0, 1))
+    return (seen, then), totals[-1]
+
+
+def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
+    """The rows that have a weight, and their groups: the others count nowhere, whatever they lose."""
+    codes = None if groups is None else group_codes(groups, len(data.y))
+    if data.weight is None or data.weight.all() or not data.weight.any():
+        return data, codes
+    some = np.flatnonzero(data.weight)
+    return data.take(some), None if codes is None else codes[some]
+
+
+def weights(data: Predictions) -> Numbers:
+    """The weights of the rows as doubles."""
+    if data.weight is None:
+        return np.ones(len(data.y))
+    return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+
+
+def _by_calls(
+    score: Callable[[Numbers], float],
+    value: float,
+    data: Predictions,
+    groups: npt.ArrayLike | None,
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> Estimate:
+    """Percentiles of a function that has to be called for each replicate."""
+    rng = np.random.default_rng(seed)
+    weight = weights(data)
+    codes = None if groups is None else group_codes(groups, len(weight))
+    drawn = len(weight) if codes is None else int(codes.max()) + 1
+    values = []
+    for _ in range(n_resamples):
+        counts = rng.poisson(1.0, drawn)
+        resampled = weight * (counts if codes is None else counts[codes])
+        if resampled.any():
+            values.append(score(resampled))
+    return Estimate(value, *percentiles(np.array(values), level))
+
+
+def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
+    """Groups as integers from 0 on, one for each of n rows."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
+    if labels.dtype.kind in "fO":
+        row = next((i for i, label in enumerate(labels.tolist()) if is_missing(label)), None)
+        if row is not None:
+            raise ValueError(f"groups must have no missing values, got {labels.tolist()[row]!r} in row {row}")
+    try:
+        codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
+    except TypeError:
+        raise TypeError("groups must be all of one kind, such as texts or numbers, got a mixture") from None
+    if len(codes) and codes.max() < 1:
+        raise ValueError(f"groups must name at least 2 groups, got only {labels.tolist()[0]!r}")
+    return codes
+
+
+def is_missing(value: object) -> bool:
+    """None, NaN, and what a data frame has in their place."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:
+        return True
+
+
+def _refuse(level: float, n_resamples: int, random_state: int, method: str) -> None:
+    if method not in ("auto", "analytic", "bootstrap"):
+        raise ValueError(f"method must be 'auto', 'analytic' or 'bootstrap', got {method!r}")
+    refuse_odd_resampling(level, n_resamples, random_state)
+
+
+def refuse_odd_resampling(level: float, n_resamples: int, random_state: int) -> None:
+    """Raise ValueError for settings of intervals that have no meaning."""
+    refuse_other_level(level)
+    for name, number, least, most in (
+        ("n_resamples", n_resamples, 2, MOST_RESAMPLES),
+        ("random_state", random_state, 0, 2**64),
+    ):
+        whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+        if not whole or not least <= number <= most:
+            raise ValueError(f"{name} must be an integer from {least} to {most}, got {number!r}")
+
+
+def _name(score: Callable[..., float]) -> str:
+    return getattr(score, "__name__", repr(score))

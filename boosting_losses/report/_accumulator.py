@@ -1,0 +1,343 @@
+"""What a report is made of, added up block by block in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _validation
+from .._kernels.row_by_row import ROW_SUM_TOLERANCE
+from ..metrics import Estimate, _statistics
+from ..metrics._bootstrap import Numbers, Totals
+from ..metrics._differences import difference_of
+from ..metrics._known_statistics import Sample
+from ..metrics._predictions import Predictions, check, each
+from ..metrics._redrawn import RedrawnLabels
+from ..metrics._reliability import tamed
+from ..metrics._replicates import Replicates, events
+from ..metrics._residuals import FlexibleError
+from ..metrics._row_losses import Labels, Losses
+from ..metrics._statistics import Sampled, Source, Statistic, Summed
+from ._input import normalized
+from ._model_sums import ModelSums
+from ._moments import Moments
+from ._scores import MEANS, SCORES
+from ._settings import Settings
+from ._tables import AtThresholds, BySlice, PerModel
+
+#: The columns of the moments of a model, in the order in which rows lose.
+_COLUMN = {name: k for k, name in enumerate(MEANS)}
+#: Which share of the distances is not larger than each error of the flexible curve; None for their mean.
+_FLEXIBLE = {"mean": None, "e50": 0.5, "e90": 0.9, "largest": 1.0}
+
+
+class Evaluation:
+    """Adds up predictions of one or several models of the same rows.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the models.
+    settings : Settings
+    n_groups : int, optional
+        Of how many groups the rows come, where they do.
+    slices : mapping of str to sequence of str, optional
+        The categories of each variable by which the rows are looked at in parts.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: Settings,
+        n_groups: int | None = None,
+        slices: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.names, self.settings, self.n_groups = list(names), settings, n_groups
+        self.reference = settings.reference_among(self.names)
+        self.slices = {} if slices is None else dict(slices)
+        self.rows = 0
+        #: Probabilities that rounding had put outside [0, 1].
+        self.rounded = 0
+        self.models: list[ModelSums] = []
+        self.scale = 1.0
+        #: Columns: log loss and squared error of each model, then what they differ by from those of the reference.
+        self._moments = Moments(4 * len(self.names), n_groups)
+        self._statistics: list[dict[str, Statistic]] = []
+        self._flexible: list[dict[str, Statistic]] = []
+        self._sources: list[list[Source]] = []
+        self._tables: list[list[PerModel]] = []
+        #: By model that is compared with the reference.
+        self._redrawn: dict[int, RedrawnLabels] = {}
+        self._labels = Labels()
+        self._replicates: Replicates | None = None
+        self._last_group = -1
+
+    def prepare(
+        self, y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Look at a sample of all rows, from which bins of equal weight and the width of a kernel are found.
+
+        Without this the first rows that are added are the sample. Their values need not have a meaning yet.
+        """
+        data = [_ready(*_with_meaning(y, proba, sample_weight)) for proba in self._forms(probas)]
+        weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
+        if weight is not None and weight.any():
+            self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
+        self.settings = self.settings.for_classes(data[0].classes)
+        if data[0].is_binary and self.n_groups is None:
+            others = (m for m in range(len(data)) if m != self.reference)
+            self._redrawn = {m: RedrawnLabels(data[m], data[self.reference], self.settings.eps) for m in others}
+        for rows in data:
+            sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
+            self.models.append(
+                ModelSums(rows.classes, is_binary=rows.is_binary, n_bins=self.settings.bins(), eps=self.settings.eps)
+            )
+            shared = Sample(sample, self.settings.eps)
+            known = {}
+            for name, options in self.settings.metrics.items():
+                statistic = SCORES[name].statistic(shared, options)
+                if statistic is not None:
+                    known[name] = statistic
+            flexible = {name: FlexibleError(shared.flexible, share) for name, share in _FLEXIBLE.items()}
+            self._statistics.append(known)
+            self._flexible.append(dict(flexible))
+            self._sources.append(list(dict.fromkeys(s.source for s in [*known.values(), *flexible.values()])))
+            tables: list[PerModel] = [BySlice(name, values) for name, values in self.slices.items()]
+            if rows.is_binary and self.settings.thresholds:
+                tables.append(AtThresholds(self.settings.thresholds))
+            self._tables.append(tables)
+        self._replicates = Replicates(self._all_sources(), self.settings.n_resamples, self.settings.random_state)
+
+    def add(
+        self,
+        y: npt.ArrayLike,
+        probas: Sequence[npt.ArrayLike],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        index: npt.NDArray[np.intp] | None = None,
+        groups: npt.NDArray[np.intp] | None = None,
+        slices: Mapping[str, npt.NDArray[np.intp]] | None = None,
+    ) -> None:
+        """Add rows; those of a group must come together.
+
+        Parameters
+        ----------
+        y, probas, sample_weight
+            Labels, each model's probabilities and weights, as the metrics take them.
+        index : ndarray of shape (n,), optional
+            The numbers of the rows; by default they are counted on.
+        groups : ndarray of shape (n,), optional
+            The code of each row's group.
+        slices : mapping of str to ndarray of shape (n,), optional
+            The code of each row's category.
+        """
+        if not self.models:
+            self.prepare(y, probas, sample_weight)
+        if index is None:
+            index = np.arange(self.rows, self.rows + len(np.asarray(y)))
+        with _rows_named(index):
+            inside = [_validation.moved_inside(proba) for proba in self._forms(probas)]
+            self.rounded += sum(count for _, count in inside)
+            data = [_ready(y, proba, sample_weight) for proba, _ in inside]
+            weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
+            if not weight.any():  # all of this block, but perhaps not all of the data
+                data = [rows._replace(weight=None) for rows in data]
+            of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
+        self.rows += len(weight)
+        some = np.flatnonzero(weight)  # the others count nowhere, whatever they lose
+        if not len(some):
+            return
+        codes = {} if slices is None else {name: values[some] for name, values in slices.items()}
+        if len(some) < len(weight):
+            data = [rows._replace(weight=weight).take(some) for rows in data]
+            of_rows = [(losses[some], squares[some], moved) for losses, squares, moved in of_rows]
+            weight, index = weight[some], index[some]
+            groups = None if groups is None else groups[some]
+        weight = weight * self.scale
+        for model, rows, (losses, squares, moved) in zip(self.models, data, of_rows, strict=True):
+            model.add(rows, weight, losses, squares, index)
+            model.moved += moved
+        own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
+        first = 2 * self.reference
+        differences = _statistics.minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
+        self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
+        for m, redrawn in self._redrawn.items():
+            redrawn.add(data[m], data[self.reference], weight)
+        self._add_replicates(data, of_rows, weight, codes, groups)
+
+    # ---- results ----------------------------------------------------------------------------------------------------
+
+    def scores(self) -> list[dict[str, Estimate]]:
+        """Each model's scores with intervals, NaN where there is none."""
+        return [self._of_model(m) for m in range(len(self.models))]
+
+    @cached_property
+    def values(self) -> list[dict[str, float]]:
+        """The scores of the data as they are, which noise may make too large."""
+        metrics = self.settings.metrics.items()
+        return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
+
+    def flexible_errors(self) -> list[dict[str, Estimate]]:
+        """How far each model's probabilities are from the flexible curve, less what noise adds."""
+        return [
+            {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
+            for flexible in self._flexible
+        ]
+
+    def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
+        """The other models' scores minus those of the reference."""
+        others = [m for m in range(len(self.models)) if m != self.reference]
+        return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
+
+    def tables(self) -> list[list[Any]]:
+        """For each model what is told by slice and by threshold."""
+        level = self.settings.level
+        return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
+
+    @property
+    def effective_rows(self) -> float:
+        """How many rows of equal weight these are worth: (sum of weights)**2 / sum of squared weights."""
+        return self._moments.effective_rows
+
+    @cached_property
+    def events(self) -> float:
+        """How many independent rows the rarer of two labels is worth; of K classes, of right and wrong predictions."""
+        return events(self._totals[self._labels])
+
+    # ---- parts ------------------------------------------------------------------------------------------------------
+
+    def _of_model(self, m: int) -> dict[str, Estimate]:
+        of_model = {}
+        for name, value in self.values[m].items():
+            if name in MEANS:
+                range_ = Losses(MEANS[name], 0).range(self.models[m].classes)
+                of_model[name] = self._moments.interval(2 * m + _COLUMN[name], value, self.settings.level, range_)
+            elif name in self._sampled[m]:
+                of_model[name] = self._sampled[m][name].estimate
+            else:
+                of_model[name] = Estimate(value, float("nan"), float("nan"))
+        return of_model
+
+    def _of_pair(self, m: int) -> dict[str, Estimate]:
+        pair = {}
+        for name, here in self.values[m].items():
+            there = self.values[self.reference][name]
+            if name in MEANS:
+                column, value = 2 * (len(self.models) + m) + _COLUMN[name], here - there
+                expected = self._redrawn[m].moments(MEANS[name], value) if m in self._redrawn else None
+                pair[name] = self._moments.interval(column, value, self.settings.level, expected=expected)
+            elif name in self._sampled[m]:
+                pair[name] = difference_of(self._sampled[m][name], self._sampled[self.reference][name])
+            else:
+                pair[name] = Estimate(here - there, float("nan"), float("nan"))
+        return pair
+
+    @cached_property
+    def _sampled(self) -> list[dict[str, Sampled]]:
+        """What there is of each model in replicates, by the name of the score."""
+        return [
+            {
+                name: Sampled(
+                    statistic, values[name], *self._totals[statistic.source], self.settings.level, self.events
+                )
+                for name, statistic in known.items()
+            }
+            for known, values in zip(self._statistics, self.values, strict=True)
+        ]
+
+    def _drawn(self, statistic: Statistic, value: float) -> Sampled:
+        return Sampled(statistic, value, *self._totals[statistic.source], self.settings.level, self.events)
+
+    def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
+        try:
+            return each(data, self.settings.eps)
+        except ValueError as error:
+            whose = f"model {name!r}: " if len(self.names) > 1 else ""
+            raise ValueError(f"{whose}{error}") from None
+
+    def _all_sources(self) -> list[Summed]:
+        parts: list[Summed] = []
+        for sources, tables in zip(self._sources, self._tables, strict=True):
+            parts += [*sources, *tables]
+        return [*parts, self._labels]
+
+    def _add_replicates(
+        self,
+        data: list[Predictions],
+        of_rows: list[tuple[Numbers, Numbers, int]],
+        weight: Numbers,
+        codes: Mapping[str, npt.NDArray[np.intp]],
+        groups: npt.NDArray[np.intp] | None,
+    ) -> None:
+        assert self._replicates is not None
+        follows = None
+        if groups is not None:
+            follows = np.diff(groups, prepend=self._last_group) == 0
+            self._last_group = int(groups[-1])
+        parts = []
+        for m, (rows, (losses, squares, _)) in enumerate(zip(data, of_rows, strict=True)):
+            parts += [source.columns(rows) for source in self._sources[m]]
+            parts += [table.columns(rows, losses, squares, codes) for table in self._tables[m]]
+        self._replicates.add([*parts, self._labels.columns(data[0])], weight, follows)
+
+    @cached_property
+    def _totals(self) -> dict[Summed, tuple[Totals, Totals]]:
+        """The sums of each source, in the data and in the replicates."""
+        assert self._replicates is not None
+        return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
+
+    def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
+        """Probabilities of each model, with what rounding has done to them undone where it was asked for."""
+        forms = []
+        for proba in probas:
+            p = _validation.numeric("proba", proba)
+            if p.ndim == 2 and p.shape[1] == 1:
+                p = p[:, 0]
+            forms.append(normalized(p) if self.settings.normalize and p.ndim == 2 else p)
+        return forms
+
+
+def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
+    """Checked predictions of hard labels."""
+    data = check(y, proba, sample_weight)
+    if data.y.ndim == 2:
+        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
+    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)
+
+
+def _with_meaning(
+    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
+    """The rows that count and have no fault; those with one are refused when they are added."""
+    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
+    weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
+    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
+        return labels, p, weight  # refused at once
+    columns = p.reshape(len(p), -1)
+    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
+    if columns.shape[1] > 1:
+        fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
+        fine &= labels == np.floor(labels)
+    else:
+        fine &= labels <= 1
+    if weight is not None:
+        fine &= (weight > 0.0) & (weight < np.inf)
+    if fine.all() or not fine.any():
+        return labels, p, weight
+    return labels[fine], p[fine], None if weight is None else weight[fine]
+
+
+@contextmanager
+def _rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
+    """Errors name the rows of all data instead of those of a block."""
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
+        raise ValueError(text) from None

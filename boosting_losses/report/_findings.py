@@ -1,0 +1,132 @@
+"""What the numbers of a report mean, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..metrics import Estimate
+from ..metrics._means import entropy
+from ._accumulator import Evaluation
+from ._model_sums import ModelSums
+from ._results import Finding
+
+#: Kind, text and rows of a finding.
+Part = tuple[str, str, tuple[int, ...]]
+
+#: A class is said to dominate from this share on.
+DOMINANT = 0.9
+#: Rows are said to make most of the loss when so few of them make so much of it.
+FEW_ROWS, MUCH_LOSS = 0.01, 0.2
+#: Intervals are rough with fewer independent rows of the rarer label.
+FEW_EVENTS = 10
+#: Miscalibration is worth a word from this share of the log loss on.
+WORTH_IT = 0.02
+
+
+def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
+    """Everything that a reader should know before believing the scores."""
+    found = []
+    some = evaluation.effective_rows
+    if some < 0.5 * evaluation.rows:
+        text = f"The weights are uneven: {evaluation.rows:,} rows are worth no more than {some:,.0f} of equal weight."
+        found.append(Finding(None, "uneven weights", text))
+    if evaluation.events < FEW_EVENTS:
+        found.append(Finding(None, "few events", _few_events(evaluation, classes)))
+    if evaluation.rounded:
+        one = evaluation.rounded == 1
+        text = f"{evaluation.rounded:,} probabilit{'y' if one else 'ies'} lay outside [0, 1], by rounding: moved to 0 or 1."
+        found.append(Finding(None, "rounded", text))
+    options = evaluation.settings.metrics.get("miscalibration")
+    of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
+    for name, sums, own in zip(evaluation.names, evaluation.models, scores, strict=True):
+        parts = (
+            *_of_the_score(sums, own["miscalibration"] if of_log_loss else None),
+            *_of_probabilities(sums),
+            *_of_rows(sums, evaluation.rows, classes),
+        )
+        found += [Finding(name, *part) for part in parts]
+    return found
+
+
+def _few_events(evaluation: Evaluation, classes: list[str]) -> str:
+    sums = evaluation.models[0]
+    count = f"{evaluation.events:.1f}".removesuffix(".0")
+    if sums.is_binary:
+        of = f"class {classes[int(np.argmin(sums.shares))]}"
+    else:
+        of = "the rarer of right and wrong predictions"
+    return (
+        f"Few events: the rows of {of} are worth {count} independent ones. With fewer than {FEW_EVENTS} the intervals are"
+        " rough and hold the truth less often than they should."
+    )
+
+
+def _of_the_score(sums: ModelSums, miscalibration: Estimate | None) -> Iterator[Part]:
+    loss = sums.loss / sums.weight
+    base = float(entropy(sums.shares, "log_loss"))
+    if miscalibration is not None and miscalibration.low > 0.0 and np.isfinite(loss):
+        mended = loss - miscalibration.value
+        if miscalibration.value > WORTH_IT * loss and mended < base:
+            worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
+            best, least = loss - miscalibration.high, loss - miscalibration.low
+            text = (
+                f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
+                f" to about {mended:.4f} ({best:.4f} to {least:.4f}), and explain {1.0 - mended / base:.0%} of the base"
+                " rate's loss."
+            )
+            yield "miscalibration", text, ()
+            return
+    if loss > base:
+        text = f"Worse than the base rate: the log loss is {loss:.4f}, always predicting the base rate has {base:.4f}."
+        yield "worse than the base rate", text, ()
+
+
+def _of_probabilities(sums: ModelSums) -> Iterator[Part]:
+    if not sums.is_binary:
+        return
+    if len(sums.pooled.proba) == 1:
+        yield "constant", "All rows have the same probability: there is nothing to rank by.", ()
+        return
+    mean, rate = sums.class_proba[1] / sums.weight, float(sums.shares[1])
+    spread = np.sqrt(rate * (1.0 - rate) * float(sums.pooled.squared.sum())) / sums.weight
+    if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
+        direction = "high" if mean > rate else "low"
+        text = f"Too {direction} on the whole: {mean:.4f} is predicted on average, {rate:.4f} happens."
+        yield "biased", text, ()
+
+
+def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> Iterator[Part]:
+    largest = int(np.argmax(sums.shares))
+    if sums.shares[largest] >= DOMINANT:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            by_class = sums.class_loss / sums.class_weight
+        others = ", ".join(
+            f"{by_class[k]:.4f} for {classes[k]}"
+            for k in np.argsort(sums.shares)[:3]
+            if k != largest and sums.shares[k] > 0
+        )
+        text = (
+            f"Class {classes[largest]} dominates with {sums.shares[largest]:.1%} of the weight, and its rows dominate the"
+            f" scores: their mean log loss is {by_class[largest]:.4f}, against {others}."
+        )
+        yield "majority class", text, ()
+    worst = sums.worst
+    few = worst.weighted_loss[: max(1, min(len(worst.row), int(FEW_ROWS * n)))]
+    if n >= 100 and 0.0 < sums.loss < np.inf and few.sum() > MUCH_LOSS * sums.loss:
+        needed = 1 + int(np.argmax(np.cumsum(few) > MUCH_LOSS * sums.loss))
+        rows = tuple(int(row) for row in worst.row[: len(few)])
+        named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+        text = (
+            f"A handful of rows makes much of the loss: {needed} of {n:,} make {few[:needed].sum() / sums.loss:.0%} of it."
+            f" Look at rows {named}: wrong labels are often among such."
+        )
+        yield "few rows", text, rows
+    if sums.moved:
+        certain = "row has a probability" if sums.moved == 1 else "rows have probabilities"
+        text = (
+            f"{sums.moved:,} {certain} of 0 or 1, or too close to it: moved inwards for the log loss, where one such"
+            " row that is wrong costs as much as the bound allows."
+        )
+        yield "clipped", text, ()
