@@ -1,0 +1,26 @@
+"""Watching served probabilities: know soon that they have gone bad, and raise no alarm while they are right.
+
+* :class:`Monitor` joins predictions with labels that come late, and gives curves, alerts and recalibrations.
+* :class:`Detector` is the sequential test alone, for arrays.
+"""
+
+from ._alerts import Alert, ThresholdRule
+from ._curves import Curve
+from ._detector import Detector, Evidence
+from ._drift import ScoreDrift
+from ._monitor import Monitor
+from ._recalibration import Recalibration
+from ._status import Status, StreamStatus
+
+__all__ = [
+    "Alert",
+    "Curve",
+    "Detector",
+    "Evidence",
+    "Monitor",
+    "Recalibration",
+    "ScoreDrift",
+    "Status",
+    "StreamStatus",
+    "ThresholdRule",
+]

@@ -1,0 +1,76 @@
+"""What can be said without labels: how the served probabilities themselves have changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2
+
+from ._sums import Vector
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class ScoreDrift:
+    """Served probabilities of some rows against those of a reference.
+
+    Attributes
+    ----------
+    psi : float
+        Population stability index over the reference's tenths, ``sum (a - b) log(a / b)`` of the shares in each; half a row is
+        added to every bin.
+    expected_psi : float
+        What it is on average if nothing has changed: ``(bins - 1) (1 / n + 1 / m)``.
+    p_value : float
+        The probability of such an index or a larger one if nothing has changed: then ``n m / (n + m)`` times it is about
+        chi-square with ``bins - 1`` degrees of freedom.
+    share_of_zeros, share_of_ones, share_of_invalid : float
+        Of the rows whose probability is exactly 0, exactly 1, or none (NaN, or outside [0, 1]). A broken feature pipeline
+        shows there first.
+    rows, reference_rows : int
+    """
+
+    psi: float
+    expected_psi: float
+    p_value: float
+    share_of_zeros: float
+    share_of_ones: float
+    share_of_invalid: float
+    rows: int
+    reference_rows: int
+
+    def __str__(self) -> str:
+        return (
+            f"PSI {self.psi:.3f} ({self.expected_psi:.3f} expected by chance, p = {self.p_value:.2g}) of {self.rows:,} rows against"
+            f" {self.reference_rows:,}; {self.share_of_zeros:.2%} are 0, {self.share_of_ones:.2%} are 1,"
+            f" {self.share_of_invalid:.2%} invalid"
+        )
+
+
+def score_drift(proba: Vector, reference: Vector, invalid: int) -> ScoreDrift:
+    """Compare scores, ``(n,)`` each, with those of a reference."""
+    inner = np.unique(np.quantile(reference, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
+    bins = len(inner) + 1
+    now, before = (_shares(part, inner) for part in (proba, reference))
+    psi = float(np.sum((now - before) * np.log(now / before)))
+    n, m = len(proba), len(reference)
+    noise = 1.0 / n + 1.0 / m
+    return ScoreDrift(
+        psi=psi,
+        expected_psi=(bins - 1) * noise,
+        p_value=float(chi2.sf(psi / noise, bins - 1)) if bins > 1 else 1.0,
+        share_of_zeros=float(np.mean(proba == 0.0)) * n / (n + invalid),
+        share_of_ones=float(np.mean(proba == 1.0)) * n / (n + invalid),
+        share_of_invalid=invalid / (n + invalid),
+        rows=n,
+        reference_rows=m,
+    )
+
+
+def _shares(values: npt.NDArray[np.float64], inner: Vector) -> Vector:
+    counts = np.bincount(np.searchsorted(inner, values, side="left"), minlength=len(inner) + 1) + 0.5
+    shares: Vector = counts / counts.sum()
+    return shares

@@ -1,0 +1,238 @@
+"""Joins predictions with their labels, and says when the labels of a cohort are final.
+
+A *cohort* is the rows of a model whose predictions were made within one look, such as a day. It is *mature* when
+``label_delay`` has passed since its end. Time passes with the labels: the clock stands at the latest time of a label, or where
+``advance`` has put it. So a replay of the same calls gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ._rows import UNLABELLED, RowNumbers, Rows
+from ._sums import Vector
+from ._time import Times
+
+Codes = npt.NDArray[np.int32]
+
+#: The label time of a label that is assumed at maturity: any real one replaces it.
+_ASSUMED = np.iinfo(np.int64).min
+_BEGINNING = np.iinfo(np.int64).min
+
+
+class Ledger:
+    """Rows of models in memory.
+
+    Parameters
+    ----------
+    n_classes : int
+    look, label_delay : int
+        Microseconds.
+    assumed : int
+        The class of rows without a label at maturity, or ``UNLABELLED``.
+    when_mature : callable
+        Is called with a model, the number of a cohort and the numbers of its rows, once, in the order of maturity.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        look: int,
+        label_delay: int,
+        assumed: int,
+        when_mature: Callable[[str, int, RowNumbers], None],
+    ) -> None:
+        self._n_classes = n_classes
+        self._look = look
+        self._label_delay = label_delay
+        self._assumed = assumed
+        self._when_mature = when_mature
+        self.models: dict[str, Rows] = {}
+        #: How often each case has happened; the documentation of ``Monitor`` has a table of them.
+        self.counts: Counter[str] = Counter()
+        self.clock = _BEGINNING
+        #: Labels of rows that have not come yet.
+        self._waiting: dict[Hashable, tuple[int, int]] = {}
+        self._invalid: dict[str, list[int]] = {}
+
+    @property
+    def mature_until(self) -> int:
+        """The end of the last cohort that is mature, in microseconds."""
+        if self.clock == _BEGINNING:
+            return _BEGINNING
+        return (self.clock - self._label_delay) // self._look * self._look
+
+    def invalid_between(self, model: str, start: int, end: int) -> int:
+        """Return how many predictions of a model within a time had no probability."""
+        times = np.array(self._invalid.get(model, []), np.int64)
+        return int(np.sum((times >= start) & (times < end)))
+
+    def record(
+        self,
+        model: str,
+        ids: list[Hashable],
+        time: Times,
+        proba: Vector,
+        weight: Vector,
+        groups: Sequence[Hashable] | None,
+        slices: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Add predictions; those without a probability (NaN) are only counted."""
+        rows = self.models.setdefault(model, Rows(self._n_classes, self._look))
+        valid = np.isfinite(proba if proba.ndim == 1 else proba.sum(axis=1))
+        fresh = valid & (rows.row_numbers(ids) < 0)
+        first_of = {ids[i]: i for i in reversed(np.flatnonzero(fresh).tolist())}
+        if len(first_of) < len(ids):
+            self._invalid.setdefault(model, []).extend(time[~valid].tolist())
+            self.counts["invalid"] += int(np.sum(~valid))
+            keep = np.zeros(len(ids), bool)
+            keep[list(first_of.values())] = True
+            take = np.flatnonzero(keep)
+        else:
+            keep, take = fresh, np.arange(len(ids))
+        first = len(rows)
+        rows.append(
+            [ids[i] for i in take] if len(take) < len(ids) else ids,
+            time[take],
+            proba[take],
+            weight[take],
+            None if groups is None else [groups[i] for i in take],
+            {name: [values[i] for i in take] for name, values in slices.items()},
+        )
+        self.counts["recorded"] += len(take)
+        self._count_repeated(rows, ids, time, proba, np.flatnonzero(valid & ~keep))
+        self._label_known(rows, range(first, len(rows)), [ids[i] for i in take])
+        self._drop_late(rows)
+
+    def label(self, ids: list[Hashable], y: Codes, time: Times) -> None:
+        """Add labels; cohorts that mature between them are closed with the labels known until then."""
+        if not len(time):
+            return
+        order = np.argsort(time, kind="stable")
+        ordered = time[order]
+        begin = 0
+        for maturity in self._maturities(int(ordered[-1])):
+            end = int(np.searchsorted(ordered, maturity, side="right"))
+            self._apply(ids, y, time, order[begin:end])
+            self._close(maturity)
+            begin = end
+        self._apply(ids, y, time, order[begin:])
+        self.clock = max(self.clock, int(ordered[-1]))
+
+    def advance(self, clock: int) -> None:
+        """Let time pass, and close the cohorts that mature."""
+        for maturity in self._maturities(clock):
+            self._close(maturity)
+        self.clock = max(self.clock, clock)
+
+    # ---- predictions --------------------------------------------------------------------------------------------
+
+    def _count_repeated(
+        self, rows: Rows, ids: list[Hashable], time: Times, proba: Vector, positions: npt.NDArray[np.intp]
+    ) -> None:
+        if not len(positions):
+            return
+        known = rows.row_numbers([ids[i] for i in positions])
+        alike = rows.proba[known] == proba[positions]
+        same = (alike if alike.ndim == 1 else alike.all(axis=1)) & (rows.time[known] == time[positions])
+        self.counts["replayed"] += int(same.sum())
+        self.counts["conflicting"] += int((~same).sum())
+
+    def _label_known(self, rows: Rows, numbers: range, ids: list[Hashable]) -> None:
+        """Give new rows the labels that came before them, or that the same row of another model has."""
+        found: list[tuple[int, int, int]] = []
+        if self._waiting:
+            found += [
+                (number, *self._waiting.pop(key))
+                for number, key in zip(numbers, ids, strict=True)
+                if key in self._waiting
+            ]
+        for other in self.models.values():
+            if other is rows:
+                continue
+            theirs = other.row_numbers(ids)
+            labelled = np.flatnonzero(theirs >= 0)
+            labelled = labelled[
+                (other.y[theirs[labelled]] != UNLABELLED) & (other.label_time[theirs[labelled]] != _ASSUMED)
+            ]
+            found += [
+                (numbers[i], int(other.y[theirs[i]]), int(other.label_time[theirs[i]])) for i in labelled.tolist()
+            ]
+        if found:
+            number, y, time = (np.array(part) for part in zip(*found, strict=True))
+            rows.set_labels(number, y.astype(np.int32), time)
+
+    def _drop_late(self, rows: Rows) -> None:
+        """Keep rows of cohorts that have been counted out of the evidence."""
+        for cohort in [cohort for cohort in rows.open if self._maturity(cohort) <= self.clock]:
+            late = rows.open.pop(cohort)
+            self.counts["late_predictions"] += sum(map(len, late))
+
+    # ---- labels -------------------------------------------------------------------------------------------------
+
+    def _apply(self, ids: list[Hashable], y: Codes, time: Times, positions: npt.NDArray[np.intp]) -> None:
+        keys = [ids[i] for i in positions]
+        unknown = np.ones(len(keys), bool)
+        for rows in self.models.values():
+            numbers = rows.row_numbers(keys)
+            known = numbers >= 0
+            unknown &= ~known
+            self._apply_to(rows, numbers[known], y[positions[known]], time[positions[known]])
+        for i in np.flatnonzero(unknown).tolist():
+            label = int(y[positions[i]]), int(time[positions[i]])
+            before = self._waiting.get(keys[i])
+            if before is None or before[1] <= label[1]:
+                self._waiting[keys[i]] = label
+        self.counts["early_labels"] += int(unknown.sum())
+
+    def _apply_to(self, rows: Rows, numbers: RowNumbers, y: Codes, time: Times) -> None:
+        """Set labels in the order of time; of one row there may be several."""
+        while len(numbers):
+            _, once = np.unique(numbers, return_index=True)
+            self._set(rows, numbers[once], y[once], time[once])
+            again = np.ones(len(numbers), bool)
+            again[once] = False
+            numbers, y, time = numbers[again], y[again], time[again]
+
+    def _set(self, rows: Rows, numbers: RowNumbers, y: Codes, time: Times) -> None:
+        before = rows.y[numbers]
+        is_new = (before == UNLABELLED) | (rows.label_time[numbers] == _ASSUMED)
+        newer = time >= rows.label_time[numbers]
+        corrected = ~is_new & (before != y) & newer
+        closed = rows.time[numbers] < self.mature_until
+        self.counts["labelled"] += int(is_new.sum())
+        self.counts["late_labels"] += int((is_new & closed).sum())
+        self.counts["repeated_labels"] += int((~is_new & (before == y)).sum())
+        self.counts["corrected_labels"] += int(corrected.sum())
+        self.counts["outdated_labels"] += int((~is_new & (before != y) & ~newer).sum())
+        change = is_new | corrected
+        rows.set_labels(numbers[change], y[change], time[change])
+
+    # ---- maturity -----------------------------------------------------------------------------------------------
+
+    def _maturity(self, cohort: int) -> int:
+        return (cohort + 1) * self._look + self._label_delay
+
+    def _maturities(self, clock: int) -> list[int]:
+        cohorts = {cohort for rows in self.models.values() for cohort in rows.open}
+        return sorted(self._maturity(cohort) for cohort in cohorts if self._maturity(cohort) <= clock)
+
+    def _close(self, maturity: int) -> None:
+        cohort = (maturity - self._label_delay) // self._look - 1
+        self.clock = max(self.clock, maturity)
+        for model in sorted(self.models):
+            rows = self.models[model]
+            numbers = rows.open.pop(cohort, None)
+            if numbers is None:
+                continue
+            together = np.concatenate(numbers)
+            if self._assumed != UNLABELLED:
+                without = together[rows.y[together] == UNLABELLED]
+                rows.set_labels(
+                    without, np.full(len(without), self._assumed, np.int32), np.full(len(without), _ASSUMED)
+                )
+            self._when_mature(model, cohort, together)

@@ -1,0 +1,100 @@
+"""Maps that recalibrate probabilities, as coordinates: what the detector bets on, and what it learns.
+
+Of two classes a map has two coordinates, the shift of the log odds and the change of their slope. Of K classes it has K: the
+biases of the classes, which sum to 0, in K - 1 orthonormal contrasts, and the change of the slope. The slope turns around
+the middle of the logits, where it does not depend on the shift.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .._kernels import betting
+from .._types import Array
+
+Vector = npt.NDArray[np.float64]
+
+#: Shifts of log odds and relative changes of the slope that are bet on: odds times 1.5 and 2.2, slopes of 0.5 to 2.
+_SHIFTS = (0.4, 0.8)
+_SLOPES = (-0.5, -0.3, 0.4, 1.0)
+#: Of more classes, only the learned map has a bias for each.
+_MOST_CLASSES = 12
+
+
+class Maps(Protocol):
+    """The maps of a number of classes, over logits of shape ``(n,)`` or ``(n, K)``."""
+
+    #: Those that are bet on from the first look, (J, d).
+    grid: Vector
+
+    def middle(self, logits: Array, power: Array) -> Vector:
+        """Return the point that slopes turn around; it depends on no label."""
+
+    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+        """Return the log likelihood of each of ``maps`` (J, d) minus that of the logits as they are."""
+
+    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+        """Return the gradient (d,) of the log likelihood at a map, and the negative Hessian (d, d)."""
+
+
+def maps_of(n_classes: int) -> Maps:
+    """Return the maps of two or of more classes."""
+    return _TwoClasses() if n_classes == 2 else _ManyClasses(n_classes)
+
+
+class _TwoClasses:
+    grid = np.array(
+        [pair for pair in itertools.product((*(-s for s in _SHIFTS), 0.0, *_SHIFTS), (0.0, *_SLOPES)) if any(pair)]
+    )
+
+    def middle(self, logits: Array, power: Array) -> Vector:
+        return np.array([betting.centre(logits, power)])
+
+    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+        out = np.empty(len(maps))
+        betting.gains(y, logits, power, middle[0], maps[:, 0].copy(), maps[:, 1].copy(), out)
+        return out
+
+    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+        first, second, one, mixed, two = betting.derivatives(y, logits, power, middle[0], at[0], at[1])
+        return np.array([first, second]), np.array([[one, mixed], [mixed, two]])
+
+
+class _ManyClasses:
+    def __init__(self, n_classes: int) -> None:
+        #: Orthonormal contrasts, (K, K - 1): the columns of a Helmert matrix.
+        self._contrasts = np.zeros((n_classes, n_classes - 1))
+        for k in range(1, n_classes):
+            self._contrasts[:k, k - 1] = 1.0
+            self._contrasts[k, k - 1] = -float(k)
+        self._contrasts /= np.linalg.norm(self._contrasts, axis=0)
+        slopes = np.array(_SLOPES)
+        rows = [np.column_stack([np.zeros((len(slopes), n_classes - 1)), slopes])]
+        if n_classes <= _MOST_CLASSES:
+            signed = np.array([sign * s for s in _SHIFTS for sign in (1.0, -1.0)])
+            # A class's bias in contrasts; relative to the others its log odds move by the whole of it.
+            for k, shift in itertools.product(range(n_classes), signed):
+                rows.append(np.append(shift * self._contrasts[k], 0.0)[None])
+        self.grid = np.concatenate(rows)
+
+    def middle(self, logits: Array, power: Array) -> Vector:
+        return betting.centres_of_classes(logits, power)
+
+    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+        out = np.empty(len(maps))
+        bias = np.ascontiguousarray(maps[:, :-1] @ self._contrasts.T)
+        betting.gains_of_classes(y, logits, power, middle, bias, maps[:, -1].copy(), out)
+        return out
+
+    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+        classes = logits.shape[1]
+        gradient, hessian = np.zeros(classes + 1), np.zeros((classes + 1, classes + 1))
+        betting.derivatives_of_classes(y, logits, power, middle, self._contrasts @ at[:-1], at[-1], gradient, hessian)
+        hessian = np.triu(hessian) + np.triu(hessian, 1).T
+        basis = np.zeros((classes + 1, classes))
+        basis[:-1, :-1], basis[-1, -1] = self._contrasts, 1.0
+        return basis.T @ gradient, basis.T @ hessian @ basis

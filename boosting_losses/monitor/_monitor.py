@@ -1,0 +1,479 @@
+"""The monitor: predictions and labels go in, in any order; curves and alerts come out."""
+
+from __future__ import annotations
+
+import time as wall
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _validation, metrics
+from ..calibration import Calibrator
+from ._alerts import Alert, State, ThresholdRule
+from ._curves import Curve, curve_of, time_windows
+from ._drift import ScoreDrift, score_drift
+from ._ledger import Ledger
+from ._recalibration import Recalibration, recalibrate
+from ._rows import UNLABELLED, RowNumbers, Rows
+from ._status import Status, StreamStatus
+from ._sums import Vector, terms_of
+from ._time import Times, datetime_of, duration_of, times_of
+from ._watch import Stream, Watch, Watching
+
+#: Clocks of machines differ by so much, in microseconds.
+_CLOCK_SKEW = 60_000_000
+
+
+class Monitor:
+    """Watch served probabilities whose labels come later.
+
+    >>> from boosting_losses.monitor import Monitor
+    >>> monitor = Monitor(label_delay="7d")
+    >>> monitor.record(["a", "b"], [0.2, 0.9], time="2026-05-01")
+    >>> monitor.label(["b", "a"], [1, 0], time="2026-05-04")
+    >>> print(monitor.status())
+    default: 2 predictions, 2 labels, no mature cohort yet
+    0 alerts are not resolved
+    labelled 2, recorded 2
+
+    Parameters
+    ----------
+    label_delay : timedelta, str or number of seconds
+        How long after a prediction its label is final, such as ``"30d"``. It decides whether the numbers mean anything:
+        frauds are known within days and their absence after a month, so labels as they arrive are a biased sample. Rows
+        are counted by their time of prediction, once this delay has passed; then a missing label is missing.
+    look : timedelta, str or number of seconds, default "1d"
+        Predictions are counted in cohorts of this length, aligned to UTC.
+    n_classes : int, default 2
+    run_length : float, default 1000
+        The least average number of looks to a false alarm of all streams together.
+    min_saving : float, optional
+        The tolerance, in nats a row; by default 0.01 % of the expected log loss. See :class:`Detector`.
+    look_effect : float, default 0.1
+        See :class:`Detector`.
+    missing : {None, int}, default None
+        The class of rows without a label at maturity, such as 0 where only events are reported.
+    min_labels : int, default 100
+        No alert of miscalibration before a stream has so many labels.
+    cool_down : int, default 7
+        How many looks pass after an alert before the same stream may raise another one. While the last alert of a stream is
+        acknowledged but not resolved, it raises none.
+    max_streams : int, default 100
+        At most so many models and slices are watched; curves can be had of all.
+    rule : ThresholdRule, optional
+        The rule of a rolling log loss against a baseline, beside the sequential test.
+    clock : callable, optional
+        Returns the seconds since 1970; times more than a minute later are refused as coming from the future. None takes any
+        time, as in simulations. By default ``time.time``.
+    """
+
+    def __init__(
+        self,
+        *,
+        label_delay: Any,
+        look: Any = "1d",
+        n_classes: int = 2,
+        run_length: float = 1000.0,
+        min_saving: float | None = None,
+        look_effect: float = 0.1,
+        missing: int | None = None,
+        min_labels: int = 100,
+        cool_down: int = 7,
+        max_streams: int = 100,
+        rule: ThresholdRule | None = None,
+        clock: Callable[[], float] | None = wall.time,
+    ) -> None:
+        _check_number("n_classes", n_classes, 2)
+        _check_number("min_labels", min_labels, 0)
+        _check_number("cool_down", cool_down, 0)
+        _check_number("max_streams", max_streams, 1)
+        if missing is not None and not (isinstance(missing, (int, np.integer)) and 0 <= missing < n_classes):
+            raise ValueError(f"missing must be None or a class code 0..{n_classes - 1}, got {missing!r}")
+        self._n_classes = n_classes
+        self._look = duration_of("look", look)
+        self._clock = clock
+        watching = Watching(
+            n_classes, self._look, run_length, min_saving, look_effect, min_labels, cool_down, max_streams, rule
+        )
+        watching.detector()  # checks its parameters
+        self._watch = Watch(watching, self._raise, self._is_muted)
+        self._ledger = Ledger(
+            n_classes,
+            self._look,
+            duration_of("label_delay", label_delay, zero=True),
+            UNLABELLED if missing is None else int(missing),
+            lambda model, cohort, rows: self._watch.count(model, self._ledger.models[model], cohort, rows),
+        )
+        self._alerts: list[Alert] = []
+
+    # ---- what goes in -------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        ids: Sequence[Hashable],
+        proba: npt.ArrayLike,
+        time: Any,
+        *,
+        model: str = "default",
+        slices: Mapping[str, Any] | None = None,
+        weight: npt.ArrayLike | None = None,
+        group: Sequence[Hashable] | None = None,
+    ) -> None:
+        """Add predictions.
+
+        Parameters
+        ----------
+        ids : sequence of length n
+            What labels refer to: texts, numbers, anything that a dict takes as a key. A row that is known with the same
+            probability and time is a replay and changes nothing; with others it is a conflict, and the first one stays.
+        proba : array-like of shape (n,), (n, 2) or (n, K)
+            Served probabilities. Rows with NaN or values outside [0, 1] are counted as invalid and not scored.
+        time : datetime, str, number or array-like of shape (n,)
+            When the predictions were made.
+        model : str, default "default"
+        slices : dict of str to str or sequence, optional
+            Such as ``{"country": countries}``; each value is watched by itself too.
+        weight : array-like of shape (n,), optional
+            Finite, >= 0.
+        group : sequence of length n, optional
+            Rows of one group, such as a merchant or a storm, have labels that depend on each other; together they count as
+            one row in the evidence of a look.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When shapes disagree or a time has no meaning; nothing is recorded then.
+        """
+        keys = _list("ids", ids)
+        served = self._probabilities(proba, len(keys))
+        times = times_of("time", time, len(keys))
+        weights = self._weights(weight, len(keys))
+        groups = None if group is None else _list("group", group, len(keys))
+        by_slice = {
+            str(name): _values(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
+        }
+        here = self._not_from_the_future(times)
+        if not here.all():
+            chosen = np.flatnonzero(here)
+            keys, served, times, weights = [keys[i] for i in chosen], served[chosen], times[chosen], weights[chosen]
+            groups = None if groups is None else [groups[i] for i in chosen]
+            by_slice = {name: [values[i] for i in chosen] for name, values in by_slice.items()}
+        self._ledger.record(str(model), keys, times, served, weights, groups, by_slice)
+
+    def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any) -> None:
+        """Add labels, of known rows or of rows that are still to come.
+
+        Parameters
+        ----------
+        ids : sequence of length n
+        y : array-like of shape (n,)
+            Class codes 0..K-1. Another label for a labelled row corrects it if its time is not earlier: curves
+            change, evidence that has been counted does not.
+        time : datetime, str, number or array-like of shape (n,)
+            When the labels became known. The clock of the monitor moves to the latest one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When shapes disagree or a label is no class code; nothing is recorded then.
+        """
+        keys = _list("ids", ids)
+        codes = _validation.numbers("y", y)
+        if codes.shape != (len(keys),):
+            raise ValueError(f"y must have shape ({len(keys)},), one label for each id, got {codes.shape}")
+        wrong = ~((codes >= 0) & (codes < self._n_classes) & (codes == np.floor(codes)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(f"y must hold class codes 0..{self._n_classes - 1}, got {codes[row]} in row {row}")
+        times = times_of("time", time, len(keys))
+        here = np.flatnonzero(self._not_from_the_future(times))
+        if len(here) < len(keys):
+            keys, codes, times = [keys[i] for i in here], codes[here], times[here]
+        self._ledger.label(keys, codes.astype(np.int32), times)
+
+    def advance(self, now: Any) -> None:
+        """Move the clock, as when no label comes any more, and count the cohorts that are mature then."""
+        moment = times_of("now", now, 1)
+        if self._not_from_the_future(moment).all():
+            self._ledger.advance(int(moment[0]))
+
+    # ---- what comes out -----------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Return the state of all streams; ``print`` shows it as text."""
+        clock, mature = self._ledger.clock, self._ledger.mature_until
+        counts = dict(self._ledger.counts) | {"unwatched_slices": self._watch.unwatched}
+        known = {stream.model for stream in self._watch.streams.values()}
+        waiting = [
+            Stream(model, None, -1, None, cast(Any, None)) for model in self._ledger.models if model not in known
+        ]
+        return Status(
+            None if clock < 0 else datetime_of(clock),
+            None if clock < 0 else datetime_of(mature),
+            [self._stream_status(stream) for stream in (*self._watch.streams.values(), *waiting)],
+            sum(alert.state != "resolved" for alert in self._alerts),
+            {name: count for name, count in counts.items() if count},
+        )
+
+    def alerts(self, state: State | None = None) -> list[Alert]:
+        """Return all alerts in the order in which they were raised, or those in one state."""
+        return [alert for alert in self._alerts if state in (None, alert.state)]
+
+    def acknowledge(self, number: int) -> None:
+        """Say that somebody knows of an alert: its stream raises none until it is resolved."""
+        self._set_state(number, "acknowledged")
+
+    def resolve(self, number: int) -> None:
+        """Say that an alert is dealt with."""
+        self._set_state(number, "resolved")
+
+    def curve(
+        self, window: Any = "7d", *, step: Any = None, model: str | None = None, slice: str | None = None
+    ) -> Curve:
+        """Return scores over time.
+
+        Parameters
+        ----------
+        window : int, str or timedelta, default "7d"
+            An int is a number of labelled rows in the order of prediction time, anything else a duration.
+        step : int, str or timedelta, optional
+            From one window to the next: by default one look, or a twentieth of a number of rows. Equal to ``window``, windows
+            do not overlap.
+        model : str, optional
+            May be left out where there is one.
+        slice : str, optional
+            As ``"country=DE"``.
+
+        Returns
+        -------
+        Curve
+        """
+        rows, numbers = self._rows_of(model, slice)
+        numbers = numbers[np.argsort(rows.time[numbers], kind="stable")]
+        by_count = isinstance(window, (int, np.integer)) and not isinstance(window, bool)
+        if by_count:
+            numbers = numbers[rows.y[numbers] != UNLABELLED]
+        time = rows.time[numbers]
+        terms = terms_of(rows.proba[numbers], rows.y[numbers], rows.weight[numbers])
+        if by_count:
+            _check_number("window", window, 1)
+            stride = max(1, window // 20) if step is None else _check_number("step", step, 1)
+            last = np.arange(window, len(numbers) + 1, stride)
+            first = last - window
+            edges = time[first], time[last - 1]
+        else:
+            length = duration_of("window", window)
+            stride = self._look if step is None else duration_of("step", step)
+            edges = time_windows(time, length, stride)
+            first, last = (np.searchsorted(time, edge, side="left") for edge in edges)
+        return curve_of(time, terms, (first, last), edges, self._ledger.mature_until)
+
+    def reliability(
+        self,
+        start: Any = None,
+        end: Any = None,
+        *,
+        model: str | None = None,
+        slice: str | None = None,
+        n_bins: int = 15,
+    ) -> metrics.ReliabilityCurve:
+        """Return the reliability curve of mature labelled rows that were predicted in [start, end)."""
+        rows, numbers = self._rows_of(model, slice)
+        chosen = self._mature(rows, numbers, start, end)
+        return metrics.reliability_curve(
+            rows.y[chosen].astype(np.float64), rows.proba[chosen], rows.weight[chosen], n_bins=n_bins
+        )
+
+    def drift(
+        self,
+        start: Any,
+        end: Any,
+        *,
+        reference: tuple[Any, Any] | npt.ArrayLike,
+        model: str | None = None,
+        slice: str | None = None,
+    ) -> ScoreDrift:
+        """Compare the probabilities served in [start, end) with a reference; no label is needed.
+
+        Parameters
+        ----------
+        start, end : datetime, str or number
+        reference : pair of times, or array-like of shape (m,)
+            Another time of the same stream, or probabilities such as those of the validation data. Of K classes, the
+            largest probability of each row is compared.
+        """
+        rows, numbers = self._rows_of(model, slice)
+        scores = rows.proba if rows.proba.ndim == 1 else rows.proba.max(axis=1)
+
+        def between(low: Any, high: Any) -> tuple[Vector, int, int]:
+            first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
+            inside = numbers[(rows.time[numbers] >= first) & (rows.time[numbers] < last)]
+            if not len(inside):
+                raise ValueError(f"drift needs predictions between {low} and {high}, got none")
+            return scores[inside], first, last
+
+        now, first, last = between(start, end)
+        if isinstance(reference, tuple):
+            before = between(*reference)[0]
+        else:
+            before = np.asarray(reference, np.float64)
+            before = before if before.ndim == 1 else before.max(axis=1)
+        invalid = self._ledger.invalid_between(self._model(model), first, last) if slice is None else 0
+        return score_drift(now, before, invalid)
+
+    def recalibration(
+        self,
+        start: Any = None,
+        end: Any = None,
+        *,
+        model: str | None = None,
+        slice: str | None = None,
+        calibrator: Calibrator | None = None,
+    ) -> Recalibration:
+        """Fit a calibrator to mature labelled rows that were predicted in [start, end), and say what it would save.
+
+        Parameters
+        ----------
+        start, end : datetime, str or number, optional
+            By default all mature rows; after an alert, ``start=alert.since``.
+        calibrator : Calibrator, optional
+            Of :mod:`boosting_losses.calibration`, unfitted. By default Platt scaling for two classes; for more, vector
+            scaling, or temperature scaling of few rows.
+        """
+        rows, numbers = self._rows_of(model, slice)
+        chosen = self._mature(rows, numbers, start, end)
+        since = datetime_of(int(rows.time[chosen[0]])) if len(chosen) else datetime_of(0)
+        return recalibrate(rows.proba[chosen], rows.y[chosen], rows.weight[chosen], since, calibrator)
+
+    # ---- inside -------------------------------------------------------------------------------------------------
+
+    def _raise(self, record: dict[str, Any]) -> None:
+        self._alerts.append(Alert(number=len(self._alerts) + 1, **record))
+
+    def _is_muted(self, stream: Stream) -> bool:
+        own = [alert for alert in self._alerts if (alert.model, alert.slice) == (stream.model, stream.slice)]
+        return bool(own) and own[-1].state == "acknowledged"
+
+    def _set_state(self, number: int, state: State) -> None:
+        if not 1 <= number <= len(self._alerts):
+            raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
+        self._alerts[number - 1] = self._alerts[number - 1].in_state(state)
+
+    def _stream_status(self, stream: Stream) -> StreamStatus:
+        rows = self._ledger.models[stream.model]
+        numbers = stream.rows(rows)
+        mature = numbers[rows.time[numbers] < self._ledger.mature_until]
+        labelled = rows.y[mature] != UNLABELLED
+        terms = terms_of(rows.proba[mature], rows.y[mature], rows.weight[mature])
+        w = np.where(labelled, terms.weight, 0.0)
+        total = float(w.sum())
+        evidence = stream.detector.evidence() if stream.cohorts else None
+        return StreamStatus(
+            stream.model,
+            stream.slice,
+            len(numbers),
+            int(np.sum(rows.y[numbers] != UNLABELLED)),
+            float(labelled.mean()) if len(mature) else float("nan"),
+            len(stream.cohorts),
+            0.0 if evidence is None else evidence.nats,
+            self._watch.needed,
+            float(w @ terms.loss) / total if total else float("nan"),
+            float(w @ terms.expected) / total if total else float("nan"),
+            _missing_at_random(rows.proba[mature], labelled),
+        )
+
+    def _model(self, model: str | None) -> str:
+        known = list(self._ledger.models)
+        if model is None and len(known) == 1:
+            return known[0]
+        if model not in known:
+            raise ValueError(f"model must be one of {known}, got {model!r}")
+        return model
+
+    def _rows_of(self, model: str | None, slice: str | None) -> tuple[Rows, RowNumbers]:
+        rows = self._ledger.models[self._model(model)]
+        if slice is None:
+            return rows, np.arange(len(rows))
+        column, _, value = slice.partition("=")
+        if value not in rows.slice_values.get(column, ()):
+            known = [f"{name}={found}" for name, values in rows.slice_values.items() for found in values]
+            raise ValueError(f"slice must be one of {known[:10]}, got {slice!r}")
+        return rows, np.flatnonzero(rows.slice_codes(column) == rows.slice_values[column].index(value))
+
+    def _mature(self, rows: Rows, numbers: RowNumbers, start: Any, end: Any) -> RowNumbers:
+        """Return the labelled rows that were predicted in [start, end) and are final, in the order of time."""
+        until = self._ledger.mature_until
+        if end is not None:
+            until = min(until, int(times_of("end", end, 1)[0]))
+        time = rows.time[numbers]
+        inside = (time < until) & (rows.y[numbers] != UNLABELLED)
+        if start is not None:
+            inside &= time >= int(times_of("start", start, 1)[0])
+        chosen = numbers[inside]
+        return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
+
+    def _probabilities(self, proba: npt.ArrayLike, count: int) -> Vector:
+        """Return probabilities in the form that rows have, NaN where they are none."""
+        p = np.asarray(_validation.numeric("proba", proba), np.float64)
+        if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
+            p = np.where(np.abs(p.sum(axis=1) - 1.0) <= 1e-4, p[:, 1], np.nan)
+        wanted = (count,) if self._n_classes == 2 else (count, self._n_classes)
+        if p.shape != wanted:
+            raise ValueError(f"proba must have shape {wanted}, one row for each id, got {p.shape}")
+        with np.errstate(invalid="ignore"):
+            if p.ndim == 1:
+                return np.where((p >= 0.0) & (p <= 1.0), p, np.nan) + 0.0
+            fine = ((p >= 0.0) & (p <= 1.0)).all(axis=1) & (np.abs(p.sum(axis=1) - 1.0) <= 1e-4)
+        return np.where(fine[:, None], p, np.nan) + 0.0
+
+    def _weights(self, weight: npt.ArrayLike | None, count: int) -> Vector:
+        if weight is None:
+            return np.ones(count)
+        w = np.asarray(_validation.numbers("weight", weight), np.float64)
+        if w.shape != (count,):
+            raise ValueError(f"weight must have shape ({count},), one for each id, got {w.shape}")
+        wrong = ~(np.isfinite(w) & (w >= 0.0))
+        if wrong.any():
+            raise ValueError(f"weight must be finite and >= 0, got {w[wrong][0]} in row {int(np.argmax(wrong))}")
+        return w
+
+    def _not_from_the_future(self, times: Times) -> npt.NDArray[np.bool_]:
+        if self._clock is None:
+            return np.ones(len(times), bool)
+        here: npt.NDArray[np.bool_] = times <= round(self._clock() * 1_000_000) + _CLOCK_SKEW
+        if not here.all():
+            self._ledger.counts["from_the_future"] += int(np.sum(~here))
+        return here
+
+
+def _check_number(name: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
+    return int(value)
+
+
+def _list(name: str, values: Any, count: int | None = None) -> list[Hashable]:
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} must be a sequence with one entry for each row, got the text {values!r}")
+    found = values.tolist() if hasattr(values, "tolist") else list(values)
+    if count is not None and len(found) != count:
+        raise ValueError(f"{name} must have {count} entries, one for each id, got {len(found)}")
+    return cast(list[Hashable], found)
+
+
+def _values(name: str, values: Any, count: int) -> list[str]:
+    if isinstance(values, (str, int, float, bool)):
+        return [str(values)] * count
+    return [str(value) for value in _list(name, values, count)]
+
+
+def _missing_at_random(proba: Vector, labelled: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether the mean scores of labelled and of unlabelled rows differ by no more than four standard errors."""
+    scores = proba if proba.ndim == 1 else proba.max(axis=1)
+    with_label, without = scores[labelled], scores[~labelled]
+    if min(len(with_label), len(without)) < 30:
+        return True
+    error = np.sqrt(with_label.var() / len(with_label) + without.var() / len(without))
+    return bool(abs(with_label.mean() - without.mean()) <= 4.0 * error)

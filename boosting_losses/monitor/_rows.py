@@ -1,0 +1,155 @@
+"""Predictions of one model and their labels, in memory: columns that grow, and the row of each id."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._time import Times
+
+Vector = npt.NDArray[np.float64]
+RowNumbers = npt.NDArray[np.intp]
+
+UNLABELLED = -1
+_NEVER = np.iinfo(np.int64).max
+
+
+class _Column:
+    """An array that grows at its end."""
+
+    def __init__(self, dtype: npt.DTypeLike, width: tuple[int, ...] = ()) -> None:
+        self._values = np.empty((1024, *width), dtype)
+        self._count = 0
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        count = self._count + len(values)
+        if count > len(self._values):
+            grown = np.empty((max(count, 2 * len(self._values)), *self._values.shape[1:]), self._values.dtype)
+            grown[: self._count] = self._values[: self._count]
+            self._values = grown
+        self._values[self._count : count] = values
+        self._count = count
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """A view of all values; what is written to it is kept."""
+        return self._values[: self._count]
+
+
+class Rows:
+    """The rows of one model in the order in which they were recorded.
+
+    Parameters
+    ----------
+    n_classes : int
+    look : int
+        Length of a cohort of prediction times, in microseconds.
+    """
+
+    def __init__(self, n_classes: int, look: int) -> None:
+        self._look = look
+        self._row_of: dict[Hashable, int] = {}
+        self._time = _Column(np.int64)
+        self._proba = _Column(np.float64, () if n_classes == 2 else (n_classes,))
+        self._weight = _Column(np.float64)
+        self._group = _Column(np.int64)
+        self._y = _Column(np.int32)
+        self._label_time = _Column(np.int64)
+        self._slices: dict[str, _Column] = {}
+        #: The values of each slicing column, by their codes.
+        self.slice_values: dict[str, list[str]] = {}
+        self._slice_codes: dict[str, dict[str, int]] = {}
+        self._group_codes: dict[Hashable, int] = {}
+        #: The rows of cohorts that have not been counted yet.
+        self.open: dict[int, list[RowNumbers]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._time.values)
+
+    @property
+    def time(self) -> Times:
+        return self._time.values
+
+    @property
+    def proba(self) -> Vector:
+        return self._proba.values
+
+    @property
+    def weight(self) -> Vector:
+        return self._weight.values
+
+    @property
+    def group(self) -> npt.NDArray[np.int64]:
+        """A code for each group; a row without one has a negative code of its own."""
+        return self._group.values
+
+    @property
+    def y(self) -> npt.NDArray[np.int32]:
+        """Class codes, ``UNLABELLED`` where none is known."""
+        return self._y.values
+
+    @property
+    def label_time(self) -> Times:
+        return self._label_time.values
+
+    def slice_codes(self, name: str) -> npt.NDArray[np.int32]:
+        """Return the code of each row's slice; rows that came before the column have -1."""
+        column = self._slices[name].values
+        return column
+
+    def row_numbers(self, ids: Sequence[Hashable]) -> RowNumbers:
+        """Return the row of each id, -1 where it is not known."""
+        return np.fromiter(map(self._row_of.get, ids, repeat(-1)), np.intp, len(ids))
+
+    def append(
+        self,
+        ids: Sequence[Hashable],
+        time: Times,
+        proba: Vector,
+        weight: Vector,
+        groups: Sequence[Hashable] | None,
+        slices: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Add rows whose ids are new and differ from each other."""
+        first = len(self)
+        self._row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self._time.append(time)
+        self._proba.append(proba)
+        self._weight.append(weight)
+        self._group.append(self._codes_of_groups(groups, first, len(ids)))
+        self._y.append(np.full(len(ids), UNLABELLED, np.int32))
+        self._label_time.append(np.full(len(ids), _NEVER, np.int64))
+        for name in {*self._slices, *slices}:
+            self._append_slice(name, slices.get(name), first, len(ids))
+        cohorts = time // self._look
+        for cohort in np.unique(cohorts):
+            self.open[int(cohort)].append(first + np.flatnonzero(cohorts == cohort))
+
+    def set_labels(self, rows: RowNumbers, y: npt.NDArray[np.int32], time: Times) -> None:
+        """Set the labels of rows."""
+        self.y[rows], self.label_time[rows] = y, time
+
+    def _codes_of_groups(self, groups: Sequence[Hashable] | None, first: int, count: int) -> npt.NDArray[np.int64]:
+        if groups is None:
+            return -1 - np.arange(first, first + count)
+        codes = self._group_codes
+        return np.fromiter((codes.setdefault(group, len(codes)) for group in groups), np.int64, count)
+
+    def _append_slice(self, name: str, values: Iterable[str] | None, first: int, count: int) -> None:
+        if name not in self._slices:
+            self._slices[name] = _Column(np.int32)
+            self._slices[name].append(np.full(first, -1, np.int32))
+            self._slice_codes[name], self.slice_values[name] = {}, []
+        codes = self._slice_codes[name]
+        if values is None:
+            self._slices[name].append(np.full(count, -1, np.int32))
+            return
+        self._slices[name].append(
+            np.fromiter((codes.setdefault(str(value), len(codes)) for value in values), np.int32, count)
+        )
+        self.slice_values[name] = list(codes)
