@@ -7,9 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from .._types import Array
-from ._maps import Vector, maps_of
+from ._maps import Maps, Vector, maps_of
 
 #: The tolerance where none is given, as a share of the expected log loss.
 _SHARE_TOLERATED = 1e-4
@@ -55,9 +56,9 @@ class Detector:
         The tolerance, in nats a row: evidence counts only against models that a recalibration would improve by more.
         By default 0.01 % of the expected log loss of each look; 0 tests whether the probabilities are exactly right.
     look_effect : float, default 0.1
-        What the log odds of looks are expected to vary by around the probabilities, as a standard deviation; it is learned from
-        the looks themselves after a while. 0 takes labels for independent given the probabilities. With ``min_saving=0`` it
-        is 0.
+        The standard deviation, in log odds, by which looks as a whole are expected to vary around the probabilities; after
+        a while it is learned from the looks. 0 takes labels for independent given the probabilities, and so does
+        ``min_saving=0``.
 
     Notes
     -----
@@ -69,9 +70,9 @@ class Detector:
     average at least ``run_length`` looks pass before it reaches ``run_length``, whatever the scores do.
 
     Tolerance: the bets are divided by the likelihood of the best tolerated map of the look (universal inference; Wasserman,
-    Ramdas and Balakrishnan 2020, arXiv 1912.11436). The guarantee then holds whenever the truth of each look is some tolerated map
-    of p, which may differ from look to look. Tolerated are the maps that save at most ``min_saving`` a row to second order,
-    ``theta' J theta / 2 <= min_saving * n`` with J the information of the look.
+    Ramdas and Balakrishnan 2020, arXiv 1912.11436). The guarantee then holds whenever the truth of each look is some
+    tolerated map of p, which may differ from look to look. Tolerated are the maps that save at most ``min_saving`` a row to
+    second order, ``theta' J theta / 2 <= min_saving * n`` with J the information of the look.
 
     Look effects: the logarithm of each bet is divided by the overdispersion that its direction has shown in earlier
     looks. A power between 0 and 1 of a fair bet is a supermartingale, so the guarantee stays.
@@ -88,7 +89,15 @@ class Detector:
         min_saving: float | None = None,
         look_effect: float = 0.1,
     ) -> None:
-        self.n_classes = n_classes
+        if isinstance(n_classes, bool) or not isinstance(n_classes, (int, np.integer)) or n_classes < 2:
+            raise ValueError(f"n_classes must be a whole number >= 2, got {n_classes!r}")
+        if not 1.0 < run_length < math.inf:
+            raise ValueError(f"run_length must be > 1 and finite, got {run_length!r}")
+        if min_saving is not None and not 0.0 <= min_saving < math.inf:
+            raise ValueError(f"min_saving must be None, or finite and >= 0, got {min_saving!r}")
+        if not 0.0 <= look_effect < math.inf:
+            raise ValueError(f"look_effect must be finite and >= 0, got {look_effect!r}")
+        self.n_classes = int(n_classes)
         self.run_length = run_length
         self.min_saving = min_saving
         self.look_effect = 0.0 if min_saving == 0.0 else look_effect
@@ -106,28 +115,28 @@ class Detector:
         self._since = np.full(len(self._log_share), self._looks)
         self._learned = _LearnedMap(self._maps.grid.shape[1])
 
-    def update(self, y: Array, logits: Array, power: Array | None = None) -> Evidence:
+    def update(self, y: npt.ArrayLike, logits: Array, power: Array | None = None) -> Evidence:
         """Count a look.
 
         Parameters
         ----------
-        y : ndarray of shape (n,)
+        y : array-like of shape (n,)
             Class codes.
         logits : ndarray of shape (n,) or (n, K), float64
             Of the served probabilities: log odds, or logarithms of the probabilities.
         power : ndarray of shape (n,), optional
             In [0, 1]: weights over the largest of the look, divided by the size of a row's group.
         """
+        y = np.asarray(y, np.float64)
         if not len(y):
             return self.evidence()
-        y = np.asarray(y, np.float64)
         power = np.ones(len(y)) if power is None else power
         middle = self._maps.middle(logits, power)
         zero = np.zeros(self._maps.grid.shape[1])
         score, information = self._maps.derivatives(y, logits, power, middle, zero)
         gains = np.append(
             self._maps.gains(y, logits, power, middle, self._maps.grid),
-            self._learned.gain(self._maps, y, logits, power, middle),
+            self._learned.gain(self._maps, y, logits, power),
         )
         gains -= self._tolerated(y, logits, power, middle, score, information)
         spread = information if power.min() == 1.0 else self._maps.derivatives(y, logits, power**2, middle, zero)[1]
@@ -207,13 +216,13 @@ class _LearnedMap:
         self.at = np.zeros(self.dimensions)
         self.precision = _PRIOR_PRECISION * np.eye(self.dimensions)
 
-    def gain(self, maps, y: Array, logits: Array, power: Array, middle: Vector) -> float:
+    def gain(self, maps: Maps, y: Array, logits: Array, power: Array) -> float:
         """Return the log likelihood that it gains on a look that it has not learned from."""
         if self.middle is None:
             return 0.0
         return float(maps.gains(y, logits, power, self.middle, self.at[None])[0])
 
-    def update(self, maps, y: Array, logits: Array, power: Array, middle: Vector) -> None:
+    def update(self, maps: Maps, y: Array, logits: Array, power: Array, middle: Vector) -> None:
         """Learn from a look."""
         if self.middle is None:
             self.middle = middle

@@ -20,8 +20,8 @@ class ScoreDrift:
     Attributes
     ----------
     psi : float
-        Population stability index over the reference's tenths, ``sum (a - b) log(a / b)`` of the shares in each; half a row is
-        added to every bin.
+        Population stability index over the reference's tenths, ``sum (a - b) log(a / b)`` of the shares in each; half a row
+        is added to every bin.
     expected_psi : float
         What it is on average if nothing has changed: ``(bins - 1) (1 / n + 1 / m)``.
     p_value : float
@@ -44,8 +44,8 @@ class ScoreDrift:
 
     def __str__(self) -> str:
         return (
-            f"PSI {self.psi:.3f} ({self.expected_psi:.3f} expected by chance, p = {self.p_value:.2g}) of {self.rows:,} rows against"
-            f" {self.reference_rows:,}; {self.share_of_zeros:.2%} are 0, {self.share_of_ones:.2%} are 1,"
+            f"PSI {self.psi:.3f} ({self.expected_psi:.3f} expected by chance, p = {self.p_value:.2g}) of {self.rows:,} rows"
+            f" against {self.reference_rows:,}; {self.share_of_zeros:.2%} are 0, {self.share_of_ones:.2%} are 1,"
             f" {self.share_of_invalid:.2%} invalid"
         )
 

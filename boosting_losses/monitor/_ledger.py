@@ -1,8 +1,8 @@
 """Joins predictions with their labels, and says when the labels of a cohort are final.
 
 A *cohort* is the rows of a model whose predictions were made within one look, such as a day. It is *mature* when
-``label_delay`` has passed since its end. Time passes with the labels: the clock stands at the latest time of a label, or where
-``advance`` has put it. So a replay of the same calls gives the same result.
+``label_delay`` has passed since its end. Time passes with the labels: the clock stands at the latest time of a label, or
+where ``advance`` has put it. So a replay of the same calls gives the same result.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class Ledger:
             self.counts["invalid"] += int(np.sum(~valid))
             keep = np.zeros(len(ids), bool)
             keep[list(first_of.values())] = True
-            take = np.flatnonzero(keep)
+            take = np.flatnonzero(keep).tolist()
         else:
-            keep, take = fresh, np.arange(len(ids))
+            keep, take = fresh, list(range(len(ids)))
         first = len(rows)
         rows.append(
             [ids[i] for i in take] if len(take) < len(ids) else ids,

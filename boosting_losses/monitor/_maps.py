@@ -82,7 +82,8 @@ class _ManyClasses:
         self.grid = np.concatenate(rows)
 
     def middle(self, logits: Array, power: Array) -> Vector:
-        return betting.centres_of_classes(logits, power)
+        middle: Vector = betting.centres_of_classes(logits, power)
+        return middle
 
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
         out = np.empty(len(maps))

@@ -35,6 +35,7 @@ class Monitor:
     >>> monitor.label(["b", "a"], [1, 0], time="2026-05-04")
     >>> print(monitor.status())
     default: 2 predictions, 2 labels, no mature cohort yet
+    labels are final for predictions before 2026-04-27 00:00
     0 alerts are not resolved
     labelled 2, recorded 2
 

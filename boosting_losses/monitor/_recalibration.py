@@ -44,7 +44,7 @@ class Recalibration:
     since: datetime
 
     def predict_proba(self, proba: npt.ArrayLike) -> Vector:
-        """Return recalibrated probabilities in the form of those given: ``(n,)`` of the second of two classes, or ``(n, K)``."""
+        """Return recalibrated probabilities in the form of those given, ``(n,)`` of the second class or ``(n, K)``."""
         served = np.asarray(proba, np.float64)
         two_columns = served.ndim == 2 and served.shape[1] == 2
         recalibrated: Vector = self.calibrator.predict_proba(logits_of(served[:, 1] if two_columns else served))
@@ -92,12 +92,8 @@ def recalibrate(
             _columns(proba[part]), y[part]
         )
     known = np.isfinite(saving)
-    mean = float(np.average(saving[known], weights=weight[known])) if known.any() else 0.0
-    error = (
-        float(np.sqrt(np.sum((weight[known] * (saving[known] - mean)) ** 2)) / weight[known].sum())
-        if known.any()
-        else 0.0
-    )
+    mean = float(np.average(saving[known], weights=weight[known]))
+    error = float(np.sqrt(np.sum((weight[known] * (saving[known] - mean)) ** 2)) / weight[known].sum())
     fitted = clone(unfitted).fit(logits, y, weight)
     return Recalibration(fitted, mean, mean - _NORMAL_95 * error, mean + _NORMAL_95 * error, len(y), since)
 

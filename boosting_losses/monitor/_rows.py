@@ -99,8 +99,7 @@ class Rows:
 
     def slice_codes(self, name: str) -> npt.NDArray[np.int32]:
         """Return the code of each row's slice; rows that came before the column have -1."""
-        column = self._slices[name].values
-        return column
+        return self._slices[name].values
 
     def row_numbers(self, ids: Sequence[Hashable]) -> RowNumbers:
         """Return the row of each id, -1 where it is not known."""

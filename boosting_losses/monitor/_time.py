@@ -43,9 +43,8 @@ def times_of(name: str, time: Any, count: int) -> Times:
         if not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite, got {values[~np.isfinite(values)].flat[0]}")
         if np.abs(values).max(initial=0) > 1e12:
-            raise ValueError(
-                f"{name} must be seconds since 1970, got {np.abs(values).max():.3g}: divide milliseconds by 1000"
-            )
+            largest = np.abs(values).max()
+            raise ValueError(f"{name} must be seconds since 1970, got {largest:.3g}; divide milliseconds by 1000")
         values = np.round(values.astype(np.float64) * _SECOND).astype(np.int64)
     else:
         raise TypeError(f"{name} must be times or seconds since 1970, got {values.dtype}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,9 @@ class Stream:
     #: No alert is raised before this look, and again none while the last one is acknowledged.
     quiet_until: int = 0
 
-    def rows(self, rows: Rows, numbers: RowNumbers | slice = slice(None)) -> RowNumbers:
-        """Return the numbers of the stream's rows among some of the model's."""
-        chosen = np.arange(len(rows))[numbers] if isinstance(numbers, slice) else numbers
+    def rows(self, rows: Rows, among: RowNumbers | None = None) -> RowNumbers:
+        """Return the numbers of the stream's rows, all of them or ``among`` some of the model's."""
+        chosen = np.arange(len(rows)) if among is None else among
         return chosen if self.column is None else chosen[rows.slice_codes(self.column)[chosen] == self.code]
 
 
@@ -215,7 +216,7 @@ def _sentence(record: dict[str, Any], rule: ThresholdRule | None, value: float, 
     return text + f"; evidence 1 : {math.exp(min(record['evidence'], 700.0)):,.0f}; {record['labels']:,} labels"
 
 
-def _micro(time: Any) -> int:
+def _micro(time: datetime) -> int:
     return round(time.timestamp() * 1_000_000)
 
 
