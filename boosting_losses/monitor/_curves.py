@@ -110,7 +110,7 @@ def curve_of(
     label = terms.label if terms.label.ndim == 2 else terms.label[:, None]
     proba = terms.proba if terms.proba.ndim == 2 else terms.proba[:, None]
 
-    def total(values: Vector) -> Vector:
+    def total(values: npt.NDArray[Any]) -> Vector:
         running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
         sums: Vector = running[last] - running[first]
         return sums
@@ -118,7 +118,7 @@ def curve_of(
     with np.errstate(divide="ignore", invalid="ignore"):
         weight, every = total(w), total(terms.weight)
         loss, difference = total(w * terms.loss) / weight, total(w * terms.surprise) / weight
-        labels, probas = total(w[:, None] * label) / weight[:, None], total(w[:, None] * proba) / weight[:, None]
+        labels, probas = (total(w[:, None] * part) / weight[:, None] for part in (label, proba))
         # Weights and probabilities do not depend on labels: so may the variance from which an interval is narrow.
         squares = total((w * terms.surprise) ** 2)
         least = _ROWS_FOR_INTERVAL * np.maximum(total(w**2) / np.maximum(total(terms.labelled * 1.0), 1.0), 1e-300)

@@ -19,6 +19,10 @@ _LEARNED_SHARE = 0.1
 #: Precision of the learned map's prior around the map that changes nothing: it counts like some hundred rows.
 _PRIOR_PRECISION = 50.0
 _NEWTON_STEPS = 4
+#: A Newton step squares the error; what is left of so small a one is nothing beside the noise of the labels.
+_SMALL_STEP = 1e-4
+#: The information of a look whose probabilities are all 0 or 1 to the last digit.
+_LEAST_INFORMATION = 1e-100
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,8 @@ class _LearnedMap:
             gradient, information = maps.derivatives(y, logits, power, self.middle, self.at)
             step = np.linalg.solve(information + self.precision, gradient - self.precision @ (self.at - before))
             self.at = self.at + step
+            if np.abs(step).max() < _SMALL_STEP:
+                break
         self.precision = self.precision + maps.derivatives(y, logits, power, self.middle, self.at)[1]
 
 
@@ -265,8 +271,11 @@ class _LookEffects:
         """
         if self._expected == 0.0:
             return np.ones(len(self._grid) + 1)
-        curvature = np.einsum("ji,ik,jk->j", self._grid, information, self._grid)
-        noise = np.einsum("ji,ik,jk->j", self._grid, spread, self._grid) / curvature**2
+        curvature, variance_of_score = (
+            np.maximum(np.einsum("ji,ik,jk->j", self._grid, matrix, self._grid), _LEAST_INFORMATION)
+            for matrix in (information, spread)
+        )
+        noise = variance_of_score / curvature**2
         prior = self._expected**2 * information[0, 0] / curvature
         variance = (self.PRIOR_LOOKS * prior + self._sum) / (self.PRIOR_LOOKS + self._weight)
         variance = np.maximum(variance, 0.0)

@@ -209,8 +209,8 @@ class Ledger:
         self.counts["repeated_labels"] += int((~is_new & (before == y)).sum())
         self.counts["corrected_labels"] += int(corrected.sum())
         self.counts["outdated_labels"] += int((~is_new & (before != y) & ~newer).sum())
-        change = is_new | corrected
-        rows.set_labels(numbers[change], y[change], time[change])
+        latest = is_new | newer
+        rows.set_labels(numbers[latest], y[latest], time[latest])
 
     # ---- maturity -----------------------------------------------------------------------------------------------
 

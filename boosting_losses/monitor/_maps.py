@@ -82,7 +82,7 @@ class _ManyClasses:
         self.grid = np.concatenate(rows)
 
     def middle(self, logits: Array, power: Array) -> Vector:
-        middle: Vector = betting.centres_of_classes(logits, power)
+        middle: Vector = np.asarray(betting.centres_of_classes(logits, power), np.float64)
         return middle
 
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:

@@ -59,7 +59,7 @@ class Monitor:
     min_labels : int, default 100
         No alert of miscalibration before a stream has so many labels.
     cool_down : int, default 7
-        How many looks pass after an alert before the same stream may raise another one. While the last alert of a stream is
+        How many looks pass after an alert before the same stream may raise another one of that kind. While the last one is
         acknowledged but not resolved, it raises none.
     max_streams : int, default 100
         At most so many models and slices are watched; curves can be had of all.
@@ -353,8 +353,9 @@ class Monitor:
     def _raise(self, record: dict[str, Any]) -> None:
         self._alerts.append(Alert(number=len(self._alerts) + 1, **record))
 
-    def _is_muted(self, stream: Stream) -> bool:
-        own = [alert for alert in self._alerts if (alert.model, alert.slice) == (stream.model, stream.slice)]
+    def _is_muted(self, stream: Stream, kind: str) -> bool:
+        whose = (stream.model, stream.slice, kind)
+        own = [alert for alert in self._alerts if (alert.model, alert.slice, alert.kind) == whose]
         return bool(own) and own[-1].state == "acknowledged"
 
     def _set_state(self, number: int, state: State) -> None:

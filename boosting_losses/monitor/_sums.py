@@ -64,8 +64,13 @@ def logits_of(proba: Vector) -> Vector:
 
 def expected_clipped(proba: Vector) -> Vector:
     """Return what the clipped log loss of each row will be on average if its probabilities are right."""
-    columns = np.stack([1.0 - proba, proba], axis=1) if proba.ndim == 1 else proba
-    losses = np.minimum(-np.log(np.maximum(columns, EPS)), BOUND)
+    if proba.ndim == 1:
+        columns = np.stack([1.0 - proba, proba], axis=1)
+        p = np.clip(proba, EPS, 1.0 - EPS)
+        losses = np.minimum(np.stack([-np.log1p(-p), -np.log(p)], axis=1), BOUND)
+    else:
+        columns = proba
+        losses = np.minimum(-np.log(np.maximum(proba, EPS)), BOUND)
     means: Vector = np.einsum("ik,ik->i", columns, losses)
     return means
 

@@ -34,7 +34,9 @@ def times_of(name: str, time: Any, count: int) -> Times:
     """
     values = np.asarray(time)
     if values.dtype.kind in "OU":
-        values = np.array([_microseconds(name, value) for value in values.ravel()], np.int64).reshape(values.shape)
+        values = np.array([_microseconds(name, value) for value in values.ravel().tolist()], np.int64).reshape(
+            values.shape
+        )
     elif values.dtype.kind == "M":
         if np.isnat(values).any():
             raise ValueError(f"{name} must hold a time for each row, got NaT")

@@ -53,8 +53,8 @@ class Stream:
     #: The cohort of each look.
     cohorts: list[int] = field(default_factory=list)
     labels: int = 0
-    #: No alert is raised before this look, and again none while the last one is acknowledged.
-    quiet_until: int = 0
+    #: For each kind of alert, the look before which none is raised again.
+    quiet_until: dict[str, int] = field(default_factory=dict)
 
     def rows(self, rows: Rows, among: RowNumbers | None = None) -> RowNumbers:
         """Return the numbers of the stream's rows, all of them or ``among`` some of the model's."""
@@ -70,7 +70,7 @@ class Watch:
     """
 
     def __init__(
-        self, watching: Watching, raise_alert: Callable[[dict[str, Any]], None], is_muted: Callable[[Stream], bool]
+        self, watching: Watching, raise_alert: Callable[[dict[str, Any]], None], is_muted: Callable[[Stream, str], bool]
     ):
         self._watching = watching
         self._raise = raise_alert
@@ -113,17 +113,19 @@ class Watch:
         evidence = stream.detector.update(y, logits_of(proba), powers(rows.weight[numbers], rows.group[numbers]))
         stream.cohorts.append(cohort)
         stream.labels += len(numbers)
-        impossible = _served(proba, y) == 0.0
-        if self._is_muted(stream):
-            return
-        if impossible.any():
-            self._alert(stream, rows, "impossible", cohort, evidence.nats, int(impossible.sum()))
-        if len(stream.cohorts) <= stream.quiet_until:
-            return
-        if evidence.nats >= self.needed and stream.labels >= self._watching.min_labels:
+        impossible = int(np.sum(_served(proba, y) == 0.0))
+        if impossible and self._may_alert(stream, "impossible"):
+            self._alert(stream, rows, "impossible", cohort, evidence.nats, impossible)
+        enough = evidence.nats >= self.needed and stream.labels >= self._watching.min_labels
+        if enough and self._may_alert(stream, "miscalibrated"):
             self._alert(stream, rows, "miscalibrated", stream.cohorts[evidence.since], evidence.nats, 0)
-        elif stream.column is None and self._watching.rule is not None:
-            self._apply_rule(self._watching.rule, stream, rows)
+            stream.detector.restart()
+        rule = self._watching.rule
+        if rule is not None and stream.column is None and self._may_alert(stream, "threshold"):
+            self._apply_rule(rule, stream, rows)
+
+    def _may_alert(self, stream: Stream, kind: str) -> bool:
+        return len(stream.cohorts) > stream.quiet_until.get(kind, 0) and not self._is_muted(stream, kind)
 
     def _apply_rule(self, rule: ThresholdRule, stream: Stream, rows: Rows) -> None:
         until = (stream.cohorts[-1] + 1) * self._watching.look
@@ -168,8 +170,7 @@ class Watch:
             slope, shift = found.calibrator.fitted_[0]
             record |= {"shift": float(shift), "slope": float(slope)}
         record["text"] = _sentence(record, self._watching.rule, value, impossible)
-        stream.detector.restart()
-        stream.quiet_until = len(stream.cohorts) + self._watching.cool_down
+        stream.quiet_until[kind] = len(stream.cohorts) + self._watching.cool_down
         self._raise(record)
 
 
