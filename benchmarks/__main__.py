@@ -54,6 +54,10 @@ def main() -> int:
         from . import coverage  # noqa: PLC0415
 
         rows = coverage.run(arguments.samples, arguments.only, arguments.jobs)
+    elif arguments.command == "monitoring":
+        from . import monitoring  # noqa: PLC0415
+
+        rows = monitoring.run(arguments.years, arguments.runs, arguments.only, arguments.jobs)
     elif arguments.command == "probabilities":
         from . import probabilities, tables  # noqa: PLC0415
 
@@ -118,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(coverage)
     coverage.add_argument("--samples", type=int, default=1000, help="samples of each world (default: %(default)s)")
     coverage.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
+
+    monitoring = commands.add_parser("monitoring", help="false alarms and delays of the monitor, in simulations")
+    _add_common(monitoring)
+    monitoring.add_argument("--years", type=int, default=100, help="years of each quiet world (default: %(default)s)")
+    monitoring.add_argument("--runs", type=int, default=200, help="runs of each change (default: %(default)s)")
+    monitoring.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
 
     probabilities = commands.add_parser(
         "probabilities", help="held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"

@@ -356,7 +356,7 @@ def test_expected_clipped_loss_is_the_mean_over_labels():
         wanted = np.nan_to_num(p * np.minimum(-np.log(p), 10.0)) + np.nan_to_num(
             (1 - p) * np.minimum(-np.log1p(-p), 10.0)
         )
-    np.testing.assert_allclose(expected_clipped(p), wanted, rtol=1e-12)
+    np.testing.assert_allclose(expected_clipped(p), wanted, rtol=1e-12, atol=2e-15)
 
 
 # ---- alerts ---------------------------------------------------------------------------------------------------------

@@ -85,43 +85,43 @@ class Ledger:
         rows = self.models.setdefault(model, Rows(self._n_classes, self._look))
         valid = np.isfinite(proba if proba.ndim == 1 else proba.sum(axis=1))
         fresh = valid & (rows.row_numbers(ids) < 0)
-        first_of = {ids[i]: i for i in reversed(np.flatnonzero(fresh).tolist())}
-        if len(first_of) < len(ids):
+        if not fresh.all() or len(set(ids)) < len(ids):
+            first_of = {ids[i]: i for i in reversed(np.flatnonzero(fresh).tolist())}
+            take = np.sort(np.fromiter(first_of.values(), np.intp, len(first_of)))
+            again = valid.copy()
+            again[take] = False
             self._invalid.setdefault(model, []).extend(time[~valid].tolist())
             self.counts["invalid"] += int(np.sum(~valid))
-            keep = np.zeros(len(ids), bool)
-            keep[list(first_of.values())] = True
-            take = np.flatnonzero(keep).tolist()
+            chosen = take.tolist()
+            repeated = [ids[i] for i in np.flatnonzero(again)], time[again], proba[again]
+            ids, time, proba, weight = [ids[i] for i in chosen], time[take], proba[take], weight[take]
+            groups = None if groups is None else [groups[i] for i in chosen]
+            slices = {name: [values[i] for i in chosen] for name, values in slices.items()}
         else:
-            keep, take = fresh, list(range(len(ids)))
+            repeated = None
         first = len(rows)
-        rows.append(
-            [ids[i] for i in take] if len(take) < len(ids) else ids,
-            time[take],
-            proba[take],
-            weight[take],
-            None if groups is None else [groups[i] for i in take],
-            {name: [values[i] for i in take] for name, values in slices.items()},
-        )
-        self.counts["recorded"] += len(take)
-        self._count_repeated(rows, ids, time, proba, np.flatnonzero(valid & ~keep))
-        self._label_known(rows, range(first, len(rows)), [ids[i] for i in take])
+        rows.append(ids, time, proba, weight, groups, slices)
+        self.counts["recorded"] += len(ids)
+        if repeated is not None:
+            self._count_repeated(rows, *repeated)
+        self._label_known(rows, range(first, len(rows)), ids)
         self._drop_late(rows)
 
     def label(self, ids: list[Hashable], y: Codes, time: Times) -> None:
         """Add labels; cohorts that mature between them are closed with the labels known until then."""
         if not len(time):
             return
-        order = np.argsort(time, kind="stable")
-        ordered = time[order]
+        if np.any(time[1:] < time[:-1]):
+            order = np.argsort(time, kind="stable")
+            ids, y, time = [ids[i] for i in order.tolist()], y[order], time[order]
         begin = 0
-        for maturity in self._maturities(int(ordered[-1])):
-            end = int(np.searchsorted(ordered, maturity, side="right"))
-            self._apply(ids, y, time, order[begin:end])
+        for maturity in self._maturities(int(time[-1])):
+            end = int(np.searchsorted(time, maturity, side="right"))
+            self._apply(ids[begin:end], y[begin:end], time[begin:end])
             self._close(maturity)
             begin = end
-        self._apply(ids, y, time, order[begin:])
-        self.clock = max(self.clock, int(ordered[-1]))
+        self._apply(ids[begin:], y[begin:], time[begin:])
+        self.clock = max(self.clock, int(time[-1]))
 
     def advance(self, clock: int) -> None:
         """Let time pass, and close the cohorts that mature."""
@@ -131,14 +131,10 @@ class Ledger:
 
     # ---- predictions --------------------------------------------------------------------------------------------
 
-    def _count_repeated(
-        self, rows: Rows, ids: list[Hashable], time: Times, proba: Vector, positions: npt.NDArray[np.intp]
-    ) -> None:
-        if not len(positions):
-            return
-        known = rows.row_numbers([ids[i] for i in positions])
-        alike = rows.proba[known] == proba[positions]
-        same = (alike if alike.ndim == 1 else alike.all(axis=1)) & (rows.time[known] == time[positions])
+    def _count_repeated(self, rows: Rows, ids: list[Hashable], time: Times, proba: Vector) -> None:
+        known = rows.row_numbers(ids)
+        alike = rows.proba[known] == proba
+        same = (alike if alike.ndim == 1 else alike.all(axis=1)) & (rows.time[known] == time)
         self.counts["replayed"] += int(same.sum())
         self.counts["conflicting"] += int((~same).sum())
 
@@ -174,19 +170,18 @@ class Ledger:
 
     # ---- labels -------------------------------------------------------------------------------------------------
 
-    def _apply(self, ids: list[Hashable], y: Codes, time: Times, positions: npt.NDArray[np.intp]) -> None:
-        keys = [ids[i] for i in positions]
-        unknown = np.ones(len(keys), bool)
+    def _apply(self, ids: list[Hashable], y: Codes, time: Times) -> None:
+        """Set labels that come in the order of time."""
+        unknown = np.ones(len(ids), bool)
         for rows in self.models.values():
-            numbers = rows.row_numbers(keys)
+            numbers = rows.row_numbers(ids)
             known = numbers >= 0
             unknown &= ~known
-            self._apply_to(rows, numbers[known], y[positions[known]], time[positions[known]])
+            self._apply_to(rows, numbers[known], y[known], time[known])
         for i in np.flatnonzero(unknown).tolist():
-            label = int(y[positions[i]]), int(time[positions[i]])
-            before = self._waiting.get(keys[i])
-            if before is None or before[1] <= label[1]:
-                self._waiting[keys[i]] = label
+            before = self._waiting.get(ids[i])
+            if before is None or before[1] <= time[i]:
+                self._waiting[ids[i]] = int(y[i]), int(time[i])
         self.counts["early_labels"] += int(unknown.sum())
 
     def _apply_to(self, rows: Rows, numbers: RowNumbers, y: Codes, time: Times) -> None:
