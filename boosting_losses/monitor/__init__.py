@@ -5,7 +5,7 @@
 """
 
 from ._alerts import Alert, ThresholdRule
-from ._curves import Curve
+from ._curves import Curve, EvidenceCurve
 from ._detector import Detector, Evidence
 from ._drift import ScoreDrift
 from ._monitor import Monitor
@@ -17,6 +17,7 @@ __all__ = [
     "Curve",
     "Detector",
     "Evidence",
+    "EvidenceCurve",
     "Monitor",
     "Recalibration",
     "ScoreDrift",

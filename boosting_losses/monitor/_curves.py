@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +73,24 @@ class Curve:
             else:
                 columns.update({f"{name}_{k}": values[:, k] for k in range(values.shape[1])})
         return columns
+
+
+class EvidenceCurve(NamedTuple):
+    """The evidence against a stream, after each of its looks.
+
+    Attributes
+    ----------
+    end : ndarray of datetime64
+        The end of each look.
+    nats : ndarray
+        After an alert it begins anew.
+    needed : float
+        What an alarm takes now; it grows with the number of streams.
+    """
+
+    end: npt.NDArray[np.datetime64]
+    nats: Vector
+    needed: float
 
 
 def time_windows(time: Times, length: int, step: int) -> tuple[Times, Times]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .. import _validation, metrics
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
-from ._curves import Curve, curve_of, time_windows
+from ._curves import Curve, EvidenceCurve, curve_of, time_windows
 from ._drift import ScoreDrift, score_drift
 from ._ledger import Ledger
 from ._recalibration import Recalibration, recalibrate
@@ -270,6 +270,14 @@ class Monitor:
             edges = time_windows(time, length, stride)
             first, last = (np.searchsorted(time, edge, side="left") for edge in edges)
         return curve_of(time, terms, (first, last), edges, self._ledger.mature_until)
+
+    def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
+        """Return the evidence after each look that has been counted."""
+        name = self._model(model)
+        found = [stream for stream in self._watch.streams.values() if (stream.model, stream.slice) == (name, slice)]
+        cohorts, nats = (found[0].cohorts, found[0].nats) if found else ([], [])
+        ends = (np.array(cohorts, np.int64) + 1) * self._look
+        return EvidenceCurve(ends.astype("datetime64[us]"), np.array(nats), self._watch.needed)
 
     def reliability(
         self,

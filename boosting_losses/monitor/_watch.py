@@ -50,8 +50,9 @@ class Stream:
     code: int
     slice: str | None
     detector: Detector
-    #: The cohort of each look.
+    #: The cohort of each look, and the evidence after it.
     cohorts: list[int] = field(default_factory=list)
+    nats: list[float] = field(default_factory=list)
     labels: int = 0
     #: For each kind of alert, the look before which none is raised again.
     quiet_until: dict[str, int] = field(default_factory=dict)
@@ -112,6 +113,7 @@ class Watch:
         proba, y = rows.proba[numbers], rows.y[numbers]
         evidence = stream.detector.update(y, logits_of(proba), powers(rows.weight[numbers], rows.group[numbers]))
         stream.cohorts.append(cohort)
+        stream.nats.append(evidence.nats)
         stream.labels += len(numbers)
         impossible = int(np.sum(_served(proba, y) == 0.0))
         if impossible and self._may_alert(stream, "impossible"):
@@ -119,7 +121,8 @@ class Watch:
         enough = evidence.nats >= self.needed and stream.labels >= self._watching.min_labels
         if enough and self._may_alert(stream, "miscalibrated"):
             self._alert(stream, rows, "miscalibrated", stream.cohorts[evidence.since], evidence.nats, 0)
-            stream.detector.restart()
+        if not self._may_alert(stream, "miscalibrated"):
+            stream.detector.restart()  # what happens while it is quiet must not raise an alert afterwards
         rule = self._watching.rule
         if rule is not None and stream.column is None and self._may_alert(stream, "threshold"):
             self._apply_rule(rule, stream, rows)
@@ -214,7 +217,8 @@ def _sentence(record: dict[str, Any], rule: ThresholdRule | None, value: float, 
             f": recalibrating would save {record['saving']:.3g} nats a row ({record['saving_low']:.3g} to"
             f" {record['saving_high']:.3g}, not corrected for choosing the start)"
         )
-    return text + f"; evidence 1 : {math.exp(min(record['evidence'], 700.0)):,.0f}; {record['labels']:,} labels"
+    odds = math.exp(min(record["evidence"], 700.0))
+    return text + f"; evidence 1 : {odds:{',.0f' if odds < 1e7 else '.0e'}}; {record['labels']:,} labels"
 
 
 def _micro(time: datetime) -> int:
