@@ -1,7 +1,7 @@
-"""Columns of a table that mislead: identifiers, free text, constants, very many categories, times that nobody has named.
+"""Warnings of misleading columns: identifiers, free text, constants, very many categories, times without ``--time``.
 
 The rules look for what is hardly ever a feature, so that a plain table gives no warning: measurements may all be different,
-whole numbers may too in a short table, and a missing value now and then is no constant.
+whole numbers may be so in a short table, and a column with a missing value now and then is not constant.
 """
 
 from __future__ import annotations
@@ -10,26 +10,24 @@ import math
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .tables import MISSING, Table, holds_times
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: Fewer values than these say nothing of a column.
+#: A column of fewer values is not judged.
 _FEW = 20
-#: A column whose values are all different but for a tenth has one value for each row.
+#: The share of different values from which on a column has nearly one value for each row.
 _NEARLY_ALL = 0.9
-#: Categories of fewer rows than five on average.
+#: The share of different values from which on there are many categories: fewer than five rows for each.
 _MANY_LEVELS = 0.2
-#: Texts of so many letters on average are sentences.
+#: The mean number of letters from which on texts are long.
 _LONG = 40
-#: So many whole numbers do not come without a repetition, unless they are made to.
+#: The number of whole numbers that are hardly all different unless they are identifiers.
 _ENOUGH = 1000
-#: Columns of a kind that are listed by name.
+#: The most columns that are listed by name.
 _LISTED = 10
 _NAMED_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|key|index)$|[a-z]I[dD]$")
 _NAMED_TIME = re.compile(r"(^|[^a-z])(date|time|datetime|timestamp|ts|epoch|at)($|[^a-z])")
@@ -44,16 +42,16 @@ _RISING = ", rising from row to row"
 def warnings_of(
     table: Table, frame: pd.DataFrame, features: dict[str, Any], options: Sequence[str] = ()
 ) -> Iterator[str]:
-    """A sentence for each column that misleads: its name, why, and what to do about it.
+    """Yield a sentence for each column that misleads: its name, why, and what to do about it.
 
     Parameters
     ----------
     table, frame : Table, pandas.DataFrame
-        The file and its rows as they are.
+        The file and its rows, unchanged.
     features : dict
-        Its columns as the libraries get them, of ``features_of``.
+        Its columns as the libraries get them, from ``features_of``.
     options : sequence of str
-        What must come before ``--drop`` on the command line to reach this file; nothing if it was named with ``--data``.
+        The options before ``--drop`` that name this file, none if the command line names it with ``--data`` already.
     """
 
     def option(name: str, *columns: str) -> str:
@@ -92,7 +90,7 @@ def warnings_of(
 
 
 def is_time(name: str, column: pd.Series[Any], values: Any) -> bool:
-    """Whether a column seems to hold times, written in whatever way, perhaps as numbers."""
+    """Return whether a column seems to hold times, as dates, texts or numbers."""
     if holds_times(column):
         return not _is_constant(column)
     if hasattr(values, "categories"):
@@ -108,20 +106,20 @@ def is_time(name: str, column: pd.Series[Any], values: Any) -> bool:
 
 
 def _are_days(known: np.ndarray[Any, Any]) -> bool:
-    """Written as 20200131."""
+    """Return whether all values are dates written as 20200131."""
     years, months, days = known // 10_000, known // 100 % 100, known % 100
     real = (years >= 1900) & (years <= 2100) & (months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)
     return bool((real & (known == np.floor(known))).all())
 
 
 def _is_constant(column: pd.Series[Any]) -> bool:
-    """One value in every row, or none in any: where some are missing, that can say something."""
+    """Return whether all rows have one value, or none has any: a value that is missing in some rows can be informative."""
     missing = column.isna()
     return bool(missing.all() or (not missing.any() and column.nunique() == 1))
 
 
 def _of_categories(column: pd.Series[Any], values: pd.Categorical) -> str:
-    """What is wrong with a column that has become categories; nothing if nothing is."""
+    """Say what is wrong with a column that has become categories, or return an empty text."""
     rows = int(column.notna().sum())
     levels = [level for level in values.categories if level != MISSING]
     if len(levels) < _FEW or len(levels) <= _MANY_LEVELS * rows:
@@ -139,8 +137,8 @@ def _of_categories(column: pd.Series[Any], values: pd.Categorical) -> str:
 
 
 def _of_numbers(column: pd.Series[Any], values: np.ndarray[Any, Any]) -> str:
-    """What is wrong with a column of numbers; nothing if nothing is."""
-    whole = column.dtype.kind in ("i", "u")  # of which a double does not hold all digits
+    """Say what is wrong with a column of numbers, or return an empty text."""
+    whole = column.dtype.kind in ("i", "u")  # a double does not hold all digits of large ones
     known = column.dropna().to_numpy() if whole else values[~np.isnan(values)]
     if len(known) < _FEW or (known != np.floor(known)).any():
         return ""
@@ -160,7 +158,7 @@ def _of_numbers(column: pd.Series[Any], values: np.ndarray[Any, Any]) -> str:
 
 
 def _is_named_identifier(name: str) -> bool:
-    """Capitals may tell words apart, as in customerId."""
+    """Return whether a name ends in id or the like; capitals may separate words, as in customerId."""
     return _NAMED_ID.search(name) is not None or _NAMED_ID.search(name.lower()) is not None
 
 

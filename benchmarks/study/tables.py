@@ -1,4 +1,4 @@
-"""Tables of the caller's as data sets: CSV and Parquet, numbers and texts, a column of labels and perhaps one of weights."""
+"""The user's CSV and Parquet files as data sets: columns of labels, weights, times and features."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 import warnings
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from boosting_losses._types import Array
 
-    from .data_sets import DataSet, Maker
+from . import TableError
+from .data_sets import DataSet, Maker
 
-#: So many rows of a class leave two in the smallest of three parts: to train on, to calibrate on and to test on.
+#: A class of so many rows has two in the smallest of three parts: to train on, to calibrate on and to test on.
 LEAST_OF_A_CLASS = 12
 #: The category of missing values.
 MISSING = "(missing)"
@@ -27,13 +27,9 @@ _DATE = re.compile(
 )
 
 
-class TableError(ValueError):
-    """A table that is not what it should be."""
-
-
 @dataclass(frozen=True)
 class Table:
-    """A file, the columns of its labels, weights and times, columns that are no features, and the rows a class must have."""
+    """A file, its columns of labels, weights and times, columns to drop, and the least number of rows of a class."""
 
     path: Path
     label: str
@@ -44,28 +40,24 @@ class Table:
 
     @property
     def no_features(self) -> tuple[str, ...]:
-        """All columns that have another use or none."""
+        """The columns that are labels, weights or times, or are dropped."""
         named = (self.label, self.weight, self.time, *self.drop)
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
 def read(table: Table) -> DataSet:
-    """The rows of a file.
+    """Read the rows of a file.
 
-    Numbers, truth values and times become numbers, times as days since 1970. All else becomes categories, where a missing
-    value is one of its own. Features are renamed f0, f1, ... since the libraries refuse different characters in names.
+    Numbers, truth values and times become numbers; times are days since 1970. All other features become categories, and a
+    missing value is a category of its own. Features are renamed f0, f1, ..., because each library refuses other characters
+    in names.
 
     Raises
     ------
     TableError
-        If the file cannot be read or a column is not there, or there twice; if labels, weights or times are missing or
-        have no meaning; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least``
-        rows.
+        If the file cannot be read; if a column is not there, or there twice; if labels, weights or times are missing or
+        invalid; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least`` rows.
     """
-    import pandas as pd  # noqa: PLC0415  (heavy, and only for files)
-
-    from .data_sets import DataSet  # noqa: PLC0415  (of scikit-learn)
-
     frame = load(table)
     labels = _labels(table, frame[table.label])
     weight = None if table.weight is None else _weights(table, frame[table.weight])
@@ -76,7 +68,7 @@ def read(table: Table) -> DataSet:
 
 
 def how_read(table: Table, features: dict[str, Any]) -> str:
-    """Which columns have become categories, in words: a stray text makes one of numbers."""
+    """Say which columns have become categories, since one stray text makes categories of a column of numbers."""
     found = [f"{name} ({len(column.categories)})" for name, column in features.items() if hasattr(column, "categories")]
     numbers = len(features) - len(found)
     shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
@@ -84,15 +76,13 @@ def how_read(table: Table, features: dict[str, Any]) -> str:
 
 
 def load(table: Table) -> pd.DataFrame:
-    """The file as it is, but that labels in a CSV stay text: 01 and 1, or NA, are classes like any others.
+    """Load a file as it is, but keep the labels of a CSV as text: 01 and 1, or NA, are classes like any others.
 
     Raises
     ------
     TableError
         If the file cannot be read, or a column is not there, or there twice.
     """
-    import pandas as pd  # noqa: PLC0415
-
     try:
         if table.path.suffix.lower() in (".parquet", ".pq"):
             frame = pd.read_parquet(table.path).rename(columns=str)
@@ -121,7 +111,7 @@ def load(table: Table) -> pd.DataFrame:
 
 
 def features_of(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
-    """All columns that are neither labels nor weights nor times nor dropped, as numbers or categories."""
+    """Return the features by their names, as arrays of numbers or as categories."""
     others = frame.drop(columns=list(table.no_features))
     if not len(others.columns):
         raise TableError(f"{table.path} must have a column of features beside {table.label!r}, got none")
@@ -135,18 +125,12 @@ def features_of(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
     return features
 
 
-def makers(files: list[Path], label: str, least: int = LEAST_OF_A_CLASS) -> dict[str, Maker]:
-    """Files as the made sets come: a function of a seed, which changes nothing here, with codes for categories."""
-    return {file.stem: partial(_as_numbers, Table(file, label, least=least)) for file in files}
-
-
-def _as_numbers(table: Table, seed: int) -> DataSet:
-    from .data_sets import DataSet  # noqa: PLC0415
-
-    del seed
-    data = read(table)
+def maker(file: Path, label: str, least: int = LEAST_OF_A_CLASS) -> Maker:
+    """Read a file, with codes for categories, into a function of a seed, which changes nothing."""
+    data = read(Table(file, label, least=least))
     columns = [column.cat.codes if hasattr(column, "cat") else column for _, column in data.X.items()]
-    return DataSet(np.column_stack(columns).astype(np.float64), data.y, weight=data.weight)
+    numbers = DataSet(np.column_stack(columns).astype(np.float64), data.y)
+    return lambda _seed: numbers
 
 
 def _labels(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
@@ -170,10 +154,8 @@ def _labels(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
     return labels
 
 
-def _weights(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    import pandas as pd  # noqa: PLC0415
-
-    numbers: np.ndarray[Any, np.dtype[np.float64]] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+def _weights(table: Table, column: pd.Series[Any]) -> Array:
+    numbers: Array = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     wrong = ~(np.isfinite(numbers) & (numbers >= 0.0))
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -186,12 +168,10 @@ def _weights(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[n
     return numbers
 
 
-def _times(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    import pandas as pd  # noqa: PLC0415
-
+def _times(table: Table, column: pd.Series[Any]) -> Array:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    times = _feature(table, column)
+    times: Array = _feature(table, column)
     if not isinstance(times, np.ndarray):
         wrong, rule = ~column.map(_is_date).to_numpy(bool), "ISO 8601 dates (2020-01-31) or numbers in every row"
     else:
@@ -200,14 +180,11 @@ def _times(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.
         row = int(np.argmax(wrong))
         got = "none" if pd.isna(column.iloc[row]) else repr(column.iloc[row])
         raise TableError(f"{table.path}: the column {table.time!r} must hold {rule}, got {got} in row {row}")
-    found: np.ndarray[Any, np.dtype[np.float64]] = times
-    return found
+    return times
 
 
 def holds_times(column: pd.Series[Any]) -> bool:
-    """Whether a column is one of dates or times: by its type, or every value that is known is one."""
-    import pandas as pd  # noqa: PLC0415
-
+    """Return whether a column is of a type of times, or all known values are dates or times."""
     kinds = pd.api.types
     if kinds.is_datetime64_any_dtype(column.dtype):
         return True
@@ -220,8 +197,6 @@ def holds_times(column: pd.Series[Any]) -> bool:
 
 
 def _feature(table: Table, column: pd.Series[Any]) -> Any:
-    import pandas as pd  # noqa: PLC0415
-
     kinds, day = pd.api.types, pd.Timedelta(days=1)
     if kinds.is_numeric_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
@@ -241,7 +216,7 @@ def _feature(table: Table, column: pd.Series[Any]) -> Any:
 
 
 def _is_date(value: object) -> bool:
-    """A date, or a text that begins with one as ISO 8601 has it."""
+    """Return whether a value is a date, or a text that begins with an ISO 8601 date."""
     return isinstance(value, dt.date) or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
 
 

@@ -1,42 +1,72 @@
-"""Splits by time: to test on rows that are later than all that was trained on, as a model is used.
+"""Splits of rows into parts: at random and stratified by class, or by time.
 
-The latest half of the rows is cut into as many test periods as there are seeds, of equally many rows; a single seed tests on
-as many rows as a random split does. Seed 0 has the latest period, seed 1 the one before, and so on: no row is tested on
-twice. Each trains on what lies before its period and leaves out what lies after it; of the rows before, the latest stop the
-training and calibrate. Rows of one time stay on one side.
+A split by time tests on rows that are later than all that was trained on, as a model is used. The latest half of the rows is
+cut into as many test periods as there are seeds, of equally many rows. A single seed tests on as many rows as a random
+split does. Seed 0 has the latest period, seed 1 the one before, and so on, so that no row is tested on twice. Each seed
+trains on the rows before its period and leaves out those after it. Of the rows before, the latest stop the training and
+calibrate. Rows of one time stay on one side.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
-from ..data_sets import Array
-from ..tables import TableError
+from boosting_losses._types import Array
 
-#: Shares of the rows: of all periods together, of a single one.
+from .data_sets import DataSet
+from .tables import TableError
+
+#: The share of the rows to test on: all periods together, and a single one.
 TOGETHER, ALONE = 0.5, 0.3
-#: The parts in the order of time.
+#: What the parts are for, in the order of time.
 PARTS = ("train on", "stop and calibrate on", "test on")
 
 Rows = np.ndarray[Any, np.dtype[np.intp]]
 
 
+class Parts(NamedTuple):
+    """Rows to train on, to stop early and calibrate on, and to test on; labels are class codes."""
+
+    train: DataSet
+    inner: DataSet
+    test: DataSet
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes."""
+        return int(self.train.y.max()) + 1
+
+
+def two_parts(codes: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Split at random, stratified by class code; the second part has the given share of the rows."""
+    first, second = train_test_split(np.arange(len(codes)), test_size=share, stratify=codes, random_state=seed)
+    return first, second
+
+
+def three_parts(codes: Rows, test: float, inner: float, seed: int) -> tuple[Rows, Rows, Rows]:
+    """Split off a share of the rows to test on, and a share of the others to stop early and calibrate on."""
+    rest, tested = two_parts(codes, test, seed)
+    train, stopping = two_parts(codes[rest], inner, seed)
+    return rest[train], rest[stopping], tested
+
+
 def share(periods: int) -> float:
-    """The share of all rows that a seed tests on."""
+    """Return the share of all rows that a seed tests on in a split by time."""
     return min(ALONE, TOGETHER / periods)
 
 
 def by_time(time: Array, seed: int, periods: int, inner: float) -> tuple[Rows, Rows, Rows]:
-    """The rows to train on, to stop early and calibrate on, and to test on.
+    """Return the rows to train on, to stop early and calibrate on, and to test on.
 
     Parameters
     ----------
     time : ndarray of float, shape (n_rows,)
         Finite, in any unit.
     seed, periods : int
-        Which period to test on, counted from the latest, and of how many.
+        The period to test on, counted from the latest, and the number of periods.
     inner : float
         The share of the rows before the test period that stop the training.
 
@@ -64,13 +94,13 @@ def by_time(time: Array, seed: int, periods: int, inner: float) -> tuple[Rows, R
     return parts
 
 
-def check(codes: Rows, parts: tuple[Rows, Rows, Rows], classes: Rows, seed: int) -> None:
-    """That every class has two rows in each part, as random splits see to.
+def check_classes(codes: Rows, parts: tuple[Rows, Rows, Rows], classes: Rows, seed: int) -> None:
+    """Check that every class has two rows in each part of a split by time, as in random splits.
 
     Raises
     ------
     TableError
-        If one has fewer.
+        If a class has fewer.
     """
     for part, what in zip(parts, PARTS, strict=True):
         counts = np.bincount(codes[part], minlength=len(classes))
@@ -83,7 +113,7 @@ def check(codes: Rows, parts: tuple[Rows, Rows, Rows], classes: Rows, seed: int)
 
 
 def in_words(name: str, column: str, periods: int, inner: float) -> str:
-    """How a set is split, what varies from seed to seed, and what its intervals mean."""
+    """Say how a set is split by time, what varies from seed to seed, and what its intervals mean."""
     tested = f"about {100.0 * share(periods):.3g} % of the rows"
     words = (
         f"{name} is split by time, in the order of {column!r}, which is no feature: every test row is later than all rows"

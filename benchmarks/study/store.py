@@ -1,4 +1,4 @@
-"""A folder with the answer of every training: the place from which an interrupted comparison goes on."""
+"""A folder of JSON files with the result of every training, from which an interrupted study goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Keyed(Protocol):
-    """Something to train, with a file name of its own."""
+    """A training with a file name of its own."""
 
     @property
     def settings(self) -> dict[str, Any]: ...
@@ -19,7 +19,7 @@ class Keyed(Protocol):
 
 
 class Store:
-    """One JSON file for each training, written whole or not at all."""
+    """A folder with one JSON file for each training, written whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,7 +27,7 @@ class Store:
         self._fits.mkdir(parents=True, exist_ok=True)
 
     def answer(self, fit: Keyed) -> dict[str, Any] | None:
-        """What the training said, None if it has not been."""
+        """Return the answer of a training, None if there is none yet."""
         try:
             found: Any = json.loads(self._path(fit).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # a file that a power cut has emptied counts as none
@@ -36,7 +36,7 @@ class Store:
         return found if isinstance(found, dict) and found.get("settings") == settings else None
 
     def keep(self, fit: Keyed, answer: dict[str, Any]) -> None:
-        """Write an answer; a process that is killed meanwhile leaves nothing under its name."""
+        """Write an answer; a process that is killed meanwhile leaves no file of that name."""
         path = self._path(fit)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps({"settings": fit.settings, **answer}, indent=1) + "\n", encoding="utf-8")
