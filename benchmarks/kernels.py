@@ -77,7 +77,7 @@ def _against_copy(rows: int) -> Iterator[Case]:
 
 def _copy_pair(rows: int, weighted: bool, given: bool) -> Pair:
     """Copy half of the bytes of labels, scores, weights and both outputs, which reads and writes as much as all of them."""
-    data = _binary(rows, np.float32)
+    data = _data(rows, None, np.float32)
     weight = data.weight if weighted else None
     numbers = (5 if weighted else 4) * rows // 2
     source, target = np.ones(numbers, np.float32), np.ones(numbers, np.float32)
@@ -99,15 +99,8 @@ def _binary_against_numpy(rows: int) -> Iterator[Case]:
             (np.float64, None, None if name == "logistic" else Bar(double)),
             (np.float64, np.float32, Bar(double)),
         ):
-            pair = partial(_binary_numpy_pair, loss, formula, rows, dtype, out)
+            pair = partial(_numpy_pair, loss, formula, rows, None, dtype, "C", out)
             yield Case(f"{name} {_types(dtype, out)} / NumPy", pair, rows, "Mrow/s", bar)
-
-
-def _binary_numpy_pair(
-    loss: Loss, formula: Callable[..., object], rows: int, dtype: npt.DTypeLike, out: npt.DTypeLike | None
-) -> Pair:
-    data = _binary(rows, dtype)
-    return _ours(loss, data, None, out), partial(formula, data.y, data.raw)
 
 
 def _multiclass_against_numpy(rows: int) -> Iterator[Case]:
@@ -124,22 +117,23 @@ def _multiclass_against_numpy(rows: int) -> Iterator[Case]:
                 (np.float64, "F", None, double[classes]),
                 (np.float64, "F", np.float64, double[classes]),
             ):
-                pair = partial(_multiclass_numpy_pair, loss, formula, count, classes, dtype, order, out)
+                pair = partial(_numpy_pair, loss, formula, count, classes, dtype, order, out)
                 title = f"{name} K={classes} {_types(dtype, out, order)} / NumPy"
                 yield Case(title, pair, count * classes, "Mcell/s", None if limit is None else Bar(limit))
 
 
-def _multiclass_numpy_pair(
+def _numpy_pair(
     loss: Loss,
     formula: Callable[..., object],
     rows: int,
-    classes: int,
+    classes: int | None,
     dtype: npt.DTypeLike,
     order: str,
     out: npt.DTypeLike | None,
 ) -> Pair:
-    data = _multiclass(rows, classes, dtype, order)
-    return _ours(loss, data, None, out), partial(formula, data.codes, data.raw)
+    data = _data(rows, classes, dtype, order)
+    labels = data.y if classes is None else data.codes
+    return _ours(loss, data, None, out), partial(formula, labels, data.raw)
 
 
 # ---- scikit-learn ------------------------------------------------------------------------------------------------------
@@ -147,32 +141,27 @@ def _multiclass_numpy_pair(
 
 def _against_sklearn(rows: int) -> Iterator[Case]:
     for dtype, limit in ((np.float32, 15.0), (np.float64, 5.0)):
-        pair = partial(_binary_sklearn_pair, rows, dtype)
+        pair = partial(_sklearn_pair, rows, None, dtype, "C", np.float32)
         yield Case(f"logistic {_types(dtype, np.float32)} / scikit-learn", pair, rows, "Mrow/s", Bar(limit))
     for classes, share in _SHARE_OF_ROWS.items():
         count = _at_least_two(rows * share, classes)
         for dtype, order, limit in ((np.float32, "C", 5.0 if classes == 100 else 8.0), (np.float64, "F", 5.0)):
-            pair = partial(_multiclass_sklearn_pair, count, classes, dtype, order)
+            pair = partial(_sklearn_pair, count, classes, dtype, order, dtype)
             name = f"softmax K={classes} {_types(dtype, dtype, order)} / scikit-learn"
             yield Case(name, pair, count * classes, "Mcell/s", Bar(limit))
 
 
-def _binary_sklearn_pair(rows: int, dtype: npt.DTypeLike) -> Pair:
-    data = _binary(rows, dtype)
-    return _ours(LogLoss(), data, None, np.float32), _sklearn(HalfBinomialLoss(), data, np.float32)
-
-
-def _multiclass_sklearn_pair(rows: int, classes: int, dtype: npt.DTypeLike, order: str) -> Pair:
-    data = _multiclass(rows, classes, dtype, order)
-    return _ours(SoftmaxCrossEntropy(), data, None, dtype), _sklearn(
-        HalfMultinomialLoss(n_classes=classes), data, dtype
+def _sklearn_pair(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str, out: npt.DTypeLike) -> Pair:
+    data = _data(rows, classes, dtype, order)
+    loss, reference = (
+        (LogLoss(), HalfBinomialLoss())
+        if classes is None
+        else (SoftmaxCrossEntropy(), HalfMultinomialLoss(n_classes=classes))
     )
-
-
-def _sklearn(loss: HalfBinomialLoss | HalfMultinomialLoss, data: _Data, dtype: npt.DTypeLike) -> Timed:
     y = data.y.astype(data.raw.dtype)  # scikit-learn takes labels and scores of one dtype only
-    gradient, hessian = data.outputs(dtype)
-    return partial(loss.gradient_hessian, y, data.raw, None, gradient, hessian, n_threads=1)
+    gradient, hessian = data.outputs(out)
+    theirs = partial(reference.gradient_hessian, y, data.raw, None, gradient, hessian, n_threads=1)
+    return _ours(loss, data, None, out), theirs
 
 
 # ---- scores ------------------------------------------------------------------------------------------------------------
@@ -193,7 +182,7 @@ def _metrics_against_sklearn(rows: int) -> Iterator[Case]:
 
 def _log_loss_pair(loss: Loss, rows: int, classes: int | None, dtype: npt.DTypeLike) -> Pair:
     """Start from raw scores here, and for scikit-learn from probabilities that are made beforehand."""
-    data = _binary(rows, dtype) if classes is None else _multiclass(rows, classes, dtype, "C")
+    data = _data(rows, classes, dtype)
     labels = None if classes is None else list(range(classes))
     reference = partial(
         sklearn.metrics.log_loss, data.codes, loss.activation(data.raw), sample_weight=data.weight, labels=labels
@@ -202,7 +191,7 @@ def _log_loss_pair(loss: Loss, rows: int, classes: int | None, dtype: npt.DTypeL
 
 
 def _brier_pair(rows: int) -> Pair:
-    data = _binary(rows, np.float64)
+    data = _data(rows, None, np.float64)
     proba = LogLoss().activation(data.raw)
     reference = partial(sklearn.metrics.brier_score_loss, data.codes, proba, sample_weight=data.weight)
     return partial(metrics.brier_score, data.y, proba, data.weight), reference
@@ -218,18 +207,16 @@ def _ours(loss: Loss, data: _Data, weight: Array | None, out: npt.DTypeLike | No
     return partial(derivatives, loss, data.y, data.raw, weight, *data.outputs(out))
 
 
-def _binary(rows: int, dtype: npt.DTypeLike) -> _Data:
+def _data(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str = "C") -> _Data:
+    """Draw labels, scores and weights of K classes, or of two classes with one score for ``None``."""
     random = np.random.default_rng(0)
-    raw = random.normal(0.0, 2.0, rows)
-    y = random.random(rows) < 1.0 / (1.0 + np.exp(-raw))
-    y[:2] = (False, True)  # both classes, in the smallest data too
-    return _Data(y.astype(np.float32), raw.astype(dtype), random.uniform(0.5, 1.5, rows).astype(np.float32))
-
-
-def _multiclass(rows: int, classes: int, dtype: npt.DTypeLike, order: str) -> _Data:
-    random = np.random.default_rng(0)
-    raw = random.normal(0.0, 1.5, (rows, classes))
-    y = (raw + random.gumbel(size=raw.shape)).argmax(axis=1)
+    if classes is None:
+        raw = random.normal(0.0, 2.0, rows)
+        y = random.random(rows) < 1.0 / (1.0 + np.exp(-raw))
+        y[:2] = (False, True)  # both classes, in the smallest data too
+    else:
+        raw = random.normal(0.0, 1.5, (rows, classes))
+        y = (raw + random.gumbel(size=raw.shape)).argmax(axis=1)
     weight = random.uniform(0.5, 1.5, rows).astype(np.float32)
     return _Data(y.astype(np.float32), np.asarray(raw, dtype, order), weight)  # type: ignore[call-overload]
 

@@ -97,7 +97,7 @@ class _Clock:
 def _clock(library: str) -> Iterator[_Clock]:
     """Time each call of the objective of the adapter's ``train`` while the block runs."""
     name = "InPlaceObjective" if library == "XGBoost" else "Objective"
-    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}"), name)
+    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}._objects"), name)
     original: Callable[..., Any] = objective.__call__
     clock = _Clock()
 
