@@ -46,16 +46,12 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         for case in progress(chosen(_cases(), lambda case: case.name, arguments.only), "calibration"):
             raw, y = case.data()
             columns = raw.reshape(len(raw), -1)
-            timings = interleave(
-                lambda c=case, raw=raw, y=y: c.ours().fit(raw, y),
-                lambda c=case, raw=columns, y=y: c.reference().fit(raw, y),
-                budget,
-            )
+            ours, theirs = partial(_fitted, case.ours, raw, y), partial(_fitted, case.reference, columns, y)
+            timings = interleave(ours, theirs, budget)
             rows.append(speed_up_row(f"{case.name}: fit / scikit-learn", timings, raw.size, "Mcell/s", case.bar))
-            ours = metrics.log_loss(y, case.ours().fit(raw, y).predict_proba(raw))
-            theirs = metrics.log_loss(y, case.reference().fit(columns, y).predict(columns))
+            above = metrics.log_loss(y, ours().predict_proba(raw)) - metrics.log_loss(y, theirs().predict(columns))
             name, bar = f"{case.name}: log loss", Bar(1e-6, at_least=False)
-            rows.append(Row(name, "above scikit-learn's", ours - theirs, bar=bar, higher_is_better=False))
+            rows.append(Row(name, "above scikit-learn's", above, bar=bar, higher_is_better=False))
     return rows
 
 
@@ -69,6 +65,10 @@ def _cases() -> Iterator[_Case]:
         yield _Case(f"temperature, n = {n:,}", data, TemperatureScaling, _TemperatureScaling, Bar(10.0))
     data = partial(_multiclass, 100_000, 10)
     yield _Case("temperature, n = 100,000, K = 10", data, TemperatureScaling, _TemperatureScaling, Bar(10.0))
+
+
+def _fitted(calibrator: Callable[[], Any], raw: Array, y: npt.NDArray[np.int64]) -> Any:
+    return calibrator().fit(raw, y)
 
 
 def _binary(n: int) -> Data:

@@ -25,7 +25,7 @@ REPORT = "report"
 OF_NUMBA = "NumPy functions of Numba"
 
 
-class Compilations(event.Listener):  # type: ignore[misc]
+class Compilations(event.Listener):
     """The number of compilations and their seconds, without those of nested functions, by function."""
 
     def __init__(self) -> None:

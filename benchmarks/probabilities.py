@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     names = {
         f"{library}, {words}: auto / CalibratedClassifierCV": (estimator, ensemble)
         for library, estimator in _estimators(arguments.rounds).items()
-        for ensemble, words in enumerate(("one model", "averaged folds"))
+        for ensemble, words in ((False, "one model"), (True, "averaged folds"))
     }
     rows = []
     for name in chosen(names, str, arguments.only):
@@ -83,8 +83,8 @@ def _compare(
         classes, codes = np.unique(data.y, return_inverse=True)
         train, test = two_parts(codes, 0.5, seed)
         part = DataSet(data.X[train], codes[train])
-        ours = CalibratedBoostingClassifier(estimator(), ensemble=bool(ensemble))
-        reference = _chosen_by_cross_validation(estimator, part, bool(ensemble))
+        ours = CalibratedBoostingClassifier(estimator(), ensemble=ensemble)
+        reference = _chosen_by_cross_validation(estimator, part, ensemble)
         probas = [one.fit(part.X, part.y).predict_proba(data.X[test]) for one in (ours, reference)]
         scores = [log_loss(codes[test], proba, labels=np.arange(len(classes))) for proba in probas]
         losses.setdefault(name, []).append((scores[0], scores[1]))

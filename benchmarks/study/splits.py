@@ -16,8 +16,8 @@ from sklearn.model_selection import train_test_split
 
 from boosting_losses._types import Array
 
+from . import TableError
 from .data_sets import DataSet
-from .tables import TableError
 
 #: The share of the rows to test on: all periods together, and a single one.
 TOGETHER, ALONE = 0.5, 0.3

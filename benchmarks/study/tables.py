@@ -171,7 +171,7 @@ def _weights(table: Table, column: pd.Series[Any]) -> Array:
 def _times(table: Table, column: pd.Series[Any]) -> Array:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    times: Array = _feature(table, column)
+    times = _feature(table, column)
     if not isinstance(times, np.ndarray):
         wrong, rule = ~column.map(_is_date).to_numpy(bool), "ISO 8601 dates (2020-01-31) or numbers in every row"
     else:
@@ -180,7 +180,8 @@ def _times(table: Table, column: pd.Series[Any]) -> Array:
         row = int(np.argmax(wrong))
         got = "none" if pd.isna(column.iloc[row]) else repr(column.iloc[row])
         raise TableError(f"{table.path}: the column {table.time!r} must hold {rule}, got {got} in row {row}")
-    return times
+    found: Array = times
+    return found
 
 
 def holds_times(column: pd.Series[Any]) -> bool:
