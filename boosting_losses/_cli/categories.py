@@ -1,4 +1,4 @@
-"""Codes of texts that come block by block: of slices, and of groups."""
+"""Integer codes of the categories of slices and of groups, whose texts come block by block."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Categories:
         return list(self._codes)
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """The code of each text; new ones get the next numbers."""
+        """Return the code of each text; new ones get the next numbers."""
         return self._coded(texts)
 
     def _coded(self, texts: npt.NDArray[np.object_]) -> Codes:
@@ -38,7 +38,7 @@ class Categories:
         return own
 
     def known(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """The same of texts that have all been met."""
+        """Return the code of each text, all of which have been met before."""
         n = len(self)
         codes = self._coded(texts)
         if len(self) > n:
@@ -48,7 +48,7 @@ class Categories:
         return codes
 
     def ranks(self, *, as_numbers: bool) -> Codes:
-        """The place of each code among the sorted texts, or, where all are integers and that is wanted, by their size."""
+        """Return the rank of each code among the sorted texts or, ``as_numbers`` and if all are integers, by their size."""
         names = self.names
         keys: list[int] | list[str] = names
         if as_numbers:

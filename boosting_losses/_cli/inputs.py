@@ -1,4 +1,4 @@
-"""What is evaluated: a file, a folder of files, a partitioned data set, or what comes through a pipe."""
+"""The input of an evaluation: a file, a folder of files, a partitioned data set, or a pipe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the file in messages."""
         return self.file.name
 
     @property
@@ -44,12 +44,12 @@ class Part:
         return self.file.decimal
 
     def columns(self) -> list[str]:
-        """The names of all columns: those of the file, and those of the folders that are not in the file."""
+        """Return the names of all columns: those of the file, and those of the folders that are not in the file."""
         names = self.file.columns()
         return names + [key for key, _ in self.folders if key not in names]
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Some of the columns; ``numbers`` that are texts in a CSV file or a folder's name are float64."""
+        """Return some of the columns; ``numbers`` that are texts in a CSV file or a folder's name are float64."""
         names, folders = self.file.columns(), dict(self.folders)
         here = names + [key for key, _ in self.folders if key not in names]
         for column in columns:
@@ -76,31 +76,31 @@ class Part:
 
 @dataclass(frozen=True)
 class Input:
-    """All that is evaluated, one part after the other."""
+    """The files that are evaluated, one part after the other."""
 
     name: str
     parts: tuple[Part, ...]
 
     def columns(self) -> list[str]:
-        """The names of all columns of the first part."""
+        """Return the names of all columns of the first part."""
         return self.parts[0].columns()
 
     def rows(self) -> int | None:
-        """How many there are, where the files tell."""
+        """Return the number of rows, if all files tell."""
         known = [count for part in self.parts if (count := part.file.rows()) is not None]
         return sum(known) if len(known) == len(self.parts) else None
 
 
 def name_of(path: Path) -> str:
-    """What messages call it."""
+    """Return the name of a path in messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
 @contextlib.contextmanager
 def opened(path: Path, kind: str | None, delimiter: str | None, decimal: str | None) -> Iterator[Input]:
-    """What a path means; what can be read once only is kept in a file as long as it is needed.
+    """Open a file, a folder or a pipe; a pipe, which can be read once only, is copied to a temporary file.
 
-    ``kind`` is csv, tsv, parquet or None: what the ending says.
+    ``kind`` is csv, tsv, parquet, or None for what the ending says.
     """
     name = name_of(path)
     with contextlib.ExitStack() as stack:
@@ -158,7 +158,7 @@ def _common_kind(folder: Path, files: Sequence[Path]) -> str:
 
 
 def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """All files of a folder and of those in it, in the order of their names; hidden ones do not count."""
+    """Return all files of a folder and of those in it, in the order of their names; hidden ones do not count."""
     real = folder.resolve()
     if real in above:
         raise FileError(f"{folder}: a folder must not hold itself, got a link to {real}")
@@ -182,7 +182,7 @@ def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _keys(path: Path, root: Path) -> tuple[tuple[str, str | None], ...]:
-    """The columns that the folders between a file and the root of its data set are named after, as Hive does it."""
+    """Return the columns and values in the names of the folders of a partitioned data set, as Hive writes them."""
     pairs = [folder.split("=", 1) for folder in path.relative_to(root).parts[:-1] if "=" in folder]
     return tuple((unquote(key), None if text == "__HIVE_DEFAULT_PARTITION__" else unquote(text)) for key, text in pairs)
 
@@ -200,7 +200,7 @@ def _agree(values: pa.Array, text: str | None) -> bool:
 
 @contextlib.contextmanager
 def _spooled(path: Path, name: str) -> Iterator[Path]:
-    """A file of what comes through a pipe, as rows are read twice."""
+    """Copy a pipe to a temporary file, since rows are read twice."""
     with tempfile.TemporaryDirectory(prefix="boosting-losses-") as folder:
         copy = Path(folder, "stdin" if str(path) == "-" else path.name)
         with contextlib.ExitStack() as stack, copy.open("wb") as out:

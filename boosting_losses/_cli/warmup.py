@@ -1,4 +1,4 @@
-"""What an image for production compiles beforehand: small trainings with every loss, and a report."""
+"""Small trainings with every loss and a report, which compile the kernels that production needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from .. import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from ..losses import Loss
 from ..report import ProbabilityReport
 
@@ -20,12 +20,12 @@ Step = tuple[str, Callable[[], object]]
 
 
 def installed() -> tuple[str, ...]:
-    """The libraries that can be imported."""
+    """Return the libraries that can be imported."""
     return tuple(name for name in LIBRARIES if importlib.util.find_spec(name) is not None)
 
 
 def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
-    """What is to be run, each with a name."""
+    """Return what is to be run, each step with a name."""
     for library in libraries:
         for loss in LOSSES:
             yield f"{library}, {type(loss).__name__}: train", partial(_train, library, loss)
@@ -36,7 +36,7 @@ def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
 
 
 def _train(library: str, loss: Loss) -> None:
-    """With weights and without, through the adapter and as the library's scikit-learn estimator hands over data."""
+    """Train with and without weights, through the adapter and as the library's scikit-learn estimator hands over data."""
     labels = _labels(60, loss)
     features = np.random.default_rng(0).standard_normal((60, 2))
     for weight in (None, np.ones(60)):
@@ -44,11 +44,13 @@ def _train(library: str, loss: Loss) -> None:
 
 
 def _labels(n: int, loss: Loss) -> Any:
-    """Of different shares: with equal ones training starts from 0, which has kernels of its own."""
+    """Return labels of different shares: with equal ones training starts from 0, which has its own kernels."""
     return np.minimum(np.arange(n) % 4, 2 if loss.multiclass else 1)
 
 
 def _calibrate(library: str, loss: Loss) -> None:
+    from .. import CalibratedBoostingClassifier  # noqa: PLC0415  (needs scikit-learn, which takes seconds to import)
+
     features = np.random.default_rng(0).standard_normal((120, 2))
     labels = _labels(120, loss)
     model = CalibratedBoostingClassifier(_ESTIMATORS[library](), loss=loss, cv=2, early_stopping=1)
