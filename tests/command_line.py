@@ -34,7 +34,7 @@ def report(*arguments, config=FAST, stdin=None):
 def check_refused(message, *arguments, stdin=None):
     """One line of error, exit code 2, and nothing written."""
     before = sorted(Path.cwd().rglob("*"))
-    code, out, err = run(*arguments, "--html", "r.html", "--plot", "r.png", "--json", "r.json", stdin=stdin)
+    code, out, err = run("--html", "r.html", "--plot", "r.png", "--json", "r.json", *arguments, stdin=stdin)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert re.search(message, line), line
