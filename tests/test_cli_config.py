@@ -25,11 +25,15 @@ pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow witho
 PAGE = Path(__file__).parent.parent / "docs" / "reports.md"
 
 
-@pytest.fixture
-def rows(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def rows(here):
     rng = np.random.default_rng(0)
-    p = 1 / (1 + np.exp(-rng.normal(-1.0, 1.5, 300)))
+    p = (1 / (1 + np.exp(-rng.normal(-1.0, 1.5, 300)))).round(2).clip(0.01, 0.99)
     rows = pd.DataFrame({"y": (rng.random(300) < p).astype(int), "p": p, "q": p**2, "kind": "a"})
     rows.to_csv("a.csv", index=False)
     return rows
@@ -88,11 +92,11 @@ def test_options_of_scores(rows):
     "text",
     ["", "# nothing\n", "metrics:\nthresholds:\neps:\n", "slices:\ngroups:\ndecision_thresholds:\nreference:\nbins:\n"],
 )
-def test_an_empty_key_is_the_default(rows, text):
+def test_an_empty_key_is_the_default(text):
     assert read(text).model_dump() == configuration.Evaluation().model_dump()
 
 
-def test_texts_are_read_as_what_they_stand_for(rows):
+def test_texts_are_read_as_what_they_stand_for():
     """YAML 1.1 takes 1e-9 for a text, and the names of these columns for a number and a truth."""
     found = read(
         'eps: "1e-9"\nnormalize: yes\nslices: [2024, yes]\ngroups: 010\nbins: &a {n_bins: "9"}\nbootstrap: {seed: 5}'
@@ -151,7 +155,7 @@ def test_texts_are_read_as_what_they_stand_for(rows):
         ("slice: [kind]", "slice must be one of metrics, .* got slice .did you mean slices"),
     ],
 )  # fmt: skip
-def test_a_bad_configuration_is_named_by_key_and_line(rows, text, message):
+def test_a_bad_configuration_is_named_by_key_and_line(text, message):
     with pytest.raises(ConfigError, match=r"^c\.yaml") as caught:
         read(text)
     assert re.search(message, str(caught.value)), caught.value
@@ -177,7 +181,7 @@ def test_the_command_refuses_what_the_data_do_not_allow(rows, text, message):
     check_refused(message, "a.csv", *COLUMNS, "--config", "c.yaml")
 
 
-def test_a_file_that_is_no_text(rows):
+def test_a_file_that_is_no_text():
     Path("c.yaml").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(ConfigError, match=r"c\.yaml: the file must be YAML text"):
         configuration.read(Path("c.yaml"))
@@ -201,7 +205,7 @@ def test_a_file_that_is_no_text(rows):
         ("max: 0.3, by: interval", Estimate(0.5, -np.inf, np.inf), None),
     ],
 )
-def test_what_breaks_a_threshold(rows, limits, estimate, wrong):
+def test_what_breaks_a_threshold(limits, estimate, wrong):
     assert beyond(read(f"thresholds:\n  log_loss: {{{limits}}}").thresholds["log_loss"], estimate) == wrong
 
 
@@ -227,7 +231,7 @@ def example():
 
 
 @pytest.mark.slow
-def test_the_thresholds_of_the_page_spare_calibrated_models(rows):
+def test_the_thresholds_of_the_page_spare_calibrated_models():
     """By the value, the calibration error of a perfect model is above 0.02 in one of eight samples of a thousand rows."""
     wishes = example()
     assert set(wishes.thresholds) == {"log_loss", "calibration_error"}
@@ -246,7 +250,7 @@ def test_the_thresholds_of_the_page_spare_calibrated_models(rows):
     assert n_broken["value"] >= 8
 
 
-def test_the_thresholds_of_the_page_find_spoilt_models(rows):
+def test_the_thresholds_of_the_page_find_spoilt_models():
     wishes = example()
     rng = np.random.default_rng(0)
     p = 1 / (1 + np.exp(-rng.normal(-2.0, 2.0, 2000)))

@@ -33,7 +33,9 @@ def frame():
     z = rng.normal(-1.0, 1.5, n)
     y = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
     kind = rng.choice(["a b", "c/d", "zé"], n)
-    return pd.DataFrame({"y": y, "p": (1 / (1 + np.exp(-z))).round(6), "w": rng.integers(1, 4, n), "kind": kind})
+    return pd.DataFrame(
+        {"y": y, "p": (1 / (1 + np.exp(-z))).round(2).clip(0.01, 0.99), "w": rng.integers(1, 4, n), "kind": kind}
+    )
 
 
 @pytest.fixture(autouse=True)
