@@ -61,10 +61,6 @@ class Table:
     texts: tuple[str, ...] = ()
     complete: tuple[str, ...] = ()
 
-    def rows(self) -> int | None:
-        """Return the number of rows, if the files tell."""
-        return self.source.rows()
-
     def blocks(self) -> Iterator[Block]:
         """Return one block of rows after the other, through all files; small files share a block."""
         kept: list[Block] = []
@@ -107,7 +103,7 @@ class _Columns:
     start: int
 
     def error(self, name: str, rule: str, got: str) -> FileError:
-        return FileError(f"{self.part.name}: the column {name!r} must {rule}, got {got}")
+        return FileError(f"{self.part.file.name}: the column {name!r} must {rule}, got {got}")
 
     def numbers(self, name: str) -> npt.NDArray[np.float64]:
         values = self._whole(name)
@@ -129,7 +125,7 @@ class _Columns:
             return self.numbers(name)
         if pc.all(pc.is_in(pc.utf8_lower(values), value_set=pa.array(["true", "false"]))).as_py():
             return self._codes(name, pc.utf8_lower(values), ("false", "true"))
-        plain = values if self.part.decimal == "." else pc.replace_substring(values, self.part.decimal, ".")
+        plain = values if self.part.file.decimal == "." else pc.replace_substring(values, self.part.file.decimal, ".")
         try:
             return _as_float(plain)
         except pa.ArrowInvalid:

@@ -19,9 +19,8 @@ from ..report import ProbabilityReport
 from ..report._text import as_text, tables
 from . import config as configuration
 from . import warmup
-from .columns import Table
 from .files import FileError
-from .inputs import name_of, opened
+from .inputs import Input, name_of, opened
 from .passes import Advance, evaluated
 from .plan import Options, planned
 from .thresholds import broken
@@ -133,9 +132,8 @@ def evaluate(
         config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
         source = click.get_current_context().with_resource(opened(file, kind, delimiter, decimal))
         plan = planned(Options(**wishes), config, source.columns())
-        table = plan.table(source)
-        with _progress(table) as advance:
-            report = evaluated(table, plan, advance)
+        with _progress(source) as advance:
+            report = evaluated(plan.table(source), plan, advance)
         wrong = broken(report, config)
         written = _rendered(report, html, plot, json_path)
     except (ValueError, TypeError) as error:
@@ -200,13 +198,13 @@ def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) 
 
 
 @contextlib.contextmanager
-def _progress(table: Table) -> Iterator[Advance]:
+def _progress(source: Input) -> Iterator[Advance]:
     """Show a bar in a terminal; rows are read twice."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda rows: None
         return
-    total = table.rows()
+    total = source.rows()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("rows", total=None if total is None else 2 * total)

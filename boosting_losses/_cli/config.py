@@ -91,37 +91,20 @@ class Evaluation(Section):
         if context is not None:
             self._file = context
 
-    @field_validator("metrics", mode="before")
+    @field_validator("metrics", "thresholds", mode="before")
     @classmethod
-    def _has_metrics(cls, given: Any) -> Any:
-        """Check names and options, and turn a list of names into a mapping."""
-        if isinstance(given, list):
+    def _by_score(cls, given: Any) -> Any:
+        """Refuse unknown scores, and turn a list of names into a mapping."""
+        if isinstance(given, list | dict):
             for i, name in enumerate(given):
-                refuse_unknown(name, SCORES, at=(i,))
-            return dict.fromkeys(given)
-        for name, options in given.items() if isinstance(given, dict) else ():
-            refuse_unknown(name, SCORES, at=(name,))
-            for key in options if isinstance(options, dict) else ():
-                refuse_unknown(key, sorted(SCORES[name].options), at=(name, key))
-        return given
-
-    @field_validator("thresholds", mode="before")
-    @classmethod
-    def _has_thresholds(cls, given: Any) -> Any:
-        for name in given if isinstance(given, dict) else ():
-            refuse_unknown(name, SCORES, at=(name,))
-        return given
-
-    @field_validator("slices")
-    @classmethod
-    def _has_slices(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for i, name in enumerate(names):
-            if name in names[:i]:
-                raise refusal("name each column once", f"{name!r} a second time", at=(i,))
-        return names
+                refuse_unknown(name, SCORES, at=(name if isinstance(given, dict) else i,))
+        return dict.fromkeys(given) if isinstance(given, list) else given
 
     @model_validator(mode="after")
-    def _has_an_error_with_bins(self) -> Evaluation:
+    def _scores_have_options(self) -> Evaluation:
+        for name, options in self.metrics.items():
+            for key in options.model_fields_set:
+                refuse_unknown(key, sorted(SCORES[name].options), at=("metrics", name, key))
         if self.bins is not None and "calibration_error" not in self.metrics:
             raise refusal("be given with calibration_error among the metrics", ", ".join(self.metrics), at=("bins",))
         return self

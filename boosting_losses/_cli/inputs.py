@@ -33,16 +33,6 @@ class Part:
     file: CsvFile | ParquetFile
     folders: tuple[tuple[str, str | None], ...] = ()
 
-    @property
-    def name(self) -> str:
-        """The name of the file in messages."""
-        return self.file.name
-
-    @property
-    def decimal(self) -> str:
-        """The decimal point of numbers in texts."""
-        return self.file.decimal
-
     def columns(self) -> list[str]:
         """Return the names of all columns: those of the file, and those of the folders that are not in the file."""
         names = self.file.columns()
@@ -55,7 +45,7 @@ class Part:
         for column in columns:
             if here.count(column) != 1:
                 shown = ", ".join(here[:20]) + (", ..." if len(here) > 20 else "") + self.file.hint(names)
-                raise FileError(f"{self.name}: the file must have the column {column!r} once, got {shown}")
+                raise FileError(f"{self.file.name}: the file must have the column {column!r} once, got {shown}")
         for batch in self.file.batches([column for column in columns if column in names], numbers):
             whole = batch
             for key in columns:
@@ -63,7 +53,7 @@ class Part:
                     whole = whole.append_column(key, self._of_folder(key, batch.num_rows, key in numbers))
                 elif key in folders and not _agree(batch.column(key), folders[key]):
                     rule = f"the column {key!r} must hold what the folder's name says"
-                    raise FileError(f"{self.name}: {rule}, got other values than {folders[key]!r}")
+                    raise FileError(f"{self.file.name}: {rule}, got other values than {folders[key]!r}")
             yield whole
 
     def _of_folder(self, key: str, n_rows: int, is_number: bool) -> pa.Array:
@@ -71,7 +61,7 @@ class Part:
         try:
             return pa.repeat(text.cast(pa.float64()) if is_number else text, n_rows)
         except pa.ArrowInvalid:
-            raise FileError(f"{self.name}: the column {key!r} must hold numbers, got {text.as_py()!r}") from None
+            raise FileError(f"{self.file.name}: the column {key!r} must hold numbers, got {text.as_py()!r}") from None
 
 
 @dataclass(frozen=True)

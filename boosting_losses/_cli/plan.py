@@ -139,12 +139,13 @@ def _refuse_odd_columns(plan: Plan, options: Options, config: Evaluation) -> Non
     if plan.label in plan.numbers() or plan.weight in columns:
         got = ", ".join((plan.label, *plan.numbers()))
         raise ValueError(f"--label, --proba and --weight must name different columns, got {got}")
-    twice = next((name for name in options.slices if options.slices.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"--slice must name each column once, got {twice!r} a second time")
+    by_option = "slice" if options.slices else None
+    for i, name in enumerate(plan.slices):
+        if name in plan.slices[:i]:
+            raise _error(by_option, "slices", config, "name each column once", f"{name!r} a second time")
     rule = "name another column than that of the labels"
     if plan.label in plan.slices:
-        raise _error("slice" if options.slices else None, "slices", config, rule, repr(plan.label))
+        raise _error(by_option, "slices", config, rule, repr(plan.label))
     if plan.label == plan.groups:
         raise _error(None if options.groups is None else "groups", "groups", config, rule, repr(plan.label))
 

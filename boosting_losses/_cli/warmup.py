@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -53,7 +54,9 @@ def _calibrate(library: str, loss: Loss) -> None:
 
     features = np.random.default_rng(0).standard_normal((120, 2))
     labels = _labels(120, loss)
-    model = CalibratedBoostingClassifier(_ESTIMATORS[library](), loss=loss, cv=2, early_stopping=1)
+    name, settings = _ESTIMATORS[library]
+    estimator = getattr(importlib.import_module(library), name)(**settings)
+    model = CalibratedBoostingClassifier(estimator, loss=loss, cv=2, early_stopping=1)
     for weight in (None, np.ones(120)):
         model.fit(features, labels, sample_weight=weight).predict_proba(features)
 
@@ -89,33 +92,16 @@ def _catboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
     adapter.predict_proba(adapter.train(data, settings, loss=loss, eval_set=data), features)
 
 
-def _xgb_classifier() -> Any:
-    from xgboost import XGBClassifier  # noqa: PLC0415
-
-    return XGBClassifier(n_estimators=2)
-
-
-def _lgbm_classifier() -> Any:
-    from lightgbm import LGBMClassifier  # noqa: PLC0415
-
-    return LGBMClassifier(n_estimators=2, verbosity=-1)
-
-
-def _catboost_classifier() -> Any:
-    from catboost import CatBoostClassifier  # noqa: PLC0415
-
-    return CatBoostClassifier(iterations=2, allow_writing_files=False, logging_level="Silent")
-
-
 _TRAININGS: dict[str, Callable[[Loss, Any, Any, Any], None]] = {
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
     "catboost": _catboost,
 }
-_ESTIMATORS: dict[str, Callable[[], Any]] = {
-    "xgboost": _xgb_classifier,
-    "lightgbm": _lgbm_classifier,
-    "catboost": _catboost_classifier,
+#: Their scikit-learn estimators, with settings.
+_ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "xgboost": ("XGBClassifier", {"n_estimators": 2}),
+    "lightgbm": ("LGBMClassifier", {"n_estimators": 2, "verbosity": -1}),
+    "catboost": ("CatBoostClassifier", {"iterations": 2, "allow_writing_files": False, "logging_level": "Silent"}),
 }
 
 

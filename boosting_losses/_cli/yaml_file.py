@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,15 +77,15 @@ class YamlFile:
     @classmethod
     def read(cls, path: Path) -> YamlFile:
         """Read a file; raise ConfigError unless it is YAML."""
+        lines: dict[Location, int] = {(): 1}
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"))
-            reader = _Reader(path)
-            return cls(path, None if node is None else reader.value(node, (), 1), reader.lines)
+            return cls(path, None if node is None else _value(node, lines, ()), lines)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError(f"{path}, line {line}: the file must be YAML, {error.problem}") from None
         except RecursionError:
-            raise ConfigError(f"{path}: the file must be YAML, got a value that holds itself") from None
+            raise ConfigError(f"{path}: the file must be YAML, found a value that holds itself") from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path}: the file must be YAML text, {error}".splitlines()[0]) from None
 
@@ -95,9 +95,8 @@ class YamlFile:
             return model.model_validate(self.content, context=self)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-        context = first.get("ctx", {})
+        context, given = first.get("ctx", {}), first["input"]
         rule = context.get("rule") or _RULES.get(first["type"]) or first["msg"].removeprefix("Input should ")
-        given = first["input"]
         got = context.get("got") or (given if isinstance(given, str) and given else repr(given))
         raise self.error((*first["loc"], *context.get("at", ())), rule, got)
 
@@ -107,33 +106,31 @@ class YamlFile:
         for part in location:
             if (*found, part) in self.lines:
                 found = (*found, part)
-        key = ".".join(part for part in found if isinstance(part, str))
-        return ConfigError(f"{self.path}, line {self.lines[found]}: {key or 'the file'} must {rule}, got {got}")
+        key = _dotted(found) or "the file"
+        return ConfigError(f"{self.path}, line {self.lines[found]}: {key} must {rule}, got {got}")
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """The values of YAML nodes, and the lines on which their keys, or else they themselves, begin."""
-
-    path: Path
-    lines: dict[Location, int] = field(default_factory=lambda: {(): 1})
-
-    def value(self, node: yaml.Node, location: Location, line: int) -> Any:
-        self.lines[location] = line
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*location, i), item.start_mark.line + 1) for i, item in enumerate(node.value)]
-        if isinstance(node, yaml.MappingNode):
-            found: dict[str, Any] = {}
-            for key, item in node.value:
-                name = str(key.value)
-                if name in found:
-                    raise self._error(key, "be given once", "it a second time", (*location, name))
-                found[name] = self.value(item, (*location, name), key.start_mark.line + 1)
-            return found
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise self._error(node, "be a value without a tag", node.tag, location)
+def _value(node: yaml.Node, lines: dict[Location, int], location: Location) -> Any:
+    """Return the value of a node below ``location``, and note the lines of all keys and items in it."""
+    if not node.tag.startswith("tag:yaml.org,2002:"):
+        raise yaml.MarkedYAMLError(problem=f"found the unknown tag {node.tag}", problem_mark=node.start_mark)
+    if isinstance(node, yaml.ScalarNode):
         return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    is_mapping = isinstance(node, yaml.MappingNode)
+    parts: list[tuple[str | int, yaml.Node, yaml.Node]] = (
+        [(str(key.value), key, item) for key, item in node.value]
+        if is_mapping
+        else [(i, item, item) for i, item in enumerate(node.value)]
+    )
+    found: dict[str | int, Any] = {}
+    for key, marked, item in parts:
+        inner = (*location, key)
+        if key in found:
+            raise yaml.MarkedYAMLError(problem=f"found {_dotted(inner)} a second time", problem_mark=marked.start_mark)
+        lines[inner] = marked.start_mark.line + 1
+        found[key] = _value(item, lines, inner)
+    return found if is_mapping else list(found.values())
 
-    def _error(self, node: yaml.Node, rule: str, got: str, location: Location) -> ConfigError:
-        lines = {**self.lines, location: node.start_mark.line + 1}
-        return YamlFile(self.path, None, lines).error(location, rule, got)
+
+def _dotted(location: Location) -> str:
+    return ".".join(part for part in location if isinstance(part, str))
