@@ -206,7 +206,7 @@ def test_nothing_that_is_read_is_overwritten(files):
     for outputs in (("--json", "a.csv"), ("--html", "./c.yaml"), ("--json", "r.out", "--html", "r.out")):
         code, _, err = run("a.csv", *COLUMNS, "--config", "c.yaml", *outputs)
         assert code == 2
-        assert "must not be what is read or another output" in err
+        assert "must be neither an input nor another output" in err
     assert {path.name: path.read_bytes() for path in Path.cwd().iterdir()} == before
 
 

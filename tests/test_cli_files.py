@@ -220,14 +220,14 @@ def test_links(frame):
     check_refused("a folder must not hold itself, got a link to", "rows")
     Path("other/back").unlink()
     Path("rows/gone.csv").symlink_to("nowhere.csv")
-    check_refused("rows.gone.csv: what is in a folder must be files, got another thing", "rows")
+    check_refused("rows.gone.csv: a folder must hold files and folders only, got something else", "rows")
 
 
 def test_nothing_is_written_into_the_folder_that_is_read(frame):
     Path("rows/sub").mkdir(parents=True)
     frame.to_csv("rows/0.csv", index=False)
     for output in ("rows/r.html", "rows/0.csv", "rows/sub/r.html"):
-        check_refused("what is written must not be in the folder that is read", "rows", "--html", output)
+        check_refused("an output must not lie in the folder that is read", "rows", "--html", output)
     assert sorted(path.name for path in Path("rows").iterdir()) == ["0.csv", "sub"]
 
 

@@ -72,20 +72,16 @@ def expected(rows, *models, metrics=SCORES, **options):
     )
 
 
+def leaves(value, at=()):
+    if not isinstance(value, dict | list):
+        return {at: value}
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return {place: leaf for key, part in parts for place, leaf in leaves(part, (*at, key)).items()}
+
+
 def close(first, second):
     """The same but for the rounding of sums."""
-    if isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first:
-            close(first[key], second[key])
-    elif isinstance(first, list):
-        assert len(first) == len(second)
-        for pair in zip(first, second, strict=True):
-            close(*pair)
-    elif isinstance(first, float):
-        assert first == pytest.approx(second, rel=1e-6, abs=1e-9)
-    else:
-        assert first == second
+    assert leaves(first) == pytest.approx(leaves(second), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.slow)])

@@ -29,9 +29,6 @@ class Categories:
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
         """Return the code of each text; new ones get the next numbers."""
-        return self._coded(texts)
-
-    def _coded(self, texts: npt.NDArray[np.object_]) -> Codes:
         encoded = pa.array(texts, pa.string()).dictionary_encode()
         codes = [self._codes.setdefault(name, len(self._codes)) for name in encoded.dictionary.to_pylist()]
         own: Codes = np.array(codes, dtype=np.intp)[encoded.indices.to_numpy()]
@@ -40,7 +37,7 @@ class Categories:
     def known(self, texts: npt.NDArray[np.object_]) -> Codes:
         """Return the code of each text, all of which have been met before."""
         n = len(self)
-        codes = self._coded(texts)
+        codes = Categories.add(self, texts)
         if len(self) > n:
             raise FileError(
                 f"the rows must stay the same while they are read, got {self.names[n]!r} the second time only"
@@ -68,7 +65,7 @@ class Groups(Categories):
         self._last = 0
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
-        codes = self._coded(texts)
+        codes = super().add(texts)
         if len(codes):  # a new group has a code above all others
             self.together &= bool((np.diff(codes, prepend=self._last) >= 0).all())
             self._last = int(codes[-1])

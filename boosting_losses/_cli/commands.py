@@ -126,7 +126,7 @@ def evaluate(
       2  The data, the options or the configuration have an error.
     """  # noqa: D301  (click keeps the lines after the mark as they are)
     if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise Problem(f"{plot}: what --plot writes must end with .png, .svg or .pdf, got {plot.suffix or 'no ending'}")
+        raise Problem(f"{plot}: --plot must name a .png, .svg or .pdf file, got {plot.suffix or 'no ending'}")
     _refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
     try:
         config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
@@ -173,7 +173,7 @@ def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
         raise Problem(f'--library must be installed, got {missing[0]}: pip install "boosting-losses[{missing[0]}]"')
     folder = cache_folder()
     if folder is None:
-        raise Problem("compiled kernels must have a folder, got none that can be written: set NUMBA_CACHE_DIR")
+        raise Problem("the folder of compiled kernels must be writable, got none that is: set NUMBA_CACHE_DIR")
     started = time.monotonic()
     console = Console(stderr=True)
     steps = list(warmup.steps(libraries or found, with_report=with_report))
@@ -191,9 +191,9 @@ def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) 
         if not path.absolute().parent.is_dir():
             raise Problem(f"{path}: the folder must exist, got none at {path.absolute().parent}")
         if path.resolve() in taken:
-            raise Problem(f"{path}: what is written must not be what is read or another output, got the same file")
+            raise Problem(f"{path}: an output must be neither an input nor another output, got the same file")
         if any(folder in taken for folder in path.resolve().parents):
-            raise Problem(f"{path}: what is written must not be in the folder that is read, got a file in it")
+            raise Problem(f"{path}: an output must not lie in the folder that is read, got a file in it")
         taken.add(path.resolve())
 
 

@@ -27,7 +27,9 @@ class Bins(Section):
 class ScoreOptions(Bins):
     """The options of scores; ``SCORES`` says which score takes which."""
 
-    norm: Annotated[Literal[1, 2, "max"], BeforeValidator(lambda text: {"1": 1, "2": 2}.get(text, text))] | None = None
+    norm: (
+        Annotated[Literal[1, 2, "max"], BeforeValidator(lambda norm: int(norm) if norm in ("1", "2") else norm)] | None
+    ) = None
     debiased: bool | None = None
     multiclass: Literal["top_label", "class_wise"] | None = None
     score: Literal["log_loss", "brier"] | None = None

@@ -166,7 +166,7 @@ def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             empty = False
             yield path
         else:
-            raise FileError(f"{path}: what is in a folder must be files, got another thing")
+            raise FileError(f"{path}: a folder must hold files and folders only, got something else")
     if empty and not above:
         raise FileError(f"{folder}: the folder must hold .csv, .tsv or .parquet files, got none")
 

@@ -19,7 +19,7 @@ from .plan import Plan
 
 Numbers = npt.NDArray[np.float64]
 
-#: Tells how many rows more have been read.
+#: Is called with the number of rows that have been read since the last call.
 Advance = Callable[[int], None]
 
 
