@@ -1,6 +1,7 @@
 """The command line: the numbers of the report, exit codes, one-line errors, and nothing half written."""
 
 import gzip
+import itertools
 import json
 import os
 import subprocess
@@ -175,11 +176,10 @@ def test_odd_names_and_labels(frame):
     odd.to_csv("odd.csv", index=False)
     odd.to_parquet("odd.parquet")
     wanted = metrics.log_loss(odd["y"], odd[name])
-    for file in ("odd.csv", "odd.parquet"):
-        for classes in ((), ("--classes", "False,True"), ("--classes", "0,1")):
-            (model,) = report(file, "--label", "y", "--proba", name, *classes)["models"]
-            assert model["name"] == name
-            assert_allclose(model["scores"]["log_loss"]["value"], wanted)
+    for file, classes in itertools.product(("odd.csv", "odd.parquet"), ("False,True", "0,1")):
+        (model,) = report(file, "--label", "y", "--proba", name, "--classes", classes)["models"]
+        assert model["name"] == name
+        assert_allclose(model["scores"]["log_loss"]["value"], wanted)
     Path("c.yaml").write_text(FAST)
     code, out, err = run("odd.csv", "--label", "y", "--proba", name, "--config", "c.yaml", "--plot", "r.svg")
     assert (code, err) == (0, "")
