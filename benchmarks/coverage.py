@@ -18,9 +18,7 @@ from scipy.stats import norm
 
 from boosting_losses import metrics
 from boosting_losses.metrics import Estimate, FlexibleErrors
-from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._scores import SCORES
-from boosting_losses.report._settings import DEFAULT_METRICS
+from boosting_losses.report import SCORES, ProbabilityReport, Settings
 
 from .measure import Bar, Row, chosen
 from .report import console
@@ -36,7 +34,7 @@ ACCUSED, PREFERRED = 5.0, 6.0
 
 #: Every interval that a report prints unless it is told otherwise: its scores, under the names that it has for them, and the
 #: errors of the flexible curve, then the differences between scores; and those of tables by slice and by threshold.
-NAMES = list(DEFAULT_METRICS)
+NAMES = list(Settings().metrics)
 FLEXIBLE = {f"flexible curve: {key}": key for key in FlexibleErrors._fields}
 LARGEST = "flexible curve: largest"
 DIFFERENCES = [f"difference: {name}" for name in NAMES]

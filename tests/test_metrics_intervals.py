@@ -25,7 +25,7 @@ from boosting_losses.metrics import (
     refinement_loss,
     smooth_calibration_error,
 )
-from boosting_losses.metrics._bootstrap import Bootstrap, Columns, apart, observed, side_by_side
+from boosting_losses.metrics._statistics.bootstrap import Bootstrap, Columns, apart, observed, side_by_side
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 pytestmark = compiled

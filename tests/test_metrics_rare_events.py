@@ -18,7 +18,7 @@ from boosting_losses.metrics import (
     smooth_calibration_error,
 )
 from boosting_losses.metrics._predictions import check
-from boosting_losses.metrics._redrawn import RedrawnLabels
+from boosting_losses.metrics._statistics.redrawn_labels import RedrawnLabels
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 

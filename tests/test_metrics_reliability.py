@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from boosting_losses.metrics import calibration_error, reliability_curve, smooth_calibration_error
 from boosting_losses.metrics._predictions import Predictions
-from boosting_losses.metrics._reliability import smooth_error
+from boosting_losses.metrics._smooth_error import smooth_error
 
 
 @pytest.fixture(scope="module")

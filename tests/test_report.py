@@ -13,9 +13,8 @@ from numba.core import config
 from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
-from boosting_losses.report import ProbabilityReport, _binned_rows, _report
-from boosting_losses.report._binned_rows import Pool, quantile_edges
-from boosting_losses.report._scores import SCORES
+from boosting_losses.metrics._binned_rows import BinnedRows
+from boosting_losses.report import SCORES, ProbabilityReport, _report
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 
@@ -140,7 +139,7 @@ def test_blocks_change_nothing(monkeypatch):
 def test_many_rows_are_put_into_cells(monkeypatch):
     y, p, w = binary(30_000)
     exact = ProbabilityReport.from_predictions(y, p, w)
-    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 10_000)
+    monkeypatch.setattr("boosting_losses.metrics._binned_rows.MOST_ROWS", 10_000)
     monkeypatch.setattr(_report, "BLOCK", 4_000)
     cells = ProbabilityReport.from_predictions(y, p, w)
     assert exact.is_exact
@@ -155,21 +154,21 @@ def test_many_rows_are_put_into_cells(monkeypatch):
 
 
 def test_a_pool_keeps_every_sum(monkeypatch):
-    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 500)
+    monkeypatch.setattr("boosting_losses.metrics._binned_rows.MOST_ROWS", 500)
     y, p, w = binary(4000)
     p[:3] = 0.0, 1.0, 1e-300
-    pool = Pool(15)
+    binned = BinnedRows(15)
     for rows in np.array_split(np.arange(4000), 9):
-        pool.add(p[rows], y[rows] * 1.0, w[rows], p[rows] ** 2)
-    pooled = pool.pooled()
-    assert not pool.is_exact
-    assert (np.diff(pooled.proba) > 0).all()
-    for total, expected in zip(pooled[1:], (w, w * y, w * p**2, w**2), strict=True):
+        binned.add(p[rows], y[rows] * 1.0, w[rows], p[rows] ** 2)
+    points = binned.points()
+    assert not binned.is_exact
+    assert (np.diff(points.proba) > 0).all()
+    for total, expected in zip(points[1:], (w, w * y, w * p**2, w**2), strict=True):
         assert_allclose(total.sum(), expected.sum(), rtol=1e-12)
-    assert_allclose(pooled.weight @ pooled.proba, w @ p, rtol=1e-12)
+    assert_allclose(points.weight @ points.proba, w @ p, rtol=1e-12)
     edges = np.arange(16) / 15
-    assert_allclose(pooled.sums(edges)[:, 1], np.histogram(-p, -edges[::-1], weights=w * y)[0][::-1], rtol=1e-9)
-    weight = pooled.sums(quantile_edges(pooled, 10))[:, 0]
+    assert_allclose(points.sums(edges)[:, 1], np.histogram(-p, -edges[::-1], weights=w * y)[0][::-1], rtol=1e-9)
+    weight = points.sums(points.edges("quantile", 10))[:, 0]
     assert_allclose(weight, w.sum() / 10, rtol=0.05)
 
 
@@ -307,7 +306,7 @@ def test_first_rows_without_weight(monkeypatch):
 
 def test_scores_on_the_edges_of_bins(monkeypatch):
     """A mean of equal probabilities may be rounded across an edge, and take its cell to another bin."""
-    monkeypatch.setattr(_binned_rows, "MOST_ROWS", 1000)
+    monkeypatch.setattr("boosting_losses.metrics._binned_rows.MOST_ROWS", 1000)
     rng = np.random.default_rng(0)
     p = rng.choice([0.15, 0.1, 0.3, 0.6, 0.2, 0.25, 0.4, 0.45, 0.05, 0.7], 20_000)
     y, w = rng.random(20_000) < p**1.5, rng.random(20_000)

@@ -12,7 +12,7 @@ import pytest
 from numba.core import config
 
 from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._report import _plain
+from boosting_losses.report._views.data import _plain
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 

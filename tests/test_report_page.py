@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from numba.core import config
 
-from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._figures import overview
-from boosting_losses.report._looks import COLORS, INK, LESSER, ON_BLACK, PAPER, STYLES, look, printable, wrapped
-from boosting_losses.report._page_pictures import MOST_CLASSES
-from boosting_losses.report._page_tables import MOST_COLUMNS
-from boosting_losses.report._scores import SCORES
-from boosting_losses.report._text import THRESHOLD_COLUMNS, number, slice_columns
+from boosting_losses.report import SCORES, ProbabilityReport
+from boosting_losses.report._views.figures import overview
+from boosting_losses.report._views.looks import COLORS, INK, LESSER, ON_BLACK, PAPER, STYLES, look, printable, wrapped
+from boosting_losses.report._views.page_pictures import MOST_CLASSES
+from boosting_losses.report._views.page_tables import MOST_COLUMNS
+from boosting_losses.report._views.words import THRESHOLD_COLUMNS, number, slice_columns
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from ..metrics._intervals import MOST_RESAMPLES
-from ..report._scores import SCORES
-from ..report._settings import DEFAULT_METRICS, Settings
+from ..report import SCORES, Settings
 from .places import ConfigError, Place
 from .thresholds import Threshold, refuse_unknown
 
@@ -92,7 +91,7 @@ def read(path: Path) -> Config:
 
 def _metrics(place: Place | None, bins: Place | None) -> dict[str, dict[str, Any]]:
     if place is None or place.value is None:
-        chosen: dict[str, dict[str, Any]] = {name: dict(options) for name, options in DEFAULT_METRICS.items()}
+        chosen: dict[str, dict[str, Any]] = {name: dict(options) for name, options in Settings().metrics.items()}
     elif isinstance(place.node, yaml.SequenceNode):
         chosen = {}
         for node in place.node.value:

@@ -5,7 +5,7 @@ column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Met
 By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the probabilities are.
 """
 
-from ._clinical import (
+from ._calibration_line import (
     CalibrationLine,
     calibration_intercept,
     calibration_line,
@@ -30,13 +30,13 @@ from ._means import (
     log_loss,
     log_loss_by_class,
     logits,
-    means_of_raw,
     normalized_cross_entropy,
     refinement_loss,
 )
 from ._ranking import average_precision, roc_auc
-from ._reliability import ReliabilityCurve, calibration_error, reliability_curve, smooth_calibration_error
-from ._statistics import Estimate
+from ._reliability import ReliabilityCurve, calibration_error, reliability_curve
+from ._smooth_error import smooth_calibration_error
+from ._statistics.base import Estimate
 from ._thresholds import ThresholdTable, at_thresholds, threshold_of_costs
 
 __all__ = [
@@ -67,7 +67,6 @@ __all__ = [
     "log_loss",
     "log_loss_by_class",
     "logits",
-    "means_of_raw",
     "miscalibration",
     "normalized_cross_entropy",
     "observed_over_expected",

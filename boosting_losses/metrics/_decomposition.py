@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from .. import _newton_fit
 from .._types import Array
-from ._means import Score, class_shares, entropy, logits, means_of_raw, refuse_other_score
-from ._predictions import Predictions, add_up, margin
-from ._reliability import Numbers, checked, each_class, one_column
+from ._means import ProperScore, class_shares, entropy, logits, means_of_raw, refuse_other_score
+from ._predictions import Numbers, Predictions, add_up, checked, each_class, margin, one_column
 
 Recalibration = Literal["auto", "isotonic", "temperature"]
 
@@ -36,7 +35,7 @@ def decompose(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     recalibration: Recalibration = "auto",
     eps: float | None = None,
 ) -> Decomposition:
@@ -94,7 +93,7 @@ def decompose_by_class(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> list[Decomposition]:
     """The CORP decomposition of each class's probability against the other classes together.
@@ -128,7 +127,7 @@ def miscalibration(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
     """The part of a score that recalibration would take off, as a score of its own; 0 is best. See :func:`decompose`."""
@@ -141,7 +140,7 @@ def discrimination(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
     """What the recalibrated probabilities take off the uncertainty, as a score of its own; more is better.
@@ -154,7 +153,7 @@ def discrimination(
 # ---- isotonic regression --------------------------------------------------------------------------------------------
 
 
-def by_isotonic_regression(rows: Predictions, score: Score, value: float) -> Decomposition:
+def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) -> Decomposition:
     """CORP of binary predictions that have this score."""
     weight, label = pooled(rows)
     total = weight.sum()
@@ -186,23 +185,20 @@ def isotonic(weight: Numbers, label: Numbers) -> Numbers:
     return fit
 
 
-def binary_entropy(rate: Numbers, score: Score) -> Numbers:
+def binary_entropy(rate: Numbers, score: ProperScore) -> Numbers:
     """The score of a rate among labels 0 and 1 that have this rate."""
     shares = np.stack([1.0 - rate, rate], axis=-1)
-    return entropy(np.clip(shares, 0.0, 1.0), score) * (0.5 if score == "brier" else 1.0)
+    return entropy(np.clip(shares, 0.0, 1.0), score)
 
 
 # ---- temperature ----------------------------------------------------------------------------------------------------
 
 
-def _by_temperature(data: Predictions, score: Score, eps: float | None) -> Decomposition:
+def _by_temperature(data: Predictions, score: ProperScore, eps: float | None) -> Decomposition:
     scores: Array = logits(data.proba) if data.raw is None else data.raw
     scores = np.ascontiguousarray(scores, np.float64)
-    part = 0 if score == "log_loss" else 1
     inverse = _newton_fit.temperature(_newton_fit.Rows(data.y, scores, data.weight))
-    recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[part]
+    recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[("log_loss", "brier").index(score)]
     value = add_up(data, eps).mean(score)
-    half = 0.5 if data.is_binary and score == "brier" else 1.0
-    shares = class_shares(data.y, data.weight, binary=data.is_binary)
-    uncertainty = half * float(entropy(shares, score))
+    uncertainty = float(entropy(class_shares(data.y, data.weight, binary=data.is_binary), score))
     return Decomposition(value, value - recalibrated, uncertainty - recalibrated, uncertainty)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ._predictions import check, each
-from ._reliability import checked
+from ._predictions import check, checked, each
 
 #: A row at the border that counts with less than this share of the weight counts by rounding alone.
 _ROUNDING = 1e-13

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lowess import Lowess, Numbers, weighted_quantile
-from ._predictions import Predictions
-from ._reliability import checked, one_column
-from ._statistics import normal_quantile, refuse_other_level
+from ._predictions import Predictions, checked, one_column
+from ._statistics.base import normal_quantile, refuse_other_level
 
 #: A row that weighs a smaller share of all is not what rows are counted in.
 _LEAST_UNIT = 1e-12
@@ -76,7 +75,7 @@ def flexible_calibration_curve(
     much it weighs.
     """
     refuse_other_level(level)
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
 
 
 def flexible_calibration_errors(
@@ -105,7 +104,7 @@ def flexible_calibration_errors(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).errors
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).errors
 
 
 def integrated_calibration_index(
@@ -132,7 +131,7 @@ def integrated_calibration_index(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).mean
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).mean
 
 
 def calibration_error_quantile(
@@ -163,10 +162,10 @@ def calibration_error_quantile(
     """
     if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
         raise ValueError(f"q must lie in [0, 1], got {q!r}")
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
 
 
-class Points:
+class FlexibleFit:
     """Sums over the rows at each of some rising probabilities, and the smooth through them.
 
     Parameters
@@ -213,7 +212,7 @@ class Points:
         return weighted_quantile(self.distance, self.weight, share, self._unit)
 
 
-def points_of(rows: Predictions) -> Points:
+def fit(rows: Predictions) -> FlexibleFit:
     """The distinct probabilities of the rows that have a weight."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.argsort(rows.proba, kind="stable")
@@ -221,4 +220,4 @@ def points_of(rows: Predictions) -> Points:
     proba, weight = rows.proba[order].astype(np.float64, copy=False), weight[order]
     first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
     total, label, squared = (np.add.reduceat(c, first) for c in (weight, weight * rows.y[order], weight * weight))
-    return Points(proba[first], total, label, squared, float(weight.min()))
+    return FlexibleFit(proba[first], total, label, squared, float(weight.min()))

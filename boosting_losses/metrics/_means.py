@@ -10,9 +10,19 @@ import numpy.typing as npt
 from .. import _newton_fit, _validation
 from .._kernels import logistic, softmax
 from .._types import Array
-from ._predictions import Predictions, add_up, check, class_columns, each, margin, mean_square, refuse_both_or_none
+from ._predictions import (
+    Numbers,
+    Predictions,
+    add_up,
+    check,
+    class_columns,
+    each,
+    margin,
+    mean_square,
+    refuse_both_or_none,
+)
 
-Score = Literal["log_loss", "brier"]
+ProperScore = Literal["log_loss", "brier"]
 
 
 def log_loss(
@@ -113,7 +123,8 @@ def normalized_cross_entropy(
         As for :func:`log_loss`, and for labels that are all of one class, whose base rate loses nothing.
     """
     loss = log_loss(y_true, proba, sample_weight, raw=raw, eps=eps)
-    return loss / _loss_of_base_rate(y_true, sample_weight, raw if proba is None else proba, "log_loss")
+    shares = _shares(y_true, sample_weight, raw if proba is None else proba)
+    return float(over_base_rate(loss, shares, "log_loss", explained=False))
 
 
 def d2(
@@ -122,7 +133,7 @@ def d2(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
     """The share of the base rate's loss that the probabilities explain; 1 is best, 0 is no better than the base rate.
@@ -147,10 +158,15 @@ def d2(
         As for :func:`normalized_cross_entropy`.
     """
     refuse_other_score(score)
-    if score == "log_loss":
-        return 1.0 - normalized_cross_entropy(y_true, proba, sample_weight, raw=raw, eps=eps)
-    value = brier_score(y_true, proba, sample_weight, raw=raw)
-    return 1.0 - value / _loss_of_base_rate(y_true, sample_weight, raw if proba is None else proba, "brier")
+    of_log_loss = score == "log_loss"
+    mean = (
+        log_loss(y_true, proba, sample_weight, raw=raw, eps=eps)
+        if of_log_loss
+        else brier_score(y_true, proba, sample_weight, raw=raw)
+    )
+    return float(
+        over_base_rate(mean, _shares(y_true, sample_weight, raw if proba is None else proba), score, explained=True)
+    )
 
 
 def log_loss_by_class(
@@ -160,7 +176,7 @@ def log_loss_by_class(
     *,
     raw: npt.ArrayLike | None = None,
     eps: float | None = None,
-) -> npt.NDArray[np.float64]:
+) -> Numbers:
     """Mean log loss over the rows of each class: a rare class can be lost without a trace in the mean over all rows.
 
     Parameters
@@ -193,7 +209,7 @@ def log_loss_by_class(
             terms = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
         of_class = np.where(columns > 0.0, columns * terms, 0.0).sum(axis=0)
     with np.errstate(invalid="ignore"):
-        means: npt.NDArray[np.float64] = of_class / columns.sum(axis=0)
+        means: Numbers = of_class / columns.sum(axis=0)
     return means
 
 
@@ -307,17 +323,45 @@ def means_of_raw(
     return loss / weight, square / weight
 
 
-def entropy(shares: npt.NDArray[np.float64], score: Score) -> npt.NDArray[np.float64]:
-    """The score of predicting the shares of classes ``(..., K)`` themselves: Shannon's or Gini's.
-
-    Gini's is that of K columns, twice the binary Brier score.
-    """
+def entropy(shares: Numbers, score: ProperScore) -> Numbers:
+    """Return the score of predicting the shares of classes ``(..., K)`` themselves: Shannon's or Gini's."""
     if score == "brier":
-        gini: npt.NDArray[np.float64] = (shares * (1.0 - shares)).sum(axis=-1)
-        return gini
+        gini: Numbers = (shares * (1.0 - shares)).sum(axis=-1)
+        return gini * _factor(shares.shape[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        shannon: npt.NDArray[np.float64] = -np.where(shares > 0, shares * np.log(shares), 0.0).sum(axis=-1)
+        shannon: Numbers = -np.where(shares > 0, shares * np.log(shares), 0.0).sum(axis=-1)
     return shannon
+
+
+def loss_of_constant(forecast: Numbers, shares: Numbers, score: ProperScore) -> float:
+    """Return the score of one forecast ``(K,)`` for all rows, whose classes have these shares ``(K,)``."""
+    if score == "brier":
+        # The mean of sum_k (y_k - p_k)**2.
+        whole = float((shares * (1.0 - shares)).sum() + ((shares - forecast) ** 2).sum())
+        return whole * _factor(len(shares))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(-np.where(shares > 0.0, shares * np.log(forecast), 0.0).sum())
+
+
+def over_base_rate(mean: Numbers | float, shares: Numbers, score: ProperScore, *, explained: bool) -> Numbers:
+    """Return the ratio of a mean loss to that of the base rate, or, where ``explained``, what is missing to 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # replicates may lack one of the classes
+        ratio: Numbers = mean / entropy(shares, score)
+    return 1.0 - ratio if explained else ratio
+
+
+def class_shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, binary: bool) -> Numbers:
+    """Return the weighted shares of the classes among labels, ``(K,)``."""
+    y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
+    if binary:
+        rate = float(np.average(y if y.ndim == 1 else y[:, 1], weights=weight))
+        return np.array([1.0 - rate, rate])
+    if y.ndim == 2:
+        shares: Numbers = np.average(y, axis=0, weights=weight).astype(np.float64)
+    else:
+        shares = np.bincount(y.astype(np.intp), weights=weight, minlength=3).astype(np.float64)
+        shares /= shares.sum()
+    return shares
 
 
 def refuse_other_score(score: str) -> None:
@@ -326,34 +370,19 @@ def refuse_other_score(score: str) -> None:
         raise ValueError(f"score must be 'log_loss' or 'brier', got {score!r}")
 
 
-def _loss_of_base_rate(
-    y_true: npt.ArrayLike,
-    sample_weight: npt.ArrayLike | None,
-    given: npt.ArrayLike | None,
-    score: Score,
-) -> float:
-    """The score of always predicting the weighted shares of classes; the labels have been tried by that of the model."""
+def _shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, given: npt.ArrayLike | None) -> Numbers:
+    """Return the shares of the classes; raises ValueError where all rows are of one, whose base rate loses nothing.
+
+    The labels have been checked with the probabilities or raw scores that are given.
+    """
     shape: tuple[int, ...] = np.shape(given)  # type: ignore[arg-type]
-    binary = shape[1:] in ((), (2,))
-    shares = class_shares(y_true, sample_weight, binary=binary)
-    loss = float(entropy(shares, score)) * (0.5 if binary and score == "brier" else 1.0)
-    if loss <= 0.0:
+    shares = class_shares(y_true, sample_weight, binary=shape[1:] in ((), (2,)))
+    if entropy(shares, "log_loss") <= 0.0:
         only = f"y_true must hold more than one class to compare with the base rate, got class {np.argmax(shares)} only"
         raise ValueError(only)
-    return loss
-
-
-def class_shares(
-    y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, binary: bool
-) -> npt.NDArray[np.float64]:
-    """Weighted shares of the classes among labels, ``(K,)``."""
-    y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
-    if binary:
-        rate = float(np.average(y if y.ndim == 1 else y[:, 1], weights=weight))
-        return np.array([1.0 - rate, rate])
-    if y.ndim == 2:
-        shares: npt.NDArray[np.float64] = np.average(y, axis=0, weights=weight).astype(np.float64)
-    else:
-        shares = np.bincount(y.astype(np.intp), weights=weight).astype(np.float64)
-        shares /= shares.sum()
     return shares
+
+
+def _factor(classes: int) -> float:
+    """Return what the Brier score of two classes, of one column, is of that of both columns."""
+    return 0.5 if classes == 2 else 1.0

@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
+from .._kernels import binning
 from .._kernels import probabilities as kernels
 from .._types import Array
 from ..losses import LogLoss, SoftmaxCrossEntropy
+
+Numbers = npt.NDArray[np.float64]
+
+#: Weights beyond this and its inverse are scaled.
+_LEAST_WEIGHT = 1e-100
 
 
 class Predictions(NamedTuple):
@@ -98,6 +104,34 @@ def check(
     return Predictions(y, p, weight, raw)
 
 
+def checked(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None,
+    sample_weight: npt.ArrayLike | None,
+    raw: npt.ArrayLike | None,
+) -> Predictions:
+    """Predictions whose values have been looked at, too."""
+    data = check(y_true, proba, sample_weight, raw)
+    if data.y.ndim == 2:
+        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
+    data = data.tried()
+    weight = None if data.weight is None else tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), weight, data.raw)
+
+
+def tamed(weight: Numbers) -> Numbers:
+    """The weights, made smaller or larger where their squares would leave the range of doubles: no score minds."""
+    top = float(weight.max())
+    return weight if _LEAST_WEIGHT < top < 1.0 / _LEAST_WEIGHT or top == 0.0 else weight / top
+
+
+def weights(data: Predictions) -> Numbers:
+    """The weights of the rows as doubles."""
+    if data.weight is None:
+        return np.ones(len(data.y))
+    return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+
+
 def _of_second_class(
     y_true: npt.ArrayLike, proba: Array, raw: Array | None
 ) -> tuple[npt.NDArray[Any], Array, Array | None]:
@@ -159,7 +193,7 @@ def mean_square(data: Predictions) -> float:
     return square / weight
 
 
-def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
+def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers, int]:
     """Log loss and squared error of every row, without weights, and how many rows ``eps`` moved inwards.
 
     Raises ValueError for the first row without a meaning.
@@ -178,7 +212,7 @@ def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.fl
     return losses, squares, sum(moved for _, moved in parts)
 
 
-def weighted_sum(weight: npt.NDArray[np.float64], losses: npt.NDArray[np.float64]) -> float:
+def weighted_sum(weight: Numbers, losses: Numbers) -> float:
     """Rows of weight 0 do not count even where their loss is infinite."""
     some = weight > 0.0
     return float(weight @ losses) if some.all() else float(weight[some] @ losses[some])
@@ -192,12 +226,30 @@ def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | No
     return _validation.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
 
 
-def class_columns(data: Predictions) -> npt.NDArray[np.float64]:
+def class_columns(data: Predictions) -> Numbers:
     """Labels as one column per class: 0 and 1, or shares."""
     if data.y.ndim == 2:
         return data.y.astype(np.float64)
     if data.is_binary:
         positive = data.y.astype(np.float64)
         return np.stack([1.0 - positive, positive], axis=1)
-    columns: npt.NDArray[np.float64] = (data.y[:, None] == np.arange(data.classes)).astype(np.float64)
+    columns: Numbers = (data.y[:, None] == np.arange(data.classes)).astype(np.float64)
     return columns
+
+
+def one_column(data: Predictions) -> Predictions:
+    """Binary predictions; of K classes: the largest probability, and whether its class is the label's."""
+    if data.is_binary:
+        return _doubles(data.y, data.proba, data.weight)
+    confidence, correct = np.empty(len(data.y)), np.empty(len(data.y))
+    binning.top_class(np.asarray(data.y, dtype=np.float64), data.proba, confidence, correct)
+    return Predictions(correct, confidence, data.weight)
+
+
+def each_class(data: Predictions) -> list[Predictions]:
+    """The binary predictions of each class against the others."""
+    return [_doubles(data.y == k, data.proba[:, k], data.weight) for k in range(data.classes)]
+
+
+def _doubles(y: Array, proba: Array, weight: Array | None) -> Predictions:
+    return Predictions(np.ascontiguousarray(y, np.float64), np.ascontiguousarray(proba, np.float64), weight)

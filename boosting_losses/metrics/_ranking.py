@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._reliability import checked, each_class
+from ._predictions import checked, each_class
 from ._two_classes import TwoClasses
 
 

@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ._predictions import Predictions
-from ._reliability import checked
+from ._predictions import Predictions, checked
 
 Numbers = npt.NDArray[np.float64]
 

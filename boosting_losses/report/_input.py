@@ -9,10 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from ..metrics._intervals import group_codes, is_missing
-
-#: More categories than this are no table.
-MOST_SLICES = 200
+from ..metrics._groups import group_codes, is_missing
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
@@ -87,14 +84,7 @@ def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, np
         texts = np.array(["missing" if is_missing(value) else str(value) for value in column.tolist()], dtype=object)
         unique, codes[str(name)] = np.unique(texts.astype(str), return_inverse=True)
         values[str(name)] = unique.tolist()
-        refuse_many_slices(str(name), len(unique))
     return values, codes
-
-
-def refuse_many_slices(name: str, n: int) -> None:
-    """Raise ValueError for a variable with more categories than a table has rows."""
-    if n > MOST_SLICES:
-        raise ValueError(f"slices must have at most {MOST_SLICES} categories, got {n} of {name!r}: put them into bins")
 
 
 def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.intp] | None]:

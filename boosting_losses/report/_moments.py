@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..metrics import Estimate
-from ..metrics._analytic import of_moments
-from ..metrics._bootstrap import Numbers
+from ..metrics._predictions import Numbers
+from ..metrics._statistics.closed_form import of_moments
 
 
 class Moments:

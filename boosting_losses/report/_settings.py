@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..metrics._intervals import refuse_odd_resampling
-from ._scores import SCORES, Options
+from ..metrics._score import Options
+from ..metrics._scores import SCORES
 
 #: What a report holds unless it is told otherwise.
 DEFAULT_METRICS: Mapping[str, Options] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from statistics import NormalDist
 
 from ..metrics import Estimate
-from ..metrics._statistics import normal_quantile
+from ..metrics._statistics.base import normal_quantile
 
 Pair = tuple[str, str]
 

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..metrics import Estimate
-from ..metrics._bootstrap import Columns, Numbers, Totals
-from ..metrics._predictions import Predictions
-from ..metrics._reliability import one_column
-from ..metrics._statistics import Summed, expanded, independent_rows, normal_quantile, percentiles, within
+from ..metrics._predictions import Numbers, Predictions, one_column
+from ..metrics._statistics.base import Summed, expanded, independent_rows, normal_quantile, percentiles, within
+from ..metrics._statistics.bootstrap import Columns, Totals
 from ..metrics._thresholds import from_and_below
 from ._results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ._figures import square
-from ._looks import EDGE, GRID, INK, LESSER, look, wrapped
-from ._report import ProbabilityReport
-from ._scores import SCORES
+from ...metrics._scores import SCORES
+from .._results import Results
+from .figures import square
+from .looks import EDGE, GRID, INK, LESSER, look, wrapped
 
 #: Inches: of a line of letters, and of an interval with what is around it.
 LINE, SLOT = 0.165, 0.3
 
 
-def labels_of_differences(report: ProbabilityReport) -> list[str]:
+def labels_of_differences(report: Results) -> list[str]:
     """The models that are compared with the reference, in lines that fit into a picture."""
     return [wrapped(here, 42, lines=3) for here, _ in report.differences]
 
 
-def height_of_differences(report: ProbabilityReport) -> float:
+def height_of_differences(report: Results) -> float:
     """In inches, of the axes alone."""
     return sum(SLOT + LINE * (1 + label.count("\n")) for label in labels_of_differences(report))
 
 
-def differences(axes: Axes, report: ProbabilityReport, score: str) -> None:
+def differences(axes: Axes, report: Results, score: str) -> None:
     """A score of each model minus that of the reference: points and intervals under the names, and lines at zero."""
     order = [model.name for model in report.models]
     top = 0.0
@@ -49,7 +49,7 @@ def differences(axes: Axes, report: ProbabilityReport, score: str) -> None:
     axes.set_xlabel(f"difference in {SCORES[score].title}")
 
 
-def net_benefit(axes: Axes, report: ProbabilityReport) -> None:
+def net_benefit(axes: Axes, report: Results) -> None:
     """Net benefit by threshold, of the models and of predicting the second class for every row and for none."""
     first = report.models[0].thresholds
     x = np.array([row.threshold for row in first])
@@ -73,7 +73,7 @@ def net_benefit(axes: Axes, report: ProbabilityReport) -> None:
     axes.grid(axis="y", linewidth=0.4, color=GRID)
 
 
-def class_reliability(axes: Axes, report: ProbabilityReport, k: int) -> None:
+def class_reliability(axes: Axes, report: Results, k: int) -> None:
     """Observed against predicted frequency of one of K classes, of all models."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8)
     farthest = 0.0

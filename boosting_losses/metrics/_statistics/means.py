@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._bootstrap import Columns, Numbers, Totals
-from ._means import Score, entropy
-from ._predictions import Predictions, class_columns, each
-from ._reliability import one_column, tamed
-from ._statistics import Source, Statistic, without_cells
+from .._means import ProperScore, over_base_rate
+from .._predictions import Numbers, Predictions, class_columns, each, one_column, tamed
+from .base import Source, Statistic, independent_rows, without_cells
+from .bootstrap import Columns, Totals
 
 
 class Losses(Source):
     """The log loss or squared error of each row, and its label in a column for each class."""
 
-    def __init__(self, score: Score, classes: int, eps: float | None = None) -> None:
+    def __init__(self, score: ProperScore, classes: int, eps: float | None = None) -> None:
         self.score, self.classes, self.eps = score, classes, eps
         self.n_values = 1 + classes
 
@@ -56,17 +55,12 @@ class Labels(Source):
     def columns(self, data: Predictions) -> Columns:
         return without_cells(np.asarray(one_column(data).y, dtype=np.float64)[:, None])
 
-    @staticmethod
-    def events(totals: Totals) -> Numbers:
-        """The weight of the rows with label 1."""
-        positive: Numbers = totals.values[0]
-        return positive
 
-    @staticmethod
-    def others(totals: Totals) -> Numbers:
-        """The weight of the rows with label 0."""
-        rest: Numbers = totals.weight - totals.values[0]
-        return rest
+def events(labels: tuple[Totals, Totals]) -> float:
+    """Return how many independent rows the rarer label is worth, from the totals of ``Labels``."""
+    seen, then = labels
+    shares = ((totals.values[0], totals.weight - totals.values[0]) for totals in (seen, then))
+    return min(independent_rows(float(part[0]), part_then) for part, part_then in zip(*shares, strict=True))
 
 
 # ---- means and their ratios -----------------------------------------------------------------------------------------
@@ -87,14 +81,11 @@ class Mean(Statistic):
 class OverBaseRate(Statistic):
     """A score divided by that of the base rate, or what is missing to 1."""
 
-    def __init__(self, source: Losses, *, explained: bool, binary: bool) -> None:
+    def __init__(self, source: Losses, *, explained: bool) -> None:
         self.source: Losses = source
         self.explained, self.range = explained, (-np.inf, 1.0) if explained else (0.0, np.inf)
-        self._factor = 0.5 if binary and source.score == "brier" else 1.0
 
     def of(self, totals: Totals) -> Numbers:
         shares = (totals.values[1:] / totals.weight).T
         mean = totals.values[0] / totals.weight
-        with np.errstate(divide="ignore", invalid="ignore"):  # replicates without one of the classes
-            ratio: Numbers = mean / (self._factor * entropy(shares, self.source.score))
-        return 1.0 - ratio if self.explained else ratio
+        return over_base_rate(mean, shares, self.source.score, explained=self.explained)

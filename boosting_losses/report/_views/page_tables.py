@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..metrics import Estimate
-from ._report import ProbabilityReport
-from ._results import ModelResult, SliceRow, ThresholdRow
-from ._scores import FLEXIBLE_ERRORS, SCORES
-from ._text import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
+from ...metrics import Estimate
+from ...metrics._scores import SCORES
+from .._results import FLEXIBLE_ERRORS, ModelResult, Results, SliceRow, ThresholdRow
+from .words import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
 
 #: So many models stand side by side.
 SIDE_BY_SIDE = 2
@@ -19,25 +18,8 @@ MOST_COLUMNS = 4
 #: Errors of the flexible curve, beside scores, which have the names of functions.
 _PREFIX = "flexible curve: "
 _FLEXIBLE = {_PREFIX + key: f"{name} (flexible curve)\N{NO-BREAK SPACE}↓" for key, (name, _) in FLEXIBLE_ERRORS.items()}
-#: Scores that are looked at together.
-GROUPS = {
-    "losses": ("log_loss", "trimmed_log_loss", "brier_score", "normalized_cross_entropy", "d2"),
-    "ranking": ("roc_auc", "average_precision", "discrimination", "sharpness"),
-    "calibration": (
-        "calibration_error",
-        "calibration_error_quantile",
-        "smooth_calibration_error",
-        "integrated_calibration_index",
-        "miscalibration",
-    ),
-    "flexible calibration curve": tuple(_FLEXIBLE),
-    "direction of miscalibration": (
-        "calibration_intercept",
-        "calibration_slope",
-        "observed_over_expected",
-        "spiegelhalter_z",
-    ),
-}
+#: The headings under which scores are looked at together.
+_TOPICS = ("losses", "ranking", "calibration", "flexible calibration curve", "direction of miscalibration", "others")
 #: Of the rows that lose most, so many are shown.
 MOST_ROWS = 10
 
@@ -87,7 +69,7 @@ class Section(NamedTuple):
 Line = tuple[Head, Mapping[str, Cell]]
 
 
-def summary(report: ProbabilityReport) -> list[Section]:
+def summary(report: Results) -> list[Section]:
     """Scores, and differences between models."""
     names = list(report.models[0].scores)
     heads = {name: f"{SCORES[name].title}\N{NO-BREAK SPACE}{SCORES[name].mark}".strip() for name in names}
@@ -127,7 +109,7 @@ def summary(report: ProbabilityReport) -> list[Section]:
     return sections
 
 
-def details(report: ProbabilityReport) -> list[Section]:
+def details(report: Results) -> list[Section]:
     """Of predictions at thresholds, and of parts of the rows."""
     sections = []
     first = report.models[0]
@@ -148,7 +130,7 @@ def details(report: ProbabilityReport) -> list[Section]:
     return sections
 
 
-def by_class(report: ProbabilityReport) -> Section:
+def by_class(report: Results) -> Section:
     """What is predicted of each class, and what its rows lose."""
     rows = [
         [
@@ -161,7 +143,7 @@ def by_class(report: ProbabilityReport) -> Section:
     return Section("classes", "Classes", (_by_part(report, "", "class", report.classes, columns, rows),))
 
 
-def worst_rows(report: ProbabilityReport) -> Section:
+def worst_rows(report: Results) -> Section:
     """The rows that lose most."""
     columns = (Head("class"), Head("share of the loss"))
 
@@ -213,24 +195,20 @@ def _by_score(scores: Mapping[str, str], lines: Sequence[Line], n_models: int, t
                 if any(cells.get(name, Cell("")).text for name in shown)
             )
             heads = tuple(Head(scores[name]) for name in shown)
-            found.append(Table(group.capitalize() if group in GROUPS else group, "model", heads, (Rows("", rows),)))
+            found.append(Table(group, "model", heads, (Rows("", rows),)))
     return found
 
 
 def _groups(scores: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """The scores by what they are about."""
-    rest = list(scores)
-    found = []
-    for group, members in GROUPS.items():
-        some = [name for name in rest if name in members]
-        if some:
-            found.append((group, some))
-    others = [name for name in rest if not any(name in members for members in GROUPS.values())]
-    return [*found, ("Others", others)] if others else found
+    """Return the scores by their topics."""
+    topics: dict[str, list[str]] = {topic: [] for topic in _TOPICS}
+    for name in scores:
+        topics["flexible calibration curve" if name in _FLEXIBLE else SCORES[name].topic].append(name)
+    return [(topic.capitalize(), names) for topic, names in topics.items() if names]
 
 
 def _by_part(
-    report: ProbabilityReport,
+    report: Results,
     title: str,
     what: str,
     values: Sequence[str],
@@ -269,5 +247,5 @@ def _fields(row: ThresholdRow | SliceRow, columns: Iterable[str]) -> tuple[Cell,
     return tuple(cells)
 
 
-def _label(report: ProbabilityReport, label: float) -> str:
+def _label(report: Results, label: float) -> str:
     return report.classes[int(label)] if label == int(label) else number(label)

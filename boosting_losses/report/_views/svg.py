@@ -11,8 +11,8 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ._figures import save
-from ._looks import COLORS, INK, ON_BLACK, printable
+from .figures import save
+from .looks import COLORS, INK, ON_BLACK, printable
 
 #: How pictures of a page are made, whatever the user's own settings are.
 RC: dict[Any, Any] = {

@@ -10,38 +10,16 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..metrics import Estimate
-from ._scores import FLEXIBLE_ERRORS, SCORES
+from ...metrics import Estimate
+from ...metrics._scores import SCORES
+from .._results import FLEXIBLE_ERRORS
+from .words import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns, title
 
 if TYPE_CHECKING:
-    from ._report import ProbabilityReport
-    from ._results import ModelResult, SliceTable
+    from .._results import ModelResult, Results, SliceTable
 
 
-def number(value: float | None) -> str:
-    """With as many digits as tell something."""
-    if value is not None and abs(value) < 1e-12:
-        value = 0.0  # rounding, not news
-    if value is None or math.isnan(value):
-        return ""
-    return f"{value:.4f}" if math.isinf(value) or abs(value) >= 1e-3 or value == 0.0 else f"{value:.1e}"
-
-
-def interval(estimate: Estimate) -> str:
-    """In brackets, where there is one."""
-    return "" if math.isnan(estimate.low) else f"[{number(estimate.low)}, {number(estimate.high)}]"
-
-
-def title(report: ProbabilityReport) -> str:
-    """Of what this is a report."""
-    rates = ", ".join(
-        f"{label}: {rate:.2%}" for label, rate in zip(report.classes[:10], report.base_rates[:10], strict=True)
-    )
-    more = ", ..." if len(report.classes) > 10 else ""
-    return f"{report.rows:,} rows; classes {rates}{more}; {report.level:.0%} intervals"
-
-
-def tables(report: ProbabilityReport) -> RenderableType:
+def tables(report: Results) -> RenderableType:
     """Scores by model, differences, thresholds, slices, and findings."""
     parts: list[RenderableType] = [_scores(report)]
     parts += [Text(line, style="dim") for line in uncorrected(report)]
@@ -58,7 +36,7 @@ def tables(report: ProbabilityReport) -> RenderableType:
     return Group(*parts)
 
 
-def uncorrected(report: ProbabilityReport) -> list[str]:
+def uncorrected(report: Results) -> list[str]:
     """What noise has been taken off, a line for each model."""
     lines = []
     for model in report.models:
@@ -80,7 +58,7 @@ def _with_interval(estimate: Estimate) -> str:
     return f"{number(estimate.value)} {interval(estimate)}".strip()
 
 
-def _scores(report: ProbabilityReport) -> Table:
+def _scores(report: Results) -> Table:
     table = _table(title(report), "score")
     for model in report.models:
         table.add_column(Text(model.name), justify="right")
@@ -95,7 +73,7 @@ def _scores(report: ProbabilityReport) -> Table:
     return table
 
 
-def _differences(report: ProbabilityReport) -> Table:
+def _differences(report: Results) -> Table:
     table = _table(f"minus {report.reference}, on the same rows", "score")
     for here, _ in report.differences:
         table.add_column(Text(here), justify="right")
@@ -109,17 +87,6 @@ def _differences(report: ProbabilityReport) -> Table:
     return table
 
 
-def differences_note(report: ProbabilityReport) -> str:
-    """What the p values are."""
-    n = len(report.differences)
-    return "p: of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
-
-
-def p_value(p: float) -> str:
-    """As text."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
 def _thresholds(model: ModelResult, whose: str) -> Table:
     table = _table(f"at thresholds{whose}", "probability >=")
     for column in THRESHOLD_COLUMNS.values():
@@ -130,7 +97,7 @@ def _thresholds(model: ModelResult, whose: str) -> Table:
     return table
 
 
-def _slices(slices: SliceTable, whose: str, report: ProbabilityReport) -> Table:
+def _slices(slices: SliceTable, whose: str, report: Results) -> Table:
     table = _table(f"by {slices.variable}{whose}", slices.variable)
     columns = slice_columns(report)
     for column in ("rows", "events", *columns.values()):
@@ -142,30 +109,7 @@ def _slices(slices: SliceTable, whose: str, report: ProbabilityReport) -> Table:
     return table
 
 
-#: Columns of the table of thresholds, by the fields of a row.
-THRESHOLD_COLUMNS = {
-    "flagged": "share of rows",
-    "precision": "precision",
-    "recall": "recall",
-    "specificity": "specificity",
-    "f1": "F1",
-    "net_benefit": "net benefit",
-}
-
-
-def slice_columns(report: ProbabilityReport) -> dict[str, str]:
-    """Columns of the tables by slice, by the fields of a row."""
-    two = len(report.classes) == 2
-    return {
-        "observed": f"share of class {report.classes[1]}" if two else "share of right classes",
-        "predicted": "mean probability" if two else "mean largest probability",
-        "observed_over_expected": "observed / expected",
-        "log_loss": "log loss",
-        "brier_score": "Brier score",
-    }
-
-
-def as_text(report: ProbabilityReport) -> str:
+def as_text(report: Results) -> str:
     """The same without colours, for logs and ``repr``."""
     out = io.StringIO()
     width = 60 + 30 * max(len(report.models), 4)

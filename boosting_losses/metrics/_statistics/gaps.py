@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import _newton_fit
-from .._kernels import binning
-from . import _reliability
-from ._bootstrap import Columns, Numbers, Totals
-from ._means import logits
-from ._predictions import Predictions
-from ._statistics import (
+from ... import _newton_fit
+from ..._kernels import binning
+from .. import _reliability
+from .._means import logits
+from .._predictions import Numbers, Predictions, each_class, one_column
+from .base import (
     Estimate,
     Sampled,
     Source,
@@ -25,6 +24,7 @@ from ._statistics import (
     tails,
     within,
 )
+from .bootstrap import Columns, Totals
 
 #: Gaps that differ from a smooth curve by more standard errors than this are no noise.
 CLEARLY = 3.0
@@ -116,7 +116,7 @@ class Bins(Source):
         self.proba = np.concatenate([_means(rows, bins) for rows, bins in zip(sample, edges, strict=True)])
 
     def columns(self, data: Predictions) -> Columns:
-        parts = _reliability.each_class(data) if self.class_wise else [_reliability.one_column(data)]
+        parts = each_class(data) if self.class_wise else [one_column(data)]
         starts = np.cumsum([0, *self.sizes])
         cells = [
             _reliability.cells_between(rows.proba, edges) + np.int32(start)

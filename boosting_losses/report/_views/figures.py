@@ -14,13 +14,13 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from ._looks import BAND, EDGE, GRID, INK, LESSER, STYLES, look, wrapped
-from ._results import ModelResult
+from .._results import ModelResult
+from .looks import BAND, EDGE, GRID, INK, LESSER, STYLES, look, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ._report import ProbabilityReport
+    from .._results import Results
 
 __all__ = ["STYLES", "histogram", "loss_by_decile", "overview", "reliability_diagram", "save"]
 
@@ -28,7 +28,7 @@ __all__ = ["STYLES", "histogram", "loss_by_decile", "overview", "reliability_dia
 COLUMNS = 4
 
 
-def overview(report: ProbabilityReport) -> Figure:
+def overview(report: Results) -> Figure:
     """All pictures in one: a reliability diagram over a histogram for each model, then the loss by deciles."""
     n = len(report.models)
     rows = -(-n // COLUMNS)
@@ -66,7 +66,7 @@ def save(figure: Figure, target: str | Path | IO[Any], **options: Any) -> None:
         figure.savefig(target, **options)
 
 
-def reliability_diagram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int = 0) -> None:
+def reliability_diagram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
     """Observed against predicted frequency by bins of equal weight with consistency bands, and curves without bins."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8, label="calibrated")
     some = model.curve.weight > 0.0
@@ -120,7 +120,7 @@ def _ends_of_steps(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return ends
 
 
-def histogram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int = 0) -> None:
+def histogram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
     """Shares of the rows by probability, on a scale that shows rare ones too."""
     shares = model.histogram / model.histogram.sum()
     axes.stairs(shares, model.histogram_edges, fill=True, color=look(i)["color"], alpha=0.75)
@@ -133,7 +133,7 @@ def histogram(axes: Axes, model: ModelResult, report: ProbabilityReport, i: int 
     axes.set_ylabel("share of rows")
 
 
-def loss_by_decile(axes: Axes, report: ProbabilityReport) -> None:
+def loss_by_decile(axes: Axes, report: Results) -> None:
     """Mean log loss of each tenth of the rows in the order of their probability."""
     for i, model in enumerate(report.models):
         tenth = np.arange(1, len(model.deciles.loss) + 1)

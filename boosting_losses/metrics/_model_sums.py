@@ -8,11 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..metrics._bootstrap import Numbers
-from ..metrics._means import log_loss_by_class
-from ..metrics._predictions import Predictions, class_columns
-from ..metrics._reliability import each_class, one_column
-from ._binned_rows import Pool, Pooled, quantile_edges
+from ._binned_rows import BinnedRows, ProbabilityPoints
+from ._means import ProperScore, log_loss_by_class
+from ._predictions import Numbers, Predictions, class_columns, each_class, one_column
 
 #: Rows that are named when they make much of the loss.
 WORST = 20
@@ -37,7 +35,7 @@ class ModelSums:
         self.loss = self.square = self.weight = 0.0
         self.moved = 0
         self.class_weight, self.class_loss, self.class_proba = np.zeros(classes), np.zeros(classes), np.zeros(classes)
-        self._pools = [Pool(n_bins) for _ in range(1 if is_binary else 1 + classes)]
+        self._binned = [BinnedRows(n_bins) for _ in range(1 if is_binary else 1 + classes)]
         self._worst: WorstRows | None = None
         self._sample: list[Predictions] = []
         self._step, self._seen = 1, 0
@@ -59,9 +57,9 @@ class ModelSums:
         proba = np.stack([1.0 - data.proba, data.proba], axis=1) if self.is_binary else data.proba
         self.class_proba += weight @ proba
         top = one_column(data)
-        self._pools[0].add(top.proba, top.y, weight, losses)
-        for pool, rows in zip(self._pools[1:], [] if self.is_binary else each_class(data), strict=True):
-            pool.add(rows.proba, rows.y, weight, losses)
+        self._binned[0].add(top.proba, top.y, weight, losses)
+        for binned, rows in zip(self._binned[1:], [] if self.is_binary else each_class(data), strict=True):
+            binned.add(rows.proba, rows.y, weight, losses)
         self._keep_worst(data, weighted, index)
         if not self.is_binary:
             self._keep_sample(data, weight)
@@ -73,19 +71,19 @@ class ModelSums:
         return shares
 
     @cached_property
-    def pooled(self) -> Pooled:
+    def points(self) -> ProbabilityPoints:
         """Probabilities of y = 1, or the largest of K, and whether it was right."""
-        return self._pools[0].pooled()
+        return self._binned[0].points()
 
     @cached_property
-    def class_pools(self) -> list[Pooled]:
-        """Probabilities of each of K classes against the others."""
-        return [pool.pooled() for pool in self._pools[1:]]
+    def points_of_classes(self) -> list[ProbabilityPoints]:
+        """Probabilities of each of K classes against the others; of two classes, of y = 1 alone."""
+        return [self.points] if self.is_binary else [binned.points() for binned in self._binned[1:]]
 
     @property
     def is_exact(self) -> bool:
-        """Have no rows been put into cells?"""
-        return self._pools[0].is_exact
+        """Whether no rows have been put into cells."""
+        return self._binned[0].is_exact
 
     @property
     def worst(self) -> WorstRows:
@@ -93,12 +91,14 @@ class ModelSums:
         assert self._worst is not None
         return self._worst
 
-    def edges(self, pooled: Pooled, strategy: str, n_bins: int) -> Numbers:
-        """Of bins of equal width or weight."""
-        return quantile_edges(pooled, n_bins) if strategy == "quantile" else np.arange(n_bins + 1) / n_bins
+    def mean(self, score: ProperScore) -> float:
+        """Return the mean of the log loss or of the squared error."""
+        return (self.loss if score == "log_loss" else self.square) / self.weight
 
-    def sample(self) -> Predictions:
-        """Rows of K classes, evenly taken from all."""
+    def rows(self) -> Predictions:
+        """Return weighted rows that stand for all: binned ones, or, of K classes, some that are evenly taken from them."""
+        if self.is_binary:
+            return self.points.hard_rows()
         parts = [(part.y, part.proba, part.weight) for part in self._sample]
         return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -123,6 +123,6 @@ class ModelSums:
         self._seen += len(weight)
         self._sample.append(Predictions(data.y[every], data.proba[every], weight[every]))
         while sum(len(part.y) for part in self._sample) > SAMPLE:
-            kept = self.sample()
+            kept = self.rows()
             self._step *= 2
             self._sample = [Predictions(kept.y[::2], kept.proba[::2], kept.weight[::2])]  # type: ignore[index]

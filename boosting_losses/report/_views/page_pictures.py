@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from . import _figures_compared
-from ._figures import histogram, loss_by_decile, reliability_diagram
-from ._looks import BAND, EDGE, INK, LESSER, look
-from ._report import ProbabilityReport
-from ._scores import SCORES
-from ._svg import RC, inline
-from ._text import number
+from ...metrics._scores import SCORES
+from .._results import Results
+from . import figures_compared
+from .figures import histogram, loss_by_decile, reliability_diagram
+from .looks import BAND, EDGE, INK, LESSER, look
+from .svg import RC, inline
+from .words import number
 
 #: Inches: on a telephone letters keep their size.
 WIDTH = 3.7
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
     swatch: Markup | None = None
 
 
-def of_models(report: ProbabilityReport) -> list[Picture]:
+def of_models(report: Results) -> list[Picture]:
     """A reliability diagram over a histogram, for each model."""
     found = []
     for i, model in enumerate(report.models):
@@ -53,7 +53,7 @@ def of_models(report: ProbabilityReport) -> list[Picture]:
     return found
 
 
-def of_all(report: ProbabilityReport) -> list[Picture]:
+def of_all(report: Results) -> list[Picture]:
     """Pictures that all models share."""
     several = len(report.models) > 1
     found = [
@@ -70,13 +70,13 @@ def of_all(report: ProbabilityReport) -> list[Picture]:
         better = {"lower": "Left of the line is better.", "higher": "Right of the line is better."}
         found.append(
             _picture(
-                lambda axes, score=score: _figures_compared.differences(axes, report, score),  # type: ignore[misc]
+                lambda axes, score=score: figures_compared.differences(axes, report, score),  # type: ignore[misc]
                 f"Differences in {SCORES[score].title}",
                 f"Minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
                 f" {better.get(SCORES[score].better, '')}",
                 f"difference-{score}",
                 "; ".join(words),
-                height=0.55 + _figures_compared.height_of_differences(report),
+                height=0.55 + figures_compared.height_of_differences(report),
             )
         )
     if report.models[0].thresholds:
@@ -87,7 +87,7 @@ def of_all(report: ProbabilityReport) -> list[Picture]:
         ]
         found.append(
             _picture(
-                lambda axes: _figures_compared.net_benefit(axes, report),
+                lambda axes: figures_compared.net_benefit(axes, report),
                 "Net benefit by threshold",
                 f"Grey: class {report.classes[1]} predicted for every row; the line at zero: for none.{band}",
                 "benefit",
@@ -97,7 +97,7 @@ def of_all(report: ProbabilityReport) -> list[Picture]:
     return found
 
 
-def shown_classes(report: ProbabilityReport) -> list[int]:
+def shown_classes(report: Results) -> list[int]:
     """Of K classes, the commonest, in their own order."""
     if not report.models[0].class_curves:
         return []
@@ -105,11 +105,11 @@ def shown_classes(report: ProbabilityReport) -> list[int]:
     return sorted(int(k) for k in commonest)
 
 
-def of_classes(report: ProbabilityReport) -> list[Picture]:
+def of_classes(report: Results) -> list[Picture]:
     """Observed against predicted frequency, for each class."""
     return [
         _picture(
-            lambda axes, k=k: _figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
+            lambda axes, k=k: figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
             f"Class {report.classes[k]}",
             f"Share {number(float(report.base_rates[k]))}.",
             f"class-{k}",
@@ -122,7 +122,7 @@ def of_classes(report: ProbabilityReport) -> list[Picture]:
     ]
 
 
-def legend(report: ProbabilityReport, prefix: str) -> list[tuple[Markup, str]]:
+def legend(report: Results, prefix: str) -> list[tuple[Markup, str]]:
     """The look of each model; none is needed for one alone."""
     several = len(report.models) > 1
     return [(_swatch(i, prefix), model.name) for i, model in enumerate(report.models) if several]
@@ -138,7 +138,7 @@ def signs() -> dict[str, Markup]:
     }
 
 
-def _compared(report: ProbabilityReport) -> list[str]:
+def _compared(report: Results) -> list[str]:
     """The scores whose differences are shown."""
     if not report.differences:
         return []
@@ -146,7 +146,7 @@ def _compared(report: ProbabilityReport) -> list[str]:
     return [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
 
 
-def _expected(report: ProbabilityReport) -> str:
+def _expected(report: Results) -> str:
     known = np.isfinite(report.models[0].deciles.expected).any()
     return " Dotted: what it would be if the model were calibrated." if known else ""
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._types import Array
-from ..metrics._bootstrap import Numbers
-from ..metrics._predictions import Predictions
-from ..metrics._reliability import cells_between
+from ._predictions import Numbers, Predictions
+from ._reliability import Strategy, cells_between
+from ._statistics.bootstrap import Totals
 
 #: Rows that are kept as they are; beyond, they are put into cells.
 MOST_ROWS = 2**20
@@ -19,7 +19,7 @@ MOST_ROWS = 2**20
 CELL_WIDTH, FARTHEST = 0.004, 40.0
 
 
-class Pooled(NamedTuple):
+class ProbabilityPoints(NamedTuple):
     """Points of rising probability, ``(P,)`` each: sums of weights, of weighted labels and losses, and of squared weights."""
 
     proba: Numbers
@@ -28,14 +28,24 @@ class Pooled(NamedTuple):
     loss: Numbers
     squared: Numbers
 
+    def edges(self, strategy: Strategy, n_bins: int) -> Numbers:
+        """Return edges of bins of equal width, or of equal weight, which never part a point."""
+        if strategy == "uniform":
+            return np.arange(n_bins + 1) / n_bins
+        reached = np.cumsum(self.weight)
+        inner = np.searchsorted(reached, np.arange(1, n_bins) / n_bins * reached[-1], side="left")
+        edges = np.unique(self.proba[np.minimum(inner, len(reached) - 1)])
+        inside: npt.NDArray[np.bool_] = (edges > 0.0) & (edges < 1.0)
+        return np.concatenate([[0.0], edges[inside], [1.0]])
+
     def sums(self, edges: Numbers) -> Numbers:
-        """Sums by bin in the order of the kernels: weight, label, probability, squared weight; then the loss."""
+        """Return sums by bin in the order of the kernels: weight, label, probability, squared weight; then the loss."""
         cells = cells_between(self.proba, edges)
         columns = (self.weight, self.label, self.weight * self.proba, self.squared, self.loss)
         return np.stack([np.bincount(cells, weights=c, minlength=len(edges) - 1) for c in columns], axis=1)
 
-    def coarser(self, most: int) -> Pooled:
-        """Points put together, so that not many more than ``most`` are left, of about the same weight."""
+    def coarser(self, most: int) -> ProbabilityPoints:
+        """Return points put together, so that not many more than ``most`` are left, of about the same weight."""
         if len(self.proba) <= most:
             return self
         reached = np.cumsum(self.weight)
@@ -45,14 +55,26 @@ class Pooled(NamedTuple):
             np.add.reduceat(column, first)
             for column in (self.weight, self.weight * self.proba, self.label, self.loss, self.squared)
         )
-        return Pooled(rest[0] / weight, weight, *rest[1:])
+        return ProbabilityPoints(rest[0] / weight, weight, *rest[1:])
 
     def rows(self) -> Predictions:
-        """The points as weighted rows whose labels are shares: scores that are linear in labels see no difference."""
+        """Return weighted rows whose labels are shares: scores that are linear in labels see no difference."""
         return Predictions(np.clip(self.label / self.weight, 0.0, 1.0), self.proba, self.weight)
 
+    def hard_rows(self) -> Predictions:
+        """Return weighted rows of labels 0 and 1, two for a point that has both."""
+        y = np.repeat([1.0, 0.0], len(self.proba))
+        weight = np.concatenate([self.label, self.weight - self.label])
+        some = weight > 0.0
+        return Predictions(y[some], np.tile(self.proba, 2)[some], weight[some])
 
-class Pool:
+    def totals(self) -> Totals:
+        """Return the points as cells of one replicate."""
+        weight, label = self.weight[:, None], self.label[:, None]
+        return Totals(weight.sum(axis=0), np.empty((0, 1)), weight, label)
+
+
+class BinnedRows:
     """Grows block by block; exact up to a million rows, and then as exact as its cells are narrow.
 
     Parameters
@@ -72,7 +94,7 @@ class Pool:
 
     @property
     def is_exact(self) -> bool:
-        """Are rows still told apart?"""
+        """Whether rows are still told apart."""
         return self._cells is None
 
     def add(self, proba: Array, label: Array, weight: Numbers, loss: Numbers) -> None:
@@ -90,33 +112,24 @@ class Pool:
             self._blocks = []
         self._put(columns)
 
-    def pooled(self) -> Pooled:
-        """What has been added."""
+    def points(self) -> ProbabilityPoints:
+        """Return what has been added."""
         if self._cells is not None:
             some = np.flatnonzero(self._cells[1] > 0.0)
-            points = self._cells[:, some]
+            sums = self._cells[:, some]
             # A mean may be rounded across an edge; a cell does not hold its lower edge, but for the first one's.
             lowest = np.where(some > 0, np.nextafter(self._edges[some], 1.0), 0.0)
-            points[0] = np.clip(points[0] / points[1], lowest, self._edges[some + 1])
+            sums[0] = np.clip(sums[0] / sums[1], lowest, self._edges[some + 1])
         else:
             rows = np.concatenate(self._blocks, axis=1)
             rows = rows[:, np.argsort(rows[0], kind="stable")]
             first = np.flatnonzero(np.concatenate([[True], np.diff(rows[0]) > 0.0]))
-            points = np.add.reduceat(rows, first, axis=1)
-            points[0] = rows[0, first]
-        return Pooled(*points)
+            sums = np.add.reduceat(rows, first, axis=1)
+            sums[0] = rows[0, first]
+        return ProbabilityPoints(*sums)
 
     def _put(self, rows: Numbers) -> None:
         assert self._cells is not None
         cells = cells_between(rows[0], self._edges)
         size = len(self._edges) - 1
         self._cells += [np.bincount(cells, weights=column, minlength=size) for column in (rows[0] * rows[1], *rows[1:])]
-
-
-def quantile_edges(pooled: Pooled, n_bins: int) -> Numbers:
-    """Edges of bins of equal weight, which never part a point."""
-    reached = np.cumsum(pooled.weight)
-    inner = np.searchsorted(reached, np.arange(1, n_bins) / n_bins * reached[-1], side="left")
-    edges = np.unique(pooled.proba[np.minimum(inner, len(reached) - 1)])
-    inside: npt.NDArray[np.bool_] = (edges > 0.0) & (edges < 1.0)
-    return np.concatenate([[0.0], edges[inside], [1.0]])

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._bootstrap import Columns, Numbers, Totals
-from ._predictions import Predictions
+from .._predictions import Numbers, Predictions
+from .bootstrap import Columns, Totals
 
 #: Student's t is not looked at with fewer degrees of freedom: its quantiles leave every range.
 _LEAST_FREEDOM = 3.0

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from . import _page_tables
-from ._scores import FLEXIBLE_ERRORS, SCORES
-from ._text import THRESHOLD_COLUMNS, slice_columns, title
+from ...metrics._scores import SCORES
+from .._results import FLEXIBLE_ERRORS
+from . import page_tables
+from .words import THRESHOLD_COLUMNS, slice_columns, title
 
 if TYPE_CHECKING:
-    from ._report import ProbabilityReport
+    from .._results import Results
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("boosting_losses.report", "templates"),
+    loader=PackageLoader("boosting_losses.report._views", "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -32,36 +33,36 @@ _MEANINGS = {
 }
 
 
-def page(report: ProbabilityReport) -> str:
+def page(report: Results) -> str:
     """The whole page, with pictures."""
-    from . import _page_pictures  # noqa: PLC0415  (tables need no matplotlib)
-    from ._svg import variables  # noqa: PLC0415
+    from . import page_pictures  # noqa: PLC0415  (tables need no matplotlib)
+    from .svg import variables  # noqa: PLC0415
 
     text = _ENVIRONMENT.get_template("page.html").render(
         report=report,
         scores=SCORES,
         title=title(report),
         level=f"{report.level:.0%}",
-        summary=_page_tables.summary(report),
-        details=_page_tables.details(report),
-        by_class=_page_tables.by_class(report),
-        worst_rows=_page_tables.worst_rows(report),
+        summary=page_tables.summary(report),
+        details=page_tables.details(report),
+        by_class=page_tables.by_class(report),
+        worst_rows=page_tables.worst_rows(report),
         meanings=_meanings(report),
-        of_models=_page_pictures.of_models(report),
-        of_all=_page_pictures.of_all(report),
-        of_classes=_page_pictures.of_classes(report),
-        legends=[_page_pictures.legend(report, key) for key in ("all", "class")],
-        signs=_page_pictures.signs(),
+        of_models=page_pictures.of_models(report),
+        of_all=page_pictures.of_all(report),
+        of_classes=page_pictures.of_classes(report),
+        legends=[page_pictures.legend(report, key) for key in ("all", "class")],
+        signs=page_pictures.signs(),
         day=variables(black=False),
         night=variables(black=True),
     )
     return _writable(text)
 
 
-def fragment(report: ProbabilityReport) -> str:
+def fragment(report: Results) -> str:
     """Tables and findings, for a notebook."""
     text = _ENVIRONMENT.get_template("tables.html").render(
-        report=report, title=title(report), summary=_page_tables.summary(report), details=_page_tables.details(report)
+        report=report, title=title(report), summary=page_tables.summary(report), details=page_tables.details(report)
     )
     return _writable(text)
 
@@ -71,7 +72,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _meanings(report: ProbabilityReport) -> list[tuple[str, str]]:
+def _meanings(report: Results) -> list[tuple[str, str]]:
     """Of errors of the flexible curve, of columns that are no scores, and of p."""
     found = [(f"{name} ↓", meaning) for name, meaning in FLEXIBLE_ERRORS.values()]
     if report.models[0].thresholds:

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ._bootstrap import Numbers
-from ._statistics import Estimate, Sampled, minus, percentiles
+from .._predictions import Numbers
+from .base import Estimate, Sampled, minus, percentiles
 
 
 def difference_of(first: Sampled, second: Sampled) -> Estimate:

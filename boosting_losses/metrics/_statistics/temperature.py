@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _newton_fit
-from ._bootstrap import Columns, Numbers, Totals
-from ._means import entropy, logits
-from ._predictions import Predictions, class_columns
-from ._statistics import (
+from ... import _newton_fit
+from .._means import entropy, logits
+from .._predictions import Numbers, Predictions, class_columns
+from .base import (
     Estimate,
     Sampled,
     Source,
@@ -19,6 +18,7 @@ from ._statistics import (
     within,
     without_cells,
 )
+from .bootstrap import Columns, Totals
 
 
 class Tempered(Source):

@@ -1,13 +1,16 @@
-"""The interval of a mean in closed form, from sums of powers of what rows differ from it by."""
+"""Intervals of means in closed form, from sums of powers of what rows differ from them by."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from ._bootstrap import Numbers
-from ._statistics import Estimate, normal_quantile, within
+from .._predictions import Numbers, Predictions, weights
+from .base import Estimate, lacks_a_label, minus, normal_quantile, within
+from .means import Losses
+from .redrawn_labels import RedrawnLabels, has_labels
 
 
 def of_mean(
@@ -87,3 +90,40 @@ def hall(z: float, skewness: float) -> float:
     if abs(a) < 1e-6:
         return z
     return float((np.cbrt(1.0 + 3.0 * a * (z - a / 2.0)) - 1.0) / a)
+
+
+# ---- of losses ------------------------------------------------------------------------------------------------------
+
+
+def of_losses(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
+    """The interval of a mean over rows in closed form."""
+    parts, weight = _parts(mean.of_rows(data), data, groups)
+    unseen = mean.extremes(data) if lacks_a_label(data) else None
+    return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
+
+
+def of_difference(
+    value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
+) -> Estimate:
+    """The interval of the difference between two models' means."""
+    if not np.isfinite(value):
+        return Estimate(value, float("nan"), float("nan"))
+    differences = minus(mean.of_rows(first), mean.of_rows(second))
+    expected = None
+    if groups is None and has_labels(first):
+        redrawn = RedrawnLabels(first, second, mean.eps)
+        redrawn.add(first, second, weights(first))
+        expected = redrawn.moments(mean.score, value)
+    return of_mean(value, *_parts(differences, first, groups), level, expected=expected)
+
+
+def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
+    """What each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
+    weight = weights(data)
+    with np.errstate(invalid="ignore"):
+        parts = weight * (losses - weight @ losses / weight.sum())
+    if groups is not None:
+        parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
+    # What is left of equal losses is rounding.
+    tiny = 1e-14 * float(np.abs(weight * losses).max(initial=0.0))
+    return np.where(np.abs(parts) > tiny, parts, 0.0), float(weight.sum())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _newton_fit
-from ._bootstrap import Numbers
-from ._means import Score, logits
-from ._predictions import Predictions, each
-from ._statistics import minus
+from ... import _newton_fit
+from .._means import ProperScore, logits
+from .._predictions import Numbers, Predictions, each
+from .base import minus
 
 #: Of weights and of differences, in the sums that two central moments are made of.
 _POWERS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
-_SCORES: tuple[Score, Score] = ("log_loss", "brier")
+_SCORES: tuple[ProperScore, ProperScore] = ("log_loss", "brier")
 
 
 class RedrawnLabels:
@@ -64,7 +63,7 @@ class RedrawnLabels:
                 for k, (a, b) in enumerate(_POWERS):
                     self._sums[label, s, k] += summed(weight**a * difference**b)
 
-    def moments(self, score: Score, mean: float) -> tuple[float, float] | None:
+    def moments(self, score: ProperScore, mean: float) -> tuple[float, float] | None:
         """Sums over rows of the squares and cubes of ``weight * (difference - mean)``; None where a label is lacking."""
         some = self._rows[0] > 0.0
         weight, label, log_odds = self._rows[:, some]

@@ -6,13 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from . import _reliability
-from ._bootstrap import Columns, Numbers, Totals
-from ._by_probability import Cells, rows_of_cells
-from ._gaps import CLEARLY, Curves, OfGaps, gaps_of_curve
-from ._lowess import Lowess
-from ._predictions import Predictions
-from ._statistics import Estimate, Sampled, Source, cell_means, normal_quantile, within
+from .._lowess import Lowess
+from .._predictions import Numbers, Predictions, one_column
+from .base import Estimate, Sampled, Source, cell_means, normal_quantile, within
+from .bootstrap import Columns, Totals
+from .cells import Cells, rows_of_cells
+from .gaps import CLEARLY, Curves, OfGaps, gaps_of_curve
 
 
 class Residuals(Source):
@@ -23,7 +22,7 @@ class Residuals(Source):
         self.n_cells = cells.n_cells
 
     def columns(self, data: Predictions) -> Columns:
-        rows = _reliability.one_column(data)
+        rows = one_column(data)
         own = self.cells.columns(data)
         return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
 
