@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .. import metrics
 from .._types import Array
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
-from ..metrics._means import means_of_raw
+from ..metrics._raw_scores import means_of_raw
 
 Score = Callable[..., float]
 

@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
 from boosting_losses.metrics._binned_rows import BinnedRows
-from boosting_losses.report import SCORES, ProbabilityReport, _report
+from boosting_losses.metrics._score import Score
+from boosting_losses.report import SCORES, Accumulator, ProbabilityReport, Settings, _report
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 
@@ -153,7 +154,7 @@ def test_many_rows_are_put_into_cells(monkeypatch):
     assert_allclose(cells.models[0].curve.observed, exact.models[0].curve.observed, rtol=0.05)
 
 
-def test_a_pool_keeps_every_sum(monkeypatch):
+def test_binned_rows_keep_every_sum(monkeypatch):
     monkeypatch.setattr("boosting_losses.metrics._binned_rows.MOST_ROWS", 500)
     y, p, w = binary(4000)
     p[:3] = 0.0, 1.0, 1e-300
@@ -170,6 +171,59 @@ def test_a_pool_keeps_every_sum(monkeypatch):
     assert_allclose(points.sums(edges)[:, 1], np.histogram(-p, -edges[::-1], weights=w * y)[0][::-1], rtol=1e-9)
     weight = points.sums(points.edges("quantile", 10))[:, 0]
     assert_allclose(weight, w.sum() / 10, rtol=0.05)
+
+
+def test_an_accumulator_gives_the_report_of_all_rows():
+    y, p, w = binary(3000)
+    codes, groups = np.arange(3000) % 2, np.arange(3000) // 3
+    names = np.array(["even", "odd"])
+    slices, settings = {"parity": names[codes]}, Settings(thresholds=(0.3,))
+    whole = ProbabilityReport.from_predictions(
+        np.where(y == 1, "b", "a"),
+        {"p": p, "q": p**2},
+        w,
+        classes=["a", "b"],
+        slices=slices,
+        groups=groups,
+        thresholds=[0.3],
+    )
+    accumulator = Accumulator(["p", "q"], settings, n_groups=1000, slices={"parity": ["even", "odd"]})
+    accumulator.prepare(y, [p, p**2], w)
+    for rows in np.array_split(np.arange(3000), 7):
+        given = {"slices": {"parity": codes[rows]}, "groups": groups[rows]}
+        accumulator.add(y[rows], [p[rows], (p**2)[rows]], w[rows], **given)
+    parts = ProbabilityReport.from_accumulator(accumulator, ["a", "b"])
+    assert (parts.rows, parts.classes, parts.findings) == (whole.rows, whole.classes, whole.findings)
+    for a, b in zip(whole.models, parts.models, strict=True):
+        assert (a.slices[0].variable, a.slices[0].rows[1].value) == ("parity", "odd")
+        assert_allclose(list(a.scores.values()), list(b.scores.values()), rtol=1e-9)
+        assert_allclose(a.slices[0].rows[1].observed, b.slices[0].rows[1].observed, rtol=1e-9)
+        assert_allclose(a.thresholds[0].recall, b.thresholds[0].recall, rtol=1e-9)
+
+
+def test_what_an_accumulator_refuses():
+    with pytest.raises(ValueError, match="slices must have at most 200 categories, got 201 of 'day'"):
+        Accumulator(["a"], slices={"day": [str(day) for day in range(201)]})
+    with pytest.raises(ValueError, match="reference must be one of a, got 'b'"):
+        Accumulator(["a"], Settings(reference="b"))
+    with pytest.raises(ValueError, match="the accumulator must have rows, got none"):
+        ProbabilityReport.from_accumulator(Accumulator(["a"]))
+
+
+def test_a_new_score_needs_one_entry(monkeypatch):
+    def accuracy(y_true, proba, sample_weight=None, *, threshold=0.5):
+        if not threshold < 1.0:
+            raise ValueError(f"threshold must be < 1, got {threshold!r}")
+        return np.average((np.asarray(proba) > threshold) == np.asarray(y_true), weights=sample_weight)
+
+    monkeypatch.setitem(SCORES, "accuracy", Score(accuracy, "accuracy", "higher", "share of right predictions"))
+    y, p, w = binary(500)
+    report = ProbabilityReport.from_predictions(y, {"p": p, "q": p**2}, w, metrics={"accuracy": {"threshold": 0.3}})
+    assert_allclose(report.models[0].scores["accuracy"].value, accuracy(y, p, w, threshold=0.3))
+    assert "accuracy ↑" in str(report)
+    assert "share of right predictions" in report.to_html()
+    with pytest.raises(ValueError, match="threshold must be < 1, got 2"):
+        Settings({"accuracy": {"threshold": 2}})
 
 
 def test_rows_in_errors_and_lists_are_those_of_the_data(monkeypatch):

@@ -1,4 +1,4 @@
-"""Rows of like probability put together: what diagrams and calibration errors need of data of any length."""
+"""Rows of nearly equal probability put together, from which diagrams and most scores follow for data of any length."""
 
 from __future__ import annotations
 

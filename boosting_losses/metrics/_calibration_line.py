@@ -1,4 +1,4 @@
-"""Are probabilities too high, too low or too sure: the straight line that recalibrates them, and tests made of sums.
+"""The straight line that recalibrates log odds, and other signs that probabilities are too high, too low or too sure.
 
 These are what ``val.prob`` of the R package rms and ``CalibrationCurves`` report of a model for two classes.
 """
@@ -28,7 +28,7 @@ def calibration_line(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> CalibrationLine:
-    """The logistic regression of the labels on the log odds of their predictions (Cox 1958, Biometrika 45, 562-565).
+    """Fit the logistic regression of the labels on the log odds of their predictions (Cox 1958, Biometrika 45, 562-565).
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def calibration_slope(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """The slope of :func:`calibration_line`; 1 is best, less than 1 means too sure of themselves, as after overfitting.
+    """Return the slope of :func:`calibration_line`; 1 is best, below 1 the probabilities are too sure, as after overfitting.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def calibration_intercept(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Calibration-in-the-large: what is to be added to the log odds for their mean to be right; 0 is best.
+    """Return calibration-in-the-large: what must be added to the log odds for their mean to be right; 0 is best.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def observed_over_expected(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Events that happened for each one predicted; 1 is best, above 1 they happen more often than predicted.
+    """Return the events that happened per event predicted; 1 is best, above 1 they happen more often than predicted.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def spiegelhalter_z(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Is the Brier score what it would be if the probabilities were right, in standard errors (Spiegelhalter 1986).
+    """Return how far the Brier score is from that of right probabilities, in standard errors (Spiegelhalter 1986).
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _line(rows: TwoClasses) -> CalibrationLine:
 
 
 def _ratio(above: float, below: float) -> float:
-    """The ratio, also where what it is divided by is 0."""
+    """Return the ratio, also where what it is divided by is 0."""
     if below > 0.0:
         return above / below
     return math.nan if above == 0.0 else math.copysign(math.inf, above)

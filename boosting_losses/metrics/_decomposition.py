@@ -1,4 +1,4 @@
-"""What a score is made of: miscalibration, discrimination and the uncertainty of the labels themselves."""
+"""The parts of a score: miscalibration, discrimination and the uncertainty of the labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from .. import _newton_fit
 from .._types import Array
-from ._means import ProperScore, class_shares, entropy, logits, means_of_raw, refuse_other_score
+from ._base_rate import ProperScore, class_shares, entropy, refuse_other_score
 from ._predictions import Numbers, Predictions, add_up, checked, each_class, margin, one_column
+from ._raw_scores import logits, means_of_raw
 
 Recalibration = Literal["auto", "isotonic", "temperature"]
 
@@ -96,7 +97,7 @@ def decompose_by_class(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> list[Decomposition]:
-    """The CORP decomposition of each class's probability against the other classes together.
+    """Return the CORP decomposition of each class's probability against the other classes together.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def miscalibration(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """The part of a score that recalibration would take off, as a score of its own; 0 is best. See :func:`decompose`."""
+    """Return what recalibration would take off a score; 0 is best. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).miscalibration
 
 
@@ -143,10 +144,7 @@ def discrimination(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """What the recalibrated probabilities take off the uncertainty, as a score of its own; more is better.
-
-    See :func:`decompose`.
-    """
+    """Return what recalibrated probabilities take off the uncertainty; more is better. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).discrimination
 
 
@@ -154,7 +152,7 @@ def discrimination(
 
 
 def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) -> Decomposition:
-    """CORP of binary predictions that have this score."""
+    """Return the CORP decomposition of binary predictions that have this score."""
     weight, label = pooled(rows)
     total = weight.sum()
     # Labels in (0, 1) have a spread of their own, which the Brier score counts and no recalibration touches.
@@ -166,7 +164,7 @@ def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) 
 
 
 def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
-    """Weights and mean labels of the distinct probabilities, in their order; those without weight are left out."""
+    """Return weights and mean labels of the distinct probabilities that have a weight, in rising order."""
     order = np.argsort(rows.proba)
     proba, y = rows.proba[order], rows.y[order]
     first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
@@ -178,7 +176,7 @@ def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
 
 
 def isotonic(weight: Numbers, label: Numbers) -> Numbers:
-    """The rising sequence nearest to the labels."""
+    """Return the rising sequence nearest to the labels."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is no dependency of the core)
 
     fit: Numbers = isotonic_regression(label, weights=weight).x
@@ -186,7 +184,7 @@ def isotonic(weight: Numbers, label: Numbers) -> Numbers:
 
 
 def binary_entropy(rate: Numbers, score: ProperScore) -> Numbers:
-    """The score of a rate among labels 0 and 1 that have this rate."""
+    """Return the score of a rate among labels 0 and 1 that have this rate."""
     shares = np.stack([1.0 - rate, rate], axis=-1)
     return entropy(np.clip(shares, 0.0, 1.0), score)
 

@@ -1,4 +1,4 @@
-"""How often events happen at each probability: a curve without bins and without a form, and how far it is from right."""
+"""The flexible (lowess) calibration curve, and its distances from the diagonal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def flexible_calibration_curve(
     raw: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> FlexibleCurve:
-    """Frequencies smoothed over the probability by local lines, as ``rms::val.prob`` draws them.
+    """Smooth frequencies over the probability by local lines, as ``rms::val.prob`` does.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def flexible_calibration_errors(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> FlexibleErrors:
-    """Mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal, over the rows.
+    """Return mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def integrated_calibration_index(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return the mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def calibration_error_quantile(
     raw: npt.ArrayLike | None = None,
     q: float = 0.9,
 ) -> float:
-    """A quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return a quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class FlexibleFit:
         self.smoother = Lowess(proba, weight, self._unit)
 
     def curve(self, level: float) -> FlexibleCurve:
-        """The smooth with its band."""
+        """Return the smooth with its band."""
         lines = self.smoother.at_fitted(self.label)
         rate = np.clip(self.smoother.between(lines), 0.0, 1.0)
         spread = np.sqrt(self.smoother.variance(rate * (1.0 - rate) * self.squared / self.weight / self.weight))
@@ -213,7 +213,7 @@ class FlexibleFit:
 
 
 def fit(rows: Predictions) -> FlexibleFit:
-    """The distinct probabilities of the rows that have a weight."""
+    """Return the distinct probabilities of the rows that have a weight."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.argsort(rows.proba, kind="stable")
     order = order[weight[order] > 0.0]

@@ -9,7 +9,7 @@ from ._predictions import Predictions
 
 
 def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
-    """The rows that have a weight, and their groups: the others count nowhere, whatever they lose."""
+    """Return the rows that have a weight, and their groups: the others do not count."""
     codes = None if groups is None else group_codes(groups, len(data.y))
     if data.weight is None or data.weight.all() or not data.weight.any():
         return data, codes
@@ -18,7 +18,7 @@ def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Prediction
 
 
 def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
-    """Groups as integers from 0 on, one for each of n rows."""
+    """Return groups as integers from 0 on, one for each of n rows."""
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
@@ -36,7 +36,7 @@ def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
 
 
 def is_missing(value: object) -> bool:
-    """None, NaN, and what a data frame has in their place."""
+    """Return whether a value is None, NaN, or what a data frame has in their place."""
     try:
         return value is None or bool(value != value)  # noqa: PLR0124
     except TypeError:

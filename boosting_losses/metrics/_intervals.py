@@ -1,4 +1,4 @@
-"""How sure is a score: confidence intervals, also of the difference between two models on the same rows."""
+"""Confidence intervals of scores, also of the difference between two models on the same rows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def confidence_interval(
     random_state: int = 0,
     **options: Any,
 ) -> Estimate:
-    """A score with its confidence interval.
+    """Return a score with its confidence interval.
 
     Means (log loss, Brier score) have one in closed form; for the other scores of this package, Poisson replicates of the
     rows are summed up in one pass. Any other function of ``(y_true, proba, sample_weight=)``, scikit-learn's included, is
@@ -132,7 +132,7 @@ def paired_difference(
     random_state: int = 0,
     **options: Any,
 ) -> Estimate:
-    """The score of one model minus that of another on the same rows, with its confidence interval.
+    """Return the score of one model minus that of another on the same rows, with its confidence interval.
 
     Far narrower than what the two scores' own intervals suggest, since most of their noise is the labels', which they share.
 
@@ -194,7 +194,7 @@ def bootstrap(
     n_resamples: int = 1000,
     random_state: int = 0,
 ) -> dict[str, Numbers]:
-    """Several scores in the same Poisson replicates of the rows, all from one pass over them.
+    """Return several scores in the same Poisson replicates of the rows, from one pass over them.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def _resampled(
     n_resamples: int,
     seed: int,
 ) -> tuple[tuple[list[Totals], list[Totals]], tuple[Totals, Totals]]:
-    """The totals of each statistic of its own predictions, as they are and in replicates that all share; and of labels."""
+    """Return the totals of each statistic, of the rows and of replicates that all share, and those of the labels."""
     sources: list[Source] = [*(statistic.source for statistic in statistics), Labels()]
     replicates = Replicates(sources, n_resamples, seed)
     weight = weights(models[0])
@@ -283,7 +283,7 @@ def _by_calls(
     n_resamples: int,
     seed: int,
 ) -> Estimate:
-    """Percentiles of a function that has to be called for each replicate."""
+    """Return percentiles of a function that is called for each replicate."""
     rng = np.random.default_rng(seed)
     weight = weights(data)
     codes = None if groups is None else group_codes(groups, len(weight))

@@ -59,17 +59,17 @@ class Lowess:
         self.fitted = _thinned(points, apart * self._range)
 
     def apply(self, values: Numbers) -> Numbers:
-        """The smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
+        """Return the smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
         return self.between(self.at_fitted(values))
 
     def at_fitted(self, values: Numbers) -> Numbers:
-        """The smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
+        """Return the smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
         lines = [block @ values for block in self._blocks()]
         smooth: Numbers = np.concatenate(lines)
         return smooth
 
     def between(self, lines: Numbers) -> Numbers:
-        """The smooth at every point, from that where lines are fitted."""
+        """Return the smooth at every point, from that where lines are fitted."""
         if len(self.fitted) == 1:
             return lines
         right = np.searchsorted(self.fitted[1:-1], np.arange(len(self._points))) + 1
@@ -81,13 +81,13 @@ class Lowess:
         return smooth
 
     def variance(self, variances: Numbers) -> Numbers:
-        """Variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
+        """Return variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
         lines = [(block * block) @ variances for block in self._blocks()]
         found: Numbers = np.concatenate(lines)
         return found
 
     def _blocks(self) -> Iterator[Numbers]:
-        """Rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
+        """Yield rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
         size = max(_HELD // len(self._points), 1)
         for start in range(0, len(self.fitted), size):
             some = self.fitted[start : start + size]
@@ -97,7 +97,7 @@ class Lowess:
             yield block
 
     def _fill(self, row: Numbers, at: int) -> None:
-        """The line at a point, in what every value counts for."""
+        """Fit the line at a point, and write down what every value counts for."""
         here = self._points[at]
         width = self._width(at)
         first = int(np.searchsorted(self._points, here - width, side="left"))
@@ -122,7 +122,7 @@ class Lowess:
         row[near] = local
 
     def _width(self, at: int) -> float:
-        """The least distance within which there is weight enough."""
+        """Return the number of letters, of which some are as wide as two."""
         here = self._points[at]
         left, right = here - self._points[at::-1], self._points[at:] - here
 
@@ -137,7 +137,7 @@ class Lowess:
 
 
 def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
-    """The first point, and from each the last one that is not further than ``apart``, or else the next one."""
+    """Return the first point, and from each the last that is not further than ``apart``, or else the next."""
     some = [0]
     while some[-1] < len(points) - 1:
         reach = int(np.searchsorted(points, points[some[-1]] + apart, side="right")) - 1
@@ -146,7 +146,7 @@ def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
 
 
 def weighted_quantile(values: Numbers, weight: Numbers, share: float, unit: float = 1.0) -> float:
-    """The quantile of rows of which each is there ``weight / unit`` times: linear between two of them.
+    """Return the quantile of rows, each there ``weight / unit`` times: linear between two of them.
 
     With weights that are all ``unit`` that of NumPy and R (type 7 of Hyndman and Fan 1996); else the ``wtd.quantile`` of the
     R package Hmisc.

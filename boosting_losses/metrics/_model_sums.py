@@ -1,4 +1,4 @@
-"""Everything that is kept of one model's predictions, in bounded memory."""
+"""The sums that are kept of one model's predictions, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ._base_rate import ProperScore
 from ._binned_rows import BinnedRows, ProbabilityPoints
-from ._means import ProperScore, log_loss_by_class
+from ._means import log_loss_by_class
 from ._predictions import Numbers, Predictions, class_columns, each_class, one_column
 
 #: Rows that are named when they make much of the loss.
@@ -117,7 +118,7 @@ class ModelSums:
         self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
 
     def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
-        """An even sample: where its rows become too many, every second of them is let go."""
+        """Keep an even sample: where its rows become too many, every second of them is let go."""
         first = -self._seen % self._step
         every = slice(first, None, self._step)
         self._seen += len(weight)

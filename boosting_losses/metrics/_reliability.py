@@ -1,4 +1,4 @@
-"""Do events happen as often as predicted: errors of calibration, over bins and smoothed."""
+"""Predicted and observed frequencies over bins of the probability, and errors of calibration made of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reliability_curve(
     strategy: Strategy = "uniform",
     n_bins: int = 15,
 ) -> ReliabilityCurve:
-    """Predicted and observed frequencies by bin of the probability.
+    """Return predicted and observed frequencies by bin of the probability.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def calibration_error(
     debiased: bool = False,
     multiclass: Multiclass = "top_label",
 ) -> float:
-    """Mean distance between predicted and observed frequencies over bins of the probability; 0 is best.
+    """Return the mean distance between predicted and observed frequencies over bins of the probability; 0 is best.
 
     With the defaults this is the expected calibration error, ECE (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, arXiv
     1706.04599). It is the error of the bins' means: what cancels within a bin is not seen, and noise in a bin is.
@@ -130,7 +130,7 @@ _MOST_BINS = 100_000
 
 
 def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
-    """Edges of the bins, ``(B + 1,)``, from 0 to 1."""
+    """Return edges of the bins, ``(B + 1,)``, from 0 to 1."""
     refuse_other_bins(strategy, n_bins)
     even: Numbers = np.arange(n_bins + 1) / n_bins
     if strategy == "uniform":
@@ -155,7 +155,7 @@ def refuse_other_bins(strategy: str, n_bins: int) -> None:
 
 
 def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
-    """The bin of each probability."""
+    """Return the bin of each probability."""
     evenly = np.array_equal(edges, np.arange(len(edges)) / (len(edges) - 1))
     if not evenly:
         return np.searchsorted(edges[1:-1], proba, side="left").astype(np.int32)
@@ -165,14 +165,14 @@ def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
 
 
 def binned(rows: Predictions, edges: Numbers) -> Numbers:
-    """Sums by bin, ``(B, 4)``: of weight, weighted label, weighted probability and squared weight."""
+    """Return sums by bin, ``(B, 4)``: of weight, weighted label, weighted probability and squared weight."""
     sums = np.zeros((len(edges) - 1, 4))
     binning.sums(rows.y, rows.proba, rows.weight, cells_between(rows.proba, edges), sums)
     return sums
 
 
 def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
-    """The curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
+    """Return the curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
     weight, label, probability, squared = sums.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return ReliabilityCurve(
@@ -181,7 +181,7 @@ def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
 
 
 def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
-    """Norms of distances, from sums by bin of the weight and of the weighted p - y, ``(B, ...)``."""
+    """Return norms of distances, from sums by bin of the weight and of the weighted p - y, ``(B, ...)``."""
     total = weight.sum(axis=0)
     if norm == 1:
         mean: Numbers = np.abs(excess).sum(axis=0) / total
@@ -196,7 +196,7 @@ def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
 
 
 def over_classes(errors: Numbers, norm: Norm) -> float:
-    """One error from those of the classes, in the same norm."""
+    """Return one error from those of the classes, in the same norm."""
     if norm == "max":
         return float(errors.max())
     return float(errors.mean()) if norm == 1 else float(np.sqrt((errors * errors).mean()))
@@ -215,7 +215,7 @@ def refuse_options(norm: Norm, multiclass: Multiclass, *, debiased: bool) -> Non
 
 
 def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
-    """The error of bins with these sums, ``(B, 4)``."""
+    """Return the error of bins with these sums, ``(B, 4)``."""
     weight, label, probability, squared = sums[sums[:, binning.WEIGHT] > 0.0].T
     plain = float(norm_of(weight, probability - label, norm))
     if not debiased:
@@ -233,7 +233,7 @@ def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
 
 
 def _mean_of_folded_normal(mean: Numbers, spread: Numbers) -> Numbers:
-    """E|X| for X normal."""
+    """Return ``E|X|`` for a normal X."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(spread > 0.0, mean / spread, np.inf)
     inside = np.array([math.erf(r / math.sqrt(2.0)) for r in ratio])

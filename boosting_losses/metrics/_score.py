@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._means import ProperScore
+from ._base_rate import ProperScore
 from ._predictions import Numbers
 from ._statistics.base import Statistic
 from ._statistics.sample import Sample

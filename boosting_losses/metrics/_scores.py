@@ -8,19 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _reliability
+from ._base_rate import ProperScore, loss_of_constant, over_base_rate
 from ._calibration_line import calibration_intercept, calibration_slope, observed_over_expected, spiegelhalter_z
 from ._decomposition import by_isotonic_regression, discrimination, miscalibration
 from ._distribution import sharpness, trimmed_log_loss
 from ._flexible_curve import calibration_error_quantile, integrated_calibration_index
-from ._means import (
-    ProperScore,
-    brier_score,
-    d2,
-    log_loss,
-    loss_of_constant,
-    normalized_cross_entropy,
-    over_base_rate,
-)
+from ._means import brier_score, d2, log_loss, normalized_cross_entropy
 from ._predictions import Numbers, each_class, mean_square, one_column
 from ._ranking import average_precision, roc_auc
 from ._score import Computation, Options, Score
@@ -90,7 +83,7 @@ def _ranking(of_totals: Callable[[Totals], Numbers], constant: Callable[[Numbers
 
 
 def _error_of_constant(forecast: Numbers, shares: Numbers, options: Options) -> float:
-    """All rows fall into one bin, at the same distance in any norm."""
+    """Return the calibration error of a constant forecast: all rows fall into one bin, at the same distance in any norm."""
     if options.get("multiclass") == "class_wise" and len(shares) > 2:
         return _reliability.over_classes(np.abs(forecast - shares), options.get("norm", 1))
     top = 1 if len(shares) == 2 else int(np.argmax(forecast))
@@ -130,7 +123,7 @@ def _flexible(function: Callable[..., float], q: float | None) -> Computation:
 
 
 def _spiegelhalter_z(sums: ModelSums, options: Options) -> float:
-    """Each row's own squared weight counts."""
+    """Return the score from the points, of which each keeps the sum of its rows' squared weights."""
     points = sums.points
     slope = 1.0 - 2.0 * points.proba
     excess = float(((points.label - points.weight * points.proba) * slope).sum())

@@ -19,7 +19,7 @@ def smooth_calibration_error(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Calibration error without bins: of residuals smoothed by a Gaussian kernel, whose width is found from the data.
+    """Return the calibration error without bins: of residuals smoothed by a Gaussian kernel, whose width the data give.
 
     The width is where it equals the error itself; the result is then within a constant factor of the distance to the
     nearest calibrated predictor (Blasiok and Nakkiran 2023, arXiv 2309.12236, definition 3 and algorithm 1).
@@ -50,7 +50,7 @@ def smooth_calibration_error(
 
 
 def onto_grid(rows: Predictions, size: int) -> tuple[Numbers, Numbers]:
-    """Weighted p - y and weights, shared among the points of an even grid; the weights sum to the number of rows."""
+    """Share weighted p - y and weights among the points of an even grid; the weights sum to the number of rows."""
     excess, mass = np.zeros(size), np.zeros(size)
     binning.onto_grid(rows.y, rows.proba, rows.weight, excess, mass)
     scale = len(rows.y) / mass.sum()
@@ -58,7 +58,7 @@ def onto_grid(rows: Predictions, size: int) -> tuple[Numbers, Numbers]:
 
 
 def smooth_error(rows: Predictions) -> tuple[float, float]:
-    """The smooth calibration error of binary predictions, and the width of its kernel."""
+    """Return the smooth calibration error of binary predictions, and the width of its kernel."""
     grids: dict[int, tuple[Numbers, Numbers]] = {}
 
     def at_width(width: float) -> float:
@@ -79,7 +79,7 @@ def smooth_error(rows: Predictions) -> tuple[float, float]:
 
 
 def _smoothed(excess: Numbers, mass: Numbers, width: float) -> float:
-    """The integral of the absolute smoothed residuals, divided by that of the smoothed weights."""
+    """Return the integral of the absolute smoothed residuals, divided by that of the smoothed weights."""
     size = len(excess)
     distance = np.linspace(0.0, 1.0, size) - 0.5
     kernel = np.exp(-distance * distance / (2.0 * width * width)) / (np.sqrt(2.0 * np.pi) * width)
@@ -92,7 +92,7 @@ def _smoothed(excess: Numbers, mass: Numbers, width: float) -> float:
 
 
 def _reflected(values: Numbers, kernel: Numbers) -> Numbers:
-    """The convolution on [0, 1] of what is mirrored at both ends, by Fourier transform."""
+    """Return the convolution on [0, 1] of what is mirrored at both ends, by Fourier transform."""
     size = len(values)
     mirrored = np.concatenate([values, values[-2:0:-1]])
     mirrored[[0, size - 1]] *= 2.0  # what lies at an end is its own mirror image: of rare events, nearly all

@@ -1,10 +1,8 @@
-"""What a report is made of, added up block by block in bounded memory."""
+"""The sums that a report is made of, added up block by block in bounded memory."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels.row_by_row import ROW_SUM_TOLERANCE
 from ..metrics import Estimate
-from ..metrics._means import ProperScore
+from ..metrics._base_rate import ProperScore
 from ..metrics._model_sums import ModelSums
-from ..metrics._predictions import Numbers, Predictions, check, each, tamed
+from ..metrics._predictions import Numbers, Predictions, each, tamed
 from ..metrics._scores import SCORES
 from ..metrics._statistics.base import Sampled, Source, Statistic, Summed, minus
 from ..metrics._statistics.bootstrap import Replicates, Totals
@@ -25,7 +22,7 @@ from ..metrics._statistics.means import Labels, Losses, events
 from ..metrics._statistics.redrawn_labels import RedrawnLabels
 from ..metrics._statistics.residuals import FlexibleError
 from ..metrics._statistics.sample import Sample
-from ._input import normalized
+from ._input import normalized, ready, rows_named, with_meaning
 from ._moments import Moments
 from ._settings import Settings
 from ._tables import AtThresholds, BySlice, PerModel
@@ -110,7 +107,7 @@ class Accumulator:
         y_true, probas, sample_weight
             As for :meth:`add`. Rows without meaning are left out here, and refused when they are added.
         """
-        data = [_ready(*_with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
+        data = [ready(*with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
@@ -175,10 +172,10 @@ class Accumulator:
             self.prepare(y_true, probas, sample_weight)
         if index is None:
             index = np.arange(self.rows, self.rows + len(np.asarray(y_true)))
-        with _rows_named(index):
+        with rows_named(index):
             inside = [_validation.moved_inside(proba) for proba in self._forms(probas)]
             self.rounded += sum(count for _, count in inside)
-            data = [_ready(y_true, proba, sample_weight) for proba, _ in inside]
+            data = [ready(y_true, proba, sample_weight) for proba, _ in inside]
             weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
             if not weight.any():  # all of this block, but perhaps not all of the data
                 data = [rows._replace(weight=None) for rows in data]
@@ -208,7 +205,7 @@ class Accumulator:
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def scores(self) -> list[dict[str, Estimate]]:
-        """Each model's scores with intervals, NaN where there is none."""
+        """Return each model's scores with intervals, NaN where there is none."""
         return [self._of_model(m) for m in range(len(self.models))]
 
     @cached_property
@@ -218,19 +215,19 @@ class Accumulator:
         return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
 
     def flexible_errors(self) -> list[dict[str, Estimate]]:
-        """How far each model's probabilities are from the flexible curve, less what noise adds."""
+        """Return how far each model's probabilities are from the flexible curve, less what noise adds."""
         return [
             {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
             for flexible in self._flexible
         ]
 
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """The other models' scores minus those of the reference."""
+        """Return the other models' scores minus those of the reference."""
         others = [m for m in range(len(self.models)) if m != self.reference]
         return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
 
     def tables(self) -> list[list[Any]]:
-        """For each model what is told by slice and by threshold."""
+        """Return for each model the tables by slice and by threshold."""
         level = self.settings.level
         return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
 
@@ -331,7 +328,7 @@ class Accumulator:
         return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
 
     def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
-        """Probabilities of each model, with what rounding has done to them undone where it was asked for."""
+        """Return the probabilities of each model, divided by their sums where that was asked for."""
         forms = []
         for proba in probas:
             p = _validation.numeric("proba", proba)
@@ -339,43 +336,3 @@ class Accumulator:
                 p = p[:, 0]
             forms.append(normalized(p) if self.settings.normalize and p.ndim == 2 else p)
         return forms
-
-
-def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
-    """Checked predictions of hard labels."""
-    data = check(y, proba, sample_weight)
-    if data.y.ndim == 2:
-        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
-    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)
-
-
-def _with_meaning(
-    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
-) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """The rows that count and have no fault; those with one are refused when they are added."""
-    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
-    weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
-    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
-        return labels, p, weight  # refused at once
-    columns = p.reshape(len(p), -1)
-    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
-    if columns.shape[1] > 1:
-        fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
-        fine &= labels == np.floor(labels)
-    else:
-        fine &= labels <= 1
-    if weight is not None:
-        fine &= (weight > 0.0) & (weight < np.inf)
-    if fine.all() or not fine.any():
-        return labels, p, weight
-    return labels[fine], p[fine], None if weight is None else weight[fine]
-
-
-@contextmanager
-def _rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
-    """Errors name the rows of all data instead of those of a block."""
-    try:
-        yield
-    except ValueError as error:
-        text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
-        raise ValueError(text) from None

@@ -1,4 +1,4 @@
-"""From what has been added up to the parts of a report."""
+"""The parts of a report, made of what has been added up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model_result(
     tables: Sequence[SliceTable | tuple[ThresholdRow, ...]],
     level: float,
 ) -> ModelResult:
-    """What there is to say of one model."""
+    """Return all results of one model."""
     points = sums.points
     curve = _curve(points)
     low, high = _consistency_band(curve, level)
@@ -76,7 +76,7 @@ def _curve(points: ProbabilityPoints) -> ReliabilityCurve:
 
 
 def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
-    """Where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
+    """Return where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
     rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
     proba = np.nan_to_num(curve.predicted)
     low, high = (_binomial_quantile(tail, rows, proba) / rows for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
@@ -84,7 +84,7 @@ def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, N
 
 
 def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
-    """The least count whose distribution function reaches ``tail``."""
+    """Return the least count whose distribution function reaches ``tail``."""
     from scipy.special import bdtr, bdtrik  # noqa: PLC0415  (scipy.stats takes a second to import)
 
     count = np.where(proba >= 1.0, rows, np.maximum(np.ceil(np.nan_to_num(bdtrik(tail, rows, proba))), 0.0))
@@ -100,7 +100,7 @@ def _flexible(points: ProbabilityPoints, errors: Mapping[str, Estimate], level: 
 
 
 def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:
-    """Where a diagram may end: of rare events, all would lie in one corner of the whole."""
+    """Return where a diagram may end: of rare events, all would lie in one corner of the whole."""
     some = curve.weight > 0.0
     farthest = max(float(part[some].max()) for part in (curve.predicted, curve.observed, band_high))
     return 1.0 if farthest > 0.5 else 1.15 * farthest
@@ -118,7 +118,7 @@ def _deciles(sums: ModelSums) -> LossByDecile:
 
 
 def baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
-    """Always predicting the shares of the classes, and all classes alike."""
+    """Return the scores of always predicting the shares of the classes, and all classes alike."""
     even = np.full(len(shares), 1.0 / len(shares))
     coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
     return tuple(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..metrics import Estimate
-from ..metrics._means import entropy
+from ..metrics._base_rate import entropy
 from ..metrics._model_sums import ModelSums
 from ._accumulator import Accumulator
 from ._results import Finding
@@ -26,7 +26,7 @@ WORTH_IT = 0.02
 
 
 def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
-    """Everything that a reader should know before believing the scores."""
+    """Return everything that a reader should know before believing the scores."""
     found = []
     some = evaluation.effective_rows
     if some < 0.5 * evaluation.rows:

@@ -1,4 +1,4 @@
-"""ProbabilityReport: how good are these probabilities, and how sure are we."""
+"""The report on probabilities that users meet."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ BLOCK = 2**17
 
 @dataclass(frozen=True, repr=False)
 class ProbabilityReport(Results):
-    """Scores with intervals, diagrams and warnings in words, of one or several models of the same rows.
+    """Scores with intervals, diagrams and findings in words, of one or several models of the same rows.
 
-    Made by :meth:`from_predictions`. Shown as a table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and
-    ``plot`` give it in other forms.
+    :meth:`from_predictions` makes it of arrays, :meth:`from_accumulator` of data that come in blocks. It shows itself as a
+    table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and ``plot`` give it in other forms.
     """
 
     @classmethod
@@ -64,8 +64,9 @@ class ProbabilityReport(Results):
         y_true : array-like of shape (n,)
             Labels: 0 and 1, class codes 0..K-1, or any labels that ``classes`` names.
         proba : array-like, sequence of array-likes, or mapping of names to array-likes
-            Of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1) and one of shape
-            ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is looked at.
+            The probabilities of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1)
+            and one of shape ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is
+            looked at.
         sample_weight : array-like of shape (n,), optional
         names : sequence of str, optional
             Of the models.
@@ -81,9 +82,7 @@ class ProbabilityReport(Results):
         reference : str, optional
             The model with which the others are compared; by default the first.
         metrics : sequence of str, or mapping of str to mapping, optional
-            By name, with their options, those of :mod:`boosting_losses.metrics` that are one number: ``log_loss``,
-            ``brier_score``, ``normalized_cross_entropy``, ``d2``, ``calibration_error``, ``smooth_calibration_error``,
-            ``miscalibration`` and ``discrimination``; by default all but ``d2``. The last two have intervals for two classes.
+            Names, with options, of scores in :data:`boosting_losses.report.SCORES`; by default the usual ones.
         normalize : bool
             Whether rows of ``(n, K)`` are divided by their sums, as probabilities that were rounded to a few digits need it.
         eps : float, optional
@@ -184,7 +183,7 @@ class ProbabilityReport(Results):
     # ---- forms ------------------------------------------------------------------------------------------------------
 
     def to_frame(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
-        """The scores as a data frame: one row per model and score, then the baselines and the differences.
+        """Return the scores as a data frame: one row per model and score, then the baselines and the differences.
 
         Parameters
         ----------
@@ -199,19 +198,19 @@ class ProbabilityReport(Results):
         return as_frame(self, backend)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole report as lists, dictionaries, texts and numbers; what is missing is None.
+        """Return the whole report as lists, dictionaries, texts and numbers; what is missing is None.
 
-        ``schema.json`` beside this file describes it, docs/report_json.md in words.
+        ``schema.json`` in this package describes it, and docs/report_json.md in words.
         """
         return as_dict(self)
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The same as JSON, also written to ``path``."""
+        """Return the report as JSON, also written to ``path``."""
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
         return _written(text, path)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """One self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
+        """Return one self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
         from ._views.page import page  # noqa: PLC0415
 
         return _written(page(self), path)
@@ -262,7 +261,7 @@ def _first(model: ModelResult) -> str:
 
 
 def _written(text: str, path: str | Path | None) -> str:
-    """The text, which a file at ``path`` then holds wholly or not at all."""
+    """Write the text to ``path``, wholly or not at all, and return it."""
     if path is not None:
         target = Path(path)
         scratch = target.with_name(target.name + ".part")

@@ -152,6 +152,6 @@ class Results:
 
 
 def quiet_ratio(numerator: Numbers, denominator: Numbers | float) -> Numbers:
-    """NaN where there is nothing to divide by."""
+    """Return the ratio; NaN where there is nothing to divide by."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return numerator / denominator

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -42,7 +43,7 @@ class Source(Summed, ABC):
 
     @abstractmethod
     def columns(self, data: Predictions) -> Columns:
-        """The columns of some rows."""
+        """Return the columns of some rows."""
 
 
 class Statistic(ABC):
@@ -58,10 +59,10 @@ class Statistic(ABC):
 
     @abstractmethod
     def of(self, totals: Totals) -> Numbers:
-        """The score in each replicate, ``(R,)``."""
+        """Return the score in each replicate, ``(R,)``."""
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """The estimate from the score of all rows and sums that may be coarser: percentiles (Efron 1979)."""
+        """Return the value and percentiles of replicates (Efron 1979), whose sums may be coarser than the rows."""
         value = sampled.value
         return within(self.range, value, *(value + bound for bound in percentiles(sampled.change, sampled.wide_level)))
 
@@ -102,25 +103,32 @@ class Sampled:
 
 
 def without_cells(values: Numbers) -> Columns:
-    """Columns of values alone."""
+    """Return columns of values alone."""
     n = len(values)
     return Columns(values, np.empty((n, 0), dtype=np.int32), np.empty((n, 0)))
 
 
 def lacks_a_label(data: Predictions) -> bool:
-    """Whether one of two labels, or all but one of K, occur in no row."""
+    """Return whether one of two labels, or all but one of K, occur in no row."""
     y = data.y
     return y.ndim == 1 and bool((y == y[0]).all()) and float(y[0]) == int(y[0])
 
 
 def minus(first: Numbers, second: Numbers) -> Numbers:
-    """Differences; of two infinite scores there is none, NaN."""
+    """Return differences; of two infinite scores there is none, NaN."""
     with np.errstate(invalid="ignore"):
         return first - second
 
 
+def central_sums(sums: Mapping[tuple[int, int], float], mean: float) -> tuple[float, float]:
+    """Return sums of the squares and cubes of ``weight * (x - mean)``, from those of ``weight**a * x**b`` by (a, b)."""
+    square = sums[2, 2] - 2.0 * mean * sums[2, 1] + mean * mean * sums[2, 0]
+    cube = sums[3, 3] - 3.0 * mean * sums[3, 2] + 3.0 * mean**2 * sums[3, 1] - mean**3 * sums[3, 0]
+    return square, cube
+
+
 def percentiles(values: Numbers, level: float) -> tuple[float, float]:
-    """Between which this share of the finite values lies; NaN where there are none."""
+    """Return the ends between which this share of the finite values lies; NaN where there are none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return float("nan"), float("nan")
@@ -129,7 +137,7 @@ def percentiles(values: Numbers, level: float) -> tuple[float, float]:
 
 
 def quantile(replicates: Numbers, share: float) -> float:
-    """What another replicate would lie below with this probability: the k-th of R stands for k / (R + 1).
+    """Return what another replicate lies below with this probability: the k-th of R stands for k / (R + 1).
 
     Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 5.2.1. Others leave out 2 / (R + 1) of what
     lies between two of them.
@@ -138,19 +146,19 @@ def quantile(replicates: Numbers, share: float) -> float:
 
 
 def tails(level: float) -> tuple[float, float]:
-    """The probabilities of the two percentiles."""
+    """Return the probabilities of the two percentiles."""
     return (1.0 - level) / 2.0, (1.0 + level) / 2.0
 
 
 def cell_means(totals: Totals) -> Numbers:
-    """Mean amounts by cell, ``(C, R)``; 0 in cells without weight."""
+    """Return mean amounts by cell, ``(C, R)``; 0 in cells without weight."""
     with np.errstate(invalid="ignore", divide="ignore"):
         mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
     return mean
 
 
 def independent_rows(weight: float, replicates: Numbers) -> float:
-    """How many independent rows a weight is worth: its square over its variance in replicates.
+    """Return how many independent rows a weight is worth: its square over its variance in replicates.
 
     Without weights and groups this is the number of its rows. 0 where it does not vary.
     """
@@ -165,12 +173,12 @@ def refuse_other_level(level: float) -> None:
 
 
 def normal_quantile(level: float) -> float:
-    """How many standard errors lie between the middle and the ends of a normal interval."""
+    """Return how many standard errors lie between the middle and the ends of a normal interval."""
     return NormalDist().inv_cdf((1.0 + level) / 2.0)
 
 
 def within(range_: tuple[float, float], value: float, low: float, high: float) -> Estimate:
-    """The part of an interval that is possible. A value lies in its interval."""
+    """Return the part of an interval that is possible. A value lies in its interval."""
     least, most = range_
     low, high = (float(np.clip(bound, least, most)) for bound in (low, high))
     if np.isnan(low) or np.isnan(high):
@@ -179,7 +187,7 @@ def within(range_: tuple[float, float], value: float, low: float, high: float) -
 
 
 def expanded(level: float, n_events: float) -> float:
-    """The level at which percentiles are read so that intervals from few events hold the truth as often as from many.
+    """Return the level at which percentiles are read, wider where there are few events.
 
     Percentiles are as narrow as normal quantiles, and replicates vary less than samples by (n - 1) / n. So Student's t
     takes the normal quantile's place (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.4.2), here
@@ -192,7 +200,7 @@ def expanded(level: float, n_events: float) -> float:
 
 
 def student(z: float, freedom: float) -> float:
-    """Student's quantile for the probability of the normal quantile z (Abramowitz and Stegun 1964, 26.7.5)."""
+    """Return Student's quantile for the probability of the normal quantile z (Abramowitz and Stegun 1964, 26.7.5)."""
     terms = (
         (z**3 + z) / 4.0,
         (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0,

@@ -23,7 +23,7 @@ class Columns(NamedTuple):
     amounts: Numbers  #: (n, v)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Columns:
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         return Columns(self.values[rows], self.cells[rows], self.amounts[rows])
 
 
@@ -76,7 +76,7 @@ class Bootstrap:
         )
 
     def totals(self) -> Totals:
-        """The sums up to now; replicates that have drawn no row are left out."""
+        """Return the sums up to now; replicates that have drawn no row are left out."""
         some = np.flatnonzero(self._sums.weight[: self._asked] > 0.0)
         return Totals(*(part[..., some] for part in self._sums))
 
@@ -107,14 +107,14 @@ class Replicates:
         self._observed = block if before is None else Totals(*(a + b for a, b in zip(before, block, strict=True)))
 
     def totals(self) -> list[tuple[Totals, Totals]]:
-        """For each source the sums of the rows, and those of the replicates."""
+        """Return for each source the sums of the rows, and those of the replicates."""
         assert self._observed is not None
         seen, then = (apart(sums, self._n_values, self._n_cells) for sums in (self._observed, self._bootstrap.totals()))
         return list(zip(seen, then, strict=True))
 
 
 def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:
-    """The same sums of the rows as they are: one replicate in which each counts once."""
+    """Return the same sums of the rows as they are: one replicate in which each counts once."""
     cells = columns.cells.ravel()
     by_row = np.repeat(weight, columns.cells.shape[1])
     return Totals(
@@ -126,7 +126,7 @@ def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:
 
 
 def side_by_side(parts: Sequence[Columns], n_cells: Sequence[int]) -> Columns:
-    """The columns of several statistics as those of one."""
+    """Return the columns of several statistics as those of one."""
     starts = np.concatenate([[0], np.cumsum(n_cells)[:-1]])
     return Columns(
         np.concatenate([part.values for part in parts], axis=1),
@@ -136,7 +136,7 @@ def side_by_side(parts: Sequence[Columns], n_cells: Sequence[int]) -> Columns:
 
 
 def apart(totals: Totals, n_values: Sequence[int], n_cells: Sequence[int]) -> list[Totals]:
-    """The totals of each of several statistics whose columns were side by side."""
+    """Return the totals of each of several statistics whose columns stand side by side."""
     rows, cells = np.cumsum([0, *n_values]), np.cumsum([0, *n_cells])
     return [
         Totals(

@@ -36,7 +36,7 @@ class CalibrationIntercept(Statistic):
 
 
 def _fitted(log_odds: Numbers, totals: Totals, *, with_slope: bool) -> tuple[Numbers, Numbers]:
-    """Intercepts and slopes of all replicates at once, by Newton's method; NaN where there is no finite one."""
+    """Return intercepts and slopes of all replicates, by Newton's method; NaN where there is no finite one."""
     weight, label = totals.cell_weight, cell_means(totals)
     x = log_odds[:, None]
     n = weight.shape[1]

@@ -6,8 +6,9 @@ import numpy as np
 
 from ... import _newton_fit
 from .. import _reliability
-from .._means import ProperScore, logits
+from .._base_rate import ProperScore
 from .._predictions import Numbers, Predictions, each, each_class, one_column
+from .._raw_scores import logits
 from .base import Source, cell_means
 from .bootstrap import Columns, Totals
 
@@ -49,7 +50,7 @@ class Cells(Source):
         return Columns(np.empty((len(rows.y), 0)), cells[:, None], np.asarray(rows.y, dtype=np.float64)[:, None])
 
     def losses(self, score: ProperScore) -> tuple[Numbers, Numbers]:
-        """What a row of each cell loses on average if its label is 0, and if it is 1."""
+        """Return what a row of each cell loses on average if its label is 0, and if it is 1."""
         part = 0 if score == "log_loss" else 1
         at_middle = Predictions(self.proba, self.proba, None)
         if_0, if_1 = (
@@ -64,7 +65,7 @@ class Cells(Source):
         return if_0, if_1
 
     def redrawn(self, observed: Totals, replicates: Totals) -> Totals:
-        """The replicates with labels drawn anew, with the frequencies that beta calibration gives the cells."""
+        """Return the replicates with labels drawn anew, with the frequencies that beta calibration gives the cells."""
         some = observed.cell_weight[:, 0] > 0.0
         weight, then = observed.cell_weight[some], replicates.cell_weight[some]
         rate = _newton_fit.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
@@ -75,7 +76,7 @@ class Cells(Source):
         return replicates._replace(cell_amounts=amounts)
 
     def mean(self, values: Numbers, otherwise: Numbers) -> Numbers:
-        """Weighted means of the sample's values by cell, and something else in cells without rows."""
+        """Return weighted means of the sample's values by cell, and something else in cells without rows."""
         weighted = np.where(self._weight > 0.0, self._weight, 0.0) * np.where(self._weight > 0.0, values, 0.0)
         sums = np.bincount(self._cells, weights=weighted, minlength=self.n_cells)
         some = self._total > 0.0
@@ -99,7 +100,7 @@ class EachClass(Source):
         )
 
     def apart(self, totals: Totals) -> list[Totals]:
-        """The totals of each class."""
+        """Return the totals of each of several statistics whose columns stand side by side."""
         ends = zip(self._starts[:-1].tolist(), self._starts[1:].tolist(), strict=True)
         return [
             totals._replace(cell_weight=totals.cell_weight[a:b], cell_amounts=totals.cell_amounts[a:b]) for a, b in ends
@@ -107,6 +108,6 @@ class EachClass(Source):
 
 
 def rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
-    """How many independent rows each cell is worth, a whole number ``(C, 1)``."""
+    """Return how many independent rows each cell is worth, a whole number ``(C, 1)``."""
     rows: Numbers = np.rint(weight * weight / np.maximum(replicates.var(axis=1, keepdims=True), 1e-300))
     return np.clip(rows, 1.0, _MOST_ROWS)

@@ -22,7 +22,7 @@ def of_mean(
     unseen: tuple[float, float] | None = None,
     expected: tuple[float, float] | None = None,
 ) -> Estimate:
-    """The interval of a mean from its independent parts.
+    """Return the interval of a mean from its independent parts.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def of_moments(
     unseen: tuple[float, float] | None = None,
     expected: tuple[float, float] | None = None,
 ) -> Estimate:
-    """The same from the sums of the squares and cubes of n parts.
+    """Return the interval of a mean from the sums of the squares and cubes of n parts.
 
     Student's ratio of skew data is transformed to one that is not (Hall 1992, "On the Removal of Skewness by
     Transformation", J. R. Stat. Soc. B 54, his monotone cubic): a rare event is a large loss, and the normal interval is
@@ -85,7 +85,7 @@ def of_moments(
 
 
 def hall(z: float, skewness: float) -> float:
-    """The quantile of Student's ratio of a mean, from the normal one and the skewness of the mean."""
+    """Return the quantile of Student's ratio of a mean, from the normal one and the skewness of the mean."""
     a = skewness / 3.0
     if abs(a) < 1e-6:
         return z
@@ -96,7 +96,7 @@ def hall(z: float, skewness: float) -> float:
 
 
 def of_losses(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
-    """The interval of a mean over rows in closed form."""
+    """Return the interval of a mean over rows in closed form."""
     parts, weight = _parts(mean.of_rows(data), data, groups)
     unseen = mean.extremes(data) if lacks_a_label(data) else None
     return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
@@ -105,7 +105,7 @@ def of_losses(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLi
 def of_difference(
     value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
 ) -> Estimate:
-    """The interval of the difference between two models' means."""
+    """Return the interval of the difference between two models' means."""
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     differences = minus(mean.of_rows(first), mean.of_rows(second))
@@ -118,7 +118,7 @@ def of_difference(
 
 
 def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
-    """What each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
+    """Return what each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
     weight = weights(data)
     with np.errstate(invalid="ignore"):
         parts = weight * (losses - weight @ losses / weight.sum())

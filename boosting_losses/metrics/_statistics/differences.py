@@ -11,7 +11,7 @@ from .base import Estimate, Sampled, minus, percentiles
 
 
 def difference_of(first: Sampled, second: Sampled) -> Estimate:
-    """The first score minus the second, with its interval."""
+    """Return the first score minus the second, with its interval."""
     if not first.statistic.is_inflated:
         value = first.value - second.value
         low, high = percentiles(minus(first.change, second.change), first.wide_level)
@@ -24,7 +24,7 @@ def difference_of(first: Sampled, second: Sampled) -> Estimate:
 
 
 def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate:
-    """The interval of a difference from those of its two terms, neither of which is ever below 0.
+    """Return the interval of a difference from those of its two terms, neither of which is ever below 0.
 
     Their variances are recovered from the limits (Zou and Donner 2008, "Construction of Confidence Limits about Effect
     Measures", Statistics in Medicine 27, with the correlation as in their equations 5 and 6). Unlike a resampled difference
@@ -37,12 +37,12 @@ def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate
 
 
 def _hidden(term: Estimate) -> float:
-    """How far a term may lie above the truth: where 0 cuts its lower limit off, as far as below it."""
+    """Return how far a term may lie above the truth: where 0 cuts its lower limit off, as far as below it."""
     return max(term.value - term.low, term.high - term.value) if term.low <= 0.0 else term.value - term.low
 
 
 def _together(cut: float, other: float, hidden: float, correlation: float) -> float:
-    """How far a difference may be off.
+    """Return how far a difference may be off.
 
     A term whose truth may be 0 errs upwards alone, so that errors of both terms cancel less often than where each errs in
     either direction; but the truth is never farther away than the two limits together.
@@ -55,7 +55,7 @@ def _hypotenuse(a: float, b: float, correlation: float) -> float:
 
 
 def _correlation(first: Numbers, second: Numbers) -> float:
-    """Of the finite replicates; 0 where it is negative or one of them does not vary."""
+    """Return the correlation of the finite replicates; 0 where it is negative or one of them does not vary."""
     some = np.isfinite(first) & np.isfinite(second)
     if some.sum() < 3 or not np.ptp(first[some]) > 0.0 or not np.ptp(second[some]) > 0.0:
         return 0.0

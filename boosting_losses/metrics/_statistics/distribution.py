@@ -51,7 +51,7 @@ class Sharpness(Statistic):
         return variance
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """That of a mean, with the spread and the skewness of the replicates: large probabilities may be rare."""
+        """Return the interval of a mean with the spread and skewness of the replicates: large probabilities may be rare."""
         value, level = sampled.value, sampled.wide_level
         change = sampled.in_replicates - value
         spread = float(change.std())

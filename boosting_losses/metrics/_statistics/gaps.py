@@ -11,8 +11,8 @@ import numpy as np
 from ... import _newton_fit
 from ..._kernels import binning
 from .. import _reliability
-from .._means import logits
 from .._predictions import Numbers, Predictions, each_class, one_column
+from .._raw_scores import logits
 from .base import (
     Estimate,
     Sampled,
@@ -59,22 +59,22 @@ class OfGaps(Statistic):
 
     @abstractmethod
     def gaps(self, totals: Totals) -> Numbers:
-        """``(G, R)``"""
+        """Return the gaps, ``(G, R)``."""
 
     @abstractmethod
     def norm(self, gaps: Numbers, observed: Totals) -> Numbers:
-        """``(R,)``"""
+        """Return the norm of gaps, ``(R,)``."""
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """What replicates add to the gaps, ``(G, R)``."""
+        """Return what replicates add to the gaps, ``(G, R)``."""
         return self.gaps(replicates) - self.gaps(observed)
 
     @abstractmethod
     def smoothed(self, observed: Totals) -> Numbers:
-        """The gaps with little noise, ``(G, 1)``."""
+        """Return the gaps with little noise, ``(G, 1)``."""
 
     def curves(self, observed: Totals, replicates: Totals) -> Curves:
-        """All three."""
+        """Return the gaps, their noise and the smoothed gaps."""
         return Curves(self.gaps(observed), self.noise(observed, replicates), self.smoothed(observed))
 
     def of(self, totals: Totals) -> Numbers:
@@ -140,7 +140,7 @@ class CalibrationError(OfGaps):
         return cell_means(totals)
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Of a bin's mean, whose rows' distances from it vary less than those from the truth, by (n - 1) / n.
+        """Return the noise of bins' means; distances from a mean vary less than those from the truth, by (n - 1) / n.
 
         A bin worth a single row has no distances: the size of its own gap tells as much as there is to know.
         """
@@ -161,7 +161,7 @@ class CalibrationError(OfGaps):
         )[:, None]
 
     def _bins(self) -> list[slice]:
-        """The bins of each class that is looked at."""
+        """Return the bins of each class that is looked at."""
         ends = np.cumsum(self.source.sizes)
         return [slice(end - size, end) for end, size in zip(ends.tolist(), self.source.sizes, strict=True)]
 
@@ -179,7 +179,7 @@ class CalibrationError(OfGaps):
 
 
 def gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
-    """What beta calibration of the cells' frequencies takes off their probabilities; 0 in cells without weight."""
+    """Return what beta calibration of the cells' frequencies takes off their probabilities; 0 in cells without weight."""
     smooth = np.zeros_like(proba)
     some = weight > 0.0
     p = proba[some]
@@ -189,7 +189,7 @@ def gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
 
 
 def _means(rows: Predictions, edges: Numbers) -> Numbers:
-    """The mean probability in each bin; 0 in one without weight."""
+    """Return the mean probability in each bin; 0 in one without weight."""
     sums = _reliability.binned(rows, edges)
     weight = sums[:, binning.WEIGHT]
     mean: Numbers = sums[:, binning.PROBABILITY] / np.where(weight > 0.0, weight, 1.0)
@@ -197,14 +197,14 @@ def _means(rows: Predictions, edges: Numbers) -> Numbers:
 
 
 def _without_noise(size: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-    """Where all rows say the same, the other label may still have this probability (Clopper and Pearson 1934)."""
+    """Return the interval where all rows say the same; the other label may still have a probability (Clopper 1934)."""
     rows = max(independent_rows(float(observed.weight[0]), replicates.weight), 1.0)
     unseen = 1.0 - tails(level)[0] ** (1.0 / rows)
     return Estimate(size, max(size - unseen, 0.0), min(size + unseen, 1.0))
 
 
 def _root(excess: Callable[[float], float]) -> float:
-    """Where a function of c >= 0 is 0 that rises as soon as the gaps outweigh the noise; 0 where it is never below.
+    """Find where a function of c >= 0 is 0 that rises as soon as the gaps outweigh the noise; 0 where it is never below.
 
     False position, where an end that stays counts half (the Illinois rule of Dowell and Jarratt 1971).
     """

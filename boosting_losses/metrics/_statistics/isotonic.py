@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._base_rate import ProperScore
 from .._decomposition import binary_entropy, isotonic
-from .._means import ProperScore
 from .._predictions import Numbers
 from .base import Estimate, Sampled, Statistic, cell_means, minus, percentiles, within
 from .bootstrap import Totals
@@ -32,7 +32,7 @@ class Recalibrated:
         self._last: tuple[Totals, Totals, Simulation] | None = None
 
     def loss(self, weight: Numbers, label: Numbers) -> Numbers:
-        """The score after recalibration, from each replicate's weights and mean labels by cell, ``(C, R)``."""
+        """Return the score after recalibration, from each replicate's weights and mean labels by cell, ``(C, R)``."""
         frequency = np.zeros_like(label)
         for r in range(weight.shape[1]):
             some = weight[:, r] > 0.0
@@ -41,11 +41,11 @@ class Recalibrated:
         return loss
 
     def loss_of_model(self, totals_weight: Numbers, label: Numbers) -> Numbers:
-        """The score of the probabilities, by cells."""
+        """Return the score of the probabilities, by cells."""
         return _mean_loss(totals_weight, label, self._if_0, self._if_1)
 
     def truth(self, observed: Totals, replicates: Totals) -> Numbers:
-        """The frequencies that the data are taken to have, ``(C, 1)``: neither 0 nor 1.
+        """Return the frequencies that the data are taken to have, ``(C, 1)``: neither 0 nor 1.
 
         They are those of isotonic regression with one more row of each label at both ends, worth as much as the others are.
         """
@@ -60,7 +60,7 @@ class Recalibrated:
         return truth
 
     def simulate(self, observed: Totals, replicates: Totals) -> Simulation:
-        """Labels drawn anew from the truth.
+        """Draw labels anew from the truth.
 
         The replicates say how many independent rows a cell is worth: the squared mean of its weight over the variance.
         """
@@ -85,13 +85,13 @@ class Recalibrated:
         return found
 
     def _loss_of(self, weight: Numbers, label: Numbers, frequency: Numbers) -> Numbers:
-        """The score of frequencies strictly between 0 and 1."""
+        """Return the score of frequencies strictly between 0 and 1."""
         if self.score == "log_loss":
             return _mean_loss(weight, label, -np.log1p(-frequency), -np.log(frequency))
         return _mean_loss(weight, label, frequency**2, (1.0 - frequency) ** 2)
 
     def linear(self, observed: Totals, replicates: Totals) -> Numbers:
-        """What replicates change of the discrimination while the frequencies stay: to first order that is all of it."""
+        """Return what replicates change of the discrimination while the frequencies stay: all of it, to first order."""
         truth = self.truth(observed, replicates)
 
         def explained(totals: Totals) -> Numbers:
@@ -156,13 +156,13 @@ class Miscalibration(Statistic):
 
 
 def _losses_of(label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
-    """What rows with these mean labels lose in each cell."""
+    """Return what rows with these mean labels lose in each cell."""
     with np.errstate(invalid="ignore"):  # what never happens loses nothing, even where it would lose everything
         return np.where(label < 1.0, (1.0 - label) * if_0, 0.0) + np.where(label > 0.0, label * if_1, 0.0)
 
 
 def _mean_loss(weight: Numbers, label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
-    """The mean over cells of what rows with these mean labels lose."""
+    """Return the mean over cells of what rows with these mean labels lose."""
     losses = _losses_of(label, if_0, if_1)
     mean: Numbers = np.where(weight > 0.0, weight * losses, 0.0).sum(axis=0) / weight.sum(axis=0)
     return mean

@@ -1,10 +1,10 @@
-"""Losses of rows, their means, and what these are of the loss of the base rate."""
+"""Means of the losses of rows, and their ratios to the loss of the base rate."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .._means import ProperScore, over_base_rate
+from .._base_rate import ProperScore, over_base_rate
 from .._predictions import Numbers, Predictions, class_columns, each, one_column, tamed
 from .base import Source, Statistic, independent_rows, without_cells
 from .bootstrap import Columns, Totals
@@ -22,18 +22,18 @@ class Losses(Source):
         return without_cells(own if self.classes == 0 else np.concatenate([own, class_columns(data)], axis=1))
 
     def of_rows(self, data: Predictions) -> Numbers:
-        """The loss of each row, ``(n,)``."""
+        """Return the loss of each row, ``(n,)``."""
         losses, squares, _ = each(data, self.eps)
         own: Numbers = losses if self.score == "log_loss" else squares
         return own
 
     def range(self, classes: int) -> tuple[float, float]:
-        """Where a mean of losses lies by definition."""
+        """Return the range in which a mean of losses lies by definition."""
         most = np.inf if self.score == "log_loss" else 1.0 if classes == 2 else 2.0
         return 0.0, most
 
     def extremes(self, data: Predictions) -> tuple[float, float]:
-        """What the rows would lose on average if all had the likeliest label, and if all had the unlikeliest."""
+        """Return what the rows would lose on average if all had the likeliest label, and if all had the unlikeliest."""
         proba = np.stack([1.0 - data.proba, data.proba], axis=1) if data.is_binary else data.proba
         weight = None if data.weight is None else tamed(np.asarray(data.weight, dtype=np.float64))
         best, worst = (

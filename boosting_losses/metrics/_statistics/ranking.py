@@ -31,7 +31,7 @@ class Ranking(Statistic):
         return mean
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Symmetric in log odds, where the spread hardly depends on the score (Pepe 2003, section 5.2.5).
+        """Return an interval symmetric in log odds, where the spread hardly depends on the score (Pepe 2003, section 5.2.5).
 
         The spread is that of replicates, or that of labels drawn anew where it is larger: few events spread too little
         whenever, by chance, none of them has an improbable rank.
@@ -54,7 +54,7 @@ def _spread_of_log_odds(scores: Numbers) -> float:
 
 
 def roc_auc(totals: Totals) -> Numbers:
-    """The chance that an event has a larger probability than another row."""
+    """Return the chance that an event has a larger probability than another row."""
     positive = totals.cell_amounts
     negative = totals.cell_weight - positive
     below = np.cumsum(negative, axis=0) - 0.5 * negative  # ties count half
@@ -64,7 +64,7 @@ def roc_auc(totals: Totals) -> Numbers:
 
 
 def average_precision(totals: Totals) -> Numbers:
-    """The mean precision over the events, each at its own probability as the threshold."""
+    """Return the mean precision over the events, each at its own probability as the threshold."""
     positive, weight = totals.cell_amounts[::-1], totals.cell_weight[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.cumsum(positive, axis=0) / np.cumsum(weight, axis=0)

@@ -1,13 +1,14 @@
-"""What the means of two models' losses differ by, if labels were drawn anew from recalibrated frequencies."""
+"""Expected differences between the mean losses of two models, for labels drawn anew from recalibrated frequencies."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ... import _newton_fit
-from .._means import ProperScore, logits
+from .._base_rate import ProperScore
 from .._predictions import Numbers, Predictions, each
-from .base import minus
+from .._raw_scores import logits
+from .base import central_sums, minus
 
 #: Of weights and of differences, in the sums that two central moments are made of.
 _POWERS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
@@ -18,9 +19,8 @@ class RedrawnLabels:
     """Expected moments of differences between the losses of two models of two classes.
 
     With few events the moments seen say little: where by chance no event was improbable for one of the models, the
-    difference and its variance are both too small, and the interval misses. The rows without events know better. Labels of
-    which each row's is drawn with the frequency that both models together give it, recalibrated by three parameters, lose
-    what either model would lose for either label.
+    difference and its variance are both too small, and the interval misses. The rows without events know better: here the
+    label of each row is drawn anew, with the frequency that both models together give it, recalibrated by three parameters.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class RedrawnLabels:
                     self._sums[label, s, k] += summed(weight**a * difference**b)
 
     def moments(self, score: ProperScore, mean: float) -> tuple[float, float] | None:
-        """Sums over rows of the squares and cubes of ``weight * (difference - mean)``; None where a label is lacking."""
+        """Return sums over rows of squares and cubes of ``weight * (difference - mean)``; None where a label is lacking."""
         some = self._rows[0] > 0.0
         weight, label, log_odds = self._rows[:, some]
         if not 0.0 < label.sum() < weight.sum():
@@ -72,17 +72,15 @@ class RedrawnLabels:
         rate = _newton_fit.beta_frequencies(label / weight, log_odds / weight, weight)
         if_0, if_1 = self._sums[:, _SCORES.index(score)][..., some]
         s = dict(zip(_POWERS, (if_0 @ (1.0 - rate) + if_1 @ rate).tolist(), strict=True))
-        square = s[2, 2] - 2.0 * mean * s[2, 1] + mean * mean * s[2, 0]
-        cube = s[3, 3] - 3.0 * mean * s[3, 2] + 3.0 * mean**2 * s[3, 1] - mean**3 * s[3, 0]
-        return square, cube
+        return central_sums(s, mean)
 
 
 def has_labels(data: Predictions) -> bool:
-    """Whether rows of two classes have one of two labels each, which can be drawn anew."""
+    """Return whether every row of two classes has the label 0 or 1, which can be drawn anew."""
     return data.is_binary and bool(((data.y == 0) | (data.y == 1)).all())
 
 
 def _middle(first: Predictions, second: Predictions) -> Numbers:
-    """Half way between the log odds of two models, whichever of them knows more."""
+    """Return the mean of the log odds of two models."""
     middle: Numbers = (logits(first.proba).astype(np.float64) + logits(second.proba).astype(np.float64)) / 2.0
     return middle

@@ -27,16 +27,16 @@ class Residuals(Source):
         return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
 
     def calibrated(self, observed: Totals) -> Numbers:
-        """The sums that beta calibration of the cells' frequencies expects, ``(C, 1)``."""
+        """Return the sums that beta calibration of the cells' frequencies expects, ``(C, 1)``."""
         weight = observed.cell_weight[:, 0]
         gaps = gaps_of_curve(self.cells.proba, cell_means(observed)[:, 0], weight)
         return (gaps * weight)[:, None]
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """What replicates add to the sums, made as large as labels with the frequencies of beta calibration would make it.
+        """Return what replicates add to the sums, scaled to the noise of labels with the frequencies of beta calibration.
 
         Replicates of a cell in which by chance no event was seen vary too little, and those of the others too much. Where
-        the frequencies are clearly others, by more than one label, they are those seen.
+        the frequencies seen differ clearly, by more than one label, they are taken instead.
         """
         added = replicates.cell_amounts - observed.cell_amounts
         weight = observed.cell_weight
@@ -104,7 +104,7 @@ class FlexibleGaps:
         self._last: tuple[Totals, Totals, Curves] | None = None
 
     def curve(self, weight: Numbers, amounts: Numbers) -> Numbers:
-        """The smooth of sums of residuals in cells of these weights."""
+        """Return the smooth of sums of residuals in cells of these weights."""
         some = np.flatnonzero(weight > 0.0)
         curve = np.zeros_like(amounts)
         mean = amounts[some] / weight[some, None]
@@ -112,7 +112,7 @@ class FlexibleGaps:
         return curve
 
     def curves(self, observed: Totals, replicates: Totals) -> Curves:
-        """Of what replicates add to the residuals, at the weights of the data."""
+        """Return what replicates add to the residuals, smoothed at the weights of the data."""
         if self._last is not None and self._last[0] is observed and self._last[1] is replicates:
             return self._last[2]
         added = self.source.noise(observed, replicates)
@@ -141,7 +141,7 @@ class FlexibleError(OfGaps):
         return self._of_curve.curves(observed, replicates)
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Of the largest distance, too, the interval holds what it may be at each probability."""
+        """Return the interval; that of the largest distance holds what it may be at each probability."""
         estimate = super().estimate(sampled)
         if self._share != 1.0:
             return estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from .._means import ProperScore
+from .._base_rate import ProperScore
 from .._predictions import Predictions
 from .cells import Cells, EachClass
 from .distribution import Predicted

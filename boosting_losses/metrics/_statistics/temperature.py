@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _newton_fit
-from .._means import entropy, logits
+from .._base_rate import entropy
 from .._predictions import Numbers, Predictions, class_columns
+from .._raw_scores import logits
 from .base import (
     Estimate,
     Sampled,
@@ -44,13 +45,13 @@ class Tempered(Source):
         return without_cells(np.column_stack([as_is, best, mean - own, spread, class_columns(data)]))
 
     def move(self, totals: Totals) -> Numbers:
-        """How far the best inverse temperature of the replicates lies from that of the sample: one step of Newton's."""
+        """Return how far the replicates' best inverse temperature lies from the sample's: one step of Newton's method."""
         with np.errstate(invalid="ignore", divide="ignore"):
             step: Numbers = np.where(totals.values[3] > 0.0, -totals.values[2] / totals.values[3], 0.0)
         return step
 
     def recalibrated(self, totals: Totals) -> Numbers:
-        """The log loss at the replicates' own best inverse temperature."""
+        """Return the log loss at the replicates' own best inverse temperature."""
         move = self.move(totals)
         gain = 0.5 * move * move * totals.values[3]
         loss: Numbers = (totals.values[1] - gain) / totals.weight
@@ -70,9 +71,10 @@ class MiscalibrationOfClasses(Statistic):
         return minus(totals.values[0] / totals.weight, self.source.recalibrated(totals))
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """The loss grows with the square of the distance from the best inverse temperature, which is nearly normal.
+        """Return the interval from that of the distance to the best inverse temperature, which is nearly normal.
 
-        So noise adds its variance to that square. Far from 0 the loss varies as its mean over rows does.
+        The loss grows with the square of this distance, so noise adds its variance to the square. Far from 0 the loss
+        varies as its mean over rows does.
         """
         value, observed, replicates, level = sampled.value, sampled.observed, sampled.replicates, sampled.wide_level
         error = float(self.source.move(replicates).std())
@@ -109,7 +111,7 @@ class DiscriminationOfClasses(Statistic):
 
 
 def _gains(observed: Totals, replicates: Totals) -> tuple[tuple[Numbers, Totals], tuple[Numbers, Totals]]:
-    """What the sample's inverse temperature takes off the losses, in the replicates and in the data."""
+    """Return what the sample's inverse temperature takes off the losses, in the replicates and in the data."""
     return (replicates.values[0] - replicates.values[1], replicates), (
         observed.values[0] - observed.values[1],
         observed,

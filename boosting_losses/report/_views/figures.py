@@ -29,7 +29,7 @@ COLUMNS = 4
 
 
 def overview(report: Results) -> Figure:
-    """All pictures in one: a reliability diagram over a histogram for each model, then the loss by deciles."""
+    """Draw a reliability diagram over a histogram for each model, then the loss by tenths of the rows."""
     n = len(report.models)
     rows = -(-n // COLUMNS)
     columns = -(-n // rows)
@@ -67,7 +67,7 @@ def save(figure: Figure, target: str | Path | IO[Any], **options: Any) -> None:
 
 
 def reliability_diagram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
-    """Observed against predicted frequency by bins of equal weight with consistency bands, and curves without bins."""
+    """Draw observed against predicted frequency by bins of equal weight with consistency bands, and curves without bins."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8, label="calibrated")
     some = model.curve.weight > 0.0
     predicted = model.curve.predicted[some]
@@ -107,21 +107,21 @@ def reliability_diagram(axes: Axes, model: ModelResult, report: Results, i: int 
 
 
 def square(axes: Axes, top: float) -> None:
-    """The same scale for what is predicted and what is observed."""
+    """Set the same scale for what is predicted and what is observed."""
     axes.set(xlim=(0.0, top), ylim=(0.0, top))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
 
 
 def _ends_of_steps(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Where a value differs from one of its neighbours: points between make no difference to a step line."""
+    """Return where a value differs from a neighbour: points between make no difference to a step line."""
     differs = np.concatenate([[True], values[1:] != values[:-1], [True]])
     ends: npt.NDArray[np.bool_] = differs[1:] | differs[:-1]
     return ends
 
 
 def histogram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
-    """Shares of the rows by probability, on a scale that shows rare ones too."""
+    """Draw shares of the rows by probability, on a scale that shows rare ones too."""
     shares = model.histogram / model.histogram.sum()
     axes.stairs(shares, model.histogram_edges, fill=True, color=look(i)["color"], alpha=0.75)
     axes.set_yscale("log")
@@ -134,7 +134,7 @@ def histogram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> No
 
 
 def loss_by_decile(axes: Axes, report: Results) -> None:
-    """Mean log loss of each tenth of the rows in the order of their probability."""
+    """Draw the mean log loss of each tenth of the rows in the order of their probability."""
     for i, model in enumerate(report.models):
         tenth = np.arange(1, len(model.deciles.loss) + 1)
         axes.plot(tenth, model.deciles.loss, label=f"model {i}", markersize=5, **look(i))

@@ -15,17 +15,17 @@ LINE, SLOT = 0.165, 0.3
 
 
 def labels_of_differences(report: Results) -> list[str]:
-    """The models that are compared with the reference, in lines that fit into a picture."""
+    """Return the models that are compared with the reference, in lines that fit into a picture."""
     return [wrapped(here, 42, lines=3) for here, _ in report.differences]
 
 
 def height_of_differences(report: Results) -> float:
-    """In inches, of the axes alone."""
+    """Return the height of the axes, in inches."""
     return sum(SLOT + LINE * (1 + label.count("\n")) for label in labels_of_differences(report))
 
 
 def differences(axes: Axes, report: Results, score: str) -> None:
-    """A score of each model minus that of the reference: points and intervals under the names, and lines at zero."""
+    """Draw a score of each model minus that of the reference: points and intervals under the names, and lines at zero."""
     order = [model.name for model in report.models]
     top = 0.0
     for label, ((here, _), scores) in zip(labels_of_differences(report), report.differences.items(), strict=True):
@@ -50,7 +50,7 @@ def differences(axes: Axes, report: Results, score: str) -> None:
 
 
 def net_benefit(axes: Axes, report: Results) -> None:
-    """Net benefit by threshold, of the models and of predicting the second class for every row and for none."""
+    """Draw net benefit by threshold, of the models and of predicting the second class for every row and for none."""
     first = report.models[0].thresholds
     x = np.array([row.threshold for row in first])
     of_all = np.array([row.net_benefit_of_all for row in first])
@@ -74,7 +74,7 @@ def net_benefit(axes: Axes, report: Results) -> None:
 
 
 def class_reliability(axes: Axes, report: Results, k: int) -> None:
-    """Observed against predicted frequency of one of K classes, of all models."""
+    """Draw observed against predicted frequency of one of K classes, of all models."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8)
     farthest = 0.0
     for i, model in enumerate(report.models):

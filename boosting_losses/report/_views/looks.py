@@ -1,4 +1,4 @@
-"""How the models of a report are told apart in its pictures: by colour, marker and line, on white and on black.
+"""The looks of models in the pictures of a report: colour, marker and line, on white and on black.
 
 The colours were sought by computer: seven that lie as far apart as can be for normal and for colour-blind eyes, with a
 contrast of at least 3.4 to the ground. A marker comes back after twelve models and a look after 420.
@@ -47,7 +47,7 @@ STYLES: tuple[Look, ...] = tuple(
 
 
 def look(i: int) -> Look:
-    """Of the model with this number."""
+    """Return the look of the model with this number."""
     return {
         "color": COLORS[i % len(COLORS)],
         "linestyle": LINES[i % len(LINES)],
@@ -56,14 +56,14 @@ def look(i: int) -> Look:
 
 
 def printable(name: str) -> str:
-    """A name without what no picture can hold: control characters and halves of letters."""
+    """Return a name without what no picture can hold: control characters and halves of letters."""
     odd = ("Cc", "Cs", "Cn", "Zl", "Zp")
     name = name.translate({ord(space): " " for space in "\t\n\r"})
     return "".join("\ufffd" if unicodedata.category(letter) in odd else letter for letter in name)
 
 
 def wrapped(name: str, width: int, lines: int = 2) -> str:
-    """A name in lines of so many letters, and at most so many; at spaces if no line is left half empty."""
+    """Wrap a name into so many lines of so many letters at most, at spaces if no line is left half empty."""
     rest = " ".join(printable(name).split())
     parts = []
     while rest:
@@ -79,12 +79,12 @@ def wrapped(name: str, width: int, lines: int = 2) -> str:
 
 
 def _width(text: str) -> int:
-    """Of the letters, of which some are as wide as two."""
+    """Return the number of letters, of which some are as wide as two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _first(text: str, width: int) -> str:
-    """As much as there is room for, and one letter at least."""
+    """Return as much as there is room for, and one letter at least."""
     end = 1
     while end < len(text) and _width(text[: end + 1]) <= width:
         end += 1

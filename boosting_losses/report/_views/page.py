@@ -34,7 +34,7 @@ _MEANINGS = {
 
 
 def page(report: Results) -> str:
-    """The whole page, with pictures."""
+    """Return the whole page, with pictures."""
     from . import page_pictures  # noqa: PLC0415  (tables need no matplotlib)
     from .svg import variables  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def page(report: Results) -> str:
 
 
 def fragment(report: Results) -> str:
-    """Tables and findings, for a notebook."""
+    """Return tables and findings, for a notebook."""
     text = _ENVIRONMENT.get_template("tables.html").render(
         report=report, title=title(report), summary=page_tables.summary(report), details=page_tables.details(report)
     )
@@ -68,12 +68,12 @@ def fragment(report: Results) -> str:
 
 
 def _writable(text: str) -> str:
-    """Names may hold halves of letters, which no file can."""
+    """Replace halves of letters, which no file can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _meanings(report: Results) -> list[tuple[str, str]]:
-    """Of errors of the flexible curve, of columns that are no scores, and of p."""
+    """Return the meanings of errors of the flexible curve, of columns that are no scores, and of p."""
     found = [(f"{name} ↓", meaning) for name, meaning in FLEXIBLE_ERRORS.values()]
     if report.models[0].thresholds:
         found += [(THRESHOLD_COLUMNS[key], meaning) for key, meaning in _MEANINGS.items()]

@@ -36,7 +36,7 @@ class Picture(NamedTuple):
 
 
 def of_models(report: Results) -> list[Picture]:
-    """A reliability diagram over a histogram, for each model."""
+    """Draw a reliability diagram over a histogram, for each model."""
     found = []
     for i, model in enumerate(report.models):
         with mpl.rc_context(RC):
@@ -54,7 +54,7 @@ def of_models(report: Results) -> list[Picture]:
 
 
 def of_all(report: Results) -> list[Picture]:
-    """Pictures that all models share."""
+    """Draw the pictures that all models share."""
     several = len(report.models) > 1
     found = [
         _picture(
@@ -98,7 +98,7 @@ def of_all(report: Results) -> list[Picture]:
 
 
 def shown_classes(report: Results) -> list[int]:
-    """Of K classes, the commonest, in their own order."""
+    """Return the commonest of K classes, in their own order."""
     if not report.models[0].class_curves:
         return []
     commonest = np.argsort(-report.base_rates, kind="stable")[:MOST_CLASSES]
@@ -106,7 +106,7 @@ def shown_classes(report: Results) -> list[int]:
 
 
 def of_classes(report: Results) -> list[Picture]:
-    """Observed against predicted frequency, for each class."""
+    """Draw observed against predicted frequency, for each class."""
     return [
         _picture(
             lambda axes, k=k: figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
@@ -123,13 +123,13 @@ def of_classes(report: Results) -> list[Picture]:
 
 
 def legend(report: Results, prefix: str) -> list[tuple[Markup, str]]:
-    """The look of each model; none is needed for one alone."""
+    """Draw the look of each model; none is needed for one alone."""
     several = len(report.models) > 1
     return [(_swatch(i, prefix), model.name) for i, model in enumerate(report.models) if several]
 
 
 def signs() -> dict[str, Markup]:
-    """What lines and bands of reliability diagrams look like."""
+    """Draw what lines and bands of reliability diagrams look like."""
     return {
         "calibrated": _sign("calibrated", color=INK, linewidth=0.8),
         "band": _sign("band", color=BAND, linewidth=8.0),
@@ -139,7 +139,7 @@ def signs() -> dict[str, Markup]:
 
 
 def _compared(report: Results) -> list[str]:
-    """The scores whose differences are shown."""
+    """Return the scores whose differences are shown."""
     if not report.differences:
         return []
     scores = list(report.models[0].scores)

@@ -70,7 +70,7 @@ Line = tuple[Head, Mapping[str, Cell]]
 
 
 def summary(report: Results) -> list[Section]:
-    """Scores, and differences between models."""
+    """Return scores, and differences between models."""
     names = list(report.models[0].scores)
     heads = {name: f"{SCORES[name].title}\N{NO-BREAK SPACE}{SCORES[name].mark}".strip() for name in names}
     lines: list[Line] = [
@@ -110,7 +110,7 @@ def summary(report: Results) -> list[Section]:
 
 
 def details(report: Results) -> list[Section]:
-    """Of predictions at thresholds, and of parts of the rows."""
+    """Return tables of predictions at thresholds, and of parts of the rows."""
     sections = []
     first = report.models[0]
     if first.thresholds:
@@ -131,7 +131,7 @@ def details(report: Results) -> list[Section]:
 
 
 def by_class(report: Results) -> Section:
-    """What is predicted of each class, and what its rows lose."""
+    """Return what is predicted of each class, and what its rows lose."""
     rows = [
         [
             (Cell(number(share)), Cell(number(proba)), Cell(number(loss)))
@@ -144,7 +144,7 @@ def by_class(report: Results) -> Section:
 
 
 def worst_rows(report: Results) -> Section:
-    """The rows that lose most."""
+    """Return the rows that lose most."""
     columns = (Head("class"), Head("share of the loss"))
 
     def table(model: ModelResult) -> Table:
@@ -165,7 +165,7 @@ def worst_rows(report: Results) -> Section:
 
 
 def _estimates(model: ModelResult) -> dict[str, Estimate]:
-    """The scores, and the errors of the flexible curve."""
+    """Return the scores, and the errors of the flexible curve."""
     return {**model.scores, **{_PREFIX + key: estimate for key, estimate in model.flexible.errors.items()}}
 
 
@@ -177,7 +177,7 @@ def _uncorrected(model: ModelResult) -> dict[str, float]:
 
 
 def _by_score(scores: Mapping[str, str], lines: Sequence[Line], n_models: int, title: str = "") -> list[Table]:
-    """One table with a column for each line, or, of many models, tables of few scores with a row for each."""
+    """Return a table with a column for each line, or, of many models, tables of few scores with a row for each."""
     if n_models <= SIDE_BY_SIDE:
         rows = tuple(
             (Head(text), tuple(cells.get(name, Cell("")) for _, cells in lines)) for name, text in scores.items()
@@ -215,7 +215,7 @@ def _by_part(
     columns: Iterable[str],
     rows: Sequence[Sequence[tuple[Cell, ...]]],
 ) -> Table:
-    """A row for each part; of several models, a row for each model under each part."""
+    """Return a row for each part; of several models, a row for each model under each part."""
     heads = tuple(Head(column, is_name=report.classes[-1] in column) for column in columns)
     if len(rows) == 1:
         return Table(

@@ -1,4 +1,4 @@
-"""Pictures as SVG in the midst of a page: with its letters, and with its colours by day and by night."""
+"""Pictures as SVG elements of a page, with its font and its colours by day and by night."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _NAMES |= {color: f"var(--c{color[1:]})" for color in ON_BLACK if color not in C
 
 
 def variables(*, black: bool) -> Markup:
-    """The colours of all pictures, as properties of CSS."""
+    """Return the colours of all pictures, as properties of CSS."""
     by_name = {name[4:-1]: (ON_BLACK[color] if black else color) for color, name in _NAMES.items() if color != INK}
     return Markup(" ".join(f"{name}: {color};" for name, color in by_name.items()))
 
 
 def inline(figure: Figure, label: str, prefix: str) -> Markup:
-    """A picture as an element of a page.
+    """Return a picture as an element of a page.
 
     Parameters
     ----------
@@ -102,6 +102,6 @@ def _clean(element: ET.Element, new: dict[str, str]) -> None:
 
 
 def _style(value: str) -> str:
-    """With the colours of the page, and without a font, which is the page's."""
+    """Return a style with the colours of the page, and without a font, which is the page's."""
     parts = [part for part in value.split("; ") if not part.startswith("font-family:")]
     return _COLOR.sub(lambda found: _NAMES.get(found[0], found[0]), "; ".join(parts))

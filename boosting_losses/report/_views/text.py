@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tables(report: Results) -> RenderableType:
-    """Scores by model, differences, thresholds, slices, and findings."""
+    """Return scores by model, differences, thresholds, slices, and findings."""
     parts: list[RenderableType] = [_scores(report)]
     parts += [Text(line, style="dim") for line in uncorrected(report)]
     if report.differences:
@@ -37,7 +37,7 @@ def tables(report: Results) -> RenderableType:
 
 
 def uncorrected(report: Results) -> list[str]:
-    """What noise has been taken off, a line for each model."""
+    """Return what noise has been taken off, a line for each model."""
     lines = []
     for model in report.models:
         titled = {SCORES[name].title: value for name, value in model.uncorrected.items()}
@@ -110,7 +110,7 @@ def _slices(slices: SliceTable, whose: str, report: Results) -> Table:
 
 
 def as_text(report: Results) -> str:
-    """The same without colours, for logs and ``repr``."""
+    """Return the tables without colours, for logs and ``repr``."""
     out = io.StringIO()
     width = 60 + 30 * max(len(report.models), 4)
     # In a notebook a console would show what it is to write here.

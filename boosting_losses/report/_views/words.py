@@ -19,7 +19,7 @@ THRESHOLD_COLUMNS = {
 
 
 def number(value: float | None) -> str:
-    """With as many digits as tell something."""
+    """Return a number with as many digits as tell something."""
     if value is not None and abs(value) < 1e-12:
         value = 0.0  # rounding, not news
     if value is None or math.isnan(value):
@@ -28,12 +28,12 @@ def number(value: float | None) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """In brackets, where there is one."""
+    """Return the interval in brackets, where there is one."""
     return "" if math.isnan(estimate.low) else f"[{number(estimate.low)}, {number(estimate.high)}]"
 
 
 def title(report: Results) -> str:
-    """Of what this is a report."""
+    """Return in a line what the report is about."""
     rates = ", ".join(
         f"{label}: {rate:.2%}" for label, rate in zip(report.classes[:10], report.base_rates[:10], strict=True)
     )
@@ -42,7 +42,7 @@ def title(report: Results) -> str:
 
 
 def slice_columns(report: Results) -> dict[str, str]:
-    """Columns of the tables by slice, by the fields of a row."""
+    """Return the columns of the tables by slice, by the fields of a row."""
     two = len(report.classes) == 2
     return {
         "observed": f"share of class {report.classes[1]}" if two else "share of right classes",
@@ -54,11 +54,11 @@ def slice_columns(report: Results) -> dict[str, str]:
 
 
 def differences_note(report: Results) -> str:
-    """What the p values are."""
+    """Say what the p values are."""
     n = len(report.differences)
     return "p: of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
 
 
 def p_value(p: float) -> str:
-    """As text."""
+    """Return the p value as text."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
