@@ -87,14 +87,14 @@ ERRORS = {
 @pytest.mark.parametrize("mean", [-7.0, -1.0, 7.0])
 def test_the_smooth_error_is_its_definition_close_to_0_and_1_too(mean):
     rng = np.random.default_rng(5)
-    score = mean + 1.5 * rng.normal(size=2000)
-    y, p = (rng.random(2000) < expit(score)).astype(float), expit(1.3 * score)
-    weight = rng.uniform(0.5, 2.0, 2000)
+    score = mean + 1.5 * rng.normal(size=1000)
+    y, p = (rng.random(1000) < expit(score)).astype(float), expit(1.3 * score)
+    weight = rng.uniform(0.5, 2.0, 1000)
     error, width = smooth_error(Predictions(y, p, weight))
-    points = (np.arange(20_000) + 0.5) / 20_000
-    residual = np.zeros(20_000)
+    points = (np.arange(8000) + 0.5) / 8000
+    residual = np.zeros(8000)
     for image in (p, -p, 2.0 - p):
-        for start in range(0, 2000, 200):
+        for start in range(0, 1000, 200):
             rows = slice(start, start + 200)
             kernel = np.exp(-0.5 * ((points[:, None] - image[rows]) / width) ** 2) / (np.sqrt(2.0 * np.pi) * width)
             residual += kernel @ (weight * (p - y))[rows]

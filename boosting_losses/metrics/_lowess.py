@@ -7,7 +7,6 @@ value counts for there, depends on the points alone.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,10 +51,13 @@ class Lowess:
     ) -> None:
         self._points, self._weight = points, weight
         self._range = float(points[-1] - points[0])
-        self._sums = np.concatenate([[0.0], np.cumsum(weight)])
-        rows = self._sums[-1] / unit
+        sums = np.concatenate([[0.0], np.cumsum(weight)])
+        rows = sums[-1] / unit
         nearest = unit * max(min(2.0, rows), np.floor(share * rows + _ROUNDING))
-        self._enough = float(nearest - _SUM_ROUNDING * self._sums[-1])
+        enough = nearest - _SUM_ROUNDING * sums[-1]
+        #: From each point on, the first one up to which there is weight enough; the last points have none.
+        self._ends = np.searchsorted(sums, sums[:-1] + enough) - 1
+        self._n_starts = int(np.searchsorted(self._ends, len(points)))
         self.fitted = _thinned(points, apart * self._range)
 
     def apply(self, values: Numbers) -> Numbers:
@@ -122,18 +124,11 @@ class Lowess:
         row[near] = local
 
     def _width(self, at: int) -> float:
-        """Return the number of letters, of which some are as wide as two."""
+        """Return the least distance within which there is weight enough."""
         here = self._points[at]
-        left, right = here - self._points[at::-1], self._points[at:] - here
-
-        def is_enough(distance: float) -> bool:
-            on_left = int(np.searchsorted(left, distance, side="right"))
-            on_right = int(np.searchsorted(right, distance, side="right"))
-            return bool(self._sums[at + on_right] - self._sums[at + 1 - on_left] >= self._enough)
-
-        # One of the two sides may end before there is enough.
-        ends = (side[bisect_left(side[:-1], True, key=is_enough)] for side in (left, right))
-        return float(min(end for end in ends if is_enough(end)))
+        starts = slice(0, min(at + 1, self._n_starts))
+        ends = np.maximum(self._ends[starts], at)
+        return float(np.maximum(here - self._points[starts], self._points[ends] - here).min())
 
 
 def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
