@@ -3,7 +3,6 @@
 import mpmath
 import numpy as np
 import pytest
-import sklearn.base
 import sklearn.datasets
 import sklearn.linear_model
 import sklearn.metrics
@@ -247,8 +246,8 @@ def test_decomposed_is_the_log_loss(binary, eps):
 
 def test_scores_are_scorers():
     X, y = sklearn.datasets.load_breast_cancer(return_X_y=True)
-    model = sklearn.linear_model.LogisticRegression(max_iter=10_000)
+    X = X[:, :4]
+    fitted = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(X, y)
     for score in (log_loss, calibration_error, miscalibration):
         scorer = sklearn.metrics.make_scorer(score, response_method="predict_proba", greater_is_better=False)
-        fitted = sklearn.base.clone(model).fit(X, y)
         assert_allclose(scorer(fitted, X, y), -score(y, fitted.predict_proba(X)[:, 1]))

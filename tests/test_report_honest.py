@@ -163,11 +163,15 @@ def test_rare_events_are_covered(name):
 def test_few_events_are_named():
     rng = np.random.default_rng(0)
     y = np.arange(2000) < 5
-    report = ProbabilityReport.from_predictions(y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"])
+    report = ProbabilityReport.from_predictions(
+        y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"], n_resamples=200
+    )
     (text,) = [finding.text for finding in report.findings if finding.kind == "few events"]
     assert "the rows of class 1 are worth 5" in text or "worth 4." in text or "worth 5." in text
     y = np.arange(2000) < 100
-    report = ProbabilityReport.from_predictions(y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"])
+    report = ProbabilityReport.from_predictions(
+        y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"], n_resamples=200
+    )
     assert "few events" not in [finding.kind for finding in report.findings]
     assert abs(report.events - 100) < 15
 
@@ -180,7 +184,7 @@ def test_two_columns_are_two_classes_everywhere():
     two, weight = np.stack([1 - p, p], axis=1), np.random.default_rng(0).random(1000)
     raw = np.log(p / (1 - p))
     both = np.stack([0.3 + 0 * raw, raw + 0.3], axis=1)
-    report = ProbabilityReport.from_predictions(y, two, weight, n_resamples=100)
+    report = ProbabilityReport.from_predictions(y, two, weight, n_resamples=20)
     for name in metrics.__all__:
         score = getattr(metrics, name)
         if name in report.models[0].scores:
@@ -328,7 +332,7 @@ def test_shares_at_thresholds_and_in_slices_have_wilsons_interval():
     y, p, _ = sample(3, mean=-5.25)
     half = np.arange(1000) % 2
     report = ProbabilityReport.from_predictions(
-        y, p, thresholds=[0.03], slices=half, n_resamples=1500, metrics=["log_loss"]
+        y, p, thresholds=[0.03], slices=half, n_resamples=1000, metrics=["log_loss"]
     )
     assert report.events < 30
     flagged = report.models[0].thresholds[0].flagged

@@ -32,7 +32,7 @@ def binary_report(names, n=400, **options):
     z = rng.normal(-1.0, 1.5, n)
     y = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
     models = {name: 1 / (1 + np.exp(-(1 + 0.2 * i) * z - rng.normal(0, 0.3, n))) for i, name in enumerate(names)}
-    return ProbabilityReport.from_predictions(y, models, n_resamples=50, **options)
+    return ProbabilityReport.from_predictions(y, models, n_resamples=20, **options)
 
 
 def multiclass_report(names, classes, n=400, **options):
@@ -44,7 +44,7 @@ def multiclass_report(names, classes, n=400, **options):
     for i, name in enumerate(names):
         q = p + 0.01 * (i + 1)
         models[name] = q / q.sum(axis=1, keepdims=True)
-    return ProbabilityReport.from_predictions(y, models, n_resamples=50, **options)
+    return ProbabilityReport.from_predictions(y, models, n_resamples=20, **options)
 
 
 def slices(n=400):
@@ -225,7 +225,7 @@ def test_colours_are_those_of_the_page(page_of_many):
 
 
 def test_settings_of_the_user_make_no_difference(tmp_path):
-    report = binary_report(["a model"], n=100, metrics=["log_loss"])
+    report = binary_report(["a model"], n=60, metrics=["log_loss"])
     page = report.to_html(tmp_path / "report.html")
     assert page == (tmp_path / "report.html").read_text(encoding="utf-8")
     with mpl.rc_context({"axes.facecolor": "black", "font.size": 40, "svg.fonttype": "path", "axes.edgecolor": "red"}):
@@ -252,7 +252,7 @@ def test_missing_values():
         metrics=["log_loss", "brier_score"],
         slices=(y > 0).astype(int),
         thresholds=[1e-6, 0.999999],
-        n_resamples=50,
+        n_resamples=20,
     )
     assert math.isnan(report.differences["b", "a"]["log_loss"].value)
     page = report.to_html()
