@@ -123,14 +123,6 @@ def test_it_is_its_definition(binary, norm, n_bins):
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_integer_weights_are_repeated_rows(name, binary, multiclass):
-    for y, p in (binary, multiclass):
-        weight = np.random.default_rng(0).integers(0, 4, len(y))
-        rows = np.repeat(np.arange(len(y)), weight)
-        assert_allclose(ERRORS[name](y, p, weight), ERRORS[name](y[rows], p[rows]), rtol=1e-10)
-
-
-@pytest.mark.parametrize("name", ERRORS)
 def test_it_is_zero_where_every_frequency_is_right(name):
     p = np.repeat([0.1, 0.5, 0.9], 10)
     y = np.concatenate([np.arange(10) < k for k in (1, 5, 9)])
@@ -149,14 +141,6 @@ def test_debiasing_removes_what_noise_adds():
     assert np.mean(biased) > 0.07
     assert np.mean(debiased[1]) < 0.65 * np.mean(biased)
     assert np.median(debiased[2]) < 0.3 * np.mean(biased)
-
-
-def test_from_raw_scores(binary, multiclass):
-    y, p = binary
-    assert_allclose(calibration_error(y, raw=np.log(p / (1 - p))), calibration_error(y, p), rtol=1e-6)
-    y, p = multiclass
-    for score in (calibration_error, smooth_calibration_error):
-        assert_allclose(score(y, raw=np.log(p)), score(y, p), rtol=1e-6)
 
 
 def test_equal_probabilities_are_never_parted():
