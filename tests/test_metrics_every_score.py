@@ -43,9 +43,9 @@ def test_weights_count_rows_up_to_a_factor(name):
         if score is not spiegelhalter_z:  # whose rows are observations, however much they weigh
             assert_allclose(score(y, p, counts), score(y[rows], p[rows]), rtol=1e-7)
         some = w > 0.5
-        assert_allclose(score(y, p, w * some), score(y[some], p[some], w[some]), rtol=1e-9)
+        assert_allclose(score(y, p, w * some), score(y[some], p[some], w[some]), rtol=1e-7)
         for scale in (1e-200, 1e200):
-            assert_allclose(score(y, p, w * scale), score(y, p, w), rtol=1e-8)
+            assert_allclose(score(y, p, w * scale), score(y, p, w), rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", EVERY)
