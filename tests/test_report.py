@@ -505,22 +505,17 @@ def test_json(report, tmp_path):
     read = json.loads((tmp_path / "report.json").read_text())
     assert read == json.loads(text) == report.to_dict()
     model = read["models"][0]
-    assert model["scores"]["log_loss"]["value"] == report.models[0].scores["log_loss"].value
     assert model["clipped_rows"] == 5
     assert len(model["curve"]["observed"]) == len(model["band_low"]) == 10
-    assert "NaN" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_terminal_and_notebook(report):
+def test_terminal(report):
     text = repr(report)
     for part in ("log loss ↓", f"{report.models[0].scores['log_loss'].value:.4f}", "base rate", "minus"):
         assert part in text
     console = rich.console.Console(record=True, width=150, file=None, quiet=True)
     console.print(report)
-    cell = report._repr_html_()
-    assert f"{report.models[1].scores['brier_score'].value:.4f}" in cell
-    assert "<html" not in cell
 
 
 def test_pictures_are_written(tmp_path):

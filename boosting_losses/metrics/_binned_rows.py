@@ -80,7 +80,7 @@ class BinnedRows:
     Parameters
     ----------
     n_bins : int
-        Of the calibration error, whose bins no cell crosses.
+        The number of bins of the calibration error, which no cell crosses.
     """
 
     def __init__(self, n_bins: int) -> None:

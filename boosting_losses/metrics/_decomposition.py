@@ -107,7 +107,7 @@ def decompose_by_class(
     Returns
     -------
     list of K Decomposition
-        Of the binary scores; for the Brier score they add up to those of the K columns together.
+        The parts of each binary score; those of Brier scores add up to the parts of the K columns together.
 
     Raises
     ------

@@ -55,7 +55,7 @@ def flexible_calibration_curve(
     raw : array-like of shape (n,) or (n, K), optional
         Raw scores instead of ``proba``.
     level : float
-        Of the band: how often it holds the smoothed true frequency at one point.
+        The level of the band: how often it holds the smoothed true frequency at one point.
 
     Returns
     -------
@@ -196,7 +196,7 @@ class FlexibleFit:
 
     @property
     def errors(self) -> FlexibleErrors:
-        """Of all four kinds."""
+        """Errors of all four kinds."""
         return FlexibleErrors(self.mean, self.quantile(0.5), self.quantile(0.9), float(self.distance.max()))
 
     @cached_property

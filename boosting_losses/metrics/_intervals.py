@@ -55,15 +55,15 @@ def confidence_interval(
     groups : array-like of shape (n,), optional
         Rows of one group (a customer, a day) are no independent evidence: they are kept together.
     level : float
-        Of confidence, in (0, 1).
+        The confidence level, in (0, 1).
     method : {"auto", "analytic", "bootstrap"}
         "auto" is analytic for means.
     n_resamples : int
-        Replicates.
+        The number of replicates.
     random_state : int
-        Seed: the same seed gives the same interval.
+        The seed: the same seed gives the same interval.
     **options
-        Passed on to ``score``; an option of that name too, as ``d2`` has it.
+        Passed on to ``score``, including an option with the name ``score``, which ``d2`` has.
 
     Returns
     -------
@@ -83,9 +83,9 @@ def confidence_interval(
     Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
     for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
 
-    Few events say too little of themselves where, by chance, none of them was improbable. So the spread of areas under the
-    ROC curve and of average precision, and that of differences of means, is that of labels drawn anew, with frequencies
-    that beta calibration gives, wherever it is larger than the spread seen.
+    Few events show too little spread where, by chance, none of them was improbable. So areas under the ROC curve, average
+    precision and differences of means have the spread of labels drawn anew, with frequencies that beta calibration gives,
+    wherever it is larger than the spread seen.
 
     Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
     and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
@@ -134,7 +134,7 @@ def paired_difference(
 ) -> Estimate:
     """Return the score of one model minus that of another on the same rows, with its confidence interval.
 
-    Far narrower than what the two scores' own intervals suggest, since most of their noise is the labels', which they share.
+    The interval is far narrower than those of the two scores suggest: both share the labels, from which most noise comes.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def paired_difference(
     Returns
     -------
     Estimate
-        Of ``score(proba) - score(other)``; for a loss, below 0 where the first model is better.
+        ``score(proba) - score(other)`` with its interval; for a loss, below 0 where the first model is better.
 
     Raises
     ------

@@ -36,7 +36,7 @@ class Lowess:
     unit : float
         The weight of the row that counts as one: R counts rows, and takes the nearest ``floor(share * n)`` of them.
     share : float
-        Of the total weight, that each line is fitted to.
+        The share of the total weight that each line is fitted to.
     apart : float
         Lines are fitted at points that are as far apart, as a share of the range, unless there is none between.
 

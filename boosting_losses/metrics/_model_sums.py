@@ -67,7 +67,7 @@ class ModelSums:
 
     @property
     def shares(self) -> Numbers:
-        """Of the classes among the labels, by weight."""
+        """Shares of the classes among the labels, by weight."""
         shares: Numbers = self.class_weight / self.class_weight.sum()
         return shares
 

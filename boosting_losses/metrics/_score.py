@@ -35,7 +35,7 @@ class Computation:
         Returns the score of a constant forecast ``(K,)`` where the classes have these shares ``(K,)``. Without it the
         baselines of a report have no value.
     mean_of : {"log_loss", "brier"}, optional
-        Of which loss the score is the mean over rows: its interval then needs no replicates.
+        The loss whose mean over rows the score is: its interval then needs no replicates.
     """
 
     statistic: Callable[[Sample, Options], Statistic | None] | None = None

@@ -18,7 +18,7 @@ class Moments:
     ----------
     n_columns : int
     n_groups : int, optional
-        Of how many groups the rows come, where they do.
+        The number of groups that the rows come from, where they do.
     """
 
     def __init__(self, n_columns: int, n_groups: int | None = None) -> None:

@@ -69,7 +69,7 @@ class ProbabilityReport(Results):
             looked at.
         sample_weight : array-like of shape (n,), optional
         names : sequence of str, optional
-            Of the models.
+            The names of the models.
         classes : sequence, optional
             The labels in the order of the columns; by default 0..K-1.
         groups : array-like of shape (n,), optional
@@ -89,9 +89,9 @@ class ProbabilityReport(Results):
             Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
             report counts the rows.
         level : float
-            Of the confidence intervals.
+            The level of the confidence intervals.
         n_resamples, random_state : int
-            Bootstrap replicates, and their seed.
+            The number of bootstrap replicates, and their seed.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class ProbabilityReport(Results):
         path : str, Path or binary file, optional
             Where to write the picture.
         format : str, optional
-            Of the file: "png", "svg", "pdf"; by default what the ending of the path says.
+            The format of the file: "png", "svg" or "pdf"; by default that of the ending of the path.
 
         Returns
         -------

@@ -41,9 +41,9 @@ class Settings:
     level : float
         The level of the confidence intervals.
     n_resamples : int
-        Bootstrap replicates.
+        The number of bootstrap replicates.
     random_state : int
-        Their seed.
+        The seed of the replicates.
     thresholds : sequence of float
         Probabilities from which on the second class is predicted: precision, recall and more at each.
     reference : str, optional

@@ -36,9 +36,9 @@ class BySlice(PerModel):
     Parameters
     ----------
     name : str
-        Of the variable.
+        The name of the variable.
     values : sequence of str
-        Its categories, in the order of their codes.
+        The categories, in the order of their codes.
     """
 
     def __init__(self, name: str, values: Sequence[str]) -> None:

@@ -42,9 +42,9 @@ class Bootstrap:
     Parameters
     ----------
     n_values, n_cells : int
-        Of the columns that are going to be added.
+        The numbers of values and of cells in the columns that will be added.
     n_resamples : int
-        Replicates.
+        The number of replicates.
     seed : int
     """
 

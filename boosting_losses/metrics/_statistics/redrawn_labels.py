@@ -27,7 +27,7 @@ class RedrawnLabels:
     first, second : Predictions
         A sample, which shows where the probabilities lie.
     eps : float, optional
-        Of the log loss.
+        The bound of the probabilities in the log loss.
     """
 
     _CELLS = 200

@@ -21,7 +21,7 @@ class Sample:
     ----------
     data : Predictions
     eps : float, optional
-        Of the log loss.
+        The bound of the probabilities in the log loss.
     """
 
     def __init__(self, data: Predictions, eps: float | None = None) -> None:

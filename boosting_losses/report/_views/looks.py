@@ -1,6 +1,6 @@
 """The looks of models in the pictures of a report: colour, marker and line, on white and on black.
 
-The colours were sought by computer: seven that lie as far apart as can be for normal and for colour-blind eyes, with a
+The seven colours were found by a search: they lie as far apart as possible for normal and colour-blind eyes, with a
 contrast of at least 3.4 to the ground. A marker comes back after twelve models and a look after 420.
 """
 

@@ -25,7 +25,7 @@ MOST_ROWS = 10
 
 
 class Head(NamedTuple):
-    """Of a row or of a column; a name may be of any length."""
+    """The head of a row or of a column; a name may be of any length."""
 
     text: str
     is_name: bool = False

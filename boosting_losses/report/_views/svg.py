@@ -48,11 +48,11 @@ def inline(figure: Figure, label: str, prefix: str) -> Markup:
     Parameters
     ----------
     figure : Figure
-        Made under ``RC``.
+        A figure made under ``RC``.
     label : str
         What it shows, in words.
     prefix : str
-        Of identifiers, which must differ on a page.
+        The prefix of identifiers, which must differ on a page.
     """
     out = io.BytesIO()
     with mpl.rc_context(RC):
@@ -75,7 +75,7 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 
 def _clean(element: ET.Element, new: dict[str, str]) -> None:
-    """Leave out what a page needs not, and give colours and identifiers their names there."""
+    """Leave out what a page does not need, and give colours and identifiers their names there."""
     element.tag = element.tag.rpartition("}")[2]
     element.tail = None
     if element.tag != "text":
