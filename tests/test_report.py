@@ -221,6 +221,17 @@ def test_what_an_accumulator_refuses():
         Accumulator(["a"], Settings(reference="b"))
     with pytest.raises(ValueError, match="the accumulator must have rows, got none"):
         ProbabilityReport.from_accumulator(Accumulator(["a"]))
+    accumulator = Accumulator(["a"], n_groups=2, slices={"day": ["Monday", "Tuesday"]})
+    y, p, codes = [0, 1], [0.2, 0.7], np.arange(2)
+    for probas, given, message in (
+        ([p, p], {"slices": {"day": codes}}, "probas must hold one array per model, 1 of them, got 2"),
+        ([p], {"groups": codes}, r"slices must have codes of the variables \['day'\], got \[\]"),
+        ([p], {"slices": {"day": codes}}, "groups must be given where n_groups is, got None and n_groups=2"),
+        ([p], {"groups": codes, "slices": {"day": codes + 1}}, r"codes of day must lie in \[0, 2\), got 2"),
+        ([p], {"groups": codes - 1, "slices": {"day": codes}}, r"codes of groups must lie in \[0, 2\), got -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            accumulator.add(y, probas, **given)
 
 
 def test_a_new_score_needs_one_entry(monkeypatch):

@@ -167,7 +167,9 @@ class Accumulator:
         ------
         TypeError, ValueError
             When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
+            For other models, slices or groups than were announced at the start.
         """
+        self._refuse_what_was_not_announced(len(probas), groups, slices or {})
         if not self.models:
             self.prepare(y_true, probas, sample_weight)
         if index is None:
@@ -288,6 +290,26 @@ class Accumulator:
 
     def _drawn(self, statistic: Statistic, value: float) -> Sampled:
         return Sampled(statistic, value, *self._totals[statistic.source], self.settings.level, self.events)
+
+    def _refuse_what_was_not_announced(
+        self, n_models: int, groups: npt.NDArray[np.intp] | None, slices: Mapping[str, npt.NDArray[np.intp]]
+    ) -> None:
+        """Raise ValueError unless there is an array for each model, and codes for groups and slices."""
+        if n_models != len(self.names):
+            raise ValueError(f"probas must hold one array per model, {len(self.names)} of them, got {n_models}")
+        if set(slices) != set(self.slices):
+            raise ValueError(f"slices must have codes of the variables {list(self.slices)}, got {list(slices)}")
+        codes = [(name, slices[name], len(categories)) for name, categories in self.slices.items()]
+        if self.n_groups is not None or groups is not None:
+            if self.n_groups is None or groups is None:
+                raise ValueError(
+                    f"groups must be given where n_groups is, got {groups!r} and n_groups={self.n_groups!r}"
+                )
+            codes.append(("groups", groups, self.n_groups))
+        for name, values, size in codes:
+            odd = (values < 0) | (values >= size)
+            if odd.any():
+                raise ValueError(f"codes of {name} must lie in [0, {size}), got {values[odd][0]}")
 
     def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:
