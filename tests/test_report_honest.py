@@ -39,7 +39,7 @@ def interval(name, y, p, **options):
 # ---- estimates ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slope", [1.0, 1.6])
+@pytest.mark.parametrize("slope", [1.6, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_an_estimate_lies_in_its_interval(slope):
     for seed in range(3):
         y, p, _ = sample(seed, slope=slope)
