@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .. import metrics
 from .._types import Array
 from ..losses import LogLoss, Loss, SoftmaxCrossEntropy, loss_from_json, loss_to_json
+from ..metrics._raw_scores import means_of_raw
 
 Score = Callable[..., float]
 
@@ -75,7 +76,7 @@ class MetricBase:
             offset = self.loss.posterior_offset(classes) if self.score in _OF_RAW else None
             if offset is not None:  # in one pass, without the probabilities
                 constant = offset if start is None else offset + np.asarray(start)
-                return metrics.means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
+                return means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
             predictions = shifted(predictions, self.init_score)
             if self.score is metrics.refinement_loss:  # which probabilities that round to 0 or 1 would spoil
                 return metrics.refinement_loss(y_true, None, sample_weight, raw=self.loss.posterior_logits(predictions))

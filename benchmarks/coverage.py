@@ -18,9 +18,7 @@ from scipy.stats import norm
 from boosting_losses import metrics
 from boosting_losses._types import Array
 from boosting_losses.metrics import Estimate, FlexibleErrors
-from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._scores import SCORES
-from boosting_losses.report._settings import DEFAULT_METRICS
+from boosting_losses.report import SCORES, ProbabilityReport, Settings
 
 from .measure import Bar, Row, chosen
 from .screen import progress
@@ -34,7 +32,7 @@ ACCUSED, PREFERRED = 5.0, 6.0
 
 #: Every interval that a report prints by default: scores by their names in the report, errors of the flexible curve,
 #: differences between scores, tables by slice and by threshold.
-NAMES = list(DEFAULT_METRICS)
+NAMES = list(Settings().metrics)
 FLEXIBLE = {f"flexible curve: {key}": key for key in FlexibleErrors._fields}
 LARGEST = "flexible curve: largest"
 DIFFERENCES = [f"difference: {name}" for name in NAMES]

@@ -15,8 +15,7 @@ from boosting_losses._cli import config as configuration
 from boosting_losses._cli.thresholds import beyond, broken
 from boosting_losses._cli.yaml_file import ConfigError
 from boosting_losses.metrics import Estimate
-from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._scores import SCORES
+from boosting_losses.report import SCORES, ProbabilityReport
 
 from .command_line import COLUMNS, FAST, check_refused, report, run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from boosting_losses.report._figures import save
+from boosting_losses.report._views.figures import save
 
 from ..report import environment
 from ..screen import console, say

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-from boosting_losses.report._figures import STYLES
+from boosting_losses.report._views.figures import STYLES
 
 from .comparison import Comparison
 from .scoring import AUTO, NONE

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy, metrics
 from boosting_losses._types import Array
 from boosting_losses.classifier._select_calibrator import CALIBRATORS, HeldOut, choose
-from boosting_losses.metrics._means import class_shares, entropy
+from boosting_losses.metrics._base_rate import class_shares, entropy
 
 from ..study.data_sets import DataSet
 from ..study.splits import Parts

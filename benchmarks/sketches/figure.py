@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from boosting_losses.report._figures import STYLES
+from boosting_losses.report._views.figures import STYLES
 
 from .methods import BUILTIN, SHIPPED
 from .results import Results

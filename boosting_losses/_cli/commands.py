@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import __version__
 from .._kernels import cache_folder
 from ..report import ProbabilityReport
-from ..report._text import as_text, tables
 from . import config as configuration
 from . import warmup
 from .files import FileError
@@ -143,9 +142,9 @@ def evaluate(
     _write(written)
     console = Console()
     if console.is_terminal:
-        console.print(tables(report))
+        console.print(report)
     else:
-        click.echo(as_text(report))
+        click.echo(report)
     for line in wrong:
         click.echo(f"threshold broken: {line}", err=True)
     if wrong:
@@ -219,10 +218,8 @@ def _rendered(
     if html is not None:
         written.append((html, report.to_html().encode()))
     if plot is not None:
-        from ..report._figures import save  # noqa: PLC0415  (matplotlib takes its time)
-
         picture = io.BytesIO()
-        save(report.plot(), picture, format=plot.suffix[1:].lower(), dpi=150)
+        report.plot(picture, format=plot.suffix[1:].lower())
         written.append((plot, picture.getvalue()))
     if json_path is not None:
         written.append((json_path, report.to_json().encode()))

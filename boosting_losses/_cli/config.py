@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from ..metrics._intervals import MOST_RESAMPLES
-from ..report._scores import SCORES
-from ..report._settings import Settings
+from ..report import SCORES, Settings
 from .yaml_file import ConfigError, Location, Section, YamlFile, refusal, refuse_unknown
 
 Name = Annotated[str, Field(min_length=1)]

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..report import ProbabilityReport
-from ..report._accumulator import Evaluation
-from ..report._input import refuse_many_slices
+from ..report import Accumulator, ProbabilityReport
 from .categories import Categories, Codes, Groups
 from .columns import Block, Table
 from .files import ROWS
@@ -28,13 +26,13 @@ def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
     look = _look(table, plan, advance)
     factor = look.balancing() if plan.balanced else None
     slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
-    evaluation = Evaluation(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
+    accumulator = Accumulator(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
     sample = _rows(look.sample, plan, factor)
-    evaluation.prepare(sample.labels, sample.probas, sample.weight)
+    accumulator.prepare(sample.labels, sample.probas, sample.weight)
     for rows in _in_order(table, plan, look, factor):
-        evaluation.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
+        accumulator.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
         advance(len(rows.labels))
-    return ProbabilityReport.from_evaluation(evaluation, table.classes)
+    return ProbabilityReport.from_accumulator(accumulator, table.classes)
 
 
 # The first pass
@@ -73,7 +71,7 @@ def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
         )
         for name, categories in slices.items():
             categories.add(block.texts[name])
-            refuse_many_slices(name, len(categories))
+            Accumulator.refuse_many_categories(name, len(categories))
         if groups is not None:
             groups.add(block.texts[str(plan.groups)])
         kept.append(replace(block, texts={}).take(slice(-seen % step, None, step)))

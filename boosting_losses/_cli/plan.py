@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..metrics import threshold_of_costs
-from ..report._settings import Settings
+from ..report import Settings
 from .columns import Table
 from .config import Evaluation
 from .inputs import Input
