@@ -19,6 +19,8 @@ from boosting_losses.calibration import (
     log_odds,
 )
 
+from .cases import mostly_slow
+
 ALL = [TemperatureScaling, PlattScaling, BetaCalibration, IsotonicCalibration, VectorScaling]
 each_calibrator = pytest.mark.parametrize("calibrator", ALL)
 
@@ -158,7 +160,7 @@ def documented(fitted, raw, y, weight):
             yield PenalisedLoss(features, label, each, 1 / rows, [1, 1, 0], bounds), parameters
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", mostly_slow(range(24), *range(6)))
 def test_every_calibrator_reaches_the_minimum(seed):
     kind, raw, y, weight = odd_set(seed)
     for calibrator in ALL:

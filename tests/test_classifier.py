@@ -42,6 +42,8 @@ from boosting_losses import (
 )
 from boosting_losses.calibration import PlattScaling, VectorScaling
 
+from .cases import mostly_slow
+
 catboost = pytest.importorskip("catboost")
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -58,6 +60,14 @@ ESTIMATORS = {
     ),
 }
 each_library = pytest.mark.parametrize("library", ESTIMATORS)
+#: Where no library does anything of its own.
+some_library = pytest.mark.parametrize("library", mostly_slow(ESTIMATORS, 1))
+#: Enough rounds for training to stop early, at a rate at which it soon does.
+MANY = {
+    "xgboost": {"n_estimators": 300},
+    "lightgbm": {"n_estimators": 300},
+    "catboost": {"iterations": 200, "learning_rate": 0.3},
+}
 
 
 def make(library, estimator_parameters=None, **parameters):
@@ -94,18 +104,16 @@ def trained(library, X, y, loss, weight=None, rounds=15):
 
 @each_library
 @pytest.mark.parametrize(
-    ("data", "loss"),
-    [
-        (CANCER, LogLoss()),
-        (CANCER, FocalLoss(2.0, alpha=0.3)),
-        (CANCER, LogLoss(pos_weight=3.0)),
-        (WINE, SoftmaxCrossEntropy()),
-        (WINE, SoftmaxFocalLoss(1.0)),
-    ],
+    "loss",
+    mostly_slow(
+        [FocalLoss(2.0, alpha=0.3), SoftmaxCrossEntropy(), LogLoss(), LogLoss(pos_weight=3.0), SoftmaxFocalLoss(1.0)],
+        0,
+        1,
+    ),
     ids=str,
 )
-def test_without_calibration_it_is_the_posterior_of_the_adapters_model(library, data, loss):
-    X, y = data
+def test_without_calibration_it_is_the_posterior_of_the_adapters_model(library, loss):
+    X, y = WINE if loss.multiclass else CANCER
     fitted = make(library, loss=loss, calibration=None).fit(X, y)
     model = trained(library, X, y, loss)
     assert_allclose(fitted.raw_score(X), adapter(library).raw_score(model, X), atol=1e-6)
@@ -127,7 +135,7 @@ def test_scores_are_calibrated_out_of_fold(library):
     calibrator = PlattScaling().fit(FocalLoss().posterior_logits(raw), y, weight)
     model = trained(library, X, y, FocalLoss(), weight)
     expected = calibrator.predict_proba(FocalLoss().posterior_logits(adapter(library).raw_score(model, X)))
-    for cv in (3, splits, StratifiedKFold(3)):
+    for cv in (3, splits):
         fitted = make(library, loss="focal", calibration="sigmoid", cv=cv).fit(X, y, sample_weight=weight)
         assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
 
@@ -149,25 +157,24 @@ def test_an_ensemble_averages_calibrated_models(library):
 @each_library
 def test_early_stopping_finds_the_rounds(library):
     X, y = CANCER
-    many = {"iterations": 400} if library == "catboost" else {"n_estimators": 400}
-    fitted = make(library, many, early_stopping=5, calibration=None).fit(X, y)
-    assert all(1 <= rounds < 400 for rounds in fitted.rounds_)
+    fitted = make(library, MANY[library], early_stopping=5, calibration=None).fit(X, y)
+    assert all(1 <= rounds < 200 for rounds in fitted.rounds_)
     assert len(fitted.rounds_) == 3
     assert fitted._trainer.rounds(fitted.models_[0]) == round(np.mean(fitted.rounds_))
+    if library == "catboost":  # whose automatic learning rate depends on the number of rounds
+        return
     train, test = next(StratifiedKFold(3).split(X, y))
     losses = []
     for rounds in (fitted.rounds_[0], fitted.rounds_[0] + 5):
         model = trained(library, X[train], y[train], LogLoss(), None, rounds)
         losses.append(LogLoss()(y[test], adapter(library).raw_score(model, X[test])))
-    if library != "catboost":  # whose automatic learning rate depends on the number of rounds
-        assert losses[0] <= losses[1]
+    assert losses[0] <= losses[1]
 
 
 @each_library
 def test_the_metric_of_early_stopping(library):
     X, y = CANCER
-    many = {"iterations": 300} if library == "catboost" else {"n_estimators": 300}
-    seen = []
+    many, seen = MANY[library], []
 
     def accuracy(y_true, proba, sample_weight=None):
         seen.append((proba.min(), proba.max(), sample_weight is None))
@@ -265,7 +272,7 @@ def test_a_named_calibration(calibration):
 
 
 @each_library
-@pytest.mark.parametrize("loss", ["auto", "focal"])
+@pytest.mark.parametrize("loss", mostly_slow(["auto", "focal"], 1))
 @pytest.mark.parametrize("data", [CANCER, WINE], ids=["binary", "multiclass"])
 def test_class_weights_train_as_sample_weights_and_are_undone(library, loss, data):
     X, y = data
@@ -447,10 +454,10 @@ def test_folds_without_a_class_or_rows_are_refused(library):
 
 def test_the_final_catboost_model_has_the_learning_rate_of_the_folds():
     X, y = CANCER
-    fitted = make("catboost", {"iterations": 300}, early_stopping=5, calibration=None).fit(X, y)
+    fitted = make("catboost", {"iterations": 100}, cv=2, early_stopping=2, calibration=None).fit(X, y)
     rate = fitted.models_[0].get_all_params()["learning_rate"]
-    whole = make("catboost", {"iterations": 300}, calibration=None).fit(X, y).models_[0]
-    assert fitted.models_[0].tree_count_ < 300
+    whole = make("catboost", {"iterations": 100}, calibration=None).fit(X, y).models_[0]
+    assert fitted.models_[0].tree_count_ < 100
     assert rate == pytest.approx(whole.get_all_params()["learning_rate"])
 
 
@@ -551,7 +558,7 @@ def test_what_a_frozen_estimator_does_not_take():
 # ---- inside scikit-learn --------------------------------------------------------------------------------------------
 
 
-@each_library
+@some_library
 def test_decision_function_agrees_with_predict(library):
     for X, y in (CANCER, WINE):
         for calibration in ("isotonic", "sigmoid", None):
@@ -562,7 +569,7 @@ def test_decision_function_agrees_with_predict(library):
             assert_array_equal(fitted.predict(X), codes)
 
 
-@each_library
+@some_library
 def test_in_pipelines_and_searches(library):
     X, y = CANCER
     pipeline = make_pipeline(
@@ -578,7 +585,7 @@ def test_in_pipelines_and_searches(library):
     assert chosen.loss == chosen.loss_
 
 
-@each_library
+@some_library
 def test_in_other_meta_estimators(library):
     X, y = CANCER
     model = make(library, calibration="sigmoid")
@@ -600,12 +607,19 @@ def test_in_a_calibration_display():
 
 
 @each_library
-def test_pickle_and_processes(library):
+def test_pickle(library):
+    X, y = WINE
+    fitted = make(library, calibration="temperature").fit(X, y)
+    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), fitted.predict_proba(X))
+
+
+@pytest.mark.slow
+@each_library
+def test_processes(library):
     X, y = WINE
     fitted = make(library, n_jobs=2).fit(X, y)
     expected = fitted.predict_proba(X)
     assert_allclose(expected, make(library).fit(X, y).predict_proba(X), atol=1e-7)
-    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict_proba(X), expected)
     elsewhere = joblib.Parallel(n_jobs=2)(joblib.delayed(fitted.predict_proba)(part) for part in (X[:90], X[90:]))
     assert_allclose(np.concatenate(elsewhere), expected, atol=1e-7)
 
@@ -638,7 +652,7 @@ def test_progress_and_repr(capsys):
     fitted = make("xgboost", verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3"]
-    assert "15 rounds, loss of the rows left out 0." in lines[0]
+    assert "15 rounds, loss of the held-out rows 0." in lines[0]
     assert "CalibratedBoostingClassifier" in repr(fitted)
     assert "XGBClassifier" in fitted._repr_html_()
 

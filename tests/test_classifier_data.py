@@ -19,6 +19,8 @@ from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss, So
 from boosting_losses.classifier._class_weights import with_class_weight
 from boosting_losses.classifier._frameworks import COLUMN_OPTIONS
 
+from .cases import mostly_slow
+
 catboost = pytest.importorskip("catboost")
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -284,7 +286,7 @@ def test_the_warning_names_the_folds():
     weight[:80][y[:80] == 0] = 0.0  # so that class 0 is only seen without weight
     model = make(calibration="sigmoid", cv=KFold(3), ensemble=True)
     with pytest.warns(
-        UserWarning, match="fold 1 of 3: a held-out part of one class, or without weight, teaches a calib"
+        UserWarning, match="fold 1 of 3: a held-out part of one class, or without weight, fits no calibrator"
     ):
         model.fit(X, y, sample_weight=weight)
     alone, *others = model.calibrators_
@@ -328,7 +330,7 @@ def test_a_calibrator_needs_two_classes(library):
 
 @each_library
 @pytest.mark.parametrize("data", [CANCER, WINE], ids=["binary", "multiclass"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", mostly_slow([True, False], 0))
 def test_what_a_metric_of_early_stopping_is_given(library, data, weighted):
     X, y = data
     classes, calls = len(np.unique(y)), []

@@ -104,8 +104,14 @@ def routing(request):
         yield request.param
 
 
-@pytest.mark.parametrize("around", AROUND)
-@pytest.mark.parametrize("cv", SPLITS)
+@pytest.mark.parametrize(
+    ("cv", "around"),
+    [
+        pytest.param(cv, around, marks=() if "repeated" in cv or "grid" in around else pytest.mark.slow)
+        for cv in SPLITS
+        for around in AROUND
+    ],
+)
 def test_splits_of_every_kind_within_everything(routing, cv, around):
     if routing and around in ("scores", "predictions", "chain") and sklearn.__version__.startswith("1.6.0"):
         pytest.skip("this scikit-learn routes no parameters where none are given")

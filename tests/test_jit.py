@@ -133,7 +133,7 @@ def test_an_edited_kernel_is_compiled_anew(package, tmp_path):
     before, compiled = answer(first_call(tmp_path, cache))
     assert compiled > 0
     assert answer(first_call(tmp_path, cache)) == [before, 0]
-    edited = package / "kernels" / "vector.py"
+    edited = package / "_kernels" / "vector.py"
     text, times = edited.read_text(), edited.stat()
     assert text.count("return yes if condition else no") == 1
     edited.write_text(text.replace("return yes if condition else no", "return no if condition else yes"))

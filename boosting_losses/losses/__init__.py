@@ -1,4 +1,4 @@
-"""Losses of raw scores: value, derivatives, best constant, and the class probability that the scores imply."""
+"""Losses of raw scores: value, derivatives, init score, and the class probability that the scores imply."""
 
 from .base import Loss
 from .binary import BinaryLoss, FocalLoss, LogLoss
