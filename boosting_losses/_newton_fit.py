@@ -282,12 +282,8 @@ class _Problem:
     derivatives: Callable[[Rows, Parameters], Derivatives]
     identity: Parameters
     reach: Parameters
-    least: Parameters | None = None
+    least: Parameters | float = -math.inf
     rows_of_prior: float = 1.0
-
-    @property
-    def lower(self) -> Parameters:
-        return np.full_like(self.identity, -np.inf) if self.least is None else self.least
 
 
 def _minimise(rows: Rows, problem: _Problem) -> Parameters:
@@ -317,13 +313,13 @@ def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decremen
 
     gradient, hessian = penalised(parameters)
     for _ in range(_MOST_STEPS):
-        step = _step(gradient, hessian, parameters - problem.lower)
+        step = _step(gradient, hessian, parameters - problem.least)
         decrement, move = gradient @ step, problem.reach @ abs(step)
         if decrement <= last_decrement and (move <= _LAST_MOVE or decrement <= _NO_DECREMENT):
-            return np.maximum(parameters - step, problem.lower)
+            return np.maximum(parameters - step, problem.least)
         share = 1.0
         while True:
-            there = np.maximum(parameters - share * step, problem.lower)
+            there = np.maximum(parameters - share * step, problem.least)
             found = penalised(there)
             if found[0] @ step >= 0.0 or share * move <= _SAFE_MOVE:
                 break

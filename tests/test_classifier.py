@@ -8,13 +8,11 @@ import joblib
 import numpy as np
 import pytest
 import scipy.sparse
-import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from sklearn.calibration import CalibrationDisplay
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
@@ -23,9 +21,6 @@ from sklearn.model_selection import (
     GroupKFold,
     ShuffleSplit,
     StratifiedKFold,
-    TunedThresholdClassifierCV,
-    cross_val_predict,
-    cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -80,7 +75,7 @@ def adapter(library):
 
 
 def trained(library, X, y, loss, weight=None, rounds=15):
-    """A model as the adapter trains it from the same settings."""
+    """Train a model by the adapter with the same settings."""
     if library == "xgboost":
         data = xgboost.DMatrix(X, y, weight=weight)
         return adapter(library).train({"max_depth": 3, "nthread": 1}, data, rounds, loss=loss)
@@ -291,7 +286,7 @@ def test_class_weights_train_as_sample_weights_and_are_undone(library, loss, dat
 
 
 def _plain_posterior(fitted, X):
-    """With the focal term undone and the class weights not."""
+    """Return the posterior without the focal term and with the class weights."""
     gamma = getattr(fitted.loss_, "gamma", 0.0)
     plain = SoftmaxFocalLoss(gamma) if fitted.loss_.multiclass else FocalLoss(gamma)
     proba = plain.posterior(fitted.raw_score(X).astype(float))
@@ -419,21 +414,6 @@ def test_splitters_of_every_kind():
     assert len(make("xgboost", cv=None).fit(X, y).rounds_) == 5
     masks = [(np.arange(len(y)) % 2 == k, np.arange(len(y)) % 2 != k) for k in (0, 1)]
     assert make("xgboost", cv=masks).fit(X, y).calibration_report_["rows"] == len(y)
-
-
-def test_groups_are_routed():
-    X, y = CANCER
-    groups = np.arange(len(y)) // 7
-    with sklearn.config_context(enable_metadata_routing=True):
-        fitted = make("xgboost", cv=GroupKFold(4)).fit(X, y, groups=groups)
-        assert len(fitted.rounds_) == 4
-        outer = {"params": {"groups": groups}, "cv": GroupKFold(3), "error_score": "raise"}
-        assert cross_val_score(make("xgboost", cv=GroupKFold(3)), X, y, **outer).min() > 0.85
-        model = (
-            make("xgboost", calibration=None).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        )
-        scores = cross_val_score(model, X, y, params={"sample_weight": np.ones(len(y))}, error_score="raise")
-        assert scores.min() > 0.85
 
 
 @each_library
@@ -585,25 +565,12 @@ def test_in_pipelines_and_searches(library):
     assert chosen.loss == chosen.loss_
 
 
-@some_library
-def test_in_other_meta_estimators(library):
-    X, y = CANCER
-    model = make(library, calibration="sigmoid")
-    assert cross_val_predict(model, X, y, method="predict_proba", cv=2).shape == (len(y), 2)
-    assert cross_val_predict(model, X, y, method="decision_function", cv=2).shape == (len(y),)
-    voting = VotingClassifier([("a", model), ("b", make(library, loss="focal"))], voting="soft").fit(X, y)
-    assert voting.score(X, y) > 0.9
-    assert StackingClassifier([("a", model)], LogisticRegression(), cv=2).fit(X, y).score(X, y) > 0.9
-    assert TunedThresholdClassifierCV(model, cv=2, scoring="f1").fit(X, y).score(X, y) > 0.9
-    importances = permutation_importance(model.fit(X, y), X, y, n_repeats=1, scoring="neg_log_loss").importances_mean
-    assert importances.shape == (30,)
-
-
-def test_in_a_calibration_display():
+def test_in_a_calibration_display_and_an_inspection():
     pytest.importorskip("matplotlib").use("agg")
     X, y = CANCER
-    display = CalibrationDisplay.from_estimator(make("xgboost").fit(X, y), X, y)
-    assert display.prob_true.size > 1
+    fitted = make("xgboost").fit(X, y)
+    assert CalibrationDisplay.from_estimator(fitted, X, y).prob_true.size > 1
+    assert permutation_importance(fitted, X, y, n_repeats=1, scoring="neg_log_loss").importances_mean.shape == (30,)
 
 
 @each_library
@@ -684,11 +651,7 @@ def test_the_callers_estimator_and_data_stay_as_they_are(library):
         ({"calibration": 3}, ValueError, "calibration must be None, a Calibrator or one of"),
         ({"early_stopping": 0}, ValueError, "early_stopping must be a number of rounds >= 1"),
         ({"early_stopping": True}, ValueError, "early_stopping must be a number of rounds >= 1"),
-        (
-            {"early_stopping": {"patience": 3}},
-            ValueError,
-            "early_stopping takes rounds, metric and greater",
-        ),
+        ({"early_stopping": {"patience": 3}}, ValueError, "early_stopping takes rounds, metric and greater"),
         (
             {"early_stopping": {"rounds": 3, "metric": "auc"}},
             ValueError,
@@ -702,11 +665,7 @@ def test_the_callers_estimator_and_data_stay_as_they_are(library):
         ({"class_weight": "heavy"}, ValueError, "class_weight must be a dict, 'balanced' or None, got 'heavy'"),
         ({"class_weight": {2: 1.0}}, ValueError, r"class_weight must have classes as its keys, \[0, 1\], got 2"),
         ({"class_weight": {0: 0.0}}, ValueError, "class_weight must be finite and > 0"),
-        (
-            {"class_weight": {0: 2.0}, "loss": LogLoss(2.0)},
-            ValueError,
-            "class_weight must be left out where",
-        ),
+        ({"class_weight": {0: 2.0}, "loss": LogLoss(2.0)}, ValueError, "class_weight must be left out where"),
         (
             {"class_weight": {0: 2.0}, "loss": FocalLoss(2, 0.3)},
             ValueError,
@@ -724,11 +683,7 @@ def test_parameters_without_meaning_are_refused(parameters, error, message):
     ("library", "parameters", "message"),
     [
         ("xgboost", {"objective": "reg:squarederror"}, "XGBClassifier must have no objective of its own"),
-        (
-            "xgboost",
-            {"early_stopping_rounds": 5},
-            "must leave out early_stopping_rounds, got 5; use early_stopping=",
-        ),
+        ("xgboost", {"early_stopping_rounds": 5}, "must leave out early_stopping_rounds, got 5; use early_stopping="),
         ("xgboost", {"eval_metric": "auc"}, "XGBClassifier must leave out eval_metric, got 'auc'"),
         ("xgboost", {"scale_pos_weight": 3}, "XGBClassifier must leave out scale_pos_weight, got 3; use class_weight="),
         ("lightgbm", {"objective": "cross_entropy"}, "LGBMClassifier must have no objective of its own"),
@@ -825,7 +780,7 @@ def test_scikit_learns_own_checks(library):
 
 @each_library
 def test_the_expected_failure_is_that_of_undone_weights(library):
-    """scikit-learn's check expects heavy weights of a class to make `predict` say that class for noise: bare, they do."""
+    """scikit-learn's check expects `predict` to give a heavily weighted class for noise, as a bare model does."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((300, 2)), rng.integers(0, 2, 300)
     heavy = {0: 1.0, 1: 1000.0}
@@ -841,12 +796,3 @@ def test_the_expected_failure_is_that_of_undone_weights(library):
 def test_the_librarys_own_trees_are_why_the_check_of_weights_fails(library):
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         estimator_checks.check_sample_weight_equivalence_on_dense_data("bare", ESTIMATORS[library](**FEW[library]))
-
-
-def test_the_package_offers_it_without_importing_scikit_learn():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        import boosting_losses
-    assert boosting_losses.CalibratedBoostingClassifier is CalibratedBoostingClassifier
-    with pytest.raises(AttributeError, match="has no attribute 'Calibrated'"):
-        boosting_losses.Calibrated  # noqa: B018

@@ -1,4 +1,4 @@
-"""What comes into the classifier: weights of classes and rows, trained models and pipelines, columns, poor parts."""
+"""The data of the classifier: weights of classes and rows, trained models and pipelines, columns, parts of one class."""
 
 import importlib
 import pickle
@@ -99,7 +99,7 @@ def test_the_scale_of_weights_makes_no_difference_to_calibration(calibration, si
 
 
 def test_weights_of_one_over_n_in_the_classifier():
-    """Trees without a least weight per leaf hardly notice the scale, so neither may the probabilities."""
+    """Trees without a least weight per leaf hardly depend on the scale, so neither may the probabilities."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1200, 4))
     y = (X[:, 0] + rng.standard_normal(1200) > 0).astype(int)

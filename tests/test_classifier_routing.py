@@ -80,6 +80,7 @@ AROUND = {
     ).fit(X, Y),
     "scores": lambda model: cross_val_score(model, X, Y, cv=2, error_score="raise"),
     "predictions": lambda model: cross_val_predict(model, X, Y, cv=2, method="predict_proba"),
+    "decisions": lambda model: cross_val_predict(model, X, Y, cv=2, method="decision_function"),
     "bagging": lambda model: BaggingClassifier(model, n_estimators=2, random_state=0).fit(X, Y),
     "stacking": lambda model: StackingClassifier([("a", model)], LogisticRegression(), cv=2).fit(X, Y),
     "voting": lambda model: VotingClassifier([("a", model)], voting="soft").fit(X, Y),
@@ -113,7 +114,11 @@ def routing(request):
     ],
 )
 def test_splits_of_every_kind_within_everything(routing, cv, around):
-    if routing and around in ("scores", "predictions", "chain") and sklearn.__version__.startswith("1.6.0"):
+    if (
+        routing
+        and around in ("scores", "predictions", "decisions", "chain")
+        and sklearn.__version__.startswith("1.6.0")
+    ):
         pytest.skip("this scikit-learn routes no parameters where none are given")
     AROUND[around](make(SPLITS[cv]))
 

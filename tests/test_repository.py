@@ -98,6 +98,8 @@ def test_the_package_shows_the_classifier():
     exec("from boosting_losses import *", names)
     assert names["CalibratedBoostingClassifier"] is boosting_losses.CalibratedBoostingClassifier
     assert set(boosting_losses.__all__) <= set(dir(boosting_losses))
+    with pytest.raises(AttributeError, match="has no attribute 'Calibrated'"):
+        boosting_losses.Calibrated  # noqa: B018
 
 
 def test_the_version_is_in_the_changelog():

@@ -205,7 +205,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self.models_ = [self._trainer.train(data, None, None, rounds)]
             self.rounds_ = self.rounds_ or [self._trainer.rounds(self.models_[0])]
         if folds:
-            self._calibrate(held_out(folds, codes, weight, self._logits))
+            self._calibrate(held_out(folds, codes, weight, self.loss_.posterior_logits))
         else:
             self._take_posterior()
         return self
@@ -232,7 +232,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0].item()!r}"
             )
         self.models_, self.rounds_ = [model], [self._trainer.rounds(model)]
-        logits = self._logits(self._trainer.raw_score(model, self._model_rows(X)))
+        logits = self.loss_.posterior_logits(self._trainer.raw_score(model, self._model_rows(X)))
         if len(self.classes_) != (2 if logits.ndim == 1 else logits.shape[1]):
             raise ValueError(f"y must hold all classes of the model, got {self.classes_.tolist()}")
         fold = np.zeros(len(codes), dtype=np.intp)
@@ -287,7 +287,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         check_is_fitted(self)
         X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         parts = [
-            calibrator.predict_proba(self._logits(self._trainer.raw_score(model, X)))
+            calibrator.predict_proba(self.loss_.posterior_logits(self._trainer.raw_score(model, X)))
             for model, calibrator in zip(self.models_, self.calibrators_, strict=True)
         ]
         mean: npt.NDArray[np.float64] = np.mean(parts, axis=0)
@@ -412,6 +412,3 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def _model_rows(self, X: Any) -> Any:
         """Return rows as the model takes them, behind the steps of a pipeline."""
         return X if self._before is None else self._before.transform(X)
-
-    def _logits(self, raw: Array) -> Array:
-        return self.loss_.posterior_logits(raw)
