@@ -41,9 +41,11 @@ _MOST_STEPS = 1000
 _EXACT = 1e-13
 #: Sums of n terms, divided by n, are known to about this.
 _SUM_ROUNDING = 1e-14
+#: The largest score at the start: the loss of larger ones may be flat up to rounding.
 _STEEP = 8.0
 #: A fit to a sample of this many rows gives a starting point close to the minimum at a tenth of the cost.
 _SAMPLE = 16_384
+#: Scores of which the median is taken, to centre all.
 _MOST_FOR_MIDDLE = 256
 #: Uninformative or anti-informative scores are scaled down until the largest is this: the temperature stays finite.
 _LEAST_PEAK = 1e-4

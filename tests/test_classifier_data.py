@@ -105,10 +105,10 @@ def test_weights_of_one_over_n_in_the_classifier():
     y = (X[:, 0] + rng.standard_normal(1200) > 0).astype(int)
     (X, new), (y, labels) = np.split(X, 2), np.split(y, 2)
     free = lightgbm.LGBMClassifier(
-        n_estimators=30, min_child_samples=5, min_child_weight=0, reg_lambda=0, n_jobs=1, verbose=-1
+        n_estimators=15, min_child_samples=5, min_child_weight=0, reg_lambda=0, n_jobs=1, verbose=-1
     )
     for calibration in ("temperature", "sigmoid", "beta", "vector", "isotonic"):
-        model = CalibratedBoostingClassifier(free, calibration=calibration, cv=3)
+        model = CalibratedBoostingClassifier(free, calibration=calibration, cv=2)
         losses = [
             metrics.log_loss(labels, model.fit(X, y, sample_weight=np.full(600, size)).predict_proba(new)[:, 1])
             for size in (1, 1 / 600, 1e-6)
@@ -316,7 +316,7 @@ def test_a_calibrator_needs_two_classes(library):
     split = [(np.arange(len(y)), np.flatnonzero(y == 1)[:50])]
     frozen = FrozenEstimator(ESTIMATORS[library]().fit(X, y))
     refused = r"calibration must have held-out rows of at least 2 classes with weight, got 1: \[1\]"
-    for calibration in ("auto", "temperature", "sigmoid", "isotonic"):
+    for calibration in ("auto", "sigmoid"):
         for ensemble in (True, False):
             with pytest.raises(ValueError, match=refused):
                 make(library, calibration=calibration, cv=split, ensemble=ensemble).fit(X, y)

@@ -108,7 +108,7 @@ def routing(request):
 @pytest.mark.parametrize(
     ("cv", "around"),
     [
-        pytest.param(cv, around, marks=() if "repeated" in cv or "grid" in around else pytest.mark.slow)
+        pytest.param(cv, around, marks=() if cv == "shuffled" or around == "nothing" else pytest.mark.slow)
         for cv in SPLITS
         for around in AROUND
     ],
