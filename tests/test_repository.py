@@ -35,7 +35,10 @@ def run(*arguments, cwd=ROOT, **environment):
 
 def test_the_wheel_holds_every_package():
     found = set()
-    for folder, package in ((ROOT / "boosting_losses", "boosting_losses"), (ROOT / "adapters", "boosting_losses.adapters")):
+    for folder, package in (
+        (ROOT / "boosting_losses", "boosting_losses"),
+        (ROOT / "adapters", "boosting_losses.adapters"),
+    ):
         for init in folder.rglob("__init__.py"):
             if "adapters" not in init.relative_to(folder).parts:  # the link to the other folder
                 found.add(".".join((package, *init.parent.relative_to(folder).parts)))

@@ -32,8 +32,8 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If ``rounds`` is not a number of rounds that the model has, or given for ``gblinear``, which keeps its last weights
-        only.
+        If ``rounds`` is not a number of rounds that the model has, or fewer than all of ``gblinear``, which keeps its last
+        weights only.
     """
     booster = booster_of(model)
     iteration_range = (0, _last_round(booster) if rounds is None else _checked_rounds(rounds, booster))
@@ -91,6 +91,9 @@ def _last_round(booster: xgb.Booster) -> int:
 
 
 def _checked_rounds(rounds: object, booster: xgb.Booster) -> int:
-    if is_linear(booster):
-        raise ValueError(f"rounds must be None for 'gblinear', which keeps its last weights only, got {rounds!r}")
-    return checked_rounds(rounds, booster.num_boosted_rounds())
+    trained = int(booster.num_boosted_rounds())
+    if is_linear(booster) and rounds != trained:
+        raise ValueError(
+            f"rounds must be {trained} or None for 'gblinear', which keeps its last weights only, got {rounds!r}"
+        )
+    return checked_rounds(rounds, trained)
