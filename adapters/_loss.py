@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -30,6 +32,15 @@ def check_storable(loss: object) -> None:
 def check_values(loss: Loss, labels: Array, weight: Array | None, n_classes: int, dtype: npt.DTypeLike = float) -> None:
     """Refuse labels and weights without meaning for the loss; ``dtype`` is that of the library's raw scores."""
     loss(labels, np.zeros((len(labels), n_classes) if loss.multiclass else len(labels), dtype), weight)
+
+
+@contextmanager
+def naming(part: str) -> Iterator[None]:
+    """Put the part of the data that is looked at before the message of an error."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{part}: {error}") from error
 
 
 def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:

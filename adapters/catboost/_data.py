@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..._types import Array
 from ...losses import Loss
-from .._loss import check_values
+from .._loss import check_values, naming
 from ._groups import has_groups, weights_in_groups
 
 #: Up to here single precision, in which a pool holds numeric labels, tells whole numbers apart.
@@ -116,13 +116,11 @@ def evaluation_pools(eval_set: Any) -> list[cb.Pool]:
 
 def check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ...] | None, *, baseline: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
-    try:
+    with naming(name):
         labels = pool.get_label()
         if labels is None or np.ndim(labels) == 0:
             raise ValueError("the data must have labels, got none")
         codes = np.asarray(labels, dtype=np.float64) if names is None else codes_of(labels, names)
         check_pool_values(loss, pool, codes, 2 if names is None else len(names))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error
     if has_baseline(pool) != baseline:
         raise ValueError(f"{name} must have a baseline if and only if the training pool has")

@@ -13,7 +13,7 @@ import numpy as np
 from ..._types import Array
 from ...losses import Loss
 from .._init_score import InitScore, as_init_score
-from .._loss import check_storable
+from .._loss import check_storable, naming
 from .._parameters import switch, without_none
 from ._builtin import builtin_settings, with_baseline
 from ._continuation import added, check_same_classes, checked_model, on_top_of
@@ -169,10 +169,8 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     init_score = _init_score(loss, pool, codes, weight, n_classes, average=average)
     if isinstance(options.get("folds"), Sequence):
         for fold, (rows, _) in enumerate(options["folds"], 1):
-            try:
+            with naming(f"training part of fold {fold}"):
                 loss.init_score(codes[rows], weight[rows], n_classes)
-            except ValueError as error:
-                raise ValueError(f"training part of fold {fold}: {error}") from error
     if names is not None:
         if names != tuple(range(n_classes)):
             raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._types import Array
 from ...losses import Loss
-from .._loss import check_values
+from .._loss import check_values, naming
 from .._parameters import switch
 
 
@@ -89,10 +89,8 @@ def without_predictions(*sets: lgb.Dataset) -> None:
 
 def check_evaluation(loss: Loss, data: lgb.Dataset, name: str, n_classes: int, *, scores: bool) -> None:
     """Refuse evaluation data without meaning, so that it does not come up after the first round."""
-    try:
+    with naming(f"valid_sets {name!r}"):
         check_values(loss, *labels_and_weights(data), n_classes)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"valid_sets {name!r}: {error}") from error
     if has_init_score(data) != scores:
         raise ValueError(f"valid_sets {name!r} must have init scores if and only if train_set has")
 

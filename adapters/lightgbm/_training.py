@@ -12,7 +12,7 @@ import numpy as np
 from ..._types import Array
 from ...losses import Loss
 from .._init_score import as_init_score
-from .._loss import check_storable
+from .._loss import check_storable, naming
 from ._callbacks import EvaluateTrainingRows, StopDart, column_sampling
 from ._data import (
     best_init_score,
@@ -184,10 +184,8 @@ def cv(
     ) -> tuple[lgb.Dataset, lgb.Dataset, dict[str, Any]]:
         if fpreproc is not None:
             train_part, test_part, fold_params = fpreproc(train_part, test_part, fold_params)
-        try:
+        with naming(f"training part of fold {len(init_scores) + 1}"):
             init_score = best_init_score(loss, train_part, fold_params)
-        except ValueError as error:
-            raise ValueError(f"training part of fold {len(init_scores) + 1}: {error}") from error
         if previous is not None or not wants_init_score(train_part, fold_params):
             init_score = 0.0 * init_score
         init_scores.append(init_score)

@@ -10,7 +10,7 @@ import xgboost as xgb
 
 from ..._types import Array
 from ...losses import Loss
-from .._loss import check_values
+from .._loss import check_values, naming
 from ._workers import anywhere, has_no_weight
 
 
@@ -49,7 +49,7 @@ def check_evaluation(
         raise ValueError(
             f"names in evals must hold no blank and no colon, which XGBoost cannot read back, got {name!r}"
         )
-    try:
+    with naming(f"evals {name!r}"):
         labels, weight = labels_and_weights(data)
         if has_no_weight(labels, weight):
             return
@@ -58,7 +58,5 @@ def check_evaluation(
             raise ValueError(f"y_true must hold {kind} as dtrain does, got the shape {labels.shape}")
         n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)
         check_values(loss, labels, weight, n_classes, np.float32)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"evals {name!r}: {error}") from error
     if bool(data.get_base_margin().size) != margins:
         raise ValueError(f"evals {name!r} must have base margins if and only if dtrain has")

@@ -36,7 +36,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
         weights only.
     """
     booster = booster_of(model)
-    iteration_range = (0, _last_round(booster) if rounds is None else _checked_rounds(rounds, booster))
+    iteration_range = (0, rounds_of(booster) if rounds is None else _checked_rounds(rounds, booster))
     if isinstance(model, xgb.Booster) or isinstance(X, xgb.DMatrix):
         data = X if isinstance(X, xgb.DMatrix) else xgb.DMatrix(X, enable_categorical=True)
         scores: Array = booster.predict(data, output_margin=True, iteration_range=iteration_range)
@@ -81,13 +81,8 @@ def predict_proba(
 
 def rounds_of(booster: xgb.Booster) -> int:
     """Return the number of rounds that raw scores use: up to the best one of an early-stopped model, otherwise all."""
-    return _last_round(booster) or int(booster.num_boosted_rounds())
-
-
-def _last_round(booster: xgb.Booster) -> int:
-    """Return the same, with 0 for all rounds."""
     best = booster.attr("best_iteration")
-    return 0 if best is None else int(best) + 1
+    return int(booster.num_boosted_rounds()) if best is None else int(best) + 1
 
 
 def _checked_rounds(rounds: object, booster: xgb.Booster) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import xgboost as xgb
 
 from ...losses import Loss, loss_to_json
-from .._loss import ATTRIBUTE, check_storable
+from .._loss import ATTRIBUTE, check_storable, naming
 from .._metric import check_metric
 from .._parameters import without_none
 from ._data import check_evaluation, has_margins, labels_and_weights, named_data
@@ -185,10 +185,8 @@ def cv(
         fold += 1
         if fpreproc is not None:
             train_part, test_part, fold_params = fpreproc(train_part, test_part, fold_params)
-        try:
+        with naming(f"training part of fold {fold}"):
             computed = computed_settings(loss, train_part, fold_params)
-        except ValueError as error:
-            raise ValueError(f"training part of fold {fold}: {error}") from error
         own = {**computed, **without_none(fold_params)}
         if sketch is not None:
             own |= vector_leaves(sketch, loss, own, train_part, None)
