@@ -1,6 +1,9 @@
 """What the adapters of all libraries have alike: names and kinds of arguments, rounds, dtypes, types of served models."""
 
 import inspect
+import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -118,6 +121,21 @@ def test_a_small_probability_keeps_its_digits():
 def test_params_takes_the_interface_that_they_are_for(library):
     for sklearn in (False, True):
         assert ADAPTERS[library].params(LogLoss(), Y, sklearn=sklearn)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_its_place", ["nothing", "a text file"])
+def test_a_checkout_without_the_link_says_what_to_do(in_its_place, tmp_path):
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/test_trainings.py", "boosting_losses/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    if in_its_place == "a text file":
+        (tmp_path / "boosting_losses" / "adapters").write_text("../adapters")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "boosting_losses/adapters must be a link to adapters/" in result.stderr
 
 
 SOURCE = """
