@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,13 @@ def checked_rounds(rounds: object, trained: int) -> int:
     if not 1 <= rounds <= trained:
         raise ValueError(f"rounds must be >= 1 and at most {trained}, the rounds of the model, got {rounds}")
     return int(rounds)
+
+
+def refuse_ranges(options: Mapping[str, object], *names: str) -> None:
+    """Refuse the library's own words for what ``rounds`` says; from a later round on, the init score would be missing."""
+    for name in names:
+        if name in options:
+            raise TypeError(f"{name} must be left out, got {options[name]!r}; rounds= says how many rounds to use")
 
 
 def probabilities(loss: Loss, raw: Array) -> npt.NDArray[np.float64]:

@@ -11,9 +11,9 @@
 """
 
 from ._objects import Metric, Objective
-from ._params import params
 from ._prediction import predict_proba, raw_score
 from ._serving import servable
+from ._settings import params
 from ._training import cv, train
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]

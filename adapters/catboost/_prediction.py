@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..._types import Array
 from ...losses import Loss
 from .._init_score import plus_init_score
-from .._prediction import check_model, checked_rounds, probabilities
+from .._prediction import check_model, checked_rounds, probabilities, refuse_ranges
 from ._model import loss_of, missing_init_score
 
 
@@ -43,9 +43,7 @@ def raw_score(model: cb.CatBoost, X: Any, *, rounds: int | None = None, **option
     model, loaded, the raw scores lack it.
     """
     check_model(model, cb.CatBoost)
-    for name in ("ntree_start", "ntree_end"):
-        if name in options:
-            raise TypeError(f"{name} must be left out, got {options[name]!r}; rounds= says how many rounds to use")
+    refuse_ranges(options, "ntree_start", "ntree_end")
     if rounds is not None:
         options["ntree_end"] = checked_rounds(rounds, model.tree_count_)
     scores = np.asarray(model.predict(X, prediction_type="RawFormulaVal", **options))

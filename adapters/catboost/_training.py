@@ -28,8 +28,7 @@ from ._data import (
 )
 from ._groups import has_groups
 from ._model import finished
-from ._params import companions
-from ._settings import check_ordered, own_settings
+from ._settings import check_ordered, companions, own_settings
 
 #: Arguments of ``catboost.train`` that are no parameters.
 _OUTLETS = ("plot", "plot_file", "log_cout", "log_cerr")

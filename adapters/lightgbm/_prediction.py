@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..._types import Array
 from ...losses import Loss
 from .._init_score import plus_init_score
-from .._prediction import checked_rounds, probabilities
+from .._prediction import checked_rounds, probabilities, refuse_ranges
 from ._model import Model, booster_of, loss_of, missing_init_score
 
 
@@ -37,9 +37,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None, **options: Any
         If ``rounds`` is not a number of rounds that the model has.
     """
     booster = booster_of(model)
-    for name in ("num_iteration", "start_iteration"):
-        if name in options:
-            raise TypeError(f"{name} must be left out, got {options[name]!r}; rounds= says how many rounds to use")
+    refuse_ranges(options, "num_iteration", "start_iteration")
     if rounds is not None:
         rounds = checked_rounds(rounds, booster.current_iteration())
     scores = np.asarray(booster.predict(X, raw_score=True, num_iteration=rounds, **options))

@@ -18,8 +18,10 @@ from .._init_score import InitScore
 from .._loss import check_loss
 from .._metric import MetricBase
 from ._data import labels_and_weights
-from ._settings import RANK_METRICS, is_maximised
 from ._workers import has_no_weight, mean_of_all, several
+
+#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
+RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 #: Scores that are means over rows; None is the loss.
 _MEANS = (None, log_loss, brier_score)
@@ -125,7 +127,7 @@ class Metric(MetricBase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if is_maximised(self.label) and not self.greater_is_better:
+        if _is_maximised(self.label) and not self.greater_is_better:
             starts = ", ".join(RANK_METRICS)
             raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
 
@@ -133,7 +135,7 @@ class Metric(MetricBase):
     def label(self) -> str:
         """The name that logs show, and by which XGBoost tells the direction."""
         name = super().label
-        return f"auc_{name}" if self.greater_is_better and not is_maximised(name) else name
+        return f"auc_{name}" if self.greater_is_better and not _is_maximised(name) else name
 
     @property
     def __name__(self) -> str:
@@ -156,6 +158,11 @@ class Metric(MetricBase):
             _warn_of_no_mean(self.label)
         local = 0.0 if has_no_weight(y_true, sample_weight) else super().value(y_true, predictions, sample_weight)
         return mean_of_all(local, y_true, sample_weight)
+
+
+def _is_maximised(name: str) -> bool:
+    """Return whether XGBoost's early stopping looks for the largest value of a metric of this name."""
+    return name.startswith(RANK_METRICS) and name != "mape"
 
 
 @cache

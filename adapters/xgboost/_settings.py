@@ -1,4 +1,4 @@
-"""The parameters that a training with a loss needs, and those of a caller that would be ignored or do harm."""
+"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
 
 from __future__ import annotations
 
@@ -6,27 +6,81 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xgboost as xgb
 
 from ..._types import Array
+from ..._validation import numbers
 from ...losses import LogLoss, Loss
-from .._loss import ATTRIBUTE, check_same_loss, check_values
+from .._loss import ATTRIBUTE, check_loss, check_same_loss, check_values
 from .._parameters import checked_num_class, is_one, switch, without_none
 from ._data import has_margins, labels_and_weights
 from ._model import IDENTITIES, has_vector_leaves, init_score_of, is_linear, objective_of
+from ._objects import RANK_METRICS, Metric, Objective
 from ._workers import classes_of_all, several
 
 #: Parameters by name, or as pairs, which may name several metrics.
 Params: TypeAlias = "Mapping[str, Any] | Sequence[tuple[str, Any]]"
-
-#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
-RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 #: One tree a round with a score for each class in its leaves.
 VECTOR_LEAVES = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
 
 #: Why a linear model of many classes is refused.
 _ONE_INIT_SCORE = "which adds the init score of class 0 to every class"
+
+
+def params(
+    loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
+) -> dict[str, Any]:
+    """Return the settings that bare use of :class:`Objective` needs: link, init score, number of classes, metric.
+
+    XGBoost estimates no init score for a custom objective, and applies the link of whichever objective stands in its
+    parameters.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true, sample_weight : array-like
+        The training labels and weights, for the init score.
+    sklearn : bool, default False
+        Settings for ``xgboost.train`` (False) or for the constructor of ``XGBClassifier`` (True), these with objective
+        and metric. ``XGBClassifier`` always applies a sigmoid or softmax: under a focal loss or class weights its own
+        ``predict_proba`` is no probability; :func:`predict_proba` gives it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss, or ``XGBClassifier`` cannot train it on them.
+    """
+    check_loss(loss)
+    init_score = loss.init_score(y_true, sample_weight)
+    if not sklearn:
+        stored = link(loss, np.size(init_score), soft=np.ndim(y_true) == 2)
+        return {**stored, "base_score": base_score(init_score, sigmoid_link=loss.is_proper)}
+    _check_for_classifier(loss, y_true)
+    return {
+        "objective": Objective(loss),
+        "eval_metric": Metric(loss),
+        "base_score": base_score(init_score, sigmoid_link=True),
+        "disable_default_eval_metric": True,
+    }
+
+
+def _check_for_classifier(loss: Loss, y_true: npt.ArrayLike) -> None:
+    """Refuse labels that ``XGBClassifier`` would not train with this loss."""
+    labels = numbers("y_true", y_true)
+    if labels.ndim != 1 or (labels % 1).any():
+        came = f"the shape {labels.shape}" if labels.ndim != 1 else f"{labels[labels % 1 != 0][0]}"
+        raise ValueError(f"y_true must hold class codes (n,) for XGBClassifier, which takes no soft labels, got {came}")
+    if loss.multiclass and labels.max() < 2:
+        raise ValueError(
+            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which trains 2 classes with one score per"
+            " sample, got 2; use a binary loss"
+        )
 
 
 def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
@@ -146,8 +200,3 @@ def check_metrics(eval_metric: Any, loss: Loss, *, soft: bool) -> None:
                 f"eval_metric must be {rule}, got {name!r}, which would misread them; use"
                 " custom_metric=Metric(loss, score)"
             )
-
-
-def is_maximised(name: str) -> bool:
-    """Return whether XGBoost's early stopping looks for the largest value of a metric of this name."""
-    return name.startswith(RANK_METRICS) and name != "mape"
