@@ -779,10 +779,10 @@ def test_labels_are_refused():
     [
         ({"loss_function": "Logloss"}, "params must not hold a loss_function beside loss=LogLoss"),
         ({"objective": "Logloss"}, "params must not hold a objective beside loss=LogLoss"),
-        ({"task_type": "GPU"}, "task_type must be 'CPU': a loss of ours does not run on CatBoost's GPU, got 'GPU'"),
+        ({"task_type": "GPU"}, "task_type must be 'CPU': a custom loss does not run on CatBoost's GPU, got 'GPU'"),
         ({"scale_pos_weight": 9}, "scale_pos_weight is not for custom objectives, got 9"),
         ({"eval_metric": "Logloss"}, "eval_metric must be a Metric or one of AUC, PRAUC"),
-        ({"custom_metric": ["AUC", "F1"]}, "got 'F1', which would see scores without their intercept"),
+        ({"custom_metric": ["AUC", "F1"]}, "got 'F1', which would see scores without their init score"),
     ],
     ids=str,
 )
