@@ -363,7 +363,7 @@ def test_labels_of_any_kind(kind):
         loss=FocalLoss(2.0),
         init_model=train(pool, {**EXACT, "iterations": 5}, loss=FocalLoss(2.0)),
     )
-    assert_allclose(raw_score(more, X), raw_score(plain, X, ntree_end=10), atol=1e-6)
+    assert_allclose(raw_score(more, X), raw_score(plain, X, rounds=10), atol=1e-6)
 
 
 def test_many_classes_of_words():
@@ -461,7 +461,7 @@ def test_cv():
         cb.Pool(*WINE), {**EXACT, "iterations": 5}, loss=SoftmaxFocalLoss(), fold_count=3, logging_level="Silent"
     )
     assert results["test-Metric-mean"].is_monotonic_decreasing
-    with pytest.raises(ValueError, match=r"labels must be class codes 0..1 for catboost.cv with a loss of ours"):
+    with pytest.raises(ValueError, match=r"labels must be class codes 0..1 for catboost.cv with a custom loss"):
         cv(cb.Pool(X, y + 1), EXACT, loss=LogLoss())
 
 
@@ -575,7 +575,7 @@ def test_sliced_models_and_shap_values():
             model.get_feature_importance(pool, type="ShapValues").sum(axis=1), raw_score(model, X), atol=1e-9
         )
         short = train(pool, {**EXACT, "iterations": 5}, loss=loss)
-        assert_allclose(raw_score(model, X, ntree_end=5), raw_score(short, X), atol=1e-12)
+        assert_allclose(raw_score(model, X, rounds=5), raw_score(short, X), atol=1e-12)
 
 
 def test_snapshots_resume(tmp_path):
@@ -779,10 +779,10 @@ def test_labels_are_refused():
     [
         ({"loss_function": "Logloss"}, "params must not hold a loss_function beside loss=LogLoss"),
         ({"objective": "Logloss"}, "params must not hold a objective beside loss=LogLoss"),
-        ({"task_type": "GPU"}, "task_type must be 'CPU': a loss of ours does not run on CatBoost's GPU, got 'GPU'"),
+        ({"task_type": "GPU"}, "task_type must be 'CPU': a custom loss does not run on CatBoost's GPU, got 'GPU'"),
         ({"scale_pos_weight": 9}, "scale_pos_weight is not for custom objectives, got 9"),
         ({"eval_metric": "Logloss"}, "eval_metric must be a Metric or one of AUC, PRAUC"),
-        ({"custom_metric": ["AUC", "F1"]}, "got 'F1', which would see scores without their intercept"),
+        ({"custom_metric": ["AUC", "F1"]}, "got 'F1', which would see scores without their init score"),
     ],
     ids=str,
 )

@@ -140,7 +140,7 @@ def test_a_bare_model_in_a_file_has_lost_its_intercept(tmp_path):
     bare = cb.CatBoostClassifier(**{**SETTINGS, **params(LogLoss(), y)}).fit(X, y)
     bare.save_model(str(tmp_path / "bare.cbm"))
     for first in (tmp_path / "bare.cbm", cb.CatBoost().load_model(str(tmp_path / "bare.cbm"))):
-        with pytest.raises(ValueError, match="init_model must carry its loss and its intercept, which the file of"):
+        with pytest.raises(ValueError, match="init_model must carry its loss and its init score, which the file of"):
             train(cb.Pool(X, y), SETTINGS, loss=LogLoss(), init_model=first)
 
 
@@ -179,4 +179,4 @@ def test_an_objective_without_intercept_is_continued():
     }
     bare = cb.train(cb.Pool(X, y), settings)
     both = train(cb.Pool(X, y), {**SETTINGS, "iterations": 1}, loss=FocalLoss(), init_model=bare)
-    assert_allclose(raw_score(both, X, ntree_end=bare.tree_count_), raw_score(bare, X), atol=1e-6)
+    assert_allclose(raw_score(both, X, rounds=bare.tree_count_), raw_score(bare, X), atol=1e-6)

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, metrics
+from boosting_losses.adapters._estimators import Trainer
 from boosting_losses.classifier._class_weights import with_class_weight
 from boosting_losses.classifier._frameworks import COLUMN_OPTIONS
 
@@ -251,7 +252,7 @@ def test_the_options_about_columns_are_all_that_an_estimator_takes(library):
     module = importlib.import_module(f"boosting_losses.adapters.{library}._estimator")
     options = dict.fromkeys(COLUMN_OPTIONS, ())
     with pytest.raises(TypeError, match="fit takes sample_weight, groups and, for") as error:
-        module.Trainer(ESTIMATORS[library](), LogLoss(), {**options, "eval_set": ()})
+        Trainer(module.LIBRARY, LogLoss(), ESTIMATORS[library](), {**options, "eval_set": ()})
     taken = str(error.value).split("Classifier, ")[1].split(";")[0].split(", ")
     assert set(taken) <= set(COLUMN_OPTIONS)
 

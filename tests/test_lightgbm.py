@@ -103,7 +103,7 @@ def test_dart_keeps_the_intercept(loss):
     data = lgb.Dataset(X, y)
     held_out = lgb.Dataset(X[:200], y[:200], reference=data)
     settings = {**PLAIN, "boosting": "dart", "drop_rate": 0.3}
-    model = train(settings, data, 30, [held_out], callbacks=[lgb.record_evaluation(history)], loss=loss)
+    model = train(settings, data, 30, valid_sets=[held_out], callbacks=[lgb.record_evaluation(history)], loss=loss)
     ((_, values),) = history["valid_0"].items()
     assert_allclose(loss(y[:200], raw_score(model, X[:200])), values[-1], rtol=1e-9)
     _, expected = builtin(settings, X, y, LogLoss(), rounds=30)
@@ -153,7 +153,7 @@ def test_the_callers_data_come_back_unchanged(constructed):
     data, held_out = lgb.Dataset(X, y), lgb.Dataset(X, y)
     if constructed:
         data.construct()
-    train(PLAIN, data, 5, [held_out], loss=FocalLoss(2.0))
+    train(PLAIN, data, 5, valid_sets=[held_out], loss=FocalLoss(2.0))
     cv(PLAIN, data, 3, loss=LogLoss(), nfold=3)
     assert data.get_init_score() is None
     assert held_out.get_init_score() is None
@@ -168,10 +168,10 @@ def test_continuation_leaves_nothing_in_the_callers_data(free_raw_data):
     first = train(PLAIN, lgb.Dataset(X, y), 5, loss=LogLoss())
     data = lgb.Dataset(X, y, free_raw_data=free_raw_data)
     held_out = lgb.Dataset(X, y, reference=data, free_raw_data=free_raw_data)
-    train(PLAIN, data, 5, [held_out], init_model=first, loss=LogLoss())
+    train(PLAIN, data, 5, valid_sets=[held_out], init_model=first, loss=LogLoss())
     assert data.get_init_score() is None
     assert held_out.get_init_score() is None
-    again = train(PLAIN, data, 5, [held_out], loss=LogLoss())
+    again = train(PLAIN, data, 5, valid_sets=[held_out], loss=LogLoss())
     assert_allclose(raw_score(again, X), raw_score(first, X), atol=1e-12)
     own = lgb.train({**PLAIN, "objective": "binary"}, data, 5)
     assert_allclose(own.predict(X), again.predict(X), atol=1e-12)
@@ -187,7 +187,7 @@ def test_own_init_scores_are_composed_with():
     own = lgb.train(settings, lgb.Dataset(X, y, init_score=start), 20)
     assert_allclose(raw_score(model, X), own.predict(X, raw_score=True), atol=1e-12)
     with pytest.raises(ValueError, match="valid_sets 'valid_0' must have init scores if and only if train_set has"):
-        train(PLAIN, lgb.Dataset(X, y, init_score=start), 5, [lgb.Dataset(X, y)], loss=LogLoss())
+        train(PLAIN, lgb.Dataset(X, y, init_score=start), 5, valid_sets=[lgb.Dataset(X, y)], loss=LogLoss())
 
 
 def test_integer_weights_are_repeated_rows():
@@ -220,7 +220,9 @@ def test_focal_training_at_a_base_rate_of_one_in_a_thousand(gamma):
         for loss in (FocalLoss(gamma), LogLoss()):
             settings = {**PLAIN, "min_sum_hessian_in_leaf": 0.1, "min_data_in_leaf": 5}
             stop = lgb.early_stopping(20, verbose=False)
-            model = train(settings, fit, 400, [valid], feval=Metric(loss, log_loss), callbacks=[stop], loss=loss)
+            model = train(
+                settings, fit, 400, valid_sets=[valid], feval=Metric(loss, log_loss), callbacks=[stop], loss=loss
+            )
             scores.append(log_loss(y[45_000:], predict_proba(model, X[45_000:])[:, 1]))
         ratios.append(scores[0] / scores[1])
     print(f"LightGBM, focal gamma={gamma} / log loss: {np.mean(ratios):.4f} {np.round(ratios, 3)}")
@@ -238,7 +240,7 @@ def test_early_stopping_stops_where_the_builtin_metric_does(name):
     valid = lgb.Dataset(X[2000:], y[2000:], reference=fit)
     history, own_history = {}, {}
     watch = [lgb.early_stopping(10, verbose=False), lgb.record_evaluation(history)]
-    model = train(PLAIN, fit, 500, [valid], callbacks=watch, loss=loss)
+    model = train(PLAIN, fit, 500, valid_sets=[valid], callbacks=watch, loss=loss)
     watch = [lgb.early_stopping(10, verbose=False), lgb.record_evaluation(own_history)]
     own = lgb.train({**PLAIN, **builtin_settings(y)}, fit, 500, [valid], callbacks=watch)
     ((metric, values),) = history["valid_0"].items()
@@ -270,7 +272,16 @@ def test_metrics_see_the_intercept():
         Metric(loss, brier_score),
         Metric(loss, roc_auc_score, greater_is_better=True, name="ranking"),
     ]
-    model = train(PLAIN, data, 3, [data], ["t"], feval=metrics, callbacks=[lgb.record_evaluation(seen)], loss=loss)
+    model = train(
+        PLAIN,
+        data,
+        3,
+        valid_sets=[data],
+        valid_names=["t"],
+        feval=metrics,
+        callbacks=[lgb.record_evaluation(seen)],
+        loss=loss,
+    )
     assert_allclose(seen["t"]["mine"][-1], raw_score(model, X).mean(), rtol=1e-9)
     assert_allclose(seen["t"]["brier_score"][-1], brier_score(y, predict_proba(model, X)[:, 1]), rtol=1e-9)
     assert_allclose(seen["t"]["ranking"][-1], roc_auc_score(y, raw_score(model, X)), rtol=1e-9)
@@ -291,7 +302,7 @@ def test_early_stopping_watches_only_what_was_asked_for():
         {**PLAIN, "metric": "auc"},
         lgb.Dataset(X, y),
         2,
-        [lgb.Dataset(X, y)],
+        valid_sets=[lgb.Dataset(X, y)],
         callbacks=[lgb.record_evaluation(history)],
         loss=LogLoss(),
     )
@@ -347,7 +358,7 @@ def test_a_second_fit_compiles_nothing():
             for loss in losses:
                 for weight in (None, np.ones(len(y))):
                     data = lgb.Dataset(X, y, weight=weight)
-                    predict_proba(train(PLAIN, data, 2, [data], loss=loss), X)
+                    predict_proba(train(PLAIN, data, 2, valid_sets=[data], loss=loss), X)
 
     fit_everything()
     compiled = compiled_variants()
@@ -434,14 +445,14 @@ def test_sliced_and_early_stopped_models():
         {**PLAIN, "learning_rate": 0.5},
         fit,
         300,
-        [valid],
+        valid_sets=[valid],
         callbacks=[lgb.early_stopping(5, verbose=False)],
         loss=FocalLoss(2.0),
     )
-    assert_array_equal(raw_score(model, X), raw_score(model, X, num_iteration=model.best_iteration))
-    assert not np.array_equal(raw_score(model, X, num_iteration=3), raw_score(model, X))
+    assert_array_equal(raw_score(model, X), raw_score(model, X, rounds=model.best_iteration))
+    assert not np.array_equal(raw_score(model, X, rounds=3), raw_score(model, X))
     short = train({**PLAIN, "learning_rate": 0.5}, lgb.Dataset(X[:2000], y[:2000]), 3, loss=FocalLoss(2.0))
-    assert_allclose(raw_score(model, X, num_iteration=3), raw_score(short, X), atol=1e-12)
+    assert_allclose(raw_score(model, X, rounds=3), raw_score(short, X), atol=1e-12)
 
 
 def test_shap_values_sum_to_the_raw_score():
@@ -508,7 +519,7 @@ def test_data_from_files_and_subsets_take_the_parameters(tmp_path):
     model = train(settings, data, 5, loss=LogLoss())
     whole = lgb.Dataset(X, y)
     assert_allclose(raw_score(model, X), raw_score(train(settings, whole, 5, loss=LogLoss()), X), atol=1e-9)
-    train(settings, whole, 5, [whole.subset(range(100))], loss=LogLoss())
+    train(settings, whole, 5, valid_sets=[whole.subset(range(100))], loss=LogLoss())
     cv(settings, lgb.Dataset(str(path), params={"verbosity": -1}), 3, loss=LogLoss(), nfold=2)
 
 
@@ -568,7 +579,15 @@ def test_labels_are_refused():
     words = np.array(["a", "b"], dtype=object)[y]
     refused("y_true must be", LogLoss(), lgb.Dataset(X, words), error=(TypeError, ValueError))
     with pytest.raises(ValueError, match=r"valid_sets 'late': y_true must lie in \[0, 1\], got 3 in row 19"):
-        train(PLAIN, lgb.Dataset(X, y), 3, [lgb.Dataset(X, 3 * y)], ["late"], callbacks=[never], loss=LogLoss())
+        train(
+            PLAIN,
+            lgb.Dataset(X, y),
+            3,
+            valid_sets=[lgb.Dataset(X, 3 * y)],
+            valid_names=["late"],
+            callbacks=[never],
+            loss=LogLoss(),
+        )
 
 
 @pytest.mark.parametrize(

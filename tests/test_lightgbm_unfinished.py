@@ -83,7 +83,7 @@ def test_a_callback_sees_the_model_of_the_rounds_so_far(loss, tmp_path):
         expected = model.predict(X, raw_score=True, num_iteration=index + 1)
         for seen in scores.values():
             assert_array_equal(seen, expected)
-        assert_array_equal(proba, predict_proba(model, X, num_iteration=index + 1))
+        assert_array_equal(proba, predict_proba(model, X, rounds=index + 1))
         assert_array_equal(own, model.predict(X, num_iteration=index + 1))
         assert trees == (index + 1) * model.num_model_per_iteration()
 
@@ -110,7 +110,7 @@ def test_an_early_stopped_model_that_a_callback_kept_is_the_one_returned():
         PLAIN,
         data,
         300,
-        [lgb.Dataset(X[300:], y[300:], reference=data)],
+        valid_sets=[lgb.Dataset(X[300:], y[300:], reference=data)],
         loss=LogLoss(),
         callbacks=[lgb.early_stopping(5, verbose=False), lambda env: kept.append(env.model)],
     )
@@ -128,7 +128,7 @@ def test_early_stopping_counts_trees_where_rounds_have_none():
     data, history = lgb.Dataset(X[:30], y[:30]), {}
     callbacks = [lgb.early_stopping(20, verbose=False), lgb.record_evaluation(history)]
     held_out = lgb.Dataset(X[30:], y[30:], reference=data)
-    model = train(settings, data, 200, [held_out], loss=FocalLoss(), callbacks=callbacks)
+    model = train(settings, data, 200, valid_sets=[held_out], loss=FocalLoss(), callbacks=callbacks)
     logged = history["valid_0"]["focal_loss"]
     assert model.num_trees() < model.best_iteration == np.argmin(logged) + 1 < len(logged) < 200
     assert_allclose(FocalLoss()(y[30:], raw_score(model, X[30:])), min(logged), rtol=1e-12)
@@ -155,14 +155,16 @@ def test_dart_evaluates_its_training_rows_without_harm(classes):
     held_out = lgb.Dataset(X[1::2], y[1::2], reference=data)
     settings = {**PLAIN, "boosting": "dart", "drop_rate": 0.5, "skip_drop": 0.0}
     record = lgb.record_evaluation(history)
-    model = train(settings, data, 20, [data, held_out], ["own", "other"], loss=loss, callbacks=[record])
+    model = train(
+        settings, data, 20, valid_sets=[data, held_out], valid_names=["own", "other"], loss=loss, callbacks=[record]
+    )
     assert list(history) == ["other", "own"] or list(history) == ["own", "other"]
     for name, part in (("own", slice(0, None, 2)), ("other", slice(1, None, 2))):
         ((_, values),) = history[name].items()
         assert len(values) == 20
         assert_allclose(values[-1], loss(y[part], raw_score(model, X[part])), rtol=1e-9)
     assert all(tree["shrinkage"] > 0 for tree in model.dump_model()["tree_info"])
-    train(settings, data, 3, [data], loss=loss, callbacks=[lgb.record_evaluation(history)])
+    train(settings, data, 3, valid_sets=[data], loss=loss, callbacks=[lgb.record_evaluation(history)])
     assert list(history) == ["training"]
 
 
@@ -176,7 +178,7 @@ def test_dart_loses_no_trees_where_no_leaf_can_be_split():
     data, history, seen = lgb.Dataset(X, y), {}, []
     callbacks = [lgb.record_evaluation(history), lambda env: seen.append(raw_score(env.model, X))]
     with pytest.warns(UserWarning, match="training stopped at round .*: it found no leaf to split"):
-        model = train(settings, data, 300, [data], loss=LogLoss(), callbacks=callbacks)
+        model = train(settings, data, 300, valid_sets=[data], loss=LogLoss(), callbacks=callbacks)
     logged = history["training"]["log_loss"]
     assert 2 < model.num_trees() < len(logged) < 300
     assert_allclose(logged[-1], LogLoss()(y, raw_score(model, X)), rtol=1e-9)
@@ -208,7 +210,7 @@ def test_other_containers_are_refused_in_words():
         (lambda: train(PLAIN, X, 1, loss=LogLoss()), "train_set must be a lightgbm.Dataset, got ndarray"),
         (lambda: cv(PLAIN, (X, y), 1, loss=LogLoss()), "train_set must be a lightgbm.Dataset, got tuple"),
         (
-            lambda: train(PLAIN, data, 1, [(X, y)], loss=LogLoss()),
+            lambda: train(PLAIN, data, 1, valid_sets=[(X, y)], loss=LogLoss()),
             "valid_sets 'valid_0' must be a lightgbm.Dataset, got tuple",
         ),
         (

@@ -338,7 +338,7 @@ def test_raw_scores_stop_at_the_best_round():
     assert_array_equal(raw_score(model, parts[1]), best.predict(parts[1], output_margin=True))
     assert_array_equal(raw_score(best, parts[1]), raw_score(model, parts[1]))
     assert_array_equal(predict_proba(best, parts[1]), predict_proba(model, parts[1]))
-    everything = raw_score(model, parts[1], iteration_range=(0, model.num_boosted_rounds()))
+    everything = raw_score(model, parts[1], rounds=model.num_boosted_rounds())
     assert_array_equal(everything, model.predict(parts[1], output_margin=True))
     assert not np.array_equal(everything, raw_score(model, parts[1]))
 

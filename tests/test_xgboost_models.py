@@ -236,7 +236,7 @@ def test_focal_models_are_not_servable():
 
 def test_an_intercept_that_xgboost_cannot_store():
     data = xgb.DMatrix(np.zeros((3, 1)), [0.0, 1.0, 0.0], weight=[1e9, 1.0, 1.0])
-    with pytest.raises(ValueError, match="XGBoost cannot store the intercept"):
+    with pytest.raises(ValueError, match="XGBoost cannot store the init score"):
         servable(train({}, data, 1, loss=LogLoss(2.0)))
 
 
@@ -251,7 +251,7 @@ def test_a_loaded_model_knows_its_loss(loss, tmp_path):
     assert json.loads(loaded.attr("boosting_losses"))["loss"] == type(loss).__name__
     proba = predict_proba(loaded, X)
     assert proba.shape == (len(X), 10 if loss.multiclass else 2)
-    assert proba.dtype == np.float32
+    assert proba.dtype == np.float64
     assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
 
 

@@ -120,7 +120,7 @@ def test_training_has_one_intercept_one_loss_and_one_best_round(loss, shares, so
     trees = raw_score(model, xgb.DMatrix(held_out, base_margin=np.zeros_like(empty)))
     assert_allclose(raw_score(model, everything) - trees, empty, atol=2e-6)
     of_rounds = [
-        loss(labels, raw_score(model, everything, iteration_range=(0, number + 1)), weights)
+        loss(labels, raw_score(model, everything, rounds=number + 1), weights)
         for number in range(model.num_boosted_rounds())
     ]
     assert_allclose(history, of_rounds, atol=2e-6)

@@ -79,7 +79,7 @@ def _lightgbm(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
     from ..adapters import lightgbm as adapter  # noqa: PLC0415
 
     data = lgb.Dataset(features, labels, weight=weight)
-    adapter.predict_proba(adapter.train({"verbosity": -1}, data, 1, [data], loss=loss), features)
+    adapter.predict_proba(adapter.train({"verbosity": -1}, data, 1, loss=loss, valid_sets=[data]), features)
 
 
 def _catboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:

@@ -18,13 +18,13 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from .._types import Array
-from ..adapters._estimators import Labelled
+from ..adapters._estimators import Labelled, Trained, Trainer
 from ..calibration import Calibrator
 from ..losses import Loss
 from ._class_weights import resolved_loss, with_class_weight
 from ._data import checked_data, checked_features, checked_weight, refuse_untrainable, times
 from ._folds import fit_folds, held_out
-from ._frameworks import COLUMN_OPTIONS, behind_steps, trainers_of
+from ._frameworks import COLUMN_OPTIONS, behind_steps, library_of
 from ._select_calibrator import CALIBRATORS, HeldOut, choose, fitted
 from ._stopping import stopping_of
 
@@ -183,7 +183,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             return self._fit_frozen(X, y, sample_weight, fit_params)
         X, y, weight = self._checked_data(X, y, sample_weight)
         refuse_untrainable(weight)
-        trainers = trainers_of(self.estimator, trained=False)
+        library = library_of(self.estimator, trained=False)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least 2 classes, got 1 class: {self.classes_.tolist()}")
@@ -192,18 +192,19 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes, weight)
         self.calibration_report_: dict[str, Any]
         self.calibrators_: list[Calibrator]
-        self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed(), **self._sketch(trainers))
+        trainer = Trainer(library, self.loss_, self.estimator, fit_params, self._seed(), self.sketch)
+        self._trainer: Trained = trainer
         data = Labelled(X, codes, times(weight, factor, len(codes)))
         folds = []
         if self.ensemble or stopping is not None or self.calibration is not None:
-            folds = fit_folds(self._trainer, data, self._splits(X, codes, groups), stopping, self.n_jobs, self.verbose)
+            folds = fit_folds(trainer, data, self._splits(X, codes, groups), stopping, self.n_jobs, self.verbose)
         self.rounds_ = [fold.rounds for fold in folds]
         if self.ensemble:
             self.models_ = [fold.model for fold in folds]
         else:
             rounds = max(1, round(float(np.mean(self.rounds_)))) if stopping is not None else None
-            self.models_ = [self._trainer.train(data, None, None, rounds)]
-            self.rounds_ = self.rounds_ or [self._trainer.rounds(self.models_[0])]
+            self.models_ = [trainer.train(data, rounds=rounds)]
+            self.rounds_ = self.rounds_ or [trainer.rounds(self.models_[0])]
         if folds:
             self._calibrate(held_out(folds, codes, weight, self.loss_.posterior_logits))
         else:
@@ -219,10 +220,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             raise TypeError(f"fit takes sample_weight alone for a trained model, got {next(iter(fit_params))!r}")
         self._before, model = behind_steps(self.estimator.estimator)
         X, y, weight = self._checked_data(X, y, sample_weight)
-        self._trainer = trainers_of(model, trained=True).Trained(
-            model, self.loss if isinstance(self.loss, Loss) else None
-        )
-        self.loss_ = self._trainer.loss
+        library = library_of(model, trained=True)
+        self.loss_ = library.loss_of(model, self.loss if isinstance(self.loss, Loss) else None)
+        self._trainer = Trained(library, self.loss_)
         known = np.asarray(getattr(model, "classes_", ()))
         self.classes_ = np.unique(y) if not len(known) else known
         order = np.argsort(self.classes_, kind="stable")
@@ -371,15 +371,6 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         if not (self.calibration is None or isinstance(self.calibration, Calibrator) or self.calibration in known):
             names = ", ".join(map(repr, known))
             raise ValueError(f"calibration must be None, a Calibrator or one of {names}, got {self.calibration!r}")
-
-    def _sketch(self, trainers: Any) -> dict[str, Any]:
-        """Return the parameter for the one trainer that has it."""
-        if self.sketch is None:
-            return {}
-        if "sketch" not in (field.name for field in fields(trainers.Trainer)):
-            kind = type(self.estimator).__name__
-            raise ValueError(f"sketch must be left out for {kind}, which has no such trees, got {self.sketch!r}")
-        return {"sketch": self.sketch}
 
     def _splits(self, X: Any, codes: npt.NDArray[np.intp], groups: Any) -> Iterable[Any]:
         cv = self.cv

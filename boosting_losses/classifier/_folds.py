@@ -84,7 +84,7 @@ def _fit_fold(
     start = time.perf_counter()
     inside, outside = _part(data, train), _part(data, test)
     try:
-        model = trainer.train(inside, outside if stopping is not None else None, stopping, None)
+        model = trainer.train(inside, held_out=outside, stopping=stopping)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     raw = trainer.raw_score(model, outside.X)

@@ -8,6 +8,8 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from ..adapters._estimators import Library
+
 _LIBRARIES = ("xgboost", "lightgbm", "catboost")
 #: Arguments about columns that the ``fit`` of an estimator takes.
 COLUMN_OPTIONS = (
@@ -28,14 +30,14 @@ def behind_steps(trained: Any) -> tuple[Any, Any]:
     return before, trained.estimator if isinstance(trained, FrozenEstimator) else trained
 
 
-def trainers_of(estimator: object, *, trained: bool) -> Any:
-    """Return the module with the ``Trainer`` for an unfitted estimator, or with ``Trained`` for a model."""
+def library_of(estimator: object, *, trained: bool) -> Library:
+    """Return the library of an unfitted estimator or of a trained model."""
     for base in type(estimator).__mro__:
-        library = base.__module__.partition(".")[0]
-        if library in _LIBRARIES:
-            module = importlib.import_module(f"..adapters.{library}._estimator", __package__)
-            if trained or isinstance(estimator, module.KIND):
-                return module
+        name = base.__module__.partition(".")[0]
+        if name in _LIBRARIES:
+            library: Library = importlib.import_module(f"..adapters.{name}._estimator", __package__).LIBRARY
+            if trained or isinstance(estimator, library.kind):
+                return library
     what = (
         "a model of XGBoost, LightGBM or CatBoost"
         if trained

@@ -141,7 +141,15 @@ def trained(case: Case, parts: dict[str, Rows], first: Any) -> tuple[lgb.Booster
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "training stopped at round .*: it found no leaf to split")
         model = adapter.train(
-            params, own, case.rounds, sets or None, list(case.evals) or None, feval, first, callbacks, loss=case.loss
+            params,
+            own,
+            case.rounds,
+            loss=case.loss,
+            valid_sets=sets or None,
+            valid_names=list(case.evals) or None,
+            feval=feval,
+            init_model=first,
+            callbacks=callbacks,
         )
     watched.check()
     return model, history, last
@@ -177,7 +185,7 @@ def check(case: Case) -> None:
         same_scores(last.raw, raw["near"], "what a callback saw last")
     if first is not None:
         before = adapter.raw_score(first, parts["near"].X)
-        same_scores(adapter.raw_score(model, parts["near"].X, num_iteration=started), before, "the first model", 1e-9)
+        same_scores(adapter.raw_score(model, parts["near"].X, rounds=started), before, "the first model", 1e-9)
     if not case.dart:  # which LightGBM does not repeat under a custom objective
         again, _, _ = trained(case, parts, first)
         same_scores(adapter.raw_score(again, parts["near"].X), raw["near"], "the same training again")

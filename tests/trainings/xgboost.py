@@ -134,7 +134,7 @@ class Last(xgb.callback.TrainingCallback):
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: Any) -> bool:
         self.raw = model.predict(self.rows, output_margin=True)
-        self.proba = adapter.predict_proba(model, self.rows, iteration_range=(0, 0))
+        self.proba = adapter.predict_proba(model, self.rows, rounds=model.num_boosted_rounds())
         return False
 
 
@@ -225,18 +225,18 @@ def agree(case: Case, parts: dict[str, Rows]) -> None:
     for other in (loaded, pickle.loads(pickle.dumps(model)), copy.deepcopy(model), model.copy()):
         same_scores(adapter.raw_score(other, data["near"]), raw["near"], "file, pickle, copy")
         assert_array_equal(adapter.predict_proba(other, data["near"]), adapter.predict_proba(model, data["near"]))
-    everything = adapter.raw_score(model, data["near"], iteration_range=(0, 0))
+    everything = adapter.raw_score(model, data["near"], rounds=model.num_boosted_rounds())
     same_scores(last.raw, everything, "what a callback saw last")
-    assert_array_equal(last.proba, adapter.predict_proba(model, data["near"], iteration_range=(0, 0)))
+    assert_array_equal(last.proba, adapter.predict_proba(model, data["near"], rounds=model.num_boosted_rounds()))
     proba = adapter.predict_proba(model, data["near"])
     probabilities_fit_scores(case.loss, raw["near"], proba)
     if case.settings.get("booster") != "gblinear":
         rounds = model.num_boosted_rounds() if best is None else int(best) + 1
         cut = model[:rounds]
-        same_scores(adapter.raw_score(cut, data["near"], iteration_range=(0, 0)), raw["near"], "slice", 1e-5)
+        same_scores(adapter.raw_score(cut, data["near"], rounds=rounds), raw["near"], "slice", 1e-5)
         if first is not None and case.settings.get("booster") != "dart":  # which gives old trees new weights
             before = adapter.raw_score(first, data["near"])
-            same_scores(adapter.raw_score(model, data["near"], iteration_range=(0, started)), before, "the first model")
+            same_scores(adapter.raw_score(model, data["near"], rounds=started), before, "the first model")
     served(case, model, data["near"], proba)
     if case.continued_bare:
         continued_by_xgboost_alone(case, model, parts["training"], data["near"])
@@ -282,7 +282,7 @@ def continued_by_xgboost_alone(case: Case, model: xgb.Booster, rows: Rows, near:
         return
     expected = other.predict(near)
     try:
-        found = adapter.predict_proba(other, near, iteration_range=(0, 0))
+        found = adapter.predict_proba(other, near, rounds=other.num_boosted_rounds())
     except ValueError:
         return
     assert_allclose(found if expected.ndim == 2 else found[:, 1], expected, atol=1e-6, err_msg="continued by XGBoost")
