@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters.catboost import Objective, params, predict_proba, raw_score, servable, train
 
-from .test_catboost import CANCER, WINE, data_of
+from .libraries import CANCER, WINE, data_of
 
 SETTINGS = {"iterations": 8, "depth": 4, "learning_rate": 0.2, "thread_count": 1, "random_seed": 3, "verbose": False}
 STATISTICS = ["Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"]

@@ -150,9 +150,7 @@ def test_dart_evaluates_its_training_rows_without_harm(classes):
     held_out = lgb.Dataset(X[1::2], y[1::2], reference=data)
     settings = {**PLAIN, "boosting": "dart", "drop_rate": 0.5, "skip_drop": 0.0}
     options = {"valid_names": ["own", "other"], "callbacks": [lgb.record_evaluation(history)]}
-    model = train(
-        settings, data, 20, valid_sets=[data, held_out], valid_names=["own", "other"], loss=loss, callbacks=[record]
-    )
+    model = train(settings, data, 20, valid_sets=[data, held_out], loss=loss, **options)
     assert list(history) == ["other", "own"] or list(history) == ["own", "other"]
     for name, part in (("own", slice(0, None, 2)), ("other", slice(1, None, 2))):
         ((_, values),) = history[name].items()
