@@ -70,6 +70,8 @@ class Library:
     quick: ClassVar[dict] = {}
     #: Settings that draw rows and features.
     sampled: ClassVar[dict] = {}
+    #: What a model may be, in messages.
+    kinds = ""
     #: The argument that takes the model to continue.
     continues = "init_model"
     #: How far the probabilities may be from those of the builtin loss, and logged values from those of its metric.
@@ -111,6 +113,7 @@ class XGBoost(Library):
     adapter = xgboost
     quick: ClassVar[dict] = {"max_depth": 3, "nthread": 1}
     sampled: ClassVar[dict] = {"subsample": 0.7, "colsample_bytree": 0.6, "colsample_bynode": 0.8, "seed": 7}
+    kinds = "Booster or XGBModel"
     continues = "xgb_model"
     atol, metric_rtol = 1e-6, 1e-5
     builtin_metrics = ("logloss", "mlogloss")
@@ -217,6 +220,7 @@ class LightGBM(Library):
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
     }
+    kinds = "Booster or LGBMModel"
     file_keeps_loss = False
     builtin_metrics = ("binary_logloss", "multi_logloss")
     without_rounds: ClassVar[dict] = {"callbacks": [_no_round]}
@@ -299,6 +303,7 @@ class CatBoost(Library):
         "verbose": False,
     }
     sampled: ClassVar[dict] = {"bootstrap_type": "Bernoulli", "subsample": 0.7, "rsm": 0.5}
+    kinds = "CatBoost"
     metric_rtol = 1e-3  # CatBoost computes its own metric from exponentiated scores
     round_slack = 1
     predicts_raw = True

@@ -6,11 +6,8 @@ import pickle
 import subprocess
 import sys
 
-import catboost as cb
-import lightgbm as lgb
 import numpy as np
 import pytest
-import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -58,7 +55,7 @@ PARITY_DATA = {
     "breast-cancer-30": lambda: load_breast_cancer(return_X_y=True),
     "synthetic-2": lambda: synthetic(2),
     "synthetic-3": lambda: synthetic(3, 600),
-    "synthetic-10": lambda: synthetic(10, 500),
+    "synthetic-10": lambda: synthetic(10, 1000),
     "digits": lambda: load_digits(return_X_y=True),
 }
 
@@ -760,19 +757,13 @@ def test_data_and_parameters_in_other_containers_are_refused(library, data, para
             run(*((wrong, pool) if library is not CATBOOST else (pool, wrong)), loss=LogLoss())
 
 
-@pytest.mark.parametrize(
-    ("library", "classifier", "kinds"),
-    [
-        (XGBOOST, xgb.XGBClassifier(n_estimators=1), "Booster or XGBModel"),
-        (LIGHTGBM, lgb.LGBMClassifier(n_estimators=1, verbosity=-1), "Booster or LGBMModel"),
-        (CATBOOST, cb.CatBoostClassifier(iterations=1, verbose=0, allow_writing_files=False), "CatBoost"),
-    ],
-    ids=repr,
-)
-def test_what_contains_a_model_is_none(library, classifier, kinds, tmp_path):
+@each_library
+def test_what_contains_a_model_is_none(library, tmp_path):
+    X, y = CANCER
+    classifier = library.classifier(LogLoss(), y, rounds=1)
     for thing, hint in (
         (make_pipeline(classifier), "got Pipeline; pass its last step, and the X"),
-        (GridSearchCV(classifier, {}), "got GridSearchCV; pass its best_estimator_"),
+        (GridSearchCV(classifier, {}, cv=2).fit(X, y), "got GridSearchCV; pass its best_estimator_"),
         (tmp_path / "model", "Path; load the file first"),
         (None, "got NoneType"),
     ):
@@ -781,5 +772,5 @@ def test_what_contains_a_model_is_none(library, classifier, kinds, tmp_path):
             library.adapter.predict_proba,
             lambda m, _: library.adapter.servable(m),
         ):
-            with pytest.raises(TypeError, match=f"model must be a {kinds}, .*{hint}"):
-                call(thing, CANCER[0])
+            with pytest.raises(TypeError, match=f"model must be a {library.kinds}, .*{hint}"):
+                call(thing, X)

@@ -36,18 +36,25 @@ def with_baseline(pool, model):
     return pool
 
 
+#: Settings of statistics, and whether they are tried with every loss each time.
+OF_CATEGORIES = [
+    ({}, True),
+    ({"one_hot_max_size": 50}, False),
+    ({"simple_ctr": STATISTICS, "combinations_ctr": STATISTICS}, False),
+    ({"counter_calc_method": "Full", "simple_ctr": ["Counter"], "combinations_ctr": ["Counter"]}, False),
+    ({"use_best_model": True}, False),
+]
+
+
 @pytest.mark.parametrize(
-    "extra",
+    ("loss", "extra"),
     [
-        {},
-        {"one_hot_max_size": 50},
-        {"simple_ctr": STATISTICS, "combinations_ctr": STATISTICS},
-        {"counter_calc_method": "Full", "simple_ctr": ["Counter"], "combinations_ctr": ["Counter"]},
-        {"use_best_model": True},
+        pytest.param(loss, extra, marks=() if often or loss == LogLoss() else pytest.mark.slow)
+        for loss in (LogLoss(), FocalLoss(), SoftmaxCrossEntropy())
+        for extra, often in OF_CATEGORIES
     ],
     ids=str,
 )
-@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), SoftmaxCrossEntropy()], ids=repr)
 def test_each_part_keeps_its_statistics_of_categories(loss, extra, tmp_path):
     n_classes = 3 if loss.multiclass else 2
     data = [categories(seed, n_classes) for seed in range(4)]

@@ -24,7 +24,7 @@ from .libraries import CATBOOST
 
 @pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTICLASS.keys())
 def test_rows_agree_with_the_matrix_form(loss):
-    y, raw = sample(loss, 300, spread=4.0)
+    y, raw = sample(loss, 100, spread=4.0)
     gradients, hessians = loss.gradient_hessian(y, raw)
     upper = np.triu_indices(CLASSES)
     for i in range(len(y)):
@@ -32,7 +32,7 @@ def test_rows_agree_with_the_matrix_form(loss):
         full = np.zeros((CLASSES, CLASSES))
         full[upper] = packed
         full = np.triu(full) + np.triu(full, 1).T
-        assert_allclose(gradient, 2 * gradients[i], rtol=1e-13)
+        assert_allclose(gradient, 2 * gradients[i], rtol=1e-12)
         assert_allclose(full.sum(axis=0), 0, atol=1e-13)
         if getattr(loss, "hessian", "exact") == "exact" or getattr(loss, "gamma", 0) == 0:
             assert_allclose(np.diag(full), 2 * hessians[i], rtol=1e-10, atol=1e-14)
@@ -203,6 +203,7 @@ def test_another_process_finds_row_functions_in_the_cache(tmp_path):
     assert other_process(CACHE_HITS, NUMBA_CACHE_DIR=str(tmp_path)) == ["1 0", "1 0", "1 0", "0"]
 
 
+@pytest.mark.slow
 def test_rows_without_compilation():
     compiled, interpreted = (
         [[float.fromhex(number.strip("' ")) for number in line.strip("[]").split(",")] for line in lines]

@@ -108,7 +108,12 @@ def test_a_round_is_one_tree_with_a_vector_in_its_leaves(digits):
 
 @needs_interface
 @pytest.mark.parametrize(
-    "loss", [CROSS_ENTROPY, SoftmaxFocalLoss(1.0), SoftmaxCrossEntropy(class_weight=tuple(np.linspace(1.0, 3.0, 10)))]
+    "loss",
+    [
+        CROSS_ENTROPY,
+        pytest.param(SoftmaxFocalLoss(1.0), marks=pytest.mark.slow),
+        pytest.param(SoftmaxCrossEntropy(class_weight=tuple(np.linspace(1.0, 3.0, 10))), marks=pytest.mark.slow),
+    ],
 )
 def test_it_learns_and_stops_early(digits, loss):
     train_part, test_part = matrices(digits)
@@ -130,6 +135,7 @@ def test_it_learns_and_stops_early(digits, loss):
     assert held_out_loss(booster, digits) < 0.3
 
 
+@pytest.mark.slow
 @needs_interface
 def test_it_beats_one_tree_a_class_where_rounds_are_few(digits):
     """A tenth of the trees: 60 in place of 60 for each of ten classes would be the same price."""
