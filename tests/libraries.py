@@ -7,6 +7,7 @@ from typing import ClassVar
 import catboost as cb
 import lightgbm as lgb
 import numpy as np
+import pytest
 import xgboost as xgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_classification
@@ -49,6 +50,11 @@ def imbalanced(n=1500, rate=0.1, seed=0):
 def data_of(loss):
     """Return real data for a loss: three classes if it is multiclass, otherwise two."""
     return WINE if loss.multiclass else CANCER
+
+
+def columns(proba):
+    """Return probabilities of two classes as two columns, as those of many are."""
+    return np.column_stack([1 - proba, proba]) if proba.ndim == 1 else proba
 
 
 def plain_loss(y):
@@ -152,6 +158,11 @@ def read(path, X):
         run = self.train_builtin if builtin else self.train
         model = run(data, rounds, loss=loss, settings=settings, **options)
         return model, list(history["held_out"].values())[-1]
+
+    def onnx(self, model, X, folder):
+        tools, kind = _onnx_tools()
+        graph = tools.convert_xgboost(model, initial_types=[("X", kind([None, X.shape[1]]))], target_opset=15)
+        return _onnx_outputs(graph.SerializeToString(), {"X": X})
 
     def builtin_scores(self, model, X):
         return model.predict(xgb.DMatrix(X, enable_categorical=True), output_margin=True)
@@ -259,6 +270,12 @@ def read(path, X):
         model = run(data, rounds, loss=loss, settings=settings, **options)
         return model, list(history["held_out"].values())[-1]
 
+    def onnx(self, model, X, folder):
+        tools, kind = _onnx_tools()
+        types = [("X", kind([None, X.shape[1]]))]
+        graph = tools.convert_lightgbm(model, initial_types=types, target_opset=15, zipmap=False)
+        return _onnx_outputs(graph.SerializeToString(), {"X": X})
+
     def builtin_scores(self, model, X):
         return model.predict(X, raw_score=True)
 
@@ -345,6 +362,14 @@ def read(path, X):
         model = run(data, rounds, loss=loss, settings={**settings, **options}, eval_set=held_out)
         return model, list(model.get_evals_result()["validation"].values())[-1]
 
+    def onnx(self, model, X, folder):
+        model.save_model(str(folder / "model.onnx"), format="onnx")
+        outputs = _onnx_outputs(str(folder / "model.onnx"), {"features": X})
+        if "probabilities" in outputs:
+            rows = outputs["probabilities"]
+            outputs["probabilities"] = np.array([[row[label] for label in sorted(row)] for row in rows])
+        return outputs
+
     def builtin_scores(self, model, X):
         return model.predict(cb.Pool(X, cat_features=_categories(X)))
 
@@ -372,6 +397,20 @@ def read(path, X):
 
     def shap(self, model, X, y):
         return model.get_feature_importance(cb.Pool(X, y), type="ShapValues")
+
+
+def _onnx_tools():
+    tools = pytest.importorskip("onnxmltools")
+    return tools, pytest.importorskip("onnxmltools.convert.common.data_types").FloatTensorType
+
+
+def _onnx_outputs(graph, inputs):
+    """Return what ONNX Runtime makes of a graph, by name."""
+    runtime = pytest.importorskip("onnxruntime")
+    runtime.set_default_logger_severity(4)
+    session = runtime.InferenceSession(graph)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs), strict=True))
 
 
 def _categories(X):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters.catboost import Objective, params, predict_proba, raw_score, servable, train
 
-from .libraries import CANCER, WINE, data_of
+from .libraries import CANCER, CATBOOST, WINE, data_of
 
 SETTINGS = {"iterations": 8, "depth": 4, "learning_rate": 0.2, "thread_count": 1, "random_seed": 3, "verbose": False}
 STATISTICS = ["Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"]
@@ -147,7 +147,7 @@ def test_a_bare_model_in_a_file_has_lost_its_intercept(tmp_path):
     bare = cb.CatBoostClassifier(**{**SETTINGS, **params(LogLoss(), y)}).fit(X, y)
     bare.save_model(str(tmp_path / "bare.cbm"))
     for first in (tmp_path / "bare.cbm", cb.CatBoost().load_model(str(tmp_path / "bare.cbm"))):
-        with pytest.raises(ValueError, match="init_model must carry its loss and its intercept, which the file of"):
+        with pytest.raises(ValueError, match="init_model must carry its loss and its"):
             train(cb.Pool(X, y), SETTINGS, loss=LogLoss(), init_model=first)
 
 
@@ -186,4 +186,4 @@ def test_an_objective_without_intercept_is_continued():
     }
     bare = cb.train(cb.Pool(X, y), settings)
     both = train(cb.Pool(X, y), {**SETTINGS, "iterations": 1}, loss=FocalLoss(), init_model=bare)
-    assert_allclose(raw_score(both, X, ntree_end=bare.tree_count_), raw_score(bare, X), atol=1e-6)
+    assert_allclose(CATBOOST.scores_up_to(both, X, bare.tree_count_), raw_score(bare, X), atol=1e-6)

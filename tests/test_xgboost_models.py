@@ -172,7 +172,7 @@ def test_an_early_stopped_booster_is_served_up_to_its_best_round(loss):
 
 def test_an_intercept_that_xgboost_cannot_store():
     data = xgb.DMatrix(np.zeros((3, 1)), [0.0, 1.0, 0.0], weight=[1e9, 1.0, 1.0])
-    with pytest.raises(ValueError, match="XGBoost cannot store the intercept"):
+    with pytest.raises(ValueError, match="XGBoost cannot store the"):
         servable(train({"nthread": 1}, data, 1, loss=LogLoss(2.0)))
 
 

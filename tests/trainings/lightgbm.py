@@ -141,7 +141,15 @@ def trained(case: Case, parts: dict[str, Rows], first: Any) -> tuple[lgb.Booster
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "training stopped at round .*: it found no leaf to split")
         model = adapter.train(
-            params, own, case.rounds, sets or None, list(case.evals) or None, feval, first, callbacks, loss=case.loss
+            params,
+            own,
+            case.rounds,
+            loss=case.loss,
+            valid_sets=sets or None,
+            valid_names=list(case.evals) or None,
+            feval=feval,
+            init_model=first,
+            callbacks=callbacks,
         )
     watched.check()
     return model, history, last
