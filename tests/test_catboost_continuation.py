@@ -18,7 +18,7 @@ STATISTICS = ["Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"]
 
 
 def categories(seed, n_classes, rows=400):
-    """Data whose categories mean something else under each seed, most with too many values for one-hot features."""
+    """Return data whose categories have other effects under each seed; most have too many values to be one-hot."""
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(seed)
     many, some = rng.integers(0, 40, rows), rng.integers(5 * seed, 5 * seed + 15, rows)  # some values are new each time
@@ -101,7 +101,7 @@ def test_trees_that_are_not_symmetric_keep_equal_statistics(grow_policy, tmp_pat
 
 
 class Logged:
-    """The values of the metric on the evaluation set."""
+    """Callback that keeps the values of the metric on the evaluation set."""
 
     def __init__(self):
         self.values = []
@@ -151,8 +151,8 @@ def test_a_bare_model_in_a_file_has_lost_its_intercept(tmp_path):
             train(cb.Pool(X, y), SETTINGS, loss=LogLoss(), init_model=first)
 
 
-def test_an_own_loss_that_continues_ours_carries_none_of_ours(tmp_path):
-    """A loss that the metadata named would be that of the first part alone."""
+def test_a_builtin_loss_that_continues_a_custom_one_leaves_no_loss(tmp_path):
+    """The loss in the metadata would be that of the first part alone."""
     for loss, (X, y), name in [(FocalLoss(), CANCER, "Logloss"), (SoftmaxCrossEntropy((1, 2, 5)), WINE, "MultiClass")]:
         ours = train(cb.Pool(X, y), SETTINGS, loss=loss)
         own = cb.train(

@@ -42,7 +42,7 @@ def test_rows_agree_with_the_matrix_form(loss):
 
 @pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTICLASS.keys())
 def test_the_full_hessian_is_the_derivative_of_the_gradient(loss):
-    """What a guarded focal loss adds to it is positive semi-definite, of rank one, and often nothing."""
+    """A guarded focal loss adds a positive semi-definite matrix of rank one, or nothing, to the exact Hessian."""
     exact = replace(loss, hessian="exact") if isinstance(loss, SoftmaxFocalLoss) else loss
     y, raw = sample(loss, 60, spread=1.5)
     upper = np.triu_indices(CLASSES)

@@ -347,7 +347,7 @@ def test_labels_that_single_precision_cannot_tell_apart_are_refused():
 @pytest.mark.parametrize("rows", [99, 100])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_few_rows_are_sampled_as_under_a_custom_loss(rows, classes):
-    """CatBoost takes all of less than 100 rows, unless ``subsample`` is given."""
+    """CatBoost takes all rows of fewer than 100, unless ``subsample`` is given."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((rows, 4))
     y = (X[:, [0]] * np.arange(classes) + rng.gumbel(size=(rows, classes))).argmax(1)

@@ -22,7 +22,7 @@ PLAIN = LIGHTGBM.quick
 @pytest.mark.parametrize("settings", [{}, {"feature_fraction": 0.5}], ids=str)
 @pytest.mark.parametrize(("X", "y"), [CANCER, WINE], ids=["2", "3"])
 def test_linear_trees_keep_the_intercept(X, y, settings, missing):
-    """For rows with missing values it stands in another place of a leaf."""
+    """A leaf has another constant for rows with missing values."""
     loss = LogLoss() if y.max() == 1 else SoftmaxCrossEntropy()
     if missing:
         X = X.copy()

@@ -1,4 +1,4 @@
-"""Whoever sees a LightGBM model before ``train`` returns it, sees the model that it returns."""
+"""A LightGBM model that is seen before ``train`` returns it is the model that it returns."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ each_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 @each_loss
 def test_a_wrapper_of_lightgbm_train_gets_the_finished_model(loss, monkeypatch):
-    """As MLflow's autologging does."""
+    """MLflow's autologging is such a wrapper."""
     X, y = data_of(loss)
     own, seen = lgb.train, {}
 
@@ -115,7 +115,7 @@ def test_an_early_stopped_model_that_a_callback_kept_is_the_one_returned():
 
 
 def test_early_stopping_counts_trees_where_rounds_have_none():
-    """Bags that cannot be split add no tree, and LightGBM counts trees as rounds when it cuts a model after its best."""
+    """A bag that cannot be split adds no tree, but LightGBM counts trees when it cuts a model after its best round."""
     rng = np.random.default_rng(4)
     X = rng.standard_normal((60, 2))
     y = (X[:, 0] + rng.standard_normal(60) > 0).astype(float)
@@ -162,7 +162,7 @@ def test_dart_evaluates_its_training_rows_without_harm(classes):
 
 
 def test_dart_loses_no_trees_where_no_leaf_can_be_split():
-    """LightGBM alone does: of 80 rounds 31 trees get negative weights, and .2138 logged becomes .6384."""
+    """LightGBM alone does: of 80 rounds 31 trees get negative weights, and the logged .2138 becomes .6384."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 3))
     y = (X[:, 0] + 0.3 * rng.standard_normal(60) > 0).astype(float)

@@ -27,7 +27,7 @@ def test_multi_output_trees():
 
 
 class Batches(xgb.DataIter):
-    """The data in four parts, as from files that do not fit in memory."""
+    """Iterator over the data in four parts, as over files that do not fit in memory."""
 
     def __init__(self, X, y, weight, cache_prefix=None):
         self.parts = [(X[i::4], y[i::4], weight[i::4]) for i in range(4)]
@@ -239,7 +239,7 @@ def test_a_bare_objective_leaves_the_scores_as_they_are(loss):
 
 
 def test_an_objective_on_top_of_another_sees_the_scores():
-    """A ridge penalty on the raw scores, whose gradient needs them after the call."""
+    """The gradient of a ridge penalty needs the raw scores after the call."""
     data = xgb.DMatrix(*WINE)
     objective, loss = Objective(SoftmaxCrossEntropy()), SoftmaxCrossEntropy()
 

@@ -144,7 +144,7 @@ def test_builtin_metrics_of_other_numbers_of_classes_are_refused():
 
 
 def test_builtin_metrics_that_are_let_through_are_right():
-    """Against scikit-learn; a soft label is two rows with weights."""
+    """Compare with scikit-learn, where a soft label is two rows with weights."""
     soft = 0.8 * Y + 0.1
     twice, weights = np.repeat([0.0, 1.0], len(Y)), np.concatenate([1 - soft, soft])
     for labels, loss, expected in (

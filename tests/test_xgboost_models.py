@@ -111,7 +111,7 @@ def test_a_classifier_that_continues_with_another_loss_is_refused():
 
 
 def test_files_whose_raw_scores_are_logitraw_are_still_read():
-    """As older versions wrote them."""
+    """Older versions wrote such files."""
     X, y = CANCER
     for loss in (FocalLoss(), LogLoss(3.0)):
         model = trained(loss)
@@ -265,7 +265,7 @@ def test_metric_values_of_the_scikit_learn_signature():
 
 
 def test_dart_is_not_stopped_early():
-    """XGBoost alone stops it: the best value logged is .5263, and .5458 that of the model up to its round."""
+    """XGBoost alone stops: the best value logged is .5263, but the model up to that round has .5458."""
     rng = np.random.default_rng(2)
     X = rng.standard_normal((300, 4))
     y = (X[:, 0] + rng.standard_normal(300) > 0).astype(float)

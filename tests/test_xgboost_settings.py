@@ -1,4 +1,4 @@
-"""XGBoost: parameters, labels and models that would give wrong numbers or an error not in words."""
+"""XGBoost: parameters, labels and models that would give wrong numbers or an unclear error."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_binary_linear_models_are_right():
 
 
 def test_an_early_stopped_linear_model_is_served_as_it_predicts():
-    """It has the weights of its last round only."""
+    """A linear model has the weights of its last round only."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((600, 5))
     labels = (features[:, 0] + rng.standard_normal(600) > 0).astype(float)
