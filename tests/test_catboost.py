@@ -400,12 +400,11 @@ def test_classes_and_weights_that_do_not_fit_are_refused():
 
 def test_evaluation_data_are_refused():
     X, y = CANCER
-    for given, error, message in (
-        (cb.Pool(X), ValueError, "eval_set 0: the data must have labels, got none"),
-        (cb.Pool(X, 2 * y), ValueError, r"eval_set 0: labels must be among the classes \[0, 1\], got 2 in row 19"),
-        ((X, y), TypeError, "eval_set 0 must be a Pool, got ndarray"),
+    for given, message in (
+        (cb.Pool(X), "eval_set 0: the data must have labels, got none"),
+        (cb.Pool(X, 2 * y), r"eval_set 0: labels must be among the classes \[0, 1\], got 2 in row 19"),
     ):
-        with pytest.raises(error, match=message):
+        with pytest.raises(ValueError, match=message):
             train(cb.Pool(X, y), EXACT, loss=LogLoss(), eval_set=given)
 
 

@@ -312,17 +312,9 @@ def test_callbacks_of_optuna():
     train(pool, SETTINGS, loss=LogLoss(), eval_set=pool, callbacks=[pruning])
 
 
-def test_other_containers_are_refused_in_words():
+def test_evaluation_sets_that_are_no_pools_are_refused():
     X, y = data(2)
     pool = cb.Pool(X, y)
-    for run in (train, cv):
-        for given, kind in [((X, y), "tuple"), (X, "ndarray")]:
-            with pytest.raises(
-                TypeError, match=rf"pool must be a Pool, got {kind}; make one with catboost.Pool\(X, y\)"
-            ):
-                run(given, SETTINGS, loss=LogLoss())
-        with pytest.raises(TypeError, match="params must be a mapping, got list"):
-            run(pool, [("depth", 3)], loss=LogLoss())
     for given, kind in [((X, y), "ndarray"), ([(X, y)], "tuple")]:
         with pytest.raises(TypeError, match=f"eval_set 0 must be a Pool, got {kind}"):
             train(pool, SETTINGS, loss=LogLoss(), eval_set=given)
