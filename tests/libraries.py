@@ -184,9 +184,6 @@ def read(path, X):
     def best_round(self, model):
         return model.best_iteration
 
-    def scores_up_to(self, model, X, rounds):
-        return xgboost.raw_score(model, X, iteration_range=(0, rounds))
-
     def shap(self, model, X, y):
         return model.predict(xgb.DMatrix(X), pred_contribs=True)
 
@@ -296,9 +293,6 @@ def read(path, X):
     def best_round(self, model):
         return model.best_iteration - 1
 
-    def scores_up_to(self, model, X, rounds):
-        return lightgbm.raw_score(model, X, num_iteration=rounds)
-
     def shap(self, model, X, y):
         return model.predict(X, pred_contrib=True)
 
@@ -391,9 +385,6 @@ def read(path, X):
 
     def best_round(self, model):
         return model.get_best_iteration()
-
-    def scores_up_to(self, model, X, rounds):
-        return catboost.raw_score(model, X, ntree_end=rounds)
 
     def shap(self, model, X, y):
         return model.get_feature_importance(cb.Pool(X, y), type="ShapValues")

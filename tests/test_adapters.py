@@ -256,9 +256,9 @@ def test_predictions_of_a_stopped_model_are_those_of_its_best_round(library):
     model, values = library.watched(fit, held_out, 200, loss=loss, stopping=5, settings={"learning_rate": 0.5})
     raw = library.adapter.raw_score(model, X)
     assert_allclose(loss(y[1::2], raw[1::2]), min(values), rtol=2e-5)
-    assert_array_equal(raw, library.scores_up_to(model, X, library.best_round(model) + 1))
+    assert_array_equal(raw, library.adapter.raw_score(model, X, rounds=library.best_round(model) + 1))
     short = library.train(library.data(X[::2], y[::2]), 3, loss=loss, settings={"learning_rate": 0.5})
-    assert_allclose(library.scores_up_to(model, X, 3), library.adapter.raw_score(short, X), atol=1e-6)
+    assert_allclose(library.adapter.raw_score(model, X, rounds=3), library.adapter.raw_score(short, X), atol=1e-6)
 
 
 @each_library

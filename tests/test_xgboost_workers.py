@@ -17,8 +17,6 @@ from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFoca
 from boosting_losses.adapters.xgboost import Metric, raw_score, train
 from boosting_losses.metrics import brier_score, log_loss
 
-from .libraries import XGBOOST
-
 QUIET = {"nthread": 1, "max_depth": 3, "verbosity": 0}
 LOSSES = [LogLoss(), LogLoss(3.0), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss(1.0, (1.0, 2.0, 3.0))]
 
@@ -122,7 +120,7 @@ def test_training_has_one_intercept_one_loss_and_one_best_round(loss, shares, so
     trees = raw_score(model, xgb.DMatrix(held_out, base_margin=np.zeros_like(empty)))
     assert_allclose(raw_score(model, everything) - trees, empty, atol=2e-6)
     of_rounds = [
-        loss(labels, XGBOOST.scores_up_to(model, everything, number + 1), weights)
+        loss(labels, raw_score(model, everything, rounds=number + 1), weights)
         for number in range(model.num_boosted_rounds())
     ]
     assert_allclose(history, of_rounds, atol=2e-6)
