@@ -31,7 +31,7 @@ for loss in (LogLoss(), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
         settings = xgboost.params(loss, label, weight, sklearn=True)
         xgb.XGBClassifier(n_estimators=1, **settings).fit(X, label, sample_weight=weight)
         data = lgb.Dataset(X, label, weight=weight)
-        lightgbm.predict_proba(lightgbm.train({"verbosity": -1}, data, 1, [data], loss=loss), X)
+        lightgbm.predict_proba(lightgbm.train({"verbosity": -1}, data, 1, loss=loss, valid_sets=[data]), X)
         data = cb.Pool(X, label, weight=weight)
         settings = {"iterations": 1, "allow_writing_files": False, "logging_level": "Silent"}
         catboost.predict_proba(catboost.train(data, settings, loss=loss, eval_set=data), X)
