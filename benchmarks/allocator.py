@@ -1,8 +1,8 @@
-"""What the C library does with freed memory, which can outweigh the arithmetic.
+"""The choice of what the C library does with freed memory, which can outweigh the arithmetic.
 
 An array of fresh pages costs a page fault for every 4 kB that are written. Whether the next array gets fresh pages or
-those of the last one depends on all that was allocated before: the same NumPy expression differs by a factor of two
-between rows of one table, and by ten between the extremes. So the kernels' command settles it for both sides.
+those of the last one depends on all earlier allocations: the same NumPy expression differs by a factor of two between
+rows of one table, and by ten between the extremes. So the command ``kernels`` makes one choice for both sides.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Child of ``imports``: the first calls of one loss, timed beyond the imports, as JSON.
+"""The child process of ``imports`` that times the first calls of a loss, or a first report, as JSON.
 
-The arrays are what a first round of XGBoost hands over: float32 labels and scores, no weights.
+The time starts after the imports. The arrays of a loss are those of a first round of XGBoost: float32 labels and scores, no
+weights. A report has 300 rows.
 """
 
 from __future__ import annotations
@@ -8,30 +9,90 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from numba.core import event
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.losses.multiclass import MulticlassLoss
 
-LOSSES = {loss.__name__: loss() for loss in (LogLoss, FocalLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss)}
+LOSSES = {loss.__name__: loss for loss in (LogLoss, FocalLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss)}
+REPORT = "report"
+#: The name that stands for all functions of Numba itself, such as ``np.empty``.
+OF_NUMBA = "NumPy functions of Numba"
+
+
+class Compilations(event.Listener):
+    """The number of compilations and their seconds, without those of nested functions, by function."""
+
+    def __init__(self) -> None:
+        self.by_function: dict[str, tuple[int, float]] = {}
+        #: The start of each running compilation, and the seconds of the compilations nested in it.
+        self._running: list[list[float]] = []
+
+    def on_start(self, event: Any) -> None:
+        """Note when a compilation starts."""
+        del event
+        self._running.append([time.perf_counter(), 0.0])
+
+    def on_end(self, event: Any) -> None:
+        """Count a compilation, and let the one around it know its seconds."""
+        start, nested = self._running.pop()
+        seconds = time.perf_counter() - start
+        if self._running:
+            self._running[-1][1] += seconds
+        function = event.data["dispatcher"].py_func
+        module = function.__module__.removeprefix("boosting_losses._kernels.")
+        name = OF_NUMBA if module.startswith("numba.") else f"{module}.{function.__qualname__}"
+        count, total = self.by_function.get(name, (0, 0.0))
+        self.by_function[name] = (count + 1, total + seconds - nested)
+
+
+@contextmanager
+def compilations() -> Iterator[Compilations]:
+    """Listen to all compilations in the block; code from the cache causes none."""
+    listener = Compilations()
+    with event.install_listener("numba:compile", listener):
+        yield listener
+
+
+def calls_of(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return the first call, and the calls of all other kernels of a loss."""
+    if name == REPORT:
+        from boosting_losses.report import ProbabilityReport  # noqa: PLC0415  (other children must not wait for it)
+
+        random = np.random.default_rng(0)
+        proba = random.uniform(0.05, 0.95, 300)
+        y = (random.random(300) < proba).astype(np.int64)
+        return lambda: str(ProbabilityReport.from_predictions(y, proba)), lambda: None
+    loss: Loss = LOSSES[name]()
+    y = np.array([0.0, 1.0, 0.0, 1.0], np.float32)
+    raw = np.zeros((4, 2) if loss.multiclass else 4, np.float32)
+
+    def others() -> None:
+        loss(y, raw)
+        loss.init_score(y)
+        loss.activation(raw)
+        loss.posterior(raw)
+        if isinstance(loss, MulticlassLoss):
+            loss.row_function(2)(raw[0].astype(np.float64), 0.0, 1.0)
+
+    return lambda: loss.gradient_hessian(y, raw), others
 
 
 def main(name: str) -> None:
-    """Call everything that a kernel serves, the objective first."""
-    loss = LOSSES[name]
-    y = np.array([0.0, 1.0, 0.0, 1.0], np.float32)
-    raw = np.zeros((4, 2) if loss.multiclass else 4, np.float32)
+    """Make the first call, then all others, and print the seconds of both and the compilations of the first."""
+    first_call, others = calls_of(name)
     start = time.perf_counter()
-    loss.gradient_hessian(y, raw)
+    with compilations() as compiled:
+        first_call()
     first = time.perf_counter()
-    loss(y, raw)
-    loss.init_score(y)
-    loss.activation(raw)
-    loss.posterior(raw)
-    if isinstance(loss, MulticlassLoss):
-        loss.row_function(2)(raw[0].astype(np.float64), 0.0, 1.0)
-    json.dump({"first": first - start, "all": time.perf_counter() - start}, sys.stdout)
+    others()
+    found = {"first": first - start, "all": time.perf_counter() - start, "compilations": compiled.by_function}
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

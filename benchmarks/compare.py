@@ -1,21 +1,23 @@
-"""Two JSON files of the same command: what has become slower?
+"""A comparison of two JSON files of the same command, which finds what has become slower.
 
-Figures are ratios to a reference that ran in between, so files of one machine compare even when it was busier once.
+Figures are ratios to a reference that ran in between, so files of one machine compare even if it was busier once.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from .measure import Row
-from .report import console, read, table
+from .report import read
+from .screen import console, table
 
 
-def run(old_file: Path, new_file: Path, threshold: float) -> int:
-    """Show both files side by side; 1 if a row is worse than chance and the threshold allow."""
-    (old_facts, old), (new_facts, new) = read(old_file), read(new_file)
+def run(arguments: argparse.Namespace) -> int:
+    """Print both files side by side; return 1 if a row is worse than chance and the threshold allow."""
+    (old_facts, old), (new_facts, new) = read(arguments.old), read(arguments.new)
+    threshold = arguments.threshold
     lines, worse = [], 0
     for name in [*old, *(name for name in new if name not in old)]:
         before, after = old.get(name), new.get(name)
@@ -37,7 +39,7 @@ def run(old_file: Path, new_file: Path, threshold: float) -> int:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What else than the code may have changed the figures."""
+    """Return what else than the code may have changed the figures."""
     before, after = ({"cpu": facts["cpu"], **facts["versions"], **facts["settings"]} for facts in (old, new))
     return [
         f"{name} {before.get(name)} and {after.get(name)}"
@@ -47,7 +49,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def is_regression(old: Row, new: Row, threshold: float) -> bool:
-    """Is the new figure worse by more than the threshold, and beyond both intervals? Never, where one has none."""
+    """Return whether the new figure is worse by more than the threshold, and beyond both intervals."""
     if old.low is None or old.high is None or new.low is None or new.high is None:
         return False
     if new.higher_is_better:

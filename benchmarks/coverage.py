@@ -1,7 +1,8 @@
-"""How often confidence intervals hold the truth, and what is claimed of models that are right: samples of known worlds."""
+"""The share of confidence intervals that hold the truth, and of false findings, in samples of known worlds."""
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,32 +12,27 @@ from functools import cache
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
-from rich.progress import track
 from scipy.special import expit
 from scipy.stats import norm
 
 from boosting_losses import metrics
+from boosting_losses._types import Array
 from boosting_losses.metrics import Estimate, FlexibleErrors
-from boosting_losses.report import ProbabilityReport
-from boosting_losses.report._scores import SCORES
-from boosting_losses.report._settings import DEFAULT_METRICS
+from boosting_losses.report import SCORES, ProbabilityReport, Settings
 
 from .measure import Bar, Row, chosen
-from .report import console
+from .screen import progress
 
-Array = npt.NDArray[np.float64]
-
-#: Intervals of 95 % over all worlds, and in the worst of them.
+#: The bars of coverage over all worlds and in the worst one, in per cent, and the level of the intervals.
 POOLED, WORST, LEVEL = 94.0, 92.0, 0.95
-#: How much wider an interval may be than the sampling distribution of its estimate.
+#: The bar of the width of an interval over that of the sampling distribution of its estimate.
 WIDER = 1.3
-#: What a calibrated model may be accused of: 5 % and, for differences, 6 % of the samples.
+#: The bars of false findings about calibrated models and of false differences, in per cent of the samples.
 ACCUSED, PREFERRED = 5.0, 6.0
 
-#: Every interval that a report prints unless it is told otherwise: its scores, under the names that it has for them, and the
-#: errors of the flexible curve, then the differences between scores; and those of tables by slice and by threshold.
-NAMES = list(DEFAULT_METRICS)
+#: Every interval that a report prints by default: scores by their names in the report, errors of the flexible curve,
+#: differences between scores, tables by slice and by threshold.
+NAMES = list(Settings().metrics)
 FLEXIBLE = {f"flexible curve: {key}": key for key in FlexibleErrors._fields}
 LARGEST = "flexible curve: largest"
 DIFFERENCES = [f"difference: {name}" for name in NAMES]
@@ -49,7 +45,7 @@ THRESHOLD = {
 
 @dataclass(frozen=True)
 class World:
-    """Samples of n rows from scores with this mean, read by a model that is this much too sure of itself."""
+    """A population of scores with this mean, and a model whose log odds are ``sureness`` times the true ones."""
 
     rows: int
     mean: float
@@ -57,17 +53,18 @@ class World:
 
     @property
     def name(self) -> str:
+        """Rows, expected events and model."""
         events = self.rows * float(np.mean(expit(_scores(self.mean))))
         model = "calibrated" if self.sureness == 1.0 else f"log odds x {self.sureness:g}"
         return f"n = {self.rows:,}, {events:.0f} events, {model}"
 
 
-#: Standard deviation of the scores, of the noise through which the other model sees them, and the share that it knows.
+#: Standard deviations of the scores and of the noise that the other model adds, and the share of variance that it knows.
 SPREAD, NOISE = 1.5, 1.0
 KNOWN = SPREAD**2 / (SPREAD**2 + NOISE**2)
-#: Points of a population.
+#: The number of points that stand for a population.
 GRID = 50_000
-#: A third of the rows are events; and some fifteen are.
+#: Means with which a third of the rows, or some fifteen rows, are events.
 MEANS = {300: (-1.0, -3.9), 1_000: (-1.0, -5.25), 10_000: (-1.0, -7.75)}
 WORLDS = [
     World(rows, mean, sureness) for rows, means in MEANS.items() for mean in means for sureness in (1.0, 1.5, 0.6)
@@ -76,25 +73,23 @@ WORLDS = [
 
 @dataclass(frozen=True)
 class Sample:
-    """What one report said."""
+    """The intervals and findings of one report."""
 
     scores: dict[str, Estimate]
-    #: The largest true distance of the flexible curve over the rows of the sample: a population has none.
+    #: The largest true distance of the flexible curve over the rows of the sample, which a population does not have.
     largest: float
     hides_miscalibration: bool
     breaks_example: bool
 
 
-def run(samples: int, only: str | None, jobs: int = 1) -> list[Row]:
+def run(arguments: argparse.Namespace) -> list[Row]:
     """Draw samples of each world and count the intervals that hold the truth."""
-    worlds = chosen(WORLDS, lambda world: world.name, only)
+    worlds, samples = chosen(WORLDS, lambda world: world.name, arguments.only), arguments.samples
     drawn: dict[World, list[Sample]] = defaultdict(list)
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(arguments.jobs) as pool:
         tasks = list(product(worlds, range(samples)))
         found = pool.map(_drawn, tasks, chunksize=max(1, min(25, samples // 4)))
-        for (world, _), sample in track(
-            zip(tasks, found, strict=True), "coverage", len(tasks), console=console(), transient=True
-        ):
+        for (world, _), sample in zip(progress(tasks, "coverage"), found, strict=True):
             if sample is not None:
                 drawn[world].append(sample)
     return [*_coverage(drawn), *_of_calibrated_models(drawn)]
@@ -107,7 +102,7 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
     y = (random.random(world.rows) < expit(score)).astype(np.int64)
     if not 0 < y.sum() < world.rows:
         return None  # there is no report of one class
-    # What a noisy look at the score tells: the score given it is normal again.
+    # Given the noisy score, the score is normal again.
     seen = score + NOISE * random.standard_normal(world.rows)
     models = {"other": _other(world.mean + KNOWN * (seen - world.mean)), "model": expit(world.sureness * score)}
     report = ProbabilityReport.from_predictions(
@@ -135,7 +130,7 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
 
 
 def _other(centre: Array) -> Array:
-    """A model that is calibrated too and knows less: the mean probability of scores around this centre."""
+    """Return a calibrated model that knows less: the mean probability of scores around this centre."""
     points, weight = np.polynomial.hermite_e.hermegauss(41)
     spread = SPREAD * math.sqrt(1.0 - KNOWN)
     return np.asarray(expit(centre[:, None] + spread * points) @ (weight / weight.sum()))
@@ -147,7 +142,7 @@ def _coverage(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
         for world, samples in drawn.items():
             truth = np.array([s.largest for s in samples]) if name == LARGEST else _truths(world)[name]
             estimates = np.array([sample.scores[name] for sample in samples])
-            # An interval that is left out has missed the truth.
+            # An interval that is left out counts as a miss.
             held[world] = int(np.sum((estimates[:, 1] - 1e-9 <= truth) & (truth <= estimates[:, 2] + 1e-9)))
             counts[world] = len(samples)
             spread = float(np.subtract(*np.quantile(estimates[:, 0], [0.975, 0.025])))
@@ -188,7 +183,7 @@ def _share(name: str, hits: list[bool], most: float) -> Row:
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:
-    """The interval of a share (Wilson 1927)."""
+    """Return the interval of a share (Wilson 1927)."""
     z, p = float(norm.ppf(0.5 + LEVEL / 2)), hits / n
     centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
@@ -196,13 +191,13 @@ def _wilson(hits: int, n: int) -> tuple[float, float]:
 
 @cache
 def _scores(mean: float, spread: float = SPREAD) -> Array:
-    """A fine grid of the quantiles of a population."""
+    """Return a fine grid of the quantiles of a population."""
     return np.asarray(mean + spread * norm.ppf((np.arange(GRID) + 0.5) / GRID))
 
 
 @cache
 def _truths(world: World) -> dict[str, float]:
-    """The scores of the whole population, with both labels by their probability, and what they differ by."""
+    """Score the whole population, with both labels weighted by their probability."""
     score = _scores(world.mean)
     other = _other(_scores(world.mean, SPREAD * math.sqrt(KNOWN)))
     found = {}
@@ -233,7 +228,7 @@ def _truths(world: World) -> dict[str, float]:
 
 @cache
 def _threshold(world: World) -> float:
-    """The mean probability of the population: what is flagged from there on is more than usually likely."""
+    """Return the mean probability of the population, as a threshold."""
     return float(expit(world.sureness * _scores(world.mean)).mean())
 
 

@@ -1,14 +1,14 @@
 """Values and derivatives of the losses on one thread, against a memory copy, NumPy and scikit-learn.
 
-Labels and weights are float32 as in all three boosting libraries, raw scores float32 in C order as in XGBoost or
-float64, in Fortran order for K classes, as in LightGBM. Where a reference demands labels of another kind it gets them,
-made beforehand.
+Labels and weights are float32, as in all three boosting libraries. Raw scores are float32 in C order, as in XGBoost, or
+float64, in Fortran order for K classes, as in LightGBM. A reference that needs other labels gets them, made beforehand.
 
-Rows with "given outputs" write into arrays that exist; the others allocate their results on every call, on both sides.
+Rows with "given outputs" write into arrays that exist; the others allocate their results in every call, on both sides.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,34 +16,18 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 import sklearn.metrics
-from rich.progress import track
 from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
-from threadpoolctl import threadpool_limits
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, metrics
+from boosting_losses._types import Array
 from boosting_losses.losses import Loss
 
-from . import numpy_losses
-from .measure import Bar, Budget, Row, Timed, chosen, interleave, speed_up_row
-from .report import console
+from . import allocator, numpy_losses
+from .measure import Bar, Case, Pair, Row, Timed, speed_ups
 
-Array = npt.NDArray[np.floating]
-Pair = tuple[Timed, Timed]
-
-#: Rows for K classes as a share of the rows for a binary loss: about as many cells, fewer where the references are slow.
+#: The rows for K classes over those for a binary loss: about as many cells, fewer where the references are slow.
 _SHARE_OF_ROWS = {3: 1.0, 10: 0.3, 100: 0.03}
 _SHARE_OF_METRIC_ROWS = {3: 0.1, 10: 0.1, 100: 0.01}
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A row before it is measured; ``pair`` makes the data and returns ours and the reference."""
-
-    name: str
-    pair: Callable[[], Pair]
-    items: int
-    rate_unit: str
-    bar: Bar | None
 
 
 @dataclass(frozen=True)
@@ -54,22 +38,18 @@ class _Data:
 
     @property
     def codes(self) -> npt.NDArray[np.int64]:
+        """Labels as integers."""
         return self.y.astype(np.int64)
 
     def outputs(self, dtype: npt.DTypeLike) -> tuple[Array, Array]:
-        """Arrays for gradient and Hessian, their memory already mapped."""
+        """Return arrays for gradient and Hessian whose memory is already mapped."""
         return np.full_like(self.raw, 0.0, dtype=dtype), np.full_like(self.raw, 0.0, dtype=dtype)
 
 
-def run(budget: Budget, only: str | None, rows: int) -> list[Row]:
+def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure the rows whose names match."""
-    measured = []
-    cases = chosen(_cases(rows), lambda case: case.name, only)
-    with threadpool_limits(1):
-        for case in track(cases, "kernels", console=console(), transient=True):
-            timings = interleave(*case.pair(), budget)
-            measured.append(speed_up_row(case.name, timings, case.items, case.rate_unit, case.bar))
-    return measured
+    allocator.settle(arguments.memory)
+    return speed_ups(_cases(arguments.rows), arguments)
 
 
 def derivatives(loss: Loss, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> None:
@@ -77,7 +57,7 @@ def derivatives(loss: Loss, y: Array, raw: Array, weight: Array | None, gradient
     loss.write_gradient_hessian(y, raw, weight, gradient, hessian)
 
 
-def _cases(rows: int) -> Iterator[_Case]:
+def _cases(rows: int) -> Iterator[Case]:
     yield from _against_copy(rows)
     yield from _binary_against_numpy(rows)
     yield from _multiclass_against_numpy(rows)
@@ -88,16 +68,16 @@ def _cases(rows: int) -> Iterator[_Case]:
 # ---- a copy of as many bytes -------------------------------------------------------------------------------------------
 
 
-def _against_copy(rows: int) -> Iterator[_Case]:
+def _against_copy(rows: int) -> Iterator[Case]:
     for weighted in (False, True):
         name = f"logistic float32{', weights' if weighted else ''} / memory copy"
-        yield _Case(name, partial(_copy_pair, rows, weighted, given=False), rows, "Mrow/s", Bar(0.7))
-        yield _Case(f"{name}, given outputs", partial(_copy_pair, rows, weighted, given=True), rows, "Mrow/s", Bar(0.7))
+        yield Case(name, partial(_copy_pair, rows, weighted, given=False), rows, "Mrow/s", Bar(0.7))
+        yield Case(f"{name}, given outputs", partial(_copy_pair, rows, weighted, given=True), rows, "Mrow/s", Bar(0.7))
 
 
 def _copy_pair(rows: int, weighted: bool, given: bool) -> Pair:
-    """The copy reads and writes half of the bytes each, as much in all as labels, scores, weights and both outputs."""
-    data = _binary(rows, np.float32)
+    """Copy half of the bytes of labels, scores, weights and both outputs, which reads and writes as much as all of them."""
+    data = _data(rows, None, np.float32)
     weight = data.weight if weighted else None
     numbers = (5 if weighted else 4) * rows // 2
     source, target = np.ones(numbers, np.float32), np.ones(numbers, np.float32)
@@ -107,7 +87,7 @@ def _copy_pair(rows: int, weighted: bool, given: bool) -> Pair:
 # ---- NumPy -------------------------------------------------------------------------------------------------------------
 
 
-def _binary_against_numpy(rows: int) -> Iterator[_Case]:
+def _binary_against_numpy(rows: int) -> Iterator[Case]:
     losses = (
         ("logistic", LogLoss(), numpy_losses.logistic, 5.0, 3.0),
         ("focal gamma=2", FocalLoss(gamma=2.0), partial(numpy_losses.focal, gamma=2.0), 4.0, 5.0),
@@ -119,18 +99,11 @@ def _binary_against_numpy(rows: int) -> Iterator[_Case]:
             (np.float64, None, None if name == "logistic" else Bar(double)),
             (np.float64, np.float32, Bar(double)),
         ):
-            pair = partial(_binary_numpy_pair, loss, formula, rows, dtype, out)
-            yield _Case(f"{name} {_types(dtype, out)} / NumPy", pair, rows, "Mrow/s", bar)
+            pair = partial(_numpy_pair, loss, formula, rows, None, dtype, "C", out)
+            yield Case(f"{name} {_types(dtype, out)} / NumPy", pair, rows, "Mrow/s", bar)
 
 
-def _binary_numpy_pair(
-    loss: Loss, formula: Callable[..., object], rows: int, dtype: npt.DTypeLike, out: npt.DTypeLike | None
-) -> Pair:
-    data = _binary(rows, dtype)
-    return _ours(loss, data, None, out), partial(formula, data.y, data.raw)
-
-
-def _multiclass_against_numpy(rows: int) -> Iterator[_Case]:
+def _multiclass_against_numpy(rows: int) -> Iterator[Case]:
     softmax = ("softmax", SoftmaxCrossEntropy(), numpy_losses.softmax)
     focal = ("softmax focal gamma=2", SoftmaxFocalLoss(gamma=2.0), partial(numpy_losses.softmax_focal, gamma=2.0))
     for (name, loss, formula), single, double in (
@@ -144,76 +117,72 @@ def _multiclass_against_numpy(rows: int) -> Iterator[_Case]:
                 (np.float64, "F", None, double[classes]),
                 (np.float64, "F", np.float64, double[classes]),
             ):
-                pair = partial(_multiclass_numpy_pair, loss, formula, count, classes, dtype, order, out)
+                pair = partial(_numpy_pair, loss, formula, count, classes, dtype, order, out)
                 title = f"{name} K={classes} {_types(dtype, out, order)} / NumPy"
-                yield _Case(title, pair, count * classes, "Mcell/s", None if limit is None else Bar(limit))
+                yield Case(title, pair, count * classes, "Mcell/s", None if limit is None else Bar(limit))
 
 
-def _multiclass_numpy_pair(
+def _numpy_pair(
     loss: Loss,
     formula: Callable[..., object],
     rows: int,
-    classes: int,
+    classes: int | None,
     dtype: npt.DTypeLike,
     order: str,
     out: npt.DTypeLike | None,
 ) -> Pair:
-    data = _multiclass(rows, classes, dtype, order)
-    return _ours(loss, data, None, out), partial(formula, data.codes, data.raw)
+    data = _data(rows, classes, dtype, order)
+    labels = data.y if classes is None else data.codes
+    return _ours(loss, data, None, out), partial(formula, labels, data.raw)
 
 
 # ---- scikit-learn ------------------------------------------------------------------------------------------------------
 
 
-def _against_sklearn(rows: int) -> Iterator[_Case]:
+def _against_sklearn(rows: int) -> Iterator[Case]:
     for dtype, limit in ((np.float32, 15.0), (np.float64, 5.0)):
-        pair = partial(_binary_sklearn_pair, rows, dtype)
-        yield _Case(f"logistic {_types(dtype, np.float32)} / scikit-learn", pair, rows, "Mrow/s", Bar(limit))
+        pair = partial(_sklearn_pair, rows, None, dtype, "C", np.float32)
+        yield Case(f"logistic {_types(dtype, np.float32)} / scikit-learn", pair, rows, "Mrow/s", Bar(limit))
     for classes, share in _SHARE_OF_ROWS.items():
         count = _at_least_two(rows * share, classes)
         for dtype, order, limit in ((np.float32, "C", 5.0 if classes == 100 else 8.0), (np.float64, "F", 5.0)):
-            pair = partial(_multiclass_sklearn_pair, count, classes, dtype, order)
+            pair = partial(_sklearn_pair, count, classes, dtype, order, dtype)
             name = f"softmax K={classes} {_types(dtype, dtype, order)} / scikit-learn"
-            yield _Case(name, pair, count * classes, "Mcell/s", Bar(limit))
+            yield Case(name, pair, count * classes, "Mcell/s", Bar(limit))
 
 
-def _binary_sklearn_pair(rows: int, dtype: npt.DTypeLike) -> Pair:
-    data = _binary(rows, dtype)
-    return _ours(LogLoss(), data, None, np.float32), _sklearn(HalfBinomialLoss(), data, np.float32)
-
-
-def _multiclass_sklearn_pair(rows: int, classes: int, dtype: npt.DTypeLike, order: str) -> Pair:
-    data = _multiclass(rows, classes, dtype, order)
-    return _ours(SoftmaxCrossEntropy(), data, None, dtype), _sklearn(
-        HalfMultinomialLoss(n_classes=classes), data, dtype
+def _sklearn_pair(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str, out: npt.DTypeLike) -> Pair:
+    data = _data(rows, classes, dtype, order)
+    loss, reference = (
+        (LogLoss(), HalfBinomialLoss())
+        if classes is None
+        else (SoftmaxCrossEntropy(), HalfMultinomialLoss(n_classes=classes))
     )
-
-
-def _sklearn(loss: HalfBinomialLoss | HalfMultinomialLoss, data: _Data, dtype: npt.DTypeLike) -> Timed:
     y = data.y.astype(data.raw.dtype)  # scikit-learn takes labels and scores of one dtype only
-    gradient, hessian = data.outputs(dtype)
-    return partial(loss.gradient_hessian, y, data.raw, None, gradient, hessian, n_threads=1)
+    gradient, hessian = data.outputs(out)
+    theirs = partial(reference.gradient_hessian, y, data.raw, None, gradient, hessian, n_threads=1)
+    return _ours(loss, data, None, out), theirs
 
 
 # ---- scores ------------------------------------------------------------------------------------------------------------
 
 
-def _metrics_against_sklearn(rows: int) -> Iterator[_Case]:
+def _metrics_against_sklearn(rows: int) -> Iterator[Case]:
     for dtype in (np.float32, np.float64):
         name = f"weighted mean log loss {_types(dtype, None)} / scikit-learn"
-        yield _Case(name, partial(_log_loss_pair, LogLoss(), rows, None, dtype), rows, "Mrow/s", Bar(40.0))
+        yield Case(name, partial(_log_loss_pair, LogLoss(), rows, None, dtype), rows, "Mrow/s", Bar(40.0))
     for classes, share in _SHARE_OF_METRIC_ROWS.items():
         count = _at_least_two(rows * share, classes)
         for dtype in (np.float32, np.float64):
             pair = partial(_log_loss_pair, SoftmaxCrossEntropy(), count, classes, dtype)
             name = f"weighted mean log loss K={classes} {_types(dtype, None)} / scikit-learn"
-            yield _Case(name, pair, count * classes, "Mcell/s", Bar(20.0) if classes == 10 else None)
-    yield _Case("weighted Brier score float64 / scikit-learn", partial(_brier_pair, rows), rows, "Mrow/s", None)
+            yield Case(name, pair, count * classes, "Mcell/s", Bar(20.0) if classes == 10 else None)
+    yield Case("weighted Brier score float64 / scikit-learn", partial(_brier_pair, rows), rows, "Mrow/s", None)
 
 
 def _log_loss_pair(loss: Loss, rows: int, classes: int | None, dtype: npt.DTypeLike) -> Pair:
-    """Ours starts from raw scores, scikit-learn's from probabilities that cost it nothing here."""
-    data = _binary(rows, dtype) if classes is None else _multiclass(rows, classes, dtype, "C")
+    """Start from raw scores here, and for scikit-learn from probabilities that are made beforehand."""
+    data = _data(rows, classes, dtype)
     labels = None if classes is None else list(range(classes))
     reference = partial(
         sklearn.metrics.log_loss, data.codes, loss.activation(data.raw), sample_weight=data.weight, labels=labels
@@ -222,7 +191,7 @@ def _log_loss_pair(loss: Loss, rows: int, classes: int | None, dtype: npt.DTypeL
 
 
 def _brier_pair(rows: int) -> Pair:
-    data = _binary(rows, np.float64)
+    data = _data(rows, None, np.float64)
     proba = LogLoss().activation(data.raw)
     reference = partial(sklearn.metrics.brier_score_loss, data.codes, proba, sample_weight=data.weight)
     return partial(metrics.brier_score, data.y, proba, data.weight), reference
@@ -232,30 +201,28 @@ def _brier_pair(rows: int) -> Pair:
 
 
 def _ours(loss: Loss, data: _Data, weight: Array | None, out: npt.DTypeLike | None) -> Timed:
-    """The public method, or for an ``out`` dtype the kernel that writes into given arrays."""
+    """Return the public method, or for an ``out`` dtype the one that writes into given arrays."""
     if out is None:
         return partial(loss.gradient_hessian, data.y, data.raw, weight)
     return partial(derivatives, loss, data.y, data.raw, weight, *data.outputs(out))
 
 
-def _binary(rows: int, dtype: npt.DTypeLike) -> _Data:
+def _data(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str = "C") -> _Data:
+    """Draw labels, scores and weights of K classes, or of two classes with one score for ``None``."""
     random = np.random.default_rng(0)
-    raw = random.normal(0.0, 2.0, rows)
-    y = random.random(rows) < 1.0 / (1.0 + np.exp(-raw))
-    y[:2] = (False, True)  # both classes, in the smallest data too
-    return _Data(y.astype(np.float32), raw.astype(dtype), random.uniform(0.5, 1.5, rows).astype(np.float32))
-
-
-def _multiclass(rows: int, classes: int, dtype: npt.DTypeLike, order: str) -> _Data:
-    random = np.random.default_rng(0)
-    raw = random.normal(0.0, 1.5, (rows, classes))
-    y = (raw + random.gumbel(size=raw.shape)).argmax(axis=1)
+    if classes is None:
+        raw = random.normal(0.0, 2.0, rows)
+        y = random.random(rows) < 1.0 / (1.0 + np.exp(-raw))
+        y[:2] = (False, True)  # both classes, in the smallest data too
+    else:
+        raw = random.normal(0.0, 1.5, (rows, classes))
+        y = (raw + random.gumbel(size=raw.shape)).argmax(axis=1)
     weight = random.uniform(0.5, 1.5, rows).astype(np.float32)
     return _Data(y.astype(np.float32), np.asarray(raw, dtype, order), weight)  # type: ignore[call-overload]
 
 
 def _types(scores: npt.DTypeLike, out: npt.DTypeLike | None, order: str = "") -> str:
-    """Dtype and order of the scores, and of the outputs where those are given."""
+    """Name dtype and order of the scores, and the dtype of given outputs."""
     name = f"{np.dtype(scores).name} {order}".rstrip()
     if out is None:
         return name
@@ -263,5 +230,5 @@ def _types(scores: npt.DTypeLike, out: npt.DTypeLike | None, order: str = "") ->
 
 
 def _at_least_two(rows: float, classes: int) -> int:
-    """Rows enough for a table of any size."""
+    """Return a number of rows that is enough for all classes."""
     return max(int(rows), 2 * classes)

@@ -1,11 +1,12 @@
-"""The measuring core: two functions timed in turn, and what can be said about the ratio of their times.
+"""Two functions timed in turn, and the ratio of their times with its interval.
 
-A machine drifts: clocks change, neighbours come and go. So ours and the reference run in blocks of A B B A, in which a
-steady drift cancels; each block gives one ratio, and the interval is that of the median ratio over blocks.
+The speed of a machine drifts: clocks change, other programs come and go. So this package and the reference run in blocks of
+A B B A, in which a steady drift cancels. Each block gives one ratio; the interval is that of the median ratio over blocks.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import statistics
 import time
@@ -14,9 +15,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-Timed = Callable[[], object]
+from threadpoolctl import threadpool_limits
 
-#: Fewer blocks have no order statistics around the median that cover it in 95 of 100 cases.
+from .screen import progress
+
+Timed = Callable[[], object]
+#: A function of this package and its reference.
+Pair = tuple[Timed, Timed]
+
+#: The least number of blocks whose order statistics can cover the median in 95 of 100 cases.
 _LEAST_FOR_ORDER_STATISTICS = 6
 #: Two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom.
 _STUDENT = (12.706, 4.303, 3.182, 2.776)
@@ -24,12 +31,18 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776)
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure a row: for some seconds and blocks enough for an interval, or for ``repeats`` blocks."""
+    """The time for a row: some seconds and enough blocks for an interval, or ``repeats`` blocks."""
 
     seconds: float
     repeats: int | None = None
 
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Budget:
+        """Return the budget of ``--seconds`` and ``--repeats``."""
+        return cls(arguments.seconds, arguments.repeats)
+
     def is_spent(self, blocks: int, seconds: float) -> bool:
+        """Return whether so many blocks in so many seconds are enough."""
         if self.repeats is not None:
             return blocks >= self.repeats
         return blocks >= _LEAST_FOR_ORDER_STATISTICS and seconds >= self.seconds
@@ -37,12 +50,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure should reach."""
+    """A limit that a figure should reach."""
 
     limit: float
     at_least: bool = True
 
     def is_met(self, figure: float) -> bool:
+        """Return whether a figure reaches the limit."""
         return figure >= self.limit if self.at_least else figure <= self.limit
 
     def __str__(self) -> str:
@@ -53,8 +67,8 @@ class Bar:
 class Row:
     """One line of the table.
 
-    ``figure`` is what the row is about, in the words of ``measure``, with its 95 % interval where there is one; ``ours``
-    and ``reference`` are median seconds.
+    ``measure`` says what ``figure`` is; ``low`` and ``high`` are its 95 % interval where there is one. ``ours`` and
+    ``reference`` are median seconds.
     """
 
     name: str
@@ -71,26 +85,29 @@ class Row:
 
     @property
     def met(self) -> bool | None:
+        """Whether the figure reaches its bar, None without one."""
         return None if self.bar is None else self.bar.is_met(self.figure)
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds of each run, block by block: two of ours and two of the reference in each."""
+    """Seconds of each run, block by block: two of this package and two of the reference in each."""
 
     ours: list[tuple[float, float]]
     reference: list[tuple[float, float]]
 
     @property
     def median_ours(self) -> float:
+        """The median seconds of this package."""
         return statistics.median(seconds for block in self.ours for seconds in block)
 
     @property
     def median_reference(self) -> float:
+        """The median seconds of the reference."""
         return statistics.median(seconds for block in self.reference for seconds in block)
 
     def speed_ups(self) -> list[float]:
-        """How many times faster ours is, one figure per block."""
+        """Return how many times faster than the reference this package is, for each block."""
         return [sum(theirs) / sum(ours) for ours, theirs in zip(self.ours, self.reference, strict=True)]
 
 
@@ -108,14 +125,14 @@ def interleave(ours: Timed, reference: Timed, budget: Budget) -> Timings:
 
 
 def seconds_of(run: Timed) -> float:
-    """The seconds that one call takes."""
+    """Return the seconds that one call takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def speed_up_row(name: str, timings: Timings, items: float, rate_unit: str, bar: Bar | None) -> Row:
-    """How many times faster ours is than the reference, and how many million items it does in a second."""
+    """Return a row of the speed-up against the reference, and of the million items in a second."""
     figure, low, high = median_and_interval(timings.speed_ups())
     return Row(
         name,
@@ -131,11 +148,32 @@ def speed_up_row(name: str, timings: Timings, items: float, rate_unit: str, bar:
     )
 
 
-def median_and_interval(figures: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """The median of positive figures and the ends of a 95 % interval for it; no ends for a single figure.
+@dataclass(frozen=True)
+class Case:
+    """A speed-up to measure; ``pair`` makes the data and returns the two functions."""
 
-    From six figures on the ends are two of the figures themselves, by their ranks, which assumes nothing about their
-    distribution. Fewer are taken for log-normal.
+    name: str
+    pair: Callable[[], Pair]
+    items: int
+    rate_unit: str
+    bar: Bar | None
+
+
+def speed_ups(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Row]:
+    """Measure the cases whose names match ``--only``, on one thread."""
+    budget = Budget.of(arguments)
+    with threadpool_limits(1):
+        return [
+            speed_up_row(case.name, interleave(*case.pair(), budget), case.items, case.rate_unit, case.bar)
+            for case in progress(chosen(cases, lambda case: case.name, arguments.only), arguments.command)
+        ]
+
+
+def median_and_interval(figures: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Return the median of positive figures and the ends of its 95 % interval, None for a single figure.
+
+    From six figures on the ends are order statistics, which assumes nothing about the distribution. Fewer figures are taken
+    for log-normal.
     """
     ordered = sorted(figures)
     count = len(ordered)
@@ -152,7 +190,7 @@ def median_and_interval(figures: Sequence[float]) -> tuple[float, float | None, 
 
 
 def _rank_of_lower_end(count: int) -> int:
-    """The largest rank (from 0) such that fewer figures lie below the median with a probability of 2.5 % at most."""
+    """Return the largest rank (from 0) with a probability of at most 2.5 % that fewer figures lie below the median."""
     if count > 1000:  # where 2**count is near the largest float, and the normal distribution as good
         return math.floor(count / 2 - 0.98 * math.sqrt(count)) - 1
     rank, tail = 0, 0.5**count
@@ -163,9 +201,9 @@ def _rank_of_lower_end(count: int) -> int:
         rank += 1
 
 
-_Case = TypeVar("_Case")
+_Chosen = TypeVar("_Chosen")
 
 
-def chosen(cases: Iterable[_Case], name: Callable[[_Case], str], pattern: str | None) -> list[_Case]:
-    """The cases whose name contains the pattern, in which ``*`` stands for anything."""
+def chosen(cases: Iterable[_Chosen], name: Callable[[_Chosen], str], pattern: str | None) -> list[_Chosen]:
+    """Return the cases whose name contains the pattern, in which ``*`` stands for anything."""
     return [case for case in cases if pattern is None or fnmatchcase(name(case).lower(), f"*{pattern.lower()}*")]

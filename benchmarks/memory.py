@@ -1,4 +1,4 @@
-"""Child of ``training``: how far memory rises above its level before a training run, in bytes, as JSON."""
+"""The child process of ``training`` that measures how far a run raises memory, in bytes, as JSON."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -11,17 +12,14 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from rich.progress import track
 from scipy.special import expit, log_softmax, softmax
 from scipy.stats import chi2
 
+from boosting_losses._types import Array
 from boosting_losses.monitor import Detector, Monitor
 
 from .measure import Bar, Row, chosen
-from .report import console
-
-Array = npt.NDArray[np.float64]
+from .screen import progress
 
 #: The run length that is asked for, in looks of a day; a year has so many.
 RUN_LENGTH, YEAR = 1_000.0, 365
@@ -100,26 +98,27 @@ CHANGES = [
 ]
 
 
-def run(years: int, repeats: int, only: str | None, jobs: int = 1) -> list[Row]:
-    """Simulate ``years`` years of each quiet world, a tenth as many of the large ones, and changes ``repeats`` times."""
-    rows: list[Row] = []
-    with ProcessPoolExecutor(jobs) as pool:
-        for part in (_false_alarms, _delays, _slices):
-            rows += part(pool, years, repeats, only)
-        rows += _late_labels(pool, repeats, only)
-    rows += _speed(only)
-    return rows
+def run(arguments: argparse.Namespace) -> list[Row]:
+    """Simulate years of quiet worlds, a tenth as many of the large ones, and many runs of each change."""
+    years, repeats, only = arguments.years, arguments.runs, arguments.only
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        return [
+            *_false_alarms(pool, years, only),
+            *_delays(pool, repeats, only),
+            *_slices(pool, years, only),
+            *_late_labels(pool, repeats, only),
+            *_speed(only),
+        ]
 
 
 def _mapped(pool: ProcessPoolExecutor, function: Callable[[Any], Any], tasks: list[Any], title: str) -> list[Any]:
-    found = pool.map(function, tasks)
-    return list(track(found, title, len(tasks), console=console(), transient=True))
+    return [future.result() for future in progress([pool.submit(function, task) for task in tasks], title)]
 
 
 # ---- false alarms ---------------------------------------------------------------------------------------------------
 
 
-def _false_alarms(pool: ProcessPoolExecutor, years: int, repeats: int, only: str | None) -> Iterator[Row]:
+def _false_alarms(pool: ProcessPoolExecutor, years: int, only: str | None) -> Iterator[Row]:
     worlds = chosen([*QUIET, *LARGE], lambda world: f"false alarms: {world.name}", only)
     decade = 10
     tasks = []
@@ -157,7 +156,7 @@ def _alarms(task: tuple[World, int, int]) -> int:
 # ---- delays ---------------------------------------------------------------------------------------------------------
 
 
-def _delays(pool: ProcessPoolExecutor, years: int, repeats: int, only: str | None) -> Iterator[Row]:
+def _delays(pool: ProcessPoolExecutor, repeats: int, only: str | None) -> Iterator[Row]:
     names = {index: f"delay: {change.name}, {change.classes} classes" for index, change in enumerate(CHANGES)}
     for index in chosen(list(names), names.__getitem__, only):
         found = _mapped(pool, _delay, [(index, number) for number in range(repeats)], names[index])
@@ -225,7 +224,7 @@ def _days_to_find(number: int) -> int | None:
 # ---- slices, late labels --------------------------------------------------------------------------------------------
 
 
-def _slices(pool: ProcessPoolExecutor, years: int, repeats: int, only: str | None) -> Iterator[Row]:
+def _slices(pool: ProcessPoolExecutor, years: int, only: str | None) -> Iterator[Row]:
     for name in chosen(["false alarms: 100 overlapping slices"], str, only):
         length = max(1, years // 5)
         tasks = [(number, 1) for number in range(length)]

@@ -1,7 +1,7 @@
-"""Objectives as people write them with NumPy: what a user would run without this package.
+"""Objectives as people write them with NumPy, without this package.
 
-They follow the formulas that documentation and blogs spread, at the precision of the scores, with their habits: powers
-by ``np.power``, a one-hot subtraction by indexing, the factor 2 of XGBoost's softmax Hessian.
+They follow the formulas of documentation and blogs, at the precision of the scores: powers by ``np.power``, a one-hot
+subtraction by indexing, the factor 2 of XGBoost's softmax Hessian.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from boosting_losses._types import Array
+
 Codes = npt.NDArray[np.integer]
 
 #: Keeps the logarithm and the powers of softmax focal loss finite.
@@ -17,13 +18,13 @@ _EDGE = 1e-6
 
 
 def logistic(y: Array, raw: Array) -> tuple[Array, Array]:
-    """Log loss."""
+    """Return gradient and Hessian of log loss."""
     p = 1 / (1 + np.exp(-raw))
     return p - y, p * (1 - p)
 
 
 def focal(y: Array, raw: Array, gamma: float) -> tuple[Array, Array]:
-    """Focal loss by the product rule on -(1 - pt) ** gamma * log(pt), with pt the probability of the label."""
+    """Apply the product rule to -(1 - pt) ** gamma * log(pt), with pt the probability of the label."""
     p = 1 / (1 + np.exp(-raw))
     sign = 2 * y - 1
     pt = np.where(y == 1, p, 1 - p)
@@ -35,7 +36,7 @@ def focal(y: Array, raw: Array, gamma: float) -> tuple[Array, Array]:
 
 
 def softmax(codes: Codes, raw: Array) -> tuple[Array, Array]:
-    """Softmax cross-entropy; the Hessian is twice its diagonal."""
+    """Return gradient and twice the diagonal Hessian of softmax cross-entropy."""
     p = _probabilities(raw)
     hessian = 2 * p * (1 - p)
     p[np.arange(len(codes)), codes] -= 1
@@ -43,7 +44,7 @@ def softmax(codes: Codes, raw: Array) -> tuple[Array, Array]:
 
 
 def softmax_focal(codes: Codes, raw: Array, gamma: float) -> tuple[Array, Array]:
-    """Softmax focal loss; the Hessian is twice its diagonal."""
+    """Return gradient and twice the diagonal Hessian of softmax focal loss."""
     p = _probabilities(raw)
     rows = np.arange(len(codes))
     pt = np.clip(p[rows, codes], _EDGE, 1 - _EDGE)

@@ -1,115 +1,63 @@
-"""Held-out log loss of ``CalibratedBoostingClassifier`` against scikit-learn's ``CalibratedClassifierCV``.
+"""Held-out log loss of ``CalibratedBoostingClassifier`` against ``CalibratedClassifierCV`` of scikit-learn.
 
-Both wrap the same estimator, are fitted on the same half of the data and scored on the other. scikit-learn's method is
-chosen by cross-validation within the training half, ours by its own ``calibration="auto"``. What is compared is the
-difference of log losses, pair by pair of set and split, in per cent of the reference's mean; negative is better for us. A
-mean over sets is one of differences before it is one of per cent: a tiny set whose log loss is near 0 does not outweigh all
-others.
+Both wrap the same estimator, are fitted to the same half of the rows and scored on the other half. The method of
+scikit-learn is chosen by cross-validation within the training half, that of this package by ``calibration="auto"``. A figure
+is the mean difference of log losses over pairs of set and split, in per cent of the mean log loss of scikit-learn; negative
+is better for this package. Differences are averaged before they become per cent, so that a tiny set with a log loss near 0
+does not outweigh the others.
 """
 
 from __future__ import annotations
 
-import math
+import argparse
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from rich.progress import track
-from scipy.stats import t
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import log_loss
-from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.model_selection import cross_val_score
 
-from boosting_losses import CalibratedBoostingClassifier, LogLoss, SoftmaxCrossEntropy
+from boosting_losses import CalibratedBoostingClassifier
 
-from .data_sets import DataSet, Maker, made, real
 from .measure import Bar, Row, chosen
-from .report import console
+from .screen import progress
+from .study import TableError, tables
+from .study.data_sets import DataSet, Maker, made, real
+from .study.intervals import mean_of
+from .study.splits import two_parts
 
-#: Fixed before any comparison was made: what log loss may be worse by, in per cent.
+#: The bar of the upper end of the interval over all sets, in per cent; it was fixed before any comparison.
 MARGIN = 0.5
-#: Half of the rows are for training, half of these for a fold of the inner cross-validation, which is cut in five again.
+#: The least rows of a class: half of them are for training, half of these for a fold, which is cut in five again.
 LEAST = 20
 _METHODS = ("sigmoid", "isotonic", "temperature")
 
-
-@dataclass
-class _Results:
-    """Figures of ours and of the reference, for every set a list of pairs, one per split."""
-
-    pairs: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-
-    def add(self, name: str, ours: float, reference: float) -> None:
-        self.pairs.setdefault(name, []).append((ours, reference))
-
-    def everything(self) -> list[tuple[float, float]]:
-        return [pair for pairs in self.pairs.values() for pair in pairs]
+#: A figure of this package and one of scikit-learn.
+Pair = tuple[float, float]
 
 
-def run(seeds: int, only: str | None, rounds: int, sets: Mapping[str, Maker] | None = None) -> list[Row]:
-    """Compare on all sets and seeds; ``only`` chooses libraries and comparisons by their names."""
+def run(arguments: argparse.Namespace) -> list[Row]:
+    """Compare on all sets and seeds; ``--only`` chooses libraries and ensembles by their names."""
     warnings.filterwarnings("ignore", message="The least populated class")
-    warnings.filterwarnings("ignore", message="The y_prob values do not sum to one")  # the reference's, in float32
-    makers = {**real(), **made(), **(sets or {})}
+    warnings.filterwarnings("ignore", message="The y_prob values do not sum to one")  # scikit-learn's, in float32
+    makers = {**real(), **made(), **{file.stem: tables.maker(file, arguments.label) for file in arguments.data}}
     for name, maker in makers.items():
         rarest = int(np.unique(maker(0).y, return_counts=True)[1].min())
         if rarest < LEAST:
-            raise ValueError(
+            raise TableError(
                 f"{name} must have {LEAST} rows of every class, of which folds within folds get 5, got {rarest}"
             )
-    comparisons = chosen(_comparisons(rounds), lambda comparison: comparison.name, only)
+    names = {
+        f"{library}, {words}: auto / CalibratedClassifierCV": (estimator, ensemble)
+        for library, estimator in _estimators(arguments.rounds).items()
+        for ensemble, words in ((False, "one model"), (True, "averaged folds"))
+    }
     rows = []
-    for comparison in comparisons:
-        losses, errors = _Results(), _Results()
-        pairs = [(name, maker, seed) for name, maker in makers.items() for seed in range(seeds)]
-        for name, maker, seed in track(pairs, comparison.name, console=console(), transient=True):
-            data = maker(seed)
-            if comparison.binary_only and not data.is_binary:
-                continue
-            _compare(name, comparison, data, seed, losses, errors)
-        rows += list(_rows(comparison, losses, errors))
+    for name in chosen(names, str, arguments.only):
+        rows += list(_rows(name, *_compare(*names[name], makers, arguments.seeds, name)))
     return rows
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """Two functions that make unfitted classifiers, ours first; the second also looks at the training data."""
-
-    name: str
-    ours: Callable[[DataSet], Any]
-    reference: Callable[[DataSet], Any]
-    margin: float
-    binary_only: bool = False
-
-
-def _comparisons(rounds: int) -> Iterator[_Comparison]:
-    for library, estimator in _estimators(rounds).items():
-        for ensemble in (False, True):
-            words = "averaged folds" if ensemble else "one model"
-            yield _Comparison(
-                f"{library}, {words}: auto / CalibratedClassifierCV",
-                lambda _, e=estimator, k=ensemble: CalibratedBoostingClassifier(e(), ensemble=k),
-                lambda data, e=estimator, k=ensemble: _chosen_by_cross_validation(e, data, k),
-                MARGIN,
-            )
-        for calibration in (None, "auto"):
-            yield _Comparison(
-                f"{library}, focal: {calibration} / log loss",
-                lambda _, e=estimator, c=calibration: CalibratedBoostingClassifier(e(), loss="focal", calibration=c),
-                lambda data, e=estimator: _plain(e, data),
-                3.0,
-            )
-            yield _Comparison(
-                f"{library}, pos_weight=5: {calibration} / log loss",
-                lambda _, e=estimator, c=calibration: CalibratedBoostingClassifier(
-                    e(), loss=LogLoss(pos_weight=5.0), calibration=c
-                ),
-                lambda data, e=estimator: _plain(e, data),
-                3.0,
-                binary_only=True,
-            )
 
 
 def _estimators(rounds: int) -> dict[str, Callable[[], Any]]:
@@ -124,9 +72,26 @@ def _estimators(rounds: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _plain(estimator: Callable[[], Any], data: DataSet) -> CalibratedBoostingClassifier:
-    loss = LogLoss() if data.is_binary else SoftmaxCrossEntropy()
-    return CalibratedBoostingClassifier(estimator(), loss=loss, calibration=None)
+def _compare(
+    estimator: Callable[[], Any], ensemble: bool, makers: Mapping[str, Maker], seeds: int, title: str
+) -> tuple[dict[str, list[Pair]], list[Pair]]:
+    """Return pairs of log losses by set, and pairs of mean absolute errors of all sets with known probabilities."""
+    losses: dict[str, list[Pair]] = {}
+    errors: list[Pair] = []
+    for name, seed in progress([(name, seed) for name in makers for seed in range(seeds)], title):
+        data = makers[name](seed)
+        classes, codes = np.unique(data.y, return_inverse=True)
+        train, test = two_parts(codes, 0.5, seed)
+        part = DataSet(data.X[train], codes[train])
+        ours = CalibratedBoostingClassifier(estimator(), ensemble=ensemble)
+        reference = _chosen_by_cross_validation(estimator, part, ensemble)
+        probas = [one.fit(part.X, part.y).predict_proba(data.X[test]) for one in (ours, reference)]
+        scores = [log_loss(codes[test], proba, labels=np.arange(len(classes))) for proba in probas]
+        losses.setdefault(name, []).append((scores[0], scores[1]))
+        if data.proba is not None:
+            distances = [float(np.abs(proba - data.proba[test]).mean()) for proba in probas]
+            errors.append((distances[0], distances[1]))
+    return losses, errors
 
 
 def _chosen_by_cross_validation(estimator: Callable[[], Any], data: DataSet, ensemble: bool) -> Any:
@@ -138,44 +103,24 @@ def _chosen_by_cross_validation(estimator: Callable[[], Any], data: DataSet, ens
     return candidates[int(np.argmax(scores))]
 
 
-def _compare(name: str, comparison: _Comparison, data: DataSet, seed: int, losses: _Results, errors: _Results) -> None:
-    _, codes = np.unique(data.y, return_inverse=True)
-    rows = np.arange(len(codes))
-    train, test = train_test_split(rows, test_size=0.5, stratify=codes, random_state=seed)
-    part = DataSet(data.X[train], codes[train])
-    probas = [
-        make(part).fit(part.X, part.y).predict_proba(data.X[test]) for make in (comparison.ours, comparison.reference)
-    ]
-    losses.add(name, *(log_loss(codes[test], proba, labels=np.unique(codes)) for proba in probas))
-    if data.proba is not None:
-        truth = data.proba[test]
-        errors.add(name, *(float(np.abs(proba - truth).mean()) for proba in probas))
-
-
-def _rows(comparison: _Comparison, losses: _Results, errors: _Results) -> Iterator[Row]:
-    """A row for each set, one for all of them, and for calibrators the ends that are bounded."""
+def _rows(title: str, losses: Mapping[str, list[Pair]], errors: list[Pair]) -> Iterator[Row]:
+    """Yield a row for each set, one for all of them, and the bounded upper end of the interval."""
     measure = "log loss, per cent above"
-    for name, pairs in losses.pairs.items():
-        yield _row(f"{comparison.name}: {name}", measure, pairs)
-    against_sklearn = comparison.margin == MARGIN
-    bar = Bar(0.0 if against_sklearn else comparison.margin, at_least=False)
-    everything = _row(f"{comparison.name}: all sets", measure, losses.everything(), bar)
+    for name, pairs in losses.items():
+        yield _row(f"{title}: {name}", measure, pairs)
+    bar = Bar(0.0, at_least=False)
+    everything = _row(f"{title}: all sets", measure, [pair for pairs in losses.values() for pair in pairs], bar)
     yield everything
-    if against_sklearn and everything.high is not None:
-        bar = Bar(MARGIN, at_least=False)
-        title = f"{comparison.name}: all sets, upper end"
-        yield Row(title, "end of the interval", everything.high, bar=bar, higher_is_better=False)
-    if against_sklearn and errors.pairs:
-        title = f"{comparison.name}: made sets, error of the probability"
-        yield _row(title, "mean absolute error, per cent above", errors.everything(), Bar(0.0, at_least=False))
+    if everything.high is not None:
+        end = Bar(MARGIN, at_least=False)
+        yield Row(
+            f"{title}: all sets, upper end", "end of the interval", everything.high, bar=end, higher_is_better=False
+        )
+    yield _row(f"{title}: made sets, error of the probability", "mean absolute error, per cent above", errors, bar)
 
 
-def _row(name: str, measure: str, pairs: list[tuple[float, float]], bar: Bar | None = None) -> Row:
-    """The mean difference in per cent of the reference's mean, with a 95 % interval that takes pairs for independent."""
+def _row(name: str, measure: str, pairs: list[Pair], bar: Bar | None = None) -> Row:
+    """Return the mean difference in per cent of the mean of scikit-learn; the interval takes splits for independent."""
     ours, reference = np.array(pairs).T
-    differences = 100.0 * (ours - reference) / reference.mean()
-    mean, low, high = float(differences.mean()), None, None
-    if len(pairs) > 1:
-        reach = float(t.ppf(0.975, len(pairs) - 1) * differences.std(ddof=1) / math.sqrt(len(pairs)))
-        low, high = mean - reach, mean + reach
-    return Row(name, measure, mean, low, high, bar=bar, higher_is_better=False)
+    mean = mean_of(100.0 * (ours - reference) / reference.mean())
+    return Row(name, measure, mean.value, mean.low, mean.high, bar=bar, higher_is_better=False)

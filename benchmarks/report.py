@@ -1,4 +1,4 @@
-"""What the benchmarks leave behind: a table on the screen, JSON for ``compare``, Markdown for a page."""
+"""The output of a benchmark: a table on the screen, JSON for ``compare``, Markdown for a page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from .measure import Bar, Row
+from .screen import console, table
 
 _LIBRARIES = ("numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn", "boosting-losses")
 _HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rate", "bar")
@@ -24,25 +22,15 @@ _HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rat
 
 @dataclass(frozen=True)
 class Output:
-    """Where a command's rows go beside the screen, and the settings that they were measured with."""
+    """The files to write beside the screen, and the settings of the measurement."""
 
     settings: Mapping[str, Any]
     json: Path | None = None
     markdown: Path | None = None
 
 
-def console() -> Console:
-    """A console that is wide enough for the table when the output goes to a file."""
-    return Console(width=None if sys.stdout.isatty() else 180)
-
-
-def say(words: str, screen: Console) -> None:
-    """A line that may hold names of the caller's: nothing in it is markup, nothing is broken."""
-    screen.print(words, markup=False, highlight=False, soft_wrap=True)
-
-
 def publish(rows: Sequence[Row], output: Output) -> None:
-    """Show the rows and write the files that were asked for."""
+    """Print the rows and write the files that were asked for."""
     screen = console()
     screen.print(table(_HEADINGS, [_cells(row) for row in rows]))
     missed = [row.name for row in rows if row.met is False]
@@ -55,36 +43,19 @@ def publish(rows: Sequence[Row], output: Output) -> None:
         output.markdown.write_text(markdown(rows, environment(output.settings)), encoding="utf-8")
 
 
-def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
-    """A table of which all columns but the first hold figures."""
-    made = Table()
-    for index, heading in enumerate(headings):
-        made.add_column(heading, justify="right" if index else "left", overflow="fold")
-    for line in lines:
-        made.add_row(*line)
-    return made
-
-
 def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
-    """The table as Markdown, under a line that says where it was measured."""
-    lines = [
-        measured(facts),
-        "",
-        "| " + " | ".join(_HEADINGS) + " |",
-        "|---" + "|---:" * (len(_HEADINGS) - 1) + "|",
-        *("| " + " | ".join(_cells(row)) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
+    """Return the rows as a Markdown table, under a line that says where they were measured."""
+    return f"{measured(facts)}\n\n{markdown_table(_HEADINGS, [_cells(row) for row in rows])}\n"
 
 
 def measured(facts: Mapping[str, Any]) -> str:
-    """By which command, when and where, in a line of Markdown."""
+    """Return command, date, processor and versions as a line of Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}."
 
 
 def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table of which all columns but the first hold figures; names of files may hold anything."""
+    """Return a table of which all columns but the first hold figures; cells are escaped."""
     rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
     return "\n".join("| " + " | ".join(map(_escaped, row)) + " |" for row in rows)
 
@@ -94,7 +65,7 @@ def _escaped(words: str) -> str:
 
 
 def environment(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the figures depend on."""
+    """Return what the figures depend on: date, command, settings, processor, versions."""
     return {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
@@ -105,7 +76,7 @@ def environment(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Row]]:
-    """The environment and the rows, by their names, of a JSON file."""
+    """Return the environment and the rows, by their names, of a JSON file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return document["environment"], {row["name"]: _from_dict(row) for row in document["rows"]}
@@ -144,7 +115,7 @@ def _version(name: str) -> str:
 
 
 def _cpu() -> str:
-    """The processor's name, which Python knows only on some systems."""
+    """Return the name of the processor, which Python knows only on some systems."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text(encoding="utf-8").splitlines():

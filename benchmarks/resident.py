@@ -1,4 +1,4 @@
-"""How far a call raises the memory of this process, where the system can tell (Linux)."""
+"""The memory that a call adds to this process, where the system tells it (Linux)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _Result = TypeVar("_Result")
 
 
 def measured(call: Callable[[], _Result]) -> tuple[_Result, int | None]:
-    """What a call returns, and by how many bytes its peak lies above the memory in use before; None where nobody knows.
+    """Return the result of a call, and the bytes of its peak above the memory in use before, None where unknown.
 
-    What earlier calls have freed goes back to the system first: the call would use it again and seem to take nothing.
-    Linux's ``ru_maxrss`` will not do: a process inherits the peak of the one that started it.
+    Memory that earlier calls have freed goes back to the system first: the call would use it again and seem to take none.
+    ``ru_maxrss`` of Linux does not help: a process inherits the peak of the one that started it.
     """
     if not _STATUS.exists():
         return call(), None

@@ -1,7 +1,8 @@
-"""Whole training runs with our losses against the libraries' own: time, the share of our callback, memory."""
+"""Whole training runs with losses of this package and with builtin ones: time, share of the callback, memory."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -14,25 +15,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
-
 from .measure import Bar, Budget, Row, chosen, interleave, median_and_interval
-from .report import console
+from .screen import progress
 from .training_cases import Case, cases, pair
 
 _SHARE_BAR = Bar(0.03, at_least=False)
 _MEMORY_BAR = Bar(2.0, at_least=False)
 
 
-def run(budget: Budget, only: str | None, threads: int | None, scale: float, *, quick: bool) -> list[Row]:
+def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure the cases whose names match."""
-    threads = threads or os.cpu_count() or 1
-    wanted = [case for case in cases() if not quick or case.classes <= 10]
-    factor = scale * (0.1 if quick else 1.0)
+    budget, threads = Budget.of(arguments), arguments.threads or os.cpu_count() or 1
+    wanted = [case for case in cases() if not arguments.quick or case.classes <= 10]
+    factor = arguments.scale * (0.1 if arguments.quick else 1.0)
     wanted = [replace(case, rows=max(int(case.rows * factor), 10 * case.classes)) for case in wanted]
     rows: list[Row] = []
-    for case in track(chosen(wanted, lambda case: case.name, only), "training", console=console(), transient=True):
-        # CatBoost's scratch memory hides any array of ours; other systems do not tell the peak.
+    for case in progress(chosen(wanted, lambda case: case.name, arguments.only), "training"):
+        # The scratch memory of CatBoost hides other arrays; other systems do not tell the peak.
         if case.library != "CatBoost" and sys.platform == "linux":
             rows.append(_memory_row(case, threads))
         rows += _time_rows(case, budget, threads)
@@ -87,7 +86,7 @@ def _time_rows(case: Case, budget: Budget, threads: int) -> list[Row]:
 
 @dataclass
 class _Clock:
-    """Seconds spent in the objective, and when it was first called: what is before that is no round."""
+    """Seconds in the objective, and the time of its first call: before it there is no round."""
 
     seconds: float = 0.0
     calls: int = 0
@@ -98,7 +97,7 @@ class _Clock:
 def _clock(library: str) -> Iterator[_Clock]:
     """Time each call of the objective of the adapter's ``train`` while the block runs."""
     name = "InPlaceObjective" if library == "XGBoost" else "Objective"
-    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}"), name)
+    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}._objects"), name)
     original: Callable[..., Any] = objective.__call__
     clock = _Clock()
 
@@ -122,7 +121,7 @@ def _clock(library: str) -> Iterator[_Clock]:
 
 
 def _memory_row(case: Case, threads: int) -> Row:
-    """How much more memory ours takes, in gradient arrays; from fresh processes, as a peak never goes down."""
+    """Measure the extra memory in gradient arrays, in fresh processes, since a peak never goes down."""
     extra = _peak(case, threads, "ours") - _peak(case, threads, "builtin")
     return Row(
         f"{case.name}: extra peak memory",

@@ -1,6 +1,6 @@
-"""Training runs with a loss of ours and with the same builtin loss: same data, settings and intercept, no evaluation.
+"""Training runs with a loss of this package and with the same builtin loss: same data, settings and intercept.
 
-Data are binned beforehand where the library lets one keep the bins.
+Data are binned beforehand where the library can keep the bins; nothing is evaluated in between.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ import numpy.typing as npt
 from boosting_losses import LogLoss, SoftmaxCrossEntropy
 from boosting_losses.losses import Loss
 
-from .measure import Timed
-
-Pair = tuple[Timed, Timed]
+from .measure import Pair
 
 
 @dataclass(frozen=True)
 class Case:
-    """What to train; ``classes`` is 2 for a binary loss."""
+    """A training run; ``classes`` is 2 for a binary loss."""
 
     library: str
     rows: int
@@ -34,11 +32,13 @@ class Case:
 
     @property
     def name(self) -> str:
+        """Library, size and classes."""
         kind = "binary" if self.classes == 2 else f"K={self.classes}"
         return f"{self.library} {self.rows:,} x {self.features}, {kind}"
 
     @property
     def loss(self) -> Loss:
+        """The plain log loss."""
         return LogLoss() if self.classes == 2 else SoftmaxCrossEntropy()
 
     @property
@@ -48,7 +48,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """The rounds make a run long enough to time, and no longer."""
+    """Return all cases, with enough rounds to time a run."""
     found = []
     for library in ("XGBoost", "LightGBM"):
         for rows, rounds in ((1_000_000, {2: 10, 3: 5, 10: 2, 100: 1}), (100_000, {2: 50, 3: 25, 10: 10, 100: 2})):
@@ -59,7 +59,7 @@ def cases() -> list[Case]:
 
 
 def pair(case: Case, threads: int) -> Pair:
-    """Two functions that train: ours and builtin."""
+    """Return two functions that train, with the loss of this package and with the builtin one."""
     make: Callable[..., Pair] = {"XGBoost": _xgboost, "LightGBM": _lightgbm, "CatBoost": _catboost}[case.library]
     return make(importlib.import_module(f"boosting_losses.adapters.{case.library.lower()}"), case, threads)
 
@@ -70,7 +70,7 @@ def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
     X, y = _data(case)
     data = xgb.QuantileDMatrix(X, y, nthread=threads)
     settings = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "nthread": threads}
-    builtin = {**settings, **adapter.params(case.loss, y)}  # link, classes and our intercept, but no objective of ours
+    builtin = {**settings, **adapter.params(case.loss, y)}  # link, classes and intercept, but the builtin objective
     return (
         partial(adapter.train, settings, data, case.rounds, loss=case.loss),
         partial(xgb.train, builtin, data, case.rounds),
@@ -120,7 +120,7 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
 
 
 def _data(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Features and labels; classes are bands of a noisy linear score."""
+    """Draw features and labels; classes are bands of a noisy linear score."""
     random = np.random.default_rng(0)
     X = random.standard_normal((case.rows, case.features), dtype=np.float32)
     score = X @ random.standard_normal(case.features, dtype=np.float32) / np.float32(case.features**0.5)

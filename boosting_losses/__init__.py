@@ -1,27 +1,45 @@
 """Losses, metrics and calibrated probabilities for gradient boosting."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from .losses import (
+    BinaryLoss,
+    FocalLoss,
+    LogLoss,
+    Loss,
+    MulticlassLoss,
+    SoftmaxCrossEntropy,
+    SoftmaxFocalLoss,
+)
 
 if TYPE_CHECKING:
     from .classifier import CalibratedBoostingClassifier as CalibratedBoostingClassifier
 
 __all__ = [
+    "BinaryLoss",
     "FocalLoss",
     "LogLoss",
     "Loss",
+    "MulticlassLoss",
     "SoftmaxCrossEntropy",
     "SoftmaxFocalLoss",
     "__version__",
 ]
+# ``import *`` imports every name of ``__all__``, so the classifier is one only where scikit-learn is installed.
+if find_spec("sklearn"):
+    __all__ += ["CalibratedBoostingClassifier"]
 
 
 def __getattr__(name: str) -> Any:
-    """The classifier, which alone needs scikit-learn; so it is not among what ``import *`` imports either."""
+    """Import the classifier on first use: it alone needs scikit-learn."""
     if name == "CalibratedBoostingClassifier":
         from .classifier import CalibratedBoostingClassifier  # noqa: PLC0415
 
         return CalibratedBoostingClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,8 @@
-"""The best rescaling of scores for their labels: Newton's method on the kernels' sums.
+"""The best rescaling of scores for their labels: Newton's method on the sums of the kernels.
 
-Labels, scores and weights come from ``_validation`` and have been tried by a loss. What is minimised is the mean log loss
-plus half the squared distance of the parameters from those that leave scores as they are, counted like one row: so little
-that it is lost among a thousand rows, but scores that separate the classes keep a finite best scale.
+Labels, scores and weights have been checked by the caller. The objective is the mean log loss plus a prior: half the
+squared distance of the parameters from those that leave scores unchanged, counted like one row. A thousand rows outweigh
+it, but scores that separate the classes keep a finite best scale.
 """
 
 from __future__ import annotations
@@ -25,35 +25,37 @@ Parameters = npt.NDArray[np.float64]
 #: Gradient and Hessian of the mean loss at some parameters.
 Derivatives = tuple[Parameters, Parameters]
 
-#: Half of this is what a Newton step promises to take off the mean loss, at which it is the last one: the step squares
+#: A Newton step is the last one if the quadratic model lowers the mean loss by less than half of this: the step squares
 #: the error, so that nothing is left.
 _LAST_DECREMENT = 1e-8
-#: The promise is kept if no score moves further than this: over such a distance the curvature hardly changes.
+#: The model holds if no score moves further than this: over such a distance the curvature hardly changes.
 _LAST_MOVE = 0.5
-#: A step that promises so little is the last one in any case: the rest is rounding.
+#: A step with so small a decrement is the last one in any case: the rest is rounding.
 _NO_DECREMENT = 1e-14
 #: A Newton step lowers the loss for certain if no score moves further than this (Bach 2010, arXiv 0910.4627, section 2:
 #: the third derivative of a logistic loss is at most the second one times the distance).
 _SAFE_MOVE = 1.0
 _MOST_STEPS = 1000
-#: Where parameters are the result itself, they are found to about this: relative to the variance of the labels as a promise,
-#: which leaves no error but rounding.
+#: The decrement of the last step, relative to the variance of the labels, where the parameters are the result itself: no
+#: error but rounding is left.
 _EXACT = 1e-13
 #: Sums of n terms, divided by n, are known to about this.
 _SUM_ROUNDING = 1e-14
+#: The largest score at the start: the loss of larger ones may be flat up to rounding.
 _STEEP = 8.0
-#: A sample of this many rows brings the start close to the end for a tenth of the price.
+#: A fit to a sample of this many rows gives a starting point close to the minimum at a tenth of the cost.
 _SAMPLE = 16_384
+#: Scores of which the median is taken, to centre all.
 _MOST_FOR_MIDDLE = 256
-#: What scores that say nothing, or the contrary of the truth, are scaled down to at most: the temperature stays finite.
+#: Uninformative or anti-informative scores are scaled down until the largest is this: the temperature stays finite.
 _LEAST_PEAK = 1e-4
-#: Beyond this the squares of scores, which are summed up, are no numbers.
+#: Beyond this the sums of squares of scores overflow.
 _MOST_PEAK = 1e150
-#: A direction whose curvature is a smaller share of that along the parameters is flat but for rounding.
+#: A direction whose curvature is a smaller share of that along the parameters is flat up to rounding.
 _LEAST_CURVATURE = 1e-14
 #: Scores that differ by less than this share of their magnitude differ by rounding.
 _ROUNDING = 1e-10
-#: The reciprocal of a smaller sum of weights may be no number.
+#: The reciprocal of a smaller sum of weights may overflow.
 _LEAST_TOTAL = 1e-290
 
 
@@ -81,7 +83,7 @@ class Rows:
 
     @cached_property
     def count(self) -> float:
-        """How many rows they are worth, one of which the prior counts like.
+        """The number of rows that the weights are worth; the prior counts like one.
 
         Weights that are counts are worth their sum. Weights may also be shares, which say nothing about the number of rows:
         they are worth at least Kish's effective sample size, the square of the sum over the sum of squares (Kish 1965,
@@ -113,7 +115,7 @@ class Rows:
         return self.span[1] - self.span[0] <= 2.0 * _ROUNDING * self.peak
 
     def sample(self) -> Rows | None:
-        """An even sample, where there are so many rows that this pays and they have a weight."""
+        """Return an even sample, or None where there are too few rows for one or the sample has no weight."""
         step = len(self.y) // _SAMPLE
         if step < 4:
             return None
@@ -124,13 +126,13 @@ class Rows:
         return Rows(self.y[every].copy(), self.raw[every].copy(), weight)
 
     def add_up(self, kernel: Callable[..., tuple[float, ...]], *parameters: float) -> npt.NDArray[np.float64]:
-        """The sums of a kernel over all rows, as means."""
+        """Return the sums of a kernel over all rows, as means."""
         unit = 1.0 / self.total
         total: npt.NDArray[np.float64] = np.sum([kernel(*block, unit, *parameters) for block in self.blocks()], axis=0)
         return total
 
     def blocks(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        """The rows as the kernels want them."""
+        """Return the blocks of rows that the kernels take."""
         return ((y, raw, weight) for _, y, raw, weight in _validation.blocks(self.y, self.raw, self.weight))
 
 
@@ -138,7 +140,7 @@ class Rows:
 
 
 def temperature(rows: Rows) -> float:
-    """The best inverse temperature."""
+    """Return the best inverse temperature."""
 
     def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
         inverse = float(parameters[0])
@@ -153,7 +155,7 @@ def temperature(rows: Rows) -> float:
 
 
 def platt(rows: Rows) -> Parameters:
-    """Slope and intercept, for targets that are not quite 0 and 1: those of Platt (1999), section 2.2."""
+    """Return slope and intercept for the targets of Platt (1999), section 2.2, which are not quite 0 and 1."""
     share = rows.share_of_ones
     ones, zeros = rows.count * share, rows.count * (1.0 - share)
     low, high = 1.0 / (zeros + 2.0), (ones + 1.0) / (ones + 2.0)
@@ -161,19 +163,19 @@ def platt(rows: Rows) -> Parameters:
 
 
 def logistic_regression(rows: Rows) -> Parameters:
-    """Slope and intercept for the labels as they are.
+    """Return slope and intercept for the labels as they are.
 
-    Both classes are there, the scores are not alike, and no threshold parts the classes.
+    Both classes must be present, the scores must differ, and no threshold may separate the classes.
     """
     share = min(max(rows.share_of_ones, _SUM_ROUNDING), 1.0 - _SUM_ROUNDING)
     variance = share * (1.0 - share)
-    # No step promises less than the gradient's rounding does.
+    # No decrement is below that of the gradient's rounding.
     last_decrement = max(_EXACT * variance, _SUM_ROUNDING * _SUM_ROUNDING / variance)
     return _slope_and_intercept(rows, 0.0, 1.0, share, last_decrement)
 
 
 def shift(rows: Rows) -> float:
-    """The constant that brings the mean of the sigmoid to that of the labels, which are not all of one class."""
+    """Return the constant that brings the mean of the sigmoid to that of the labels, which must be of two classes."""
     ones, zeros = (
         float(np.sum(label if rows.weight is None else rows.weight * label, dtype=np.float64))
         for label in (rows.y, 1.0 - rows.y)
@@ -186,7 +188,7 @@ def shift(rows: Rows) -> float:
         if excess == 0.0:
             return constant
         least, most = (least, constant) if excess > 0.0 else (constant, most)
-        # Newton's step where it stays between what is known to be too little and too much, or else the middle.
+        # Newton's step where it stays between the known bounds, otherwise bisection.
         there = constant - excess / slope if slope > 0.0 else math.inf
         if not least <= there <= most:
             there = 0.5 * (least + most)
@@ -199,10 +201,10 @@ def shift(rows: Rows) -> float:
 def _slope_and_intercept(
     rows: Rows, low: float, high: float, mean: float, last_decrement: float | None = None
 ) -> Parameters:
-    """For targets ``low`` and ``high``, whose mean is ``mean``."""
+    """Return slope and intercept for the targets ``low`` and ``high``, whose mean is ``mean``."""
     flat = np.array([0.0, math.log(mean / (1.0 - mean))])
-    # Nothing pulls at the slope and the intercept, so the scores may be counted from anywhere: from the middle of them, lest
-    # a constant shared by most hides what they differ by.
+    # There is no prior here, so the scores may be centred: at their median, so that a constant shared by most does not hide
+    # their differences.
     some = np.sort(rows.raw[:: max(len(rows.raw) // _MOST_FOR_MIDDLE, 1)])
     centre = float(some[len(some) // 2])
     spread = max(rows.span[1] - centre, centre - rows.span[0])
@@ -226,7 +228,7 @@ def _linear(rows: Rows, low: float, high: float, centre: float, parameters: Para
 
 
 def beta(rows: Rows) -> Parameters:
-    """The a, b >= 0 and c of ``a log p - b log(1 - p) + c``."""
+    """Return the a, b >= 0 and c of ``a log p - b log(1 - p) + c``."""
 
     def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
         sums = rows.add_up(scaling.beta, *map(float, parameters))
@@ -241,7 +243,7 @@ def beta(rows: Rows) -> Parameters:
 
 
 def beta_frequencies(frequency: Array, log_odds: Array, weight: Array) -> Array:
-    """What beta calibration makes of the log odds of rows or cells with these frequencies of the label 1."""
+    """Return beta calibrated probabilities of rows or cells, fitted to their frequencies of the label 1."""
     a, b, c = beta(Rows(frequency, log_odds, weight))
     calibrated = -a * np.logaddexp(0.0, -log_odds) + b * np.logaddexp(0.0, log_odds) + c
     rate: Array = 1.0 / (1.0 + np.exp(-np.clip(calibrated, -700.0, 700.0)))
@@ -249,7 +251,7 @@ def beta_frequencies(frequency: Array, log_odds: Array, weight: Array) -> Array:
 
 
 def per_class(rows: Rows) -> Parameters:
-    """Slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
+    """Return slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
     columns = 1 if rows.raw.ndim == 1 else rows.raw.shape[1]
 
     def of_two(rows: Rows, parameters: Parameters) -> Derivatives:
@@ -273,28 +275,24 @@ def per_class(rows: Rows) -> Parameters:
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is minimised beside the rows, and what is known before.
+    """Derivatives, prior and bounds of a minimisation.
 
-    ``identity`` are the parameters that the prior pulls towards, ``reach`` how far a score moves at most if one of them
-    changes by 1, ``least`` their bounds.
+    ``identity`` are the parameters at the centre of the prior, ``reach`` is how far a score moves at most if one of them
+    changes by 1, ``least`` are their lower bounds.
     """
 
     derivatives: Callable[[Rows, Parameters], Derivatives]
     identity: Parameters
     reach: Parameters
-    least: Parameters | None = None
+    least: Parameters | float = -math.inf
     rows_of_prior: float = 1.0
-
-    @property
-    def lower(self) -> Parameters:
-        return np.full_like(self.identity, -np.inf) if self.least is None else self.least
 
 
 def _minimise(rows: Rows, problem: _Problem) -> Parameters:
-    """The best parameters."""
+    """Return the best parameters."""
     if rows.peak > _MOST_PEAK:
         raise ValueError("raw must be small enough for its square to be a number, got scores beyond 1e150")
-    # With scores so large that the loss looks flat from where they are, start where it does not.
+    # With scores so large that the loss is flat up to rounding at the identity, start where it is not.
     start = problem.identity * _STEEP / max(rows.peak, _STEEP)
     sample = rows.sample()
     if sample is not None:
@@ -303,11 +301,11 @@ def _minimise(rows: Rows, problem: _Problem) -> Parameters:
 
 
 def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decrement: float) -> Parameters:
-    """Newton's method for a convex function, on the side of the bounds that is allowed.
+    """Minimise a convex function by Newton's method within the lower bounds.
 
-    A step is halved until the function falls along all of it, so that at least half of what its direction has to give is
-    taken, or until it is so short that it falls for certain. That takes derivatives alone; the loss itself would
-    cost as much again.
+    A step is halved until the function falls along all of it, which takes at least half of the possible gain along its
+    direction, or until the step is so short that the function must fall. That needs derivatives alone; the loss itself
+    would cost as much again.
     """
     strength = problem.rows_of_prior / rows.count
 
@@ -317,13 +315,13 @@ def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decremen
 
     gradient, hessian = penalised(parameters)
     for _ in range(_MOST_STEPS):
-        step = _step(gradient, hessian, parameters - problem.lower)
+        step = _step(gradient, hessian, parameters - problem.least)
         decrement, move = gradient @ step, problem.reach @ abs(step)
         if decrement <= last_decrement and (move <= _LAST_MOVE or decrement <= _NO_DECREMENT):
-            return np.maximum(parameters - step, problem.lower)
+            return np.maximum(parameters - step, problem.least)
         share = 1.0
         while True:
-            there = np.maximum(parameters - share * step, problem.lower)
+            there = np.maximum(parameters - share * step, problem.least)
             found = penalised(there)
             if found[0] @ step >= 0.0 or share * move <= _SAFE_MOVE:
                 break
@@ -334,11 +332,11 @@ def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decremen
 
 
 def _step(gradient: Parameters, hessian: Parameters, room: Parameters) -> Parameters:
-    """What the quadratic model says to take off the parameters, of each at most its ``room``."""
+    """Return what to subtract from the parameters by the quadratic model, from each at most its ``room``."""
     free_step = _solve(hessian, gradient)
     if (free_step <= room).all():
         return free_step
-    # Some stop at their bounds: those with which the model promises most.
+    # Some stop at their bounds: those with which the model gains most.
     bounded = np.flatnonzero(np.isfinite(room))
     best, most = np.zeros_like(gradient), -math.inf
     for stopped in itertools.product((True, False), repeat=len(bounded)):
@@ -346,14 +344,14 @@ def _step(gradient: Parameters, hessian: Parameters, room: Parameters) -> Parame
         free[bounded] = np.logical_not(stopped)
         step = np.where(free, 0.0, room)
         step[free] = _solve(hessian[np.ix_(free, free)], (gradient - hessian @ step)[free])
-        promise = float(gradient @ step - 0.5 * step @ hessian @ step)
-        if (step <= room).all() and promise > most:
-            best, most = step, promise
+        gain = float(gradient @ step - 0.5 * step @ hessian @ step)
+        if (step <= room).all() and gain > most:
+            best, most = step, gain
     return best
 
 
 def _solve(hessian: Parameters, gradient: Parameters) -> Parameters:
-    """The Newton step; short, where some direction changes nothing but by rounding."""
+    """Return the Newton step, short along directions that change nothing but rounding."""
     scale = np.sqrt(np.diag(hessian))
     scale[scale == 0.0] = 1.0
     curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))

@@ -1,7 +1,7 @@
-"""The one door for data: labels, raw scores and sample weights come in, checked arrays go out.
+"""Validation of data: labels, raw scores, sample weights and probabilities come in, checked arrays go out.
 
-Shapes, dtypes and lengths are checked here. Values are checked by the kernels as they go; when one reports a row
-without meaning, ``refuse_binary`` or ``refuse_multiclass`` finds it and words the error.
+Shapes, dtypes and lengths are checked here. Kernels check values as they go; when one reports an invalid row,
+``refuse_binary`` or ``refuse_multiclass`` finds it and raises the error.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ import numpy.typing as npt
 from ._kernels.row_by_row import ROW_SUM_TOLERANCE
 from ._types import Array
 
-#: Probabilities that leave [0, 1] by no more than this have been rounded.
+#: Probabilities outside [0, 1] by no more than this are taken for rounded ones.
 ROUNDING = 1e-6
 
-
-#: Rows that are converted at a time where the data are not as the kernels need them: no copy of all of them is made.
+#: Rows that are converted at a time where the data are not as the kernels need them, instead of a copy of all.
 BLOCK = 65536
 
 
 class RoundedWarning(UserWarning):
-    """Probabilities have been moved into [0, 1], which rounding had put outside."""
+    """Probabilities that rounding had put outside [0, 1] have been moved to 0 or 1."""
 
 
 def binary(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``blocks``."""
+    """Return labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``blocks``."""
     scores = numeric("raw", raw)
     refuse_other_dimensions(scores, multiclass=False)
     y = numeric("y_true", y_true)
@@ -44,7 +43,7 @@ def binary(
 def multiclass(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``blocks``."""
+    """Return labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``blocks``."""
     scores = numeric("raw", raw)
     refuse_other_dimensions(scores, multiclass=True)
     y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
@@ -56,9 +55,9 @@ def multiclass(
 def blocks(
     y: Array, raw: Array, weight: Array | None, *, rows_together: bool = False
 ) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    """The rows of blocks, and labels, raw scores and weights of each, ready for the kernels.
+    """Yield the rows of each block, and its labels, raw scores and weights, ready for the kernels.
 
-    One block holds everything where that is ready as it is. ``rows_together`` asks for raw scores in C order.
+    Data that need no conversion are one block. ``rows_together`` asks for raw scores in C order.
     """
     same_dtype = weight is None or weight.dtype == y.dtype
     in_order = not rows_together or raw.flags.c_contiguous
@@ -75,7 +74,7 @@ def blocks(
 
 
 def check_outputs(raw: Array, **outputs: Array) -> None:
-    """Refuse arrays into which the kernels could not write one number per raw score."""
+    """Raise ValueError for arrays into which the kernels could not write one number per raw score."""
     for name, array in outputs.items():
         if array.shape != raw.shape or array.dtype not in (np.float32, np.float64) or not array.flags.writeable:
             form = f"{'writeable' if array.flags.writeable else 'read-only'} {array.dtype} of shape {array.shape}"
@@ -85,7 +84,7 @@ def check_outputs(raw: Array, **outputs: Array) -> None:
 
 
 def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
-    """Raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
+    """Return raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
     scores = numbers("raw", raw)
     refuse_other_dimensions(scores, multiclass=multiclass)
     return scores
@@ -94,7 +93,7 @@ def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
 def labels_and_weights(
     y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, multiclass: bool
 ) -> tuple[Array, Array | None]:
-    """Labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
+    """Return labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
     y = numbers("y_true", y_true)
     weight = None if sample_weight is None else numbers("sample_weight", sample_weight)
     refuse_odd_labels_or_weights(y, weight, multiclass=multiclass)
@@ -104,19 +103,18 @@ def labels_and_weights(
 
 
 def numbers(name: str, values: npt.ArrayLike) -> Array:
-    """An aligned, writeable C-ordered array of native float32 or float64; a copy only where that needs one."""
+    """Return an aligned, writeable C-ordered array of native float32 or float64; a copy only where needed."""
     array = numeric(name, values)
     result: Array = np.require(array, _dtype(array), ["C", "A", "W"])
     return result
 
 
 def numeric(name: str, values: npt.ArrayLike) -> Array:
-    """An array of any numeric dtype but half precision, as it came.
+    """Return an array of any numeric dtype but half precision, without a conversion where possible.
 
-    float32 is to stay float32; float64, integers and booleans are to become float64, and so does here anything that
-    NumPy sees as objects but that converts to numbers, such as a nullable pandas column. Half precision is refused: the
-    boosting libraries read it wrongly without a word. So are masked entries, which would come back with the value
-    beneath, and text that happens to look like a number.
+    Objects that convert to numbers, such as a nullable pandas column, become float64. Half precision is refused: the
+    boosting libraries read it wrongly without an error. So are masked entries, whose hidden values would be used, and
+    text that looks like a number.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
@@ -149,14 +147,14 @@ def _ready(array: Array) -> Array:
 
 
 def refuse_binary(y: Array, raw: Array, weight: Array | None) -> None:
-    """Raise ValueError for the first row that a binary kernel cannot give a meaning, if there is one."""
+    """Raise ValueError for the first row that is invalid for a binary loss, if there is one."""
     refuse_weights(weight)
     refuse_binary_labels(y)
     refuse_raw(raw)
 
 
 def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> None:
-    """Raise ValueError for the first row that a multiclass kernel cannot give a meaning, if there is one."""
+    """Raise ValueError for the first row that is invalid for a multiclass loss, if there is one."""
     refuse_weights(weight)
     refuse_class_labels(y, raw.shape[1])
     refuse_raw(raw)
@@ -173,7 +171,7 @@ def refuse_weights(weight: Array | None) -> None:
 
 
 def sum_of_weights(weight: npt.NDArray[Any]) -> float:
-    """The sum in float64; refuses weights so large that it is infinite."""
+    """Return the sum in float64; raise ValueError where it is infinite."""
     with np.errstate(over="ignore"):
         total = float(np.sum(weight, dtype=np.float64))
     if total == np.inf:
@@ -212,7 +210,7 @@ def refuse_other_row_sums(proba: Array) -> None:
 
 
 def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
-    """Probabilities that are outside [0, 1] by no more than rounding moved to 0 or 1, and how many these are."""
+    """Move probabilities that rounding has put outside [0, 1] to 0 or 1; return all, and how many were moved."""
     outside = (proba < 0.0) & (proba >= -ROUNDING) | (proba > 1.0) & (proba <= 1.0 + ROUNDING)
     if not outside.any():
         return proba, 0
@@ -220,7 +218,7 @@ def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
 
 
 def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
-    """Probabilities that rounding has put outside [0, 1] moved back, with a warning; others are refused."""
+    """Move probabilities that rounding has put outside [0, 1] back, with a warning; refuse others."""
     given = numbers("proba", proba) + 0.0  # a zero loses its sign
     values, moved = moved_inside(given)
     if moved:

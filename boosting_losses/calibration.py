@@ -1,20 +1,20 @@
-"""Calibrators on raw scores: from the scores of a model to probabilities that hold.
+"""Calibrators of raw scores: from the scores of a model to calibrated probabilities.
 
 Each takes scores whose plain sigmoid or softmax is a first estimate of the class probability, ``(n,)`` for two classes or
-``(n, K)``: the raw scores of a model trained with a proper loss, otherwise ``loss.posterior_logits(raw)``. Fit them on rows
-that the model has not seen, or on out-of-fold scores, as :class:`boosting_losses.CalibratedBoostingClassifier` does.
+``(n, K)``: the raw scores of a model trained with a proper loss, otherwise ``loss.posterior_logits(raw)``. Fit them to rows
+that the model has not seen, or to out-of-fold scores, as :class:`boosting_losses.CalibratedBoostingClassifier` does.
 
 >>> from boosting_losses.calibration import PlattScaling
 >>> PlattScaling().fit([-2.0, -1.0, 0.5, 2.0], ["no", "no", "yes", "yes"]).predict_proba([0.0]).round(2)
 array([[0.47, 0.53]])
 
-Most hold a prior against few rows, which counts like one or two rows itself. What rows are worth beside it:
+Most have a prior, which counts like one or two rows. The rows of the fit count like the larger of two numbers:
 
 * The sum of their weights, so that an integer weight does what repeating the row would do.
-* At least Kish's effective sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), so that weights
-  that are no counts may have any scale: with weights of 1 / n, or of 1e-6, n rows are still worth n.
+* Kish's effective sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), so that weights that
+  are not counts may have any scale: with weights of 1 / n, or of 1e-6, n rows still count like n.
 
-Weights above 1 are therefore taken for counts. Divide weights that are none, such as inverse probabilities, by their mean.
+Weights above 1 therefore count as repetitions. Divide other weights, such as inverse probabilities, by their mean.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Calibrator(BaseEstimator):  # type: ignore[misc]
-    """The way from data to a scaling and back, the same for all calibrators.
+    """Base class of all calibrators: it checks data, encodes labels and holds the classes.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
     """
 
     def fit(self, raw: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
-        """Fit to scores of rows and their labels.
+        """Fit the calibrator to scores and labels.
 
         Parameters
         ----------
         raw : array-like of shape (n,), (n, 1) or (n, K)
             Finite scores: the log odds of the second class, or one for each class.
         y : array-like of shape (n,)
-            Labels of any kind. Integers 0..K-1 are class codes, of which some may be missing; of other labels every class
-            must be there.
+            Labels of any kind. Integers 0..K-1 are class codes, of which some may be missing; with other labels every
+            class must be present.
         sample_weight : array-like of shape (n,), optional
             Finite, >= 0, not all 0. An integer weight does what repeating the row would do; weights that sum to 1 do what
             the same weights with a mean of 1 do.
@@ -70,8 +70,8 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            When shapes disagree, a value has no meaning, or labels do not fit the number of scores; where derivatives are
-            needed, when scores are beyond 1e150.
+            When shapes disagree, a value is invalid, or labels do not fit the number of scores; for a fit by derivatives,
+            also when scores are beyond 1e150.
 
         Warns
         -----
@@ -90,12 +90,12 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Class probabilities of scores.
+        """Return the class probabilities of scores.
 
         Parameters
         ----------
         raw : array-like of shape (n,), (n, 1) or (n, K)
-            With as many scores in a row as were fitted.
+            With as many scores per row as in ``fit``.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
 
 
 class _OneVsRest(Calibrator):
-    """Calibrators of one score: of K, each class's log odds are calibrated against the rest and all divided by their sum."""
+    """A calibrator of one score; of K scores, it calibrates each class's log odds against the rest and normalises."""
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
         if self.n_scores_ == 1:
@@ -149,7 +149,7 @@ class _OneVsRest(Calibrator):
 
     @abstractmethod
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
-        """Both probabilities, ``(n, 2)``, from log odds."""
+        """Return both probabilities, ``(n, 2)``, of log odds."""
 
 
 class TemperatureScaling(Calibrator):
@@ -158,15 +158,15 @@ class TemperatureScaling(Calibrator):
     Attributes
     ----------
     temperature_ : float
-        Above 1 for scores that are too sure of themselves; 1 changes nothing.
+        Above 1 for overconfident scores; 1 changes nothing.
     classes_ : ndarray of shape (K,)
 
     Notes
     -----
-    Minimises the mean log loss of ``softmax(raw / temperature)``, of two classes the sigmoid, plus
-    ``(1 / temperature - 1)**2 / 2`` counted like one row, so that scores which separate the classes keep a finite
-    temperature. With m the largest magnitude of a score, or 1 if that is less, the temperature is at most ``1e4 * m``: where
-    scores say nothing, or the contrary of the truth, more would be better without end.
+    Minimises the mean log loss of ``softmax(raw / temperature)``, for two classes of the sigmoid, plus
+    ``(1 / temperature - 1)**2 / 2`` counted like one row, so that the temperature stays above 0 where scores separate the
+    classes. With m the larger of 1 and the largest magnitude of a score, the temperature is at most ``1e4 * m``: for
+    uninformative or anti-informative scores there is no finite best one.
     """
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
@@ -182,14 +182,15 @@ class PlattScaling(_OneVsRest):
     Attributes
     ----------
     fitted_ : list of ndarrays of shape (2,)
-        Slope and intercept, for two classes or of each of K.
+        Slope and intercept: one pair for two classes, otherwise one for each class.
     classes_ : ndarray of shape (K,)
 
     Notes
     -----
     Minimises the mean log loss of ``sigmoid(slope * raw + intercept)`` for Platt's targets: with N1 and N0 the weights of
-    either class, ``(N1 + 1) / (N1 + 2)`` in place of 1 and ``1 / (N0 + 2)`` in place of 0, which keep it finite for
-    scores that separate the classes. Constant scores get the slope 0. Of K classes, each one's log odds against the rest.
+    the classes, ``(N1 + 1) / (N1 + 2)`` in place of 1 and ``1 / (N0 + 2)`` in place of 0. The slope is then finite for
+    scores that separate the classes. Constant scores get the slope 0. With K classes, each has a curve of its log odds
+    against the rest.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -201,19 +202,19 @@ class PlattScaling(_OneVsRest):
 
 
 class BetaCalibration(_OneVsRest):
-    """A curve that also bends at the ends (Kull, Silva Filho and Flach 2017, AISTATS, equation 3).
+    """A logistic curve with a separate slope for each tail (Kull, Silva Filho and Flach 2017, AISTATS, equation 3).
 
     Attributes
     ----------
     fitted_ : list of ndarrays of shape (3,)
-        a, b >= 0 and c, for two classes or of each of K.
+        a, b >= 0 and c: one triple for two classes, otherwise one for each class.
     classes_ : ndarray of shape (K,)
 
     Notes
     -----
     With p the sigmoid of the score, minimises the mean log loss of ``sigmoid(a * log(p) - b * log(1 - p) + c)`` plus half the
-    squared distance of (a, b, c) from (1, 1, 0), which change nothing, counted like one row. With a = b it is a logistic
-    curve. Of K classes, each one's log odds against the rest.
+    squared distance of (a, b, c) from (1, 1, 0), the identity, counted like one row. With a = b it is a logistic curve.
+    With K classes, each has a curve of its log odds against the rest.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -233,14 +234,14 @@ class IsotonicCalibration(_OneVsRest):
     Attributes
     ----------
     fitted_ : list of IsotonicRegression
-        Of the score for two classes, otherwise of each class's log odds against the rest.
+        One of the score for two classes, otherwise one of each class's log odds against the rest.
     classes_ : ndarray of shape (K,)
 
     Notes
     -----
-    Of the rows alone, the curve would begin at exactly 0 and end at exactly 1, beyond the last row of the other class. So a
-    row of each class is added at the least score and at the largest. Where m rows of one class stand at an end, the
-    other class then gets ``1 / (m + 2)``: Laplace's rule of succession, which Platt's targets also are.
+    A curve fitted to the rows alone would begin at exactly 0 and end at exactly 1, beyond the last row of the other class.
+    So a row of each class is added at the least score and at the largest. Where m rows of one class are at an end, the
+    other class then gets ``1 / (m + 2)``, by Laplace's rule of succession, from which Platt's targets also come.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -257,7 +258,7 @@ class IsotonicCalibration(_OneVsRest):
 class VectorScaling(Calibrator):
     """A slope and an intercept for each class's score (Guo et al. 2017, arXiv 1706.04599, section 4.2).
 
-    The intercepts mend what no temperature can: a class that gets too much or too little everywhere.
+    The intercepts correct what no temperature can: a class with too high or too low probabilities everywhere.
 
     Attributes
     ----------
@@ -267,7 +268,7 @@ class VectorScaling(Calibrator):
     Notes
     -----
     Minimises the mean log loss of ``softmax(slope * raw + intercept)`` plus half the squared distance of both from 1 and 0,
-    which change nothing, counted like one row.
+    the identity, counted like one row.
     """
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
@@ -278,7 +279,7 @@ class VectorScaling(Calibrator):
 
 
 class Uncalibrated(Calibrator):
-    """Scores as they are: the posterior of the loss. The simplest calibrator of all; it needs no fit."""
+    """The posterior of the loss, without calibration: the simplest calibrator, which needs no fit."""
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return self._probabilities(_scores(raw))
@@ -297,20 +298,20 @@ class Uncalibrated(Calibrator):
 
 
 def probabilities(logits: Array) -> npt.NDArray[np.float64]:
-    """Sigmoid and its complement, ``(n, 2)``, or softmax, ``(n, K)``: small ones keep their digits in every column."""
+    """Return sigmoid and complement, ``(n, 2)``, or softmax, ``(n, K)``; small values keep their digits in every column."""
     if logits.ndim == 1:
         return np.column_stack([LogLoss().activation(-logits), LogLoss().activation(logits)])
     return SoftmaxCrossEntropy().activation(logits).astype(np.float64, copy=False)
 
 
 def log_odds(raw: Array) -> npt.NDArray[np.float64]:
-    """Each class's log odds against the rest under the softmax, ``(n, K)``; finite where probabilities round to 0 or 1."""
+    """Return each class's log odds against the rest, ``(n, K)``; finite where probabilities round to 0 or 1."""
     scores = raw.astype(np.float64)
     best = scores.argmax(axis=1)[:, None]
     away = scores - np.take_along_axis(scores, best, axis=1)
     e = np.exp(away)
     others = e.sum(axis=1, keepdims=True) - e
-    # The best class's rest, summed without it, loses no digits; where that vanishes its largest term is all of it.
+    # For the best class the others are summed on their own, relative to the largest of them, and lose no digits.
     without = away.copy()
     np.put_along_axis(without, best, -np.inf, axis=1)
     second = without.max(axis=1, keepdims=True)
@@ -331,7 +332,7 @@ def _scores(raw: npt.ArrayLike) -> Array:
 
 
 def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
-    """Sorted classes, and the code of each label."""
+    """Return the sorted classes, and the code of each label."""
     labels = np.asarray(y)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"y must have shape (n,), n >= 1, got {labels.shape}")

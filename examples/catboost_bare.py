@@ -15,13 +15,13 @@ X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0
 loss = SoftmaxFocalLoss(gamma=2.0)
 quiet = {"iterations": 100, "learning_rate": 0.1, "verbose": False}
 
-# `params` holds what CatBoost demands beside a custom loss: an eval metric and the names of the classes. Its objective
-# starts from the best constant, which our raw_score and predict_proba add for such a model.
+# `params` holds what CatBoost requires with a custom loss: an eval metric and the names of the classes. Its objective adds
+# the init score, which raw_score and predict_proba of the adapter also add for such a model.
 classifier = cb.CatBoostClassifier(**quiet, **params(loss, y_fit)).fit(X_fit, y_fit)
 test_codes = np.searchsorted(classifier.classes_, y_test)
 print("CatBoostClassifier: log loss", round(log_loss(test_codes, predict_proba(classifier, X_test)), 4))
 
-# Our train stores the constant as the model's bias and the loss in its metadata: the file is complete.
+# `train` of the adapter stores the init score as the model's bias and the loss in its metadata: the file is complete.
 model = train(
     cb.Pool(X_fit, y_fit),
     {**quiet, "eval_metric": Metric(loss, log_loss)},

@@ -1,7 +1,7 @@
-"""Are these probabilities to be believed? Two models on the same held-out rows, as a table, a page and a picture.
+"""A report on the probabilities of two models on the same held-out rows, as a table, a page and a picture.
 
-`scale_pos_weight` leaves the ranking as good as it was and takes the probabilities away: the report says so, and how sure it
-is. The same from a file: boosting-losses evaluate predictions.csv --label y --proba plain --proba weighted --html report.html
+`scale_pos_weight` does not change the ranking but makes the probabilities wrong. The report shows that, with intervals. The
+same from a file: boosting-losses evaluate predictions.csv --label y --proba plain --proba weighted --html report.html
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""Fraud-like data, 1 % positive: a pipeline whose probabilities price a claim, and a threshold chosen for its cost.
+"""Fraud-like data, 1 % positive: a pipeline with calibrated probabilities, and a threshold with the lowest cost.
 
-Class weights make the trees look at the rare class; the posterior undoes them, so that the probabilities stay right.
+Class weights give the rare class more weight in training; the posterior undoes them, so that probabilities stay calibrated.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ PRICE_OF_A_MISS, PRICE_OF_AN_ALARM = 100.0, 5.0
 
 
 def claims(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
-    """Amount, hour and channel of claims, and which were fraud."""
+    """Return amount, hour and channel of claims, and which were fraud."""
     random = np.random.default_rng(0)
     amount, hour, channel = random.lognormal(5, 1, n), random.integers(0, 24, n), random.integers(0, 3, n)
     score = -6.2 + 0.9 * (np.log(amount) - 5) + 1.5 * (hour < 5) + 1.2 * (channel == 2) * (amount > 300)
@@ -25,14 +25,14 @@ def claims(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pipeline(**parameters: object) -> object:
-    """One-hot columns for the channel, then boosting."""
+    """Return one-hot columns for the channel, then boosting."""
     columns = make_column_transformer((OneHotEncoder(), [2]), remainder="passthrough")
     estimator = XGBClassifier(n_estimators=60, max_depth=3, learning_rate=0.1)
     return make_pipeline(columns, CalibratedBoostingClassifier(estimator, **parameters))
 
 
 def cost(y: np.ndarray, predicted: np.ndarray) -> float:
-    """What misses and false alarms cost per claim, with a minus sign: scikit-learn maximises."""
+    """Return the negative cost of misses and false alarms per claim: scikit-learn maximises."""
     (_, alarms), (misses, _) = confusion_matrix(y, predicted)
     return -float(misses * PRICE_OF_A_MISS + alarms * PRICE_OF_AN_ALARM) / len(y)
 

@@ -12,23 +12,23 @@ X, y = load_breast_cancer(return_X_y=True)
 X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0)
 loss = FocalLoss(gamma=2.0)
 
-# LightGBM estimates no intercept for a custom objective: `params` puts one into the objective, so that training starts
-# there. A booster does not contain it: add it to its raw scores (our `train` folds it into the trees instead).
+# LightGBM has no init score of its own under a custom objective: `params` puts one into the objective, so that training
+# starts there. A booster does not contain it: add it to its raw scores (`train` of the adapter folds it into the trees).
 settings = params(loss, y_fit)
-start = settings["objective"].init_score
+init_score = settings["objective"].init_score
 data = lgb.Dataset(X_fit, y_fit)
 booster = lgb.train(
     {"verbosity": -1, **settings},
     data,
     num_boost_round=500,
     valid_sets=[lgb.Dataset(X_test, y_test, reference=data)],
-    feval=Metric(loss, log_loss, init_score=start),  # log loss of the posterior, not of a sigmoid
+    feval=Metric(loss, log_loss, init_score=init_score),  # log loss of the posterior, not of a sigmoid
     callbacks=[lgb.early_stopping(20, verbose=False)],
 )
-proba = loss.posterior(booster.predict(X_test, raw_score=True) + start)
+proba = loss.posterior(booster.predict(X_test, raw_score=True) + init_score)
 print("lgb.train:      log loss", round(log_loss(y_test, proba), 4))
 
-# The scikit-learn interface; our predict_proba adds the intercept. Its own would give raw scores without it.
+# The scikit-learn interface; predict_proba of the adapter adds the init score. Its own gives raw scores without it.
 classifier = lgb.LGBMClassifier(verbosity=-1, n_estimators=50, **params(loss, y_fit, sklearn=True))
 classifier.fit(X_fit, y_fit)
 print("LGBMClassifier: log loss", round(log_loss(y_test, predict_proba(classifier, X_test)), 4))

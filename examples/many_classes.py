@@ -1,4 +1,4 @@
-"""Twenty classes with XGBoost: a tree for each class, one with vectors in its leaves, and sketched ones (XGBoost 3.2)."""
+"""Twenty classes with XGBoost: a tree for each class, trees with vectors in their leaves, and sketched ones (XGBoost 3.2)."""
 
 import time
 

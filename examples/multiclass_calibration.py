@@ -1,4 +1,4 @@
-"""Ten classes with CatBoost: which calibration the held-out scores ask for, and what it does."""
+"""Ten classes with CatBoost: the calibration that held-out scores select, and its effect."""
 
 from catboost import CatBoostClassifier
 from sklearn.datasets import load_digits
@@ -13,7 +13,7 @@ estimator = CatBoostClassifier(iterations=100, depth=4, allow_writing_files=Fals
 model = CalibratedBoostingClassifier(estimator, cv=3).fit(X_train, y_train)
 for name, score in model.calibration_report_["scores"].items():
     difference = f"{score['above_best']:.4f} +- {score['standard_error']:.4f} above the best"
-    print(f"{name:12} log loss of the rows left out {score['log_loss']:.4f}, {difference}")
+    print(f"{name:12} log loss of held-out rows {score['log_loss']:.4f}, {difference}")
 print(f"taken: {model.calibration_report_['method']}")
 
 uncalibrated = CalibratedBoostingClassifier(estimator, calibration=None).fit(X_train, y_train)

@@ -1,7 +1,7 @@
-"""Builtin log loss, our log loss and our focal loss in three libraries, by five-fold cross-validation on real data.
+"""Builtin log loss, LogLoss and FocalLoss in three libraries, by five-fold cross-validation on real data.
 
-Every figure is of held-out rows. The focal loss appears twice: with the plain sigmoid or softmax of its scores, which is
-what a pasted focal loss leaves you with, and with the posterior that those scores imply.
+All figures are of held-out rows. The focal loss appears twice: with the plain sigmoid or softmax of its scores, which a
+focal loss without a posterior leaves you with, and with the posterior that those scores imply.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""A picture of what calibration does: reliability diagrams of focal boosting, saved as reliability.png.
+"""The effect of calibration: reliability diagrams of focal boosting, saved as reliability.png.
 
-The sigmoid of focal scores is far too cautious; the posterior mends it exactly where the scores are at their best, and a
-calibrator takes care of what is left.
+The sigmoid of focal scores is underconfident. The posterior corrects it exactly for scores that minimise the loss, and a
+calibrator corrects the rest.
 """
 
 import matplotlib as mpl

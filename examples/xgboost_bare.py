@@ -1,4 +1,4 @@
-"""The bare objects: `obj=`, `custom_metric=` and `XGBClassifier(objective=)`, and what they leave to you."""
+"""The bare objects in XGBoost: `obj=`, `custom_metric=` and `XGBClassifier(objective=)`, and what they need."""
 
 import xgboost as xgb
 from sklearn.datasets import load_breast_cancer
@@ -12,7 +12,7 @@ X, y = load_breast_cancer(return_X_y=True)
 X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0)
 loss = FocalLoss(gamma=2.0)
 
-# XGBoost's own train: `params` holds what a custom objective lacks, the intercept and the link.
+# XGBoost's own train: `params` holds what a custom objective lacks, the init score (`base_score`) and the link.
 booster = xgb.train(
     {"max_depth": 3, **params(loss, y_fit)},
     xgb.DMatrix(X_fit, y_fit),
@@ -23,7 +23,7 @@ booster = xgb.train(
     early_stopping_rounds=10,
     verbose_eval=20,
 )
-# A booster that was trained without our `train` carries no loss: name it.
+# Only `train` of the adapter stores the loss in a booster: for others, name it.
 print("xgb.train:     log loss", round(log_loss(y_test, predict_proba(booster, X_test, loss)), 4))
 
 # The scikit-learn interface: the same objects, and the settings as keywords.

@@ -38,8 +38,13 @@ each_multiclass = pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTI
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
+def mostly_slow(values, *quick):
+    """Return parameters that make a test slow, but for those at the given places."""
+    return [value if i in quick else pytest.param(value, marks=pytest.mark.slow) for i, value in enumerate(values)]
+
+
 def compiled_variants():
-    """How many variants of each kernel this process has compiled or loaded."""
+    """Return how many variants of each kernel this process has compiled or loaded."""
     return {
         f"{module.__name__}.{name}": len(function.signatures)
         for module in (logistic, focal, rows, softmax, softmax_focal)
@@ -49,7 +54,7 @@ def compiled_variants():
 
 
 def sample(loss, n=200, seed=0, spread=3.0, soft=False):
-    """Labels and raw scores of the loss's kind; the scores reach both tails."""
+    """Return labels and raw scores of the loss's kind; the scores reach both tails."""
     rng = np.random.default_rng(seed)
     if not loss.multiclass:
         y = rng.random(n) if soft else rng.integers(0, 2, n)
@@ -59,6 +64,6 @@ def sample(loss, n=200, seed=0, spread=3.0, soft=False):
 
 
 def row_derivatives(loss, label, raw, weight=1.0, **options):
-    """Gradient and the packed upper triangle of the Hessian of one row."""
+    """Return gradient and the packed upper triangle of the Hessian of one row."""
     gradient, (hessian,) = loss.row_function(len(raw), **options)(np.asarray(raw), float(label), weight)
     return gradient, hessian

@@ -1,19 +1,29 @@
 """The losses as their definitions say, in mpmath: slow, obvious, and the only second copy of a formula.
 
-Derivatives are central differences with a step of 1e-20 at 700 digits, so they share no algebra with the kernels: of
-these 1 - p takes up to 304 near p = 1, the smallest double 324, and the square of the step 40.
+Derivatives are central differences with a step of 1e-20, so they share no algebra with the kernels.
 """
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 from mpmath import mp, mpf
 
-DIGITS = 700
 STEP_EXPONENT = -20
 
 
+def digits(spread):
+    """Return enough digits for scores that lie ``spread`` apart.
+
+    1 - p takes one for each power of ten in exp(spread), the Hessian as many again, the square of the step 40 and a double
+    17; at most the smallest double's 324, twice, and the rest.
+    """
+    return min(100 + math.ceil(2 * abs(float(spread)) / math.log(10)), 710)
+
+
 def binary_value(loss, y, z):
-    """The loss of one row; y and z are taken as the floats they are."""
+    """Return the loss of one row; y and z are taken as the floats they are."""
     y, z = mpf(y), mpf(z)
     gamma = mpf(getattr(loss, "gamma", 0.0))
     smoothing = mpf(getattr(loss, "label_smoothing", 0.0))
@@ -24,7 +34,7 @@ def binary_value(loss, y, z):
 
 
 def class_weights(loss):
-    """The weights of the terms of y = 1 and y = 0."""
+    """Return the weights of the terms of y = 1 and y = 0."""
     alpha = getattr(loss, "alpha", None)
     if alpha is not None:
         return mpf(alpha), 1 - mpf(alpha)
@@ -32,7 +42,7 @@ def class_weights(loss):
 
 
 def multiclass_value(loss, shares, z):
-    """The loss of one row with the given share of each class."""
+    """Return the loss of one row with the given share of each class."""
     z = [mpf(score) for score in z]
     gamma = mpf(getattr(loss, "gamma", 0.0))
     smoothing = mpf(getattr(loss, "label_smoothing", 0.0))
@@ -48,29 +58,29 @@ def multiclass_value(loss, shares, z):
 
 
 def derivatives(function, z):
-    """First and second derivative of a function at z."""
+    """Return first and second derivative of a function at z."""
     step = mpf(10) ** STEP_EXPONENT
     below, here, above = function(mpf(z) - step), function(mpf(z)), function(mpf(z) + step)
     return (above - below) / (2 * step), (above - 2 * here + below) / step**2
 
 
 def binary_terms(loss, y, z):
-    """Value, gradient and Hessian of one row, and the sum of magnitudes that gradient and Hessian are made of."""
-    with mp.workdps(DIGITS):
+    """Return value, gradient and Hessian of one row, and the sum of magnitudes that gradient and Hessian are made of."""
+    with mp.workdps(digits(z)):
         value = binary_value(loss, y, z)
-        gradient, hessian = derivatives(lambda x: binary_value(loss, y, x), z)
+        own = gradient, hessian = derivatives(lambda x: binary_value(loss, y, x), z)
         # A soft label's two terms pull in opposite directions.
-        ends = [(mpf(share), derivatives(lambda x, c=c: binary_value(loss, c, x), z)) for share, c in _ends(y)]
+        ends = [
+            (share, own if share == 1 else derivatives(lambda x, c=c: binary_value(loss, c, x), z))
+            for share, c in ((mpf(y), 1.0), (1 - mpf(y), 0.0))
+            if share
+        ]
         sizes = [mp.fsum(share * abs(end[order]) for share, end in ends) for order in (0, 1)]
         return value, gradient, hessian, sizes[0], sizes[1] + _hessian_magnitude(loss, y, z)
 
 
-def _ends(y):
-    return [(y, 1.0), (1 - mpf(y), 0.0)]
-
-
 def _hessian_magnitude(loss, y, z):
-    """What the terms of the focal Hessian, of both signs, add up to in magnitude."""
+    """Return the sum of magnitudes of the terms of the focal Hessian, which have both signs."""
     gamma = mpf(getattr(loss, "gamma", 0.0))
     total = mpf(0)
     for share, weight, x in zip((mpf(y), 1 - mpf(y)), class_weights(loss), (mpf(z), -mpf(z)), strict=True):
@@ -81,8 +91,8 @@ def _hessian_magnitude(loss, y, z):
 
 
 def multiclass_terms(loss, shares, z):
-    """Value, gradients and diagonal Hessian of one row, and the magnitudes that they are made of."""
-    with mp.workdps(DIGITS):
+    """Return value, gradients and diagonal Hessian of one row, and the magnitudes that they are made of."""
+    with mp.workdps(digits(max(z) - min(z))):
         value = multiclass_value(loss, shares, z)
         gradient, hessian, sizes = [], [], []
         gamma = mpf(getattr(loss, "gamma", 0.0))
@@ -91,12 +101,12 @@ def multiclass_terms(loss, shares, z):
             def along(x, mixture=shares, k=k):
                 return multiclass_value(loss, mixture, [*z[:k], x, *z[k + 1 :]])
 
-            g, h = derivatives(along, z[k])
+            own = g, h = derivatives(along, z[k])
             size = mpf(0)
-            for j, share in enumerate(shares):
-                pure = [1.0 if i == j else 0.0 for i in range(len(z))]
-                g_j, h_j = derivatives(lambda x, pure=pure, along=along: along(x, pure), z[k])
-                size += mpf(share) * (abs(g_j) + abs(h_j))
+            for j in np.flatnonzero(shares):
+                pure = np.eye(len(z))[j]
+                g_j, h_j = own if shares[j] == 1 else derivatives(lambda x, p=pure, f=along: f(x, p), z[k])
+                size += mpf(shares[j]) * (abs(g_j) + abs(h_j))
             # At a zero crossing of the focal Hessian its terms, each about as large as the gradient, cancel.
             size += (1 + gamma) ** 2 * abs(g)
             gradient.append(g)

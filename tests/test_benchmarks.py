@@ -1,17 +1,21 @@
 """The benchmarks run, measure equal work and find a regression. No timing is asserted."""
 
+import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numba.core import event
 
-from benchmarks import compare, data_sets, numpy_losses, tables, training_cases
+from benchmarks import cold_start, compare, imports, numpy_losses, probabilities, training, training_cases
 from benchmarks.__main__ import main
 from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
 from benchmarks.report import Output, publish, read
+from benchmarks.study import data_sets
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +38,7 @@ def benchmark_command(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_as_a_module():
     result = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"],
@@ -70,6 +75,7 @@ def test_the_training_benchmark_runs(benchmark_command):
     assert {name.rsplit(": ")[-1] for name in names} == {"extra peak memory", "training", "objective"}
 
 
+@pytest.mark.slow
 def test_the_import_benchmark_runs(benchmark_command):
     rows = benchmark_command("import", "--repeats", "1", "--only", "import")["rows"]
     assert [row["name"] for row in rows] == ["import numpy, numba", "import boosting_losses beyond them"]
@@ -77,33 +83,76 @@ def test_the_import_benchmark_runs(benchmark_command):
 
 @pytest.mark.slow
 def test_the_cold_start_benchmark_runs(benchmark_command):
-    rows = benchmark_command("import", "--repeats", "1", "--only", "cold start LogLoss")["rows"]
-    assert {row["measure"] for row in rows} == {"seconds", "files", "MB"}
+    rows = {
+        row["name"]: row for row in benchmark_command("import", "--repeats", "1", "--only", "start LogLoss")["rows"]
+    }
+    title = "cold start LogLoss: "
+    assert rows[f"{title}functions that it compiles"]["figure"] > 10
+    of_one = rows[f"{title}compilation of logistic.gradient_hessian"]["figure"]
+    assert 0.0 < of_one < rows[f"{title}compilation of these"]["figure"]
+    assert rows[f"{title}compilation of these"]["figure"] < rows[f"{title}first objective call, cold cache"]["figure"]
 
 
+def test_seconds_of_a_compilation_are_without_those_of_nested_ones(monkeypatch):
+    inner, outer = SimpleNamespace(py_func=imports.run), SimpleNamespace(py_func=compare.run)
+    clock = iter((0.0, 1.0, 3.0, 7.0))
+    monkeypatch.setattr(cold_start.time, "perf_counter", lambda: next(clock))
+    listener = cold_start.Compilations()
+    for started, dispatcher in ((True, outer), (True, inner), (False, inner), (False, outer)):
+        found = event.Event("numba:compile", event.EventStatus.START, {"dispatcher": dispatcher})
+        (listener.on_start if started else listener.on_end)(found)
+    assert listener.by_function == {"benchmarks.imports.run": (1, 2.0), "benchmarks.compare.run": (1, 5.0)}
+
+
+def test_the_longest_compilations_are_listed():
+    runs = [{"loops.add": (2, 0.2 * factor), "vector.exp": (1, 0.5 * factor)} for factor in (1.0, 1.1)]
+    rows = {row.name: row for row in imports._compilations("cold", runs)}
+    assert rows["cold: functions that it compiles"].figure == 3
+    assert rows["cold: compilation of these"].figure == pytest.approx(0.735)
+    assert list(rows)[2:] == ["cold: compilation of vector.exp", "cold: compilation of loops.add (2 times)"]
+
+
+@pytest.mark.slow
 def test_the_calibration_benchmark_runs(benchmark_command):
     rows = benchmark_command("calibration", "--repeats", "1", "--only", "Platt, n = 100,000")["rows"]
     assert rows[0]["figure"] > 1
     assert abs(rows[1]["figure"]) < 1e-6
 
 
-def test_the_probabilities_benchmark_runs(benchmark_command, tmp_path):
+@pytest.mark.slow
+def test_the_probabilities_benchmark_runs(benchmark_command, tmp_path, monkeypatch):
+    few = {
+        name: {**data_sets.real(), **data_sets.made()}[name] for name in ("breast cancer", "made: 2 classes, 400 rows")
+    }
+    monkeypatch.setattr(probabilities, "real", lambda: few)
+    monkeypatch.setattr(probabilities, "made", dict)
     file = tmp_path / "mine.csv"
     random = np.random.default_rng(0)
     lines = [f"{random.normal()},{'ab'[i % 2]},{i % 3 == 0:d}" for i in range(60)]
     file.write_text("\n".join(["size,kind,outcome", *lines]), encoding="utf-8")
     asked = ("--seeds", "1", "--rounds", "2", "--data", str(file), "--label", "outcome")
-    rows = benchmark_command("probabilities", *asked, "--only", "LightGBM, pos_weight=5: None")["rows"]
+    rows = benchmark_command("probabilities", *asked, "--only", "LightGBM, one model*")["rows"]
     names = [row["name"].rpartition(": ")[2] for row in rows]
     assert {"breast cancer", "mine", "all sets"} <= set(names)
     assert all(np.isfinite(row["figure"]) for row in rows)
 
 
-def test_a_file_without_the_label_is_refused(tmp_path):
+def test_differences_are_averaged_before_they_become_per_cent():
+    rows = {
+        row.name: row for row in probabilities._rows("a", {"x": [(1.0, 2.0), (3.0, 2.0)], "y": [(0.2, 0.1)]}, [(1, 2)])
+    }
+    assert rows["a: x"].figure == 0.0
+    assert rows["a: all sets"].figure == pytest.approx(100 * (0.1 / 3) / (4.1 / 3))
+    assert rows["a: all sets, upper end"].figure == rows["a: all sets"].high
+    assert rows["a: made sets, error of the probability"].figure == -50.0
+
+
+def test_a_file_without_the_label_is_refused(tmp_path, monkeypatch, capsys):
     file = tmp_path / "mine.csv"
     file.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="must have the column 'y', got a, b"):
-        tables.makers([file], "y")["mine"](0)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "probabilities", "--data", str(file), "--label", "y"])
+    assert main() == 2
+    assert "must have the column 'y', got a, b" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", data_sets.made())
@@ -145,7 +194,11 @@ def test_numpy_formulas_are_our_softmax_losses(gamma):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_both_sides_train_the_same_model(library, classes):
     case = training_cases.Case(library, rows=600, features=4, classes=classes, rounds=3)
-    ours, builtin = (train() for train in training_cases.pair(case, threads=1))
+    train_ours, train_builtin = training_cases.pair(case, threads=1)
+    with training._clock(library) as clock:
+        ours, builtin = train_ours(), train_builtin()
+    if library != "CatBoost":  # which calls per block or row
+        assert clock.calls == 3
     X, _ = training_cases._data(case)
     if library == "XGBoost":
         import xgboost as xgb
@@ -208,7 +261,7 @@ def test_compare_finds_a_regression(tmp_path, capsys, new, code):
     for path, row in zip(files, (speed_up("a", 5.0), new), strict=True):
         publish([row], Output(settings={"rows": row.figure}, json=path))
     capsys.readouterr()
-    assert compare.run(*files, threshold=0.1) == code
+    assert compare.run(argparse.Namespace(old=files[0], new=files[1], threshold=0.1)) == code
     shown = capsys.readouterr().out
     assert ("WORSE" in shown) == bool(code)
     assert ("only in old" in shown) == (new.name == "b")

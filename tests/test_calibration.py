@@ -1,14 +1,12 @@
-"""The calibrators against SciPy on their definitions, scikit-learn, and data that want to break them."""
+"""The calibrators against scikit-learn, on weights and layouts of all kinds, and on difficult data."""
 
 import os
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn.base import clone
 from sklearn.calibration import _SigmoidCalibration
@@ -32,7 +30,7 @@ each_kind = pytest.mark.parametrize("classes", [2, 4])
 
 
 def sample(classes, n=600, seed=0):
-    """Scores that are too sure of themselves and biased, with labels."""
+    """Return overconfident, biased scores with labels."""
     rng = np.random.default_rng(seed)
     if classes == 2:
         raw = 2 * rng.standard_normal(n)
@@ -47,31 +45,7 @@ def mean_loss(scores, y, weight=None):
     return np.average(-np.take_along_axis(log_softmax(scores, axis=1), y[:, None], axis=1)[:, 0], weights=weight)
 
 
-def best(function, start, **options):
-    options = {"method": "BFGS", "options": {"gtol": 1e-10}, **options}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says so where rounding stops it
-        return minimize(function, start, **options).x
-
-
-# ---- definitions ----------------------------------------------------------------------------------------------------
-
-
-@each_kind
-@pytest.mark.parametrize("weighted", [False, True])
-def test_temperature_is_the_minimiser(classes, weighted):
-    raw, y = sample(classes)
-    weight = np.random.default_rng(1).exponential(size=len(y)) if weighted else None
-    rows = len(y) if weight is None else weight.sum()
-    exact = best(lambda t: mean_loss(t[0] * raw, y, weight) + (t[0] - 1) ** 2 / 2 / rows, [1.0])[0]
-    fitted = TemperatureScaling().fit(raw, y, weight)
-    assert_allclose(1 / fitted.temperature_, exact, rtol=1e-6)
-    assert fitted.temperature_ > 1.3
-    scores = raw / fitted.temperature_
-    expected = expit(scores) if classes == 2 else np.exp(log_softmax(scores, axis=1))
-    assert_allclose(
-        fitted.predict_proba(raw)[:, 1] if classes == 2 else fitted.predict_proba(raw), expected, rtol=1e-12
-    )
+# ---- by definition --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -81,14 +55,6 @@ def test_platt_scaling_is_that_of_scikit_learn(weighted):
     ours = PlattScaling().fit(raw, y, weight)
     theirs = _SigmoidCalibration().fit(raw, y, weight)
     assert_allclose(ours.predict_proba(raw)[:, 1], theirs.predict(raw), atol=1e-4)  # where its L-BFGS stops
-    ones, zeros = (np.sum(y == k if weight is None else weight[y == k]) for k in (1, 0))
-    targets = np.where(y == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
-
-    def loss(parameters):
-        scores = parameters[0] * raw + parameters[1]
-        return np.average(np.logaddexp(0, scores) - targets * scores, weights=weight)
-
-    assert_allclose(ours.fitted_[0], best(loss, [1.0, 0.0]), rtol=1e-6)
 
 
 @many_rows
@@ -96,26 +62,10 @@ def test_temperature_scaling_is_that_of_scikit_learn():
     sklearn_calibration = pytest.importorskip("sklearn.calibration")
     if not hasattr(sklearn_calibration, "_TemperatureScaling"):
         pytest.skip("scikit-learn has temperature scaling from 1.8 on")
-    raw, y = sample(4, n=30_000)
+    raw, y = sample(4, n=10_000)
     theirs = sklearn_calibration._TemperatureScaling().fit(raw, y).predict(raw)
     ours = TemperatureScaling().fit(raw, y).predict_proba(raw)
     assert abs(metrics.log_loss(y, ours) - metrics.log_loss(y, theirs)) < 1e-6
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_beta_calibration_is_the_minimiser(seed):
-    raw, y = sample(2, seed=seed)
-    weight = np.random.default_rng(1).exponential(size=len(y))
-    log_p, minus_log_q = -np.logaddexp(0, -raw), np.logaddexp(0, raw)
-
-    def loss(parameters):
-        a, b, c = parameters
-        penalty = ((parameters - [1, 1, 0]) ** 2).sum() / 2 / weight.sum()
-        return mean_loss(a * log_p + b * minus_log_q + c, y, weight) + penalty
-
-    exact = best(loss, np.array([1.0, 1.0, 0.0]), method="L-BFGS-B", bounds=[(0, None), (0, None), (None, None)])
-    assert_allclose(BetaCalibration().fit(raw, y, weight).fitted_[0], exact, atol=2e-4)
-    assert loss(BetaCalibration().fit(raw, y, weight).fitted_[0]) <= loss(exact) + 1e-12
 
 
 def test_beta_calibration_keeps_increasing():
@@ -126,21 +76,6 @@ def test_beta_calibration_keeps_increasing():
     assert min(a, b) == 0.0
     proba = BetaCalibration().fit(raw, y).predict_proba(np.sort(raw))[:, 1]
     assert (np.diff(proba) >= 0).all()
-
-
-def test_vector_scaling_is_the_minimiser():
-    raw, y = sample(4)
-
-    def loss(parameters):
-        slope, constant = parameters.reshape(2, 4)
-        penalty = ((parameters - np.repeat([1, 0], 4)) ** 2).sum() / 2 / len(y)
-        return mean_loss(slope * raw + constant, y) + penalty
-
-    fitted = VectorScaling().fit(raw, y)
-    exact = best(loss, np.repeat([1.0, 0.0], 4)).reshape(2, 4)
-    assert_allclose(fitted.slope_, exact[0], atol=1e-6)
-    assert_allclose(fitted.intercept_, exact[1], atol=1e-6)
-    assert_allclose(fitted.predict_proba(raw), np.exp(log_softmax(exact[0] * raw + exact[1], axis=1)), atol=1e-6)
 
 
 @pytest.mark.parametrize("calibrator", [PlattScaling, BetaCalibration, IsotonicCalibration])
@@ -229,30 +164,7 @@ def test_layouts_and_dtypes_make_no_difference(calibrator, classes):
         assert_allclose(calibrator().fit(same, y.astype(np.float32)).predict_proba(same), expected, atol=1e-6)
 
 
-# ---- data that want to break them -----------------------------------------------------------------------------------
-
-
-@each_calibrator
-@each_kind
-def test_separable_scores_keep_finite_parameters(calibrator, classes):
-    _, y = sample(classes, n=200)
-    raw = 3.0 * (2 * y - 1) if classes == 2 else 3.0 * np.eye(4)[y]
-    proba = calibrator().fit(raw, y).predict_proba(raw)
-    assert np.isfinite(proba).all()
-    own = np.take_along_axis(proba, y[:, None], axis=1)
-    assert own.min() > (0.9 if classes == 2 else 0.8)
-    assert own.max() < 1.0
-
-
-@each_calibrator
-@each_kind
-def test_one_class_alone(calibrator, classes):
-    raw, _ = sample(classes)
-    proba = calibrator().fit(raw, np.ones(len(raw), dtype=int)).predict_proba(raw)
-    assert proba.shape == (len(raw), classes)
-    assert np.isfinite(proba).all()
-    if calibrator is not TemperatureScaling:  # which has no intercept
-        assert proba[:, 1].mean() > 0.7
+# ---- difficult data -------------------------------------------------------------------------------------------------
 
 
 @each_calibrator
@@ -285,13 +197,6 @@ def test_scores_of_any_size(calibrator, classes, size):
     assert metrics.log_loss(y, fitted.predict_proba(raw * size)) < 1.01 * np.log(classes)
 
 
-@each_calibrator
-def test_anti_informative_scores(calibrator):
-    raw, y = sample(2)
-    proba = calibrator().fit(-raw, y).predict_proba(-raw)
-    assert metrics.log_loss(y, proba) < np.log(2) + 0.01
-
-
 def test_failure_to_converge_is_said(monkeypatch):
     raw, y = sample(2)
     monkeypatch.setattr(_newton_fit, "_MOST_STEPS", 1)
@@ -306,19 +211,13 @@ def test_failure_to_converge_is_said(monkeypatch):
 @each_kind
 def test_labels_of_any_kind(calibrator, classes):
     raw, y = sample(classes)
-    names = np.array(["d", "c", "b", "a"])
-    plain, named = calibrator().fit(raw, y), calibrator().fit(raw, names[4 - classes :][y])
-    assert named.classes_.tolist() == sorted(names[4 - classes :])
+    names = np.array(["d", "c", "b", "a"])[-classes:]
+    plain, named = calibrator().fit(raw, y), calibrator().fit(raw, names[y])
     assert_array_equal(plain.classes_, np.arange(classes))
-    # Named backwards, so that codes and scores belong to each other the other way round.
-    backwards = plain if classes == 2 else calibrator().fit(raw[:, ::-1], 3 - y)
-    turned = (
-        named.predict_proba(raw)
-        if classes == 2
-        else calibrator().fit(raw[:, ::-1], names[y]).predict_proba(raw[:, ::-1])
-    )
-    expected = calibrator().fit(raw, 1 - y) if classes == 2 else backwards
-    assert_allclose(turned, expected.predict_proba(raw if classes == 2 else raw[:, ::-1]), rtol=1e-9)
+    assert named.classes_.tolist() == sorted(names)
+    # The scores belong to the sorted names, so that "a" has code 0.
+    expected = calibrator().fit(raw, classes - 1 - y).predict_proba(raw)
+    assert_allclose(named.predict_proba(raw), expected, rtol=1e-9)
     if classes == 2:
         assert_array_equal(calibrator().fit(raw, y == 1).predict_proba(raw), plain.predict_proba(raw))
 

@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters.catboost import Objective, params, predict_proba, raw_score, servable, train
 
-from .test_catboost import CANCER, WINE, data_of
+from .libraries import CANCER, WINE, data_of
 
 SETTINGS = {"iterations": 8, "depth": 4, "learning_rate": 0.2, "thread_count": 1, "random_seed": 3, "verbose": False}
 STATISTICS = ["Borders", "Buckets", "BinarizedTargetMeanValue", "Counter"]
 
 
 def categories(seed, n_classes, rows=400):
-    """Data whose categories mean something else under each seed, most with too many values for one-hot features."""
+    """Return data whose categories have other effects under each seed; most have too many values to be one-hot."""
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(seed)
     many, some = rng.integers(0, 40, rows), rng.integers(5 * seed, 5 * seed + 15, rows)  # some values are new each time
@@ -36,18 +36,25 @@ def with_baseline(pool, model):
     return pool
 
 
+#: Settings of statistics, and whether they are tried with every loss each time.
+OF_CATEGORIES = [
+    ({}, True),
+    ({"one_hot_max_size": 50}, False),
+    ({"simple_ctr": STATISTICS, "combinations_ctr": STATISTICS}, False),
+    ({"counter_calc_method": "Full", "simple_ctr": ["Counter"], "combinations_ctr": ["Counter"]}, False),
+    ({"use_best_model": True}, False),
+]
+
+
 @pytest.mark.parametrize(
-    "extra",
+    ("loss", "extra"),
     [
-        {},
-        {"one_hot_max_size": 50},
-        {"simple_ctr": STATISTICS, "combinations_ctr": STATISTICS},
-        {"counter_calc_method": "Full", "simple_ctr": ["Counter"], "combinations_ctr": ["Counter"]},
-        {"use_best_model": True},
+        pytest.param(loss, extra, marks=() if often or loss == LogLoss() else pytest.mark.slow)
+        for loss in (LogLoss(), FocalLoss(), SoftmaxCrossEntropy())
+        for extra, often in OF_CATEGORIES
     ],
     ids=str,
 )
-@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), SoftmaxCrossEntropy()], ids=repr)
 def test_each_part_keeps_its_statistics_of_categories(loss, extra, tmp_path):
     n_classes = 3 if loss.multiclass else 2
     data = [categories(seed, n_classes) for seed in range(4)]
@@ -94,7 +101,7 @@ def test_trees_that_are_not_symmetric_keep_equal_statistics(grow_policy, tmp_pat
 
 
 class Logged:
-    """The values of the metric on the evaluation set."""
+    """Callback that keeps the values of the metric on the evaluation set."""
 
     def __init__(self):
         self.values = []
@@ -140,12 +147,12 @@ def test_a_bare_model_in_a_file_has_lost_its_intercept(tmp_path):
     bare = cb.CatBoostClassifier(**{**SETTINGS, **params(LogLoss(), y)}).fit(X, y)
     bare.save_model(str(tmp_path / "bare.cbm"))
     for first in (tmp_path / "bare.cbm", cb.CatBoost().load_model(str(tmp_path / "bare.cbm"))):
-        with pytest.raises(ValueError, match="init_model must carry its loss and its intercept, which the file of"):
+        with pytest.raises(ValueError, match="init_model must carry its loss and its"):
             train(cb.Pool(X, y), SETTINGS, loss=LogLoss(), init_model=first)
 
 
-def test_an_own_loss_that_continues_ours_carries_none_of_ours(tmp_path):
-    """A loss that the metadata named would be that of the first part alone."""
+def test_a_builtin_loss_that_continues_a_custom_one_leaves_no_loss(tmp_path):
+    """The loss in the metadata would be that of the first part alone."""
     for loss, (X, y), name in [(FocalLoss(), CANCER, "Logloss"), (SoftmaxCrossEntropy((1, 2, 5)), WINE, "MultiClass")]:
         ours = train(cb.Pool(X, y), SETTINGS, loss=loss)
         own = cb.train(
@@ -179,4 +186,4 @@ def test_an_objective_without_intercept_is_continued():
     }
     bare = cb.train(cb.Pool(X, y), settings)
     both = train(cb.Pool(X, y), {**SETTINGS, "iterations": 1}, loss=FocalLoss(), init_model=bare)
-    assert_allclose(raw_score(both, X, ntree_end=bare.tree_count_), raw_score(bare, X), atol=1e-6)
+    assert_allclose(raw_score(both, X, rounds=bare.tree_count_), raw_score(bare, X), atol=1e-6)

@@ -80,6 +80,7 @@ AROUND = {
     ).fit(X, Y),
     "scores": lambda model: cross_val_score(model, X, Y, cv=2, error_score="raise"),
     "predictions": lambda model: cross_val_predict(model, X, Y, cv=2, method="predict_proba"),
+    "decisions": lambda model: cross_val_predict(model, X, Y, cv=2, method="decision_function"),
     "bagging": lambda model: BaggingClassifier(model, n_estimators=2, random_state=0).fit(X, Y),
     "stacking": lambda model: StackingClassifier([("a", model)], LogisticRegression(), cv=2).fit(X, Y),
     "voting": lambda model: VotingClassifier([("a", model)], voting="soft").fit(X, Y),
@@ -104,10 +105,20 @@ def routing(request):
         yield request.param
 
 
-@pytest.mark.parametrize("around", AROUND)
-@pytest.mark.parametrize("cv", SPLITS)
+@pytest.mark.parametrize(
+    ("cv", "around"),
+    [
+        pytest.param(cv, around, marks=() if cv == "shuffled" or around == "nothing" else pytest.mark.slow)
+        for cv in SPLITS
+        for around in AROUND
+    ],
+)
 def test_splits_of_every_kind_within_everything(routing, cv, around):
-    if routing and around in ("scores", "predictions", "chain") and sklearn.__version__.startswith("1.6.0"):
+    if (
+        routing
+        and around in ("scores", "predictions", "decisions", "chain")
+        and sklearn.__version__.startswith("1.6.0")
+    ):
         pytest.skip("this scikit-learn routes no parameters where none are given")
     AROUND[around](make(SPLITS[cv]))
 

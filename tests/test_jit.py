@@ -31,7 +31,7 @@ for loss in (LogLoss(), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
         settings = xgboost.params(loss, label, weight, sklearn=True)
         xgb.XGBClassifier(n_estimators=1, **settings).fit(X, label, sample_weight=weight)
         data = lgb.Dataset(X, label, weight=weight)
-        lightgbm.predict_proba(lightgbm.train({"verbosity": -1}, data, 1, [data], loss=loss), X)
+        lightgbm.predict_proba(lightgbm.train({"verbosity": -1}, data, 1, loss=loss, valid_sets=[data]), X)
         data = cb.Pool(X, label, weight=weight)
         settings = {"iterations": 1, "allow_writing_files": False, "logging_level": "Silent"}
         catboost.predict_proba(catboost.train(data, settings, loss=loss, eval_set=data), X)
@@ -77,6 +77,7 @@ def test_few_variants_serve_all_three_libraries():
     assert min(variants.values()) >= 1, variants
 
 
+@pytest.mark.slow
 def test_the_package_needs_no_cache_folder():
     assert float(run(NO_PLACE)) == round(FocalLoss(2.0)([0, 1], [0.5, 1.5]), 6)
 
@@ -105,7 +106,7 @@ print(json.dumps([hessian.tolist(), compiled.count]))
 
 
 def first_call(folder, cache):
-    """A process that finds the package in a folder and compiled kernels in another."""
+    """Start a process that finds the package in a folder and compiled kernels in another."""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(cache)}
     command = [sys.executable, "-c", FIRST_CALL]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder)
@@ -119,7 +120,7 @@ def answer(process):
 
 @pytest.fixture
 def package(tmp_path):
-    """A copy of what losses need."""
+    """Copy what losses need."""
     source = Path(boosting_losses.__file__).parent
     target = tmp_path / "boosting_losses"
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "adapters"))
@@ -128,12 +129,12 @@ def package(tmp_path):
 
 @pytest.mark.slow
 def test_an_edited_kernel_is_compiled_anew(package, tmp_path):
-    """Also one that other kernels inline, whose own files stay as they are, and that is as old and as long as before."""
+    """Edit a kernel that kernels of other files inline, and keep its size and date."""
     cache = tmp_path / "cache"
     before, compiled = answer(first_call(tmp_path, cache))
     assert compiled > 0
     assert answer(first_call(tmp_path, cache)) == [before, 0]
-    edited = package / "kernels" / "vector.py"
+    edited = package / "_kernels" / "vector.py"
     text, times = edited.read_text(), edited.stat()
     assert text.count("return yes if condition else no") == 1
     edited.write_text(text.replace("return yes if condition else no", "return no if condition else yes"))

@@ -15,10 +15,6 @@ from boosting_losses.losses import loss_from_json, loss_to_json
 from .cases import CLASSES, each_binary, each_dtype, each_loss, each_multiclass, sample
 
 
-def both(loss, *data):
-    return loss.gradient_hessian(*data)
-
-
 def test_the_samples_reach_both_tails():
     _, raw = sample(LogLoss())
     assert raw.min() < -6 < 6 < raw.max()
@@ -44,7 +40,9 @@ def test_integer_weights_are_repeated_rows(loss, soft):
     weight = np.random.default_rng(2).integers(0, 4, len(y))
     rows = np.repeat(np.arange(len(y)), weight)
     assert_allclose(loss(y, raw, weight), loss(y[rows], raw[rows]), rtol=1e-14)
-    for weighted, repeated in zip(both(loss, y, raw, weight), both(loss, y[rows], raw[rows]), strict=True):
+    for weighted, repeated in zip(
+        loss.gradient_hessian(y, raw, weight), loss.gradient_hessian(y[rows], raw[rows]), strict=True
+    ):
         sums = np.zeros_like(weighted)
         np.add.at(sums, rows, repeated)
         assert_allclose(weighted, sums, rtol=1e-14, atol=1e-300)
@@ -55,7 +53,7 @@ def test_integer_weights_are_repeated_rows(loss, soft):
 @pytest.mark.parametrize("soft", [False, True])
 def test_softmax_gradients_sum_to_zero(loss, soft):
     y, raw = sample(loss, soft=soft)
-    gradient, _ = both(loss, y, raw)
+    gradient, _ = loss.gradient_hessian(y, raw)
     assert_allclose(gradient.sum(axis=1), 0, atol=1e-14)
 
 
@@ -64,7 +62,7 @@ def test_hard_labels_are_soft_labels_of_one_class(loss):
     y, raw = sample(loss)
     soft = np.eye(CLASSES)[y] if loss.multiclass else y.astype(np.float64)
     assert_allclose(loss.per_sample(y, raw), loss.per_sample(soft, raw), rtol=1e-13)
-    for hard, mixed in zip(both(loss, y, raw), both(loss, soft, raw), strict=True):
+    for hard, mixed in zip(loss.gradient_hessian(y, raw), loss.gradient_hessian(soft, raw), strict=True):
         assert_allclose(hard, mixed, rtol=1e-13, atol=1e-15)
     assert_allclose(loss.init_score(y), loss.init_score(soft), atol=1e-13)
 
@@ -72,10 +70,9 @@ def test_hard_labels_are_soft_labels_of_one_class(loss):
 @each_loss
 def test_soft_labels_mix_the_losses_of_the_classes(loss):
     y, raw = sample(loss, soft=True)
-    smoothing = getattr(loss, "label_smoothing", 0.0)
     shares = y if loss.multiclass else np.column_stack([1 - y, y])
     mixture = sum(shares[:, k] * loss.per_sample(np.full(len(raw), k), raw) for k in range(shares.shape[1]))
-    assert_allclose(loss.per_sample(y, raw), mixture, rtol=1e-12, err_msg=f"{smoothing=}")
+    assert_allclose(loss.per_sample(y, raw), mixture, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +90,7 @@ def test_focal_with_gamma_0_is_cross_entropy(focal, plain):
     y, raw = sample(focal)
     scale = 1.0 if getattr(focal, "alpha", None) is None else {0.5: 0.5, 0.8: 0.2}[focal.alpha]
     assert_allclose(focal(y, raw), scale * plain(y, raw), rtol=1e-14)
-    for one, other in zip(both(focal, y, raw), both(plain, y, raw), strict=True):
+    for one, other in zip(focal.gradient_hessian(y, raw), plain.gradient_hessian(y, raw), strict=True):
         assert_allclose(one, scale * other, rtol=1e-13)
     assert_allclose(focal.posterior(raw), plain.posterior(raw), rtol=1e-13)
     assert_allclose(focal.init_score(y), plain.init_score(y), rtol=1e-12)
@@ -115,21 +112,13 @@ def test_two_classes_are_binary(multiclass, binary):
     y, raw = sample(binary)
     pair = np.column_stack([0.25 - raw / 2, 0.25 + raw / 2])
     assert_allclose(multiclass.per_sample(y, pair), binary.per_sample(y, raw), rtol=1e-12)
-    gradient, hessian = both(multiclass, y, pair)
-    g, h = both(binary, y, raw)
+    gradient, hessian = multiclass.gradient_hessian(y, pair)
+    g, h = binary.gradient_hessian(y, raw)
     assert_allclose(gradient, np.column_stack([-g, g]), rtol=1e-11)
     assert_allclose(hessian, np.column_stack([h, h]), rtol=1e-10)
     assert_allclose(multiclass.posterior(pair)[:, 1], binary.posterior(raw), rtol=1e-12)
     assert_allclose(multiclass.activation(pair)[:, 1], binary.activation(raw), rtol=1e-12)
     assert_allclose(np.diff(multiclass.init_score(y)), binary.init_score(y), rtol=1e-12)
-
-
-def test_swapping_the_classes_mirrors_the_loss():
-    y, raw = sample(LogLoss())
-    assert_allclose(LogLoss(4.0).per_sample(y, raw), np.where(y == 1, 4, 1) * LogLoss().per_sample(1 - y, -raw))
-    loss, mirror = FocalLoss(2.0, 0.3), FocalLoss(2.0, 0.7)
-    assert_allclose(loss.per_sample(y, raw), mirror.per_sample(1 - y, -raw), rtol=1e-14)
-    assert_allclose(both(loss, y, raw)[0], -both(mirror, 1 - y, -raw)[0], rtol=1e-14)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
@@ -139,8 +128,8 @@ def test_guard_keeps_the_hessian_in_proportion_to_the_gradient(gamma):
         (SoftmaxFocalLoss(gamma), SoftmaxFocalLoss(gamma, hessian="exact")),
     ]:
         y, raw = sample(guarded, 2000, spread=6.0)
-        gradient, hessian = both(guarded, y, raw)
-        exact_gradient, exact_hessian = both(exact, y, raw)
+        gradient, hessian = guarded.gradient_hessian(y, raw)
+        exact_gradient, exact_hessian = exact.gradient_hessian(y, raw)
         floor = 0.25 * min(gamma, 1.0) * abs(gradient)
         assert (exact_hessian < 0).any(), "the sample must hold confident mistakes"
         assert_array_equal(gradient, exact_gradient)
@@ -155,25 +144,12 @@ def test_guard_holds_where_the_gradients_of_a_soft_label_cancel():
     assert (far >= 0.1).all()
 
 
-def test_positives_keep_a_focal_hessian():
-    """A popular package has 0 here, for every positive and every score."""
-    _, hessian = FocalLoss(2.0, hessian="exact").gradient_hessian(np.ones(50), np.linspace(-2, 5, 50))
-    assert (hessian > 0).all()
-
-
-@each_loss
-def test_misclassified_float32_rows_keep_a_gradient(loss):
-    raw = np.array([[-100.0, 100.0, 0.0, 0.0]] if loss.multiclass else [-100.0], dtype=np.float32)
-    gradient, _ = both(loss, [0] if loss.multiclass else [1], raw)
-    assert gradient.flat[0] < -0.2
-
-
 @each_loss
 @each_dtype
 def test_dtypes_and_layouts(loss, dtype):
     y, raw = sample(loss)
     raw = raw.astype(dtype)
-    expected = [loss.per_sample(y, raw), *both(loss, y, raw), loss.posterior(raw), loss.activation(raw)]
+    expected = [loss.per_sample(y, raw), *loss.gradient_hessian(y, raw), loss.posterior(raw), loss.activation(raw)]
     assert [array.dtype for array in expected] == [np.dtype(np.float64)] + 4 * [np.dtype(dtype)]
     assert [array.shape for array in expected[1:]] == 4 * [raw.shape]
     strided = np.repeat(raw, 2, axis=0)[::2]
@@ -184,7 +160,7 @@ def test_dtypes_and_layouts(loss, dtype):
         labels = y.tolist()
         actual = [
             loss.per_sample(labels, other),
-            *both(loss, labels, other),
+            *loss.gradient_hessian(labels, other),
             loss.posterior(other),
             loss.activation(other),
         ]
@@ -207,7 +183,9 @@ def test_labels_of_any_kind(loss):
         assert_array_equal(loss.per_sample(labels, raw, weight), expected)
     for weights in (weight.astype(np.float32), pd.Series(weight), pl.Series(weight), weight.tolist()):
         assert_array_equal(loss.per_sample(y, raw, weights), expected)
-        for one, other in zip(both(loss, y, raw, weights), both(loss, y, raw, weight), strict=True):
+        for one, other in zip(
+            loss.gradient_hessian(y, raw, weights), loss.gradient_hessian(y, raw, weight), strict=True
+        ):
             assert_array_equal(one, other)
 
 
@@ -231,7 +209,7 @@ def test_inputs_stay_as_they_are(loss):
     weight = np.ones(len(y))
     before = y.copy(), raw.copy(), weight.copy()
     loss(y, raw, weight)
-    both(loss, y, raw, weight)
+    loss.gradient_hessian(y, raw, weight)
     loss.posterior(raw)
     loss.init_score(y, weight)
     for one, other in zip(before, (y, raw, weight), strict=True):

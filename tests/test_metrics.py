@@ -3,7 +3,6 @@
 import mpmath
 import numpy as np
 import pytest
-import sklearn.base
 import sklearn.datasets
 import sklearn.linear_model
 import sklearn.metrics
@@ -19,7 +18,6 @@ from boosting_losses.metrics import (
     log_loss_by_class,
     miscalibration,
     normalized_cross_entropy,
-    smooth_calibration_error,
 )
 
 
@@ -65,14 +63,6 @@ def test_soft_labels(binary, multiclass):
     assert brier_score(p, p) == 0
     _, p, _ = multiclass
     assert_allclose(log_loss(p, p), -np.mean((p * np.log(p)).sum(axis=1)))
-
-
-@pytest.mark.parametrize("score", [log_loss, brier_score])
-def test_integer_weights_are_repeated_rows(binary, multiclass, score):
-    for y, p, _ in (binary, multiclass):
-        weight = np.arange(len(y)) % 4
-        rows = np.repeat(np.arange(len(y)), weight)
-        assert_allclose(score(y, p, weight), score(y[rows], p[rows]), rtol=1e-14)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -171,49 +161,6 @@ def test_tails_keep_their_digits(dtype):
     assert_allclose(brier_score([1], near), 6e-18, rtol=1e-6)
 
 
-def test_all_layouts_and_dtypes_say_the_same():
-    rng = np.random.default_rng(1)
-    n, classes = 700, 6
-    p, y, w = rng.dirichlet(np.ones(classes), n), rng.integers(0, classes, n), rng.random(n)
-    wide = np.zeros((2 * n, classes))
-    wide[::2] = p
-    frozen = p.copy()
-    frozen.flags.writeable = False
-    for score in (log_loss, brier_score):
-        expected = score(y, p, w)
-        for proba in (np.asfortranarray(p), wide[::2], frozen):
-            for labels in (y, y.astype(np.int8), y.astype(np.float32), list(y)):
-                assert_allclose(score(labels, proba, w), expected, rtol=1e-14)
-        assert_allclose(score(y, p.astype(np.float32), w.astype(np.float32)), expected, rtol=1e-6)
-        q, positive = p[:, 0], y == 0
-        expected = score(positive, q, w)
-        for proba in (wide[::2, 0], np.asfortranarray(p)[:, 0], q.astype(object)):
-            assert_allclose(score(positive.astype(np.int64), proba, list(w)), expected, rtol=1e-14)
-
-
-@pytest.mark.parametrize(
-    ("y", "p", "w", "message"),
-    [
-        ([0, 1], [0.5, 1.5], None, r"proba must lie in \[0, 1\], got 1.5 in row 1"),
-        ([0, 1], [0.5, np.nan], None, "proba must lie in .* got nan in row 1"),
-        ([0, 1], [-1e-3, 0.5], None, "proba must lie in .* in row 0"),
-        ([0, 2], [0.5, 0.5], None, r"y_true must lie in \[0, 1\], got 2.0 in row 1"),
-        ([0, 1], [0.5, 0.5], [1.0, -1.0], "sample_weight must be finite and >= 0, got -1.0 in row 1"),
-        ([0, 1], [0.5, 0.5], [0.0, 0.0], "sample_weight must have a sum > 0"),
-        ([0, 1], [[0.5, 0.4], [0.5, 0.5]], None, "rows of proba must sum to 1, got 0.9 in row 0"),
-        ([0, 3], [[0.2, 0.3, 0.5]] * 2, None, "class codes 0..2, got 3.0 in row 1"),
-        ([0, 0.5], [[0.2, 0.3, 0.5]] * 2, None, "class codes 0..2, got 0.5 in row 1"),
-        ([0, 1, 1], [0.5, 0.5], None, "one label per row of proba, got 3 labels for 2 rows"),
-        ([0, 1], [[[0.5]]] * 2, None, r"proba must have shape \(n,\) or \(n, K\)"),
-        (["a", "b"], [0.5, 0.5], None, "y_true must be"),
-    ],
-)
-@pytest.mark.parametrize("score", [log_loss, brier_score, calibration_error, smooth_calibration_error, decompose])
-def test_what_has_no_meaning_is_refused(score, y, p, w, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        score(y, p, w)
-
-
 def test_a_row_without_weight_may_lose_everything():
     assert_allclose(log_loss([0, 1], [0.5, 0.0], [1, 0], eps=0.0), np.log(2))
     assert_allclose(log_loss([0, 1], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], [1, 0], eps=0.0), np.log(2))
@@ -247,8 +194,8 @@ def test_decomposed_is_the_log_loss(binary, eps):
 
 def test_scores_are_scorers():
     X, y = sklearn.datasets.load_breast_cancer(return_X_y=True)
-    model = sklearn.linear_model.LogisticRegression(max_iter=10_000)
+    X = X[:, :4]
+    fitted = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(X, y)
     for score in (log_loss, calibration_error, miscalibration):
         scorer = sklearn.metrics.make_scorer(score, response_method="predict_proba", greater_is_better=False)
-        fitted = sklearn.base.clone(model).fit(X, y)
         assert_allclose(scorer(fitted, X, y), -score(y, fitted.predict_proba(X)[:, 1]))

@@ -165,50 +165,6 @@ def test_spiegelhalter_is_standard_normal_if_the_probabilities_are_right():
     assert_allclose(np.std(values), 1.0, atol=0.06)
 
 
-@pytest.mark.parametrize("score", SCORES)
-def test_weights(score):
-    y, p, w = drawn()
-    counts = np.arange(len(y)) % 4
-    rows = np.repeat(np.arange(len(y)), counts)
-    if score is not spiegelhalter_z:  # whose rows are observations, however much they weigh
-        assert_allclose(score(y, p, counts), score(y[rows], p[rows]), rtol=1e-9)
-    some = w > 0.5
-    assert_allclose(score(y, p, w * some), score(y[some], p[some], w[some]), rtol=1e-12)
-    for scale in (1e-200, 1e200):
-        assert_allclose(score(y, p, w * scale), score(y, p, w), rtol=1e-9)
-
-
-@pytest.mark.parametrize("score", SCORES)
-def test_forms_of_predictions(score):
-    y, p, w = drawn()
-    z = log_odds(p)
-    expected = score(y, p, w)
-    assert_allclose(score(y, np.stack([1 - p, p], axis=1), w), expected, rtol=1e-9)
-    assert_allclose(score(y, None, w, raw=z), expected, rtol=1e-9)
-    assert_allclose(score(y, None, w, raw=np.stack([np.ones(400), z + 1], axis=1)), expected, rtol=1e-9)
-    assert_allclose(score(list(y), p.astype(np.float32), w.astype(np.float32)), expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize(
-    ("y", "p", "w", "message"),
-    [
-        (
-            [0, 1],
-            [[0.2, 0.3, 0.5]] * 2,
-            None,
-            r"proba must be that of two classes, .* got \(2, 3\); proba\[:, k\] with",
-        ),
-        ([0, 1], [0.5, 1.5], None, r"proba must lie in \[0, 1\], got 1.5 in row 1"),
-        ([0, 2], [0.5, 0.5], None, r"y_true must lie in \[0, 1\], got 2.0 in row 1"),
-        ([0, 1], [0.5, 0.5], [1.0, -1.0], "sample_weight must be finite and >= 0, got -1.0 in row 1"),
-    ],
-)
-def test_what_is_refused(score, y, p, w, message):
-    with pytest.raises(ValueError, match=message):
-        score(y, p, w)
-
-
 @pytest.mark.parametrize("score", [calibration_slope, calibration_intercept])
 def test_one_class_only(score):
     with pytest.raises(ValueError, match="y_true must hold both classes, got class 1 only"):

@@ -25,7 +25,7 @@ from boosting_losses.metrics import (
     refinement_loss,
     smooth_calibration_error,
 )
-from boosting_losses.metrics._bootstrap import Bootstrap, Columns, apart, observed, side_by_side
+from boosting_losses.metrics._statistics.bootstrap import Bootstrap, Columns, apart, observed, side_by_side
 
 compiled = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 pytestmark = compiled
@@ -41,7 +41,7 @@ def predictions(n, seed=0, sharpness=1.0):
 
 
 def test_counts_are_poisson():
-    bootstrap, n = Bootstrap(1, 0, 256, seed=0), 4000
+    bootstrap, n = Bootstrap(1, 0, 256, seed=0), 2000
     columns = Columns(np.ones((1, 1)), np.empty((1, 0), np.int32), np.empty((1, 0)))
     seen = np.zeros(9)
     pairs = 0.0
@@ -58,7 +58,7 @@ def test_counts_are_poisson():
     expected = stats.poisson(1).pmf(np.arange(9)) * total
     # 16 bits round the probabilities by up to 2**-17, and above 8 there is nothing.
     assert (np.abs(seen[:8] - expected[:8]) < 5 * np.sqrt(expected[:8] + 1) + 2.0**-16 * total).all()
-    assert abs(pairs / n) < 0.005
+    assert abs(pairs / n) < 0.007
     totals = bootstrap.totals().weight
     assert abs(np.corrcoef(totals[:128], totals[128:])[0, 1]) < 0.4
     assert_allclose(totals.mean(), n, rtol=0.01)
@@ -166,16 +166,16 @@ def test_bootstrap_is_that_of_resampled_weights(score, classes):
 
 
 def test_any_other_function():
-    y, p, _ = predictions(800)
+    y, p, _ = predictions(400)
 
     auc = sklearn.metrics.roc_auc_score
-    estimate = confidence_interval(auc, y, p, n_resamples=200)
+    estimate = confidence_interval(auc, y, p, n_resamples=60)
     assert estimate.low < estimate.value < estimate.high
-    assert 0.04 < estimate.high - estimate.low < 0.1
-    assert estimate == confidence_interval(auc, y, p, n_resamples=200)
-    assert estimate != confidence_interval(auc, y, p, n_resamples=200, random_state=1)
-    pairs = np.arange(800) // 2
-    assert confidence_interval(auc, y, p, groups=pairs, n_resamples=50).value == estimate.value
+    assert 0.06 < estimate.high - estimate.low < 0.14
+    assert estimate == confidence_interval(auc, y, p, n_resamples=60)
+    assert estimate != confidence_interval(auc, y, p, n_resamples=60, random_state=1)
+    pairs = np.arange(400) // 2
+    assert confidence_interval(auc, y, p, groups=pairs, n_resamples=20).value == estimate.value
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_any_other_function():
 )
 def test_the_same_seed_gives_the_same_interval(score):
     y, p, _ = predictions(600, sharpness=1.7)
-    options = {"method": "bootstrap", "n_resamples": 300}
+    options = {"method": "bootstrap", "n_resamples": 100}
     first = confidence_interval(score, y, p, **options)
     assert first == confidence_interval(score, y, p, **options)
     assert first != confidence_interval(score, y, p, random_state=7, **options)
@@ -253,13 +253,13 @@ def test_differences_change_sign_with_the_models(score):
     y, p, _ = predictions(2000)
     q = np.clip(p**1.4, 0.001, 0.999)
     for groups in (None, np.arange(2000) // 4):
-        options = {"groups": groups, "method": "bootstrap", "n_resamples": 300}
+        options = {"groups": groups, "method": "bootstrap", "n_resamples": 100}
         there, back = paired_difference(score, y, p, q, **options), paired_difference(score, y, q, p, **options)
         assert_allclose(there, [-back.value, -back.high, -back.low], rtol=1e-9)
         if score in (log_loss, d2):
             assert there.value == score(y, p) - score(y, q)
         else:  # noise makes these too large
-            here, other = (confidence_interval(score, y, x, groups=groups, n_resamples=300) for x in (p, q))
+            here, other = (confidence_interval(score, y, x, groups=groups, n_resamples=100) for x in (p, q))
             assert_allclose(there.value, here.value - other.value, rtol=1e-9)
         assert there.low < there.value < there.high
 
@@ -359,7 +359,7 @@ def test_rare_events_and_infinite_losses():
     assert np.isnan([low, high]).all()
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200])
+@pytest.mark.parametrize("scale", [1e-300, 1e200])
 @pytest.mark.parametrize("score", EVERY, ids=lambda score: getattr(score, "__name__", "debiased"))
 def test_only_ratios_of_weights_count(score, scale):
     y, p, _ = predictions(300)

@@ -46,9 +46,7 @@ def test_the_wheel_holds_every_package():
 
 
 def test_the_adapters_folder_is_a_link():
-    link = ROOT / "boosting_losses" / "adapters"
-    assert link.is_symlink()
-    assert link.resolve() == ROOT / "adapters"
+    assert (ROOT / "boosting_losses" / "adapters").resolve() == ROOT / "adapters"
 
 
 def test_importing_the_package_imports_no_framework():
@@ -62,17 +60,44 @@ assert not heavy, heavy
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
 def test_adapters_import_their_own_framework_only(library):
-    code = f"""
-import sys
-others = {{"xgboost", "lightgbm", "catboost"}} - {{"{library}"}}
-for name in others:
-    sys.modules[name] = None
-import boosting_losses.adapters.{library}
-"""
-    result = run("-c", code)
+    others = {"xgboost", "lightgbm", "catboost"} - {library}
+    result = run("-c", f"{without(*others)}import boosting_losses.adapters.{library}")
     assert result.returncode == 0, result.stderr
+
+
+def without(*modules):
+    """Return a line of Python that blocks the import of modules."""
+    return f"import sys; sys.modules.update(dict.fromkeys({modules}))\n"
+
+
+@pytest.mark.slow
+def test_everything_but_the_classifier_is_there_without_scikit_learn():
+    code = """
+from boosting_losses import *
+import boosting_losses
+assert FocalLoss is boosting_losses.FocalLoss
+assert "CalibratedBoostingClassifier" not in [*boosting_losses.__all__, *dir(boosting_losses)]
+try:
+    boosting_losses.CalibratedBoostingClassifier
+except ImportError as error:
+    assert "sklearn" in str(error)
+else:
+    raise SystemExit("scikit-learn was not needed")
+"""
+    result = run("-c", without("sklearn") + code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_package_shows_the_classifier():
+    names = {}
+    exec("from boosting_losses import *", names)
+    assert names["CalibratedBoostingClassifier"] is boosting_losses.CalibratedBoostingClassifier
+    assert set(boosting_losses.__all__) <= set(dir(boosting_losses))
+    with pytest.raises(AttributeError, match="has no attribute 'Calibrated'"):
+        boosting_losses.Calibrated  # noqa: B018
 
 
 def test_the_version_is_in_the_changelog():

@@ -1,4 +1,4 @@
-"""Trees on sketched gradients: what is sketched, that models are plain ones, and what is refused in words."""
+"""Trees on sketched gradients: the sketch, the training, the models, and what is refused."""
 
 import copy
 import inspect
@@ -57,7 +57,7 @@ def test_the_kernel_takes_derivatives_along_directions(columns, order):
 
 @needs_interface
 def test_trees_see_slope_and_curvature_along_the_direction(digits):
-    """The slope by finite differences of the loss itself, the curvature by the Hessian's diagonal and XGBoost's factor 2."""
+    """Compare with finite differences of the loss, and with the Hessian's diagonal times XGBoost's factor 2."""
     X, y = digits
     raw = np.random.default_rng(0).normal(size=(50, 10))
     data = xgb.DMatrix(X[:50], y[:50])
@@ -83,7 +83,7 @@ def test_directions_are_those_of_the_seed_and_the_round():
 
 @needs_interface
 def test_the_whole_gradient_gives_the_builtin_model(digits, monkeypatch):
-    """With vector leaves and no sketch, so that the rest of the way is right."""
+    """Train with vector leaves and without a sketch, which checks everything but the sketch."""
     train_part, test_part = matrices(digits)
     monkeypatch.setattr(_sketch.kernels, "along", lambda *_: pytest.fail("no sketch was asked for"))
     settings = {**PLAIN, "multi_strategy": "multi_output_tree", "tree_method": "hist"}
@@ -108,7 +108,12 @@ def test_a_round_is_one_tree_with_a_vector_in_its_leaves(digits):
 
 @needs_interface
 @pytest.mark.parametrize(
-    "loss", [CROSS_ENTROPY, SoftmaxFocalLoss(1.0), SoftmaxCrossEntropy(class_weight=tuple(np.linspace(1.0, 3.0, 10)))]
+    "loss",
+    [
+        CROSS_ENTROPY,
+        pytest.param(SoftmaxFocalLoss(1.0), marks=pytest.mark.slow),
+        pytest.param(SoftmaxCrossEntropy(class_weight=tuple(np.linspace(1.0, 3.0, 10))), marks=pytest.mark.slow),
+    ],
 )
 def test_it_learns_and_stops_early(digits, loss):
     train_part, test_part = matrices(digits)
@@ -130,9 +135,10 @@ def test_it_learns_and_stops_early(digits, loss):
     assert held_out_loss(booster, digits) < 0.3
 
 
+@pytest.mark.slow
 @needs_interface
 def test_it_beats_one_tree_a_class_where_rounds_are_few(digits):
-    """A tenth of the trees: 60 in place of 60 for each of ten classes would be the same price."""
+    """Train as many trees in both: 300 with a sketch, and 30 for each of ten classes without."""
     train_part, test_part = matrices(digits)
     sketch = train({**PLAIN, "learning_rate": 0.3}, train_part, 300, loss=CROSS_ENTROPY, sketch=Sketch())
     builtin = xgb.train({**PLAIN, "learning_rate": 0.3, "objective": "multi:softprob", "num_class": 10}, train_part, 30)
@@ -153,7 +159,7 @@ def test_the_same_seed_gives_the_same_model_on_any_number_of_threads(digits):
 
 @needs_interface
 def test_an_integer_weight_is_that_many_rows(digits):
-    """As far apart as under the builtin loss, whose cut points see weights in another way than rows."""
+    """Allow what the builtin loss differs by: cut points depend on weights in another way than on rows."""
     X, y = digits[0][:600], digits[1][:600]
     weight = np.random.default_rng(0).integers(1, 4, 600)
     settings = {**PLAIN, "max_bin": 32, "tree_method": "hist"}
@@ -197,7 +203,7 @@ def test_continued_it_is_as_trained_at_once(digits):
 @needs_interface
 @pytest.mark.parametrize("kept", ["booster", "file"])
 def test_continued_without_a_sketch_it_keeps_its_kind_of_trees(digits, tmp_path, kept):
-    """A file does not say which kind it is of, and XGBoost would mix the two."""
+    """A file does not say of which kind its trees are, and XGBoost would mix the two kinds."""
     data, other = matrices(digits)
     first = train(PLAIN, data, 6, loss=CROSS_ENTROPY, sketch=Sketch())
     first.save_model(tmp_path / "model.ubj")
@@ -220,7 +226,7 @@ def test_a_model_without_trees_can_be_continued(digits):
 
 
 @needs_interface
-def test_settings_that_a_fold_brings_are_those_of_such_trees_too(digits):
+def test_settings_that_a_fold_returns_are_completed(digits):
     """Fresh settings without the strategy would make XGBoost read past the end of the sketch."""
     data, _ = matrices(digits)
     plain = cv(PLAIN, data, 4, loss=CROSS_ENTROPY, sketch=Sketch(), nfold=2, as_pandas=False)
@@ -421,7 +427,7 @@ def test_training_in_several_processes_is_refused(digits, monkeypatch):
 
 @needs_interface
 def test_xgboost_still_calls_the_interface(digits, monkeypatch):
-    """If this fails, XGBoost has changed what is experimental: the structure is no longer found on the sketch."""
+    """If this fails, XGBoost has changed its experimental interface and no longer splits nodes by the sketch."""
     assert "split_grad" in inspect.getsource(xgb.Booster.boost)
     seen = []
     original = kernels.along

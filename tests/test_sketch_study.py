@@ -68,9 +68,9 @@ def test_parts_hold_every_class_and_share_no_row():
     data = sets.development()["waves, 10 classes"](0)
     parts = sets.split(data, 0)
     assert parts.n_classes == 10
-    assert [len(part[1]) for part in parts[:3]] == [5000, 2000, 3000]
-    assert all(set(part[1]) == set(range(10)) for part in parts[:3])
-    rows = np.concatenate([part[0] for part in parts[:3]])
+    assert [len(part.y) for part in parts] == [5000, 2000, 3000]
+    assert all(set(part.y) == set(range(10)) for part in parts)
+    rows = np.concatenate([part.X for part in parts])
     assert len(np.unique(rows, axis=0)) == len(data.y)
 
 
@@ -78,10 +78,10 @@ def test_rare_classes_are_left_out():
     data = sets.DataSet(np.arange(60.0)[:, None], np.repeat([3, 5, 7], [30, 7, 23]))
     parts = sets.split(data, 0)
     assert parts.n_classes == 2
-    assert sum(len(part[1]) for part in parts[:3]) == 53
+    assert sum(len(part.y) for part in parts) == 53
 
 
-@pytest.mark.parametrize("stage", ["development", "judging"])
+@pytest.mark.parametrize("stage", [pytest.param("development", marks=pytest.mark.slow), "judging"])
 def test_the_made_sets_are_drawn_anew_for_each_seed(stage):
     for name, maker in study.STAGES[stage]().items():
         again, other = maker(1), maker(2)

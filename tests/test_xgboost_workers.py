@@ -22,7 +22,7 @@ LOSSES = [LogLoss(), LogLoss(3.0), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFo
 
 
 def together(work, workers=2):
-    """What each of several workers returns."""
+    """Return what each of several workers returns."""
     tracker = RabitTracker(host_ip="127.0.0.1", n_workers=workers)
     tracker.start()
 
@@ -37,7 +37,7 @@ def together(work, workers=2):
 
 
 def rows(loss, soft=False, n=300, seed=0):
-    """Features, sorted labels, so that workers have different ones, weights and some raw scores."""
+    """Return features, labels, weights and raw scores; labels are sorted, so that workers have different ones."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, 4))
     classes = 3 if loss.multiclass else 2
@@ -70,7 +70,7 @@ def test_a_mean_is_that_of_all_rows(loss, shares):
             assert_allclose(unweighted, metric(y, raw), rtol=1e-6)
 
 
-def test_a_worker_whose_rows_have_no_weight_says_nothing():
+def test_a_worker_whose_rows_have_no_weight_adds_nothing():
     loss = LogLoss()
     _, y, weight, raw = rows(loss)
     weight[:60] = 0.0
@@ -80,7 +80,7 @@ def test_a_worker_whose_rows_have_no_weight_says_nothing():
         together(lambda _: Metric(loss)([0.0], [0.0], [0.0]))
 
 
-def test_a_score_that_is_no_mean_says_so_once():
+def test_a_score_that_is_no_mean_warns_once():
     loss = LogLoss()
     _, y, weight, raw = rows(loss)
     y = np.random.default_rng(1).permutation(y)
@@ -120,7 +120,7 @@ def test_training_has_one_intercept_one_loss_and_one_best_round(loss, shares, so
     trees = raw_score(model, xgb.DMatrix(held_out, base_margin=np.zeros_like(empty)))
     assert_allclose(raw_score(model, everything) - trees, empty, atol=2e-6)
     of_rounds = [
-        loss(labels, raw_score(model, everything, iteration_range=(0, number + 1)), weights)
+        loss(labels, raw_score(model, everything, rounds=number + 1), weights)
         for number in range(model.num_boosted_rounds())
     ]
     assert_allclose(history, of_rounds, atol=2e-6)

@@ -1,4 +1,4 @@
-"""CatBoost: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+"""CatBoost: losses as objectives and eval metrics, and training with every trap of the library handled.
 
 >>> import catboost
 >>> from sklearn.datasets import load_breast_cancer
@@ -11,6 +11,9 @@
 """
 
 from ._objects import Metric, Objective
-from ._training import cv, params, predict_proba, raw_score, servable, train
+from ._prediction import predict_proba, raw_score
+from ._serving import servable
+from ._settings import params
+from ._training import cv, train
 
 __all__ = ["Metric", "Objective", "cv", "params", "predict_proba", "raw_score", "servable", "train"]

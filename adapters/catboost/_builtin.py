@@ -1,4 +1,4 @@
-"""Where CatBoost has a loss of ours itself: its name, and the settings under which both give the same model."""
+"""CatBoost's own losses in the place of equal custom ones, and the settings under which both give the same model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import catboost as cb
 import numpy as np
 
 from ...losses import LogLoss, Loss, SoftmaxCrossEntropy
+from .._init_score import InitScore
 from ._objects import Metric
 
 #: What CatBoost does under a custom objective and, unless told, not under its own.
 _ALIKE = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "leaf_estimation_backtracking": "No"}
-
 
 #: Parameters that do the same to CatBoost's own losses and to custom ones. Others do not: ``model_shrink_rate`` and
 #: ``posterior_sampling`` take no baseline; ``monotone_constraints``, ``langevin`` and ``eval_fraction`` give another model.
@@ -39,7 +39,7 @@ ALIKE_PARAMETERS = frozenset([
 
 
 def has_builtin(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> bool:
-    """Has CatBoost a loss of its own with which it comes to the same model?"""
+    """Return whether CatBoost has a loss of its own with which it comes to the same model."""
     if not settings.keys() <= ALIKE_PARAMETERS:
         return False
     if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
@@ -52,10 +52,10 @@ def has_builtin(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> bool:
 def builtin_settings(
     loss: Loss, pool: cb.Pool, names: tuple[Any, ...] | None, settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The settings, with CatBoost's own loss; None if it has no equal one.
+    """Return the settings with CatBoost's own loss, None if it has no equal one.
 
     A loss with class weights has none: to CatBoost they are weights of rows, which count when it chooses splits, too. The
-    data must start from a baseline where there is an intercept.
+    data must start from a baseline where there is an init score.
     """
     if not has_builtin(loss, pool, settings):
         return None
@@ -70,10 +70,10 @@ def builtin_settings(
     return own if names is None else {**own, "class_names": names}
 
 
-def starting_from(pool: cb.Pool, offset: float | tuple[float, ...]) -> cb.Pool:
-    """A copy of a pool with a constant baseline; the pool itself where that is 0."""
-    if not np.any(offset):
+def with_baseline(pool: cb.Pool, init_score: InitScore) -> cb.Pool:
+    """Return a copy of a pool whose baseline is the init score; the pool itself where that is 0."""
+    if not np.any(init_score):
         return pool
     copy = pool.slice(np.arange(pool.num_row()))
-    copy.set_baseline(np.tile(np.atleast_1d(offset), (pool.num_row(), 1)))
+    copy.set_baseline(np.tile(np.atleast_1d(init_score), (pool.num_row(), 1)))
     return copy

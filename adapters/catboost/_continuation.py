@@ -18,13 +18,13 @@ import numpy as np
 
 from ..._types import Array
 from ...losses import Loss, loss_to_json
-from .._shared import ATTRIBUTE, check_model, check_same_loss
-from ._model import OWN_BINARY, exchange_class_names, name_loss_function, reloaded, start_of, trained_with
-from ._objects import Objective
+from .._loss import ATTRIBUTE, check_same_loss, loss_of_objective
+from .._prediction import check_model
+from ._model import OWN_BINARY, exchange_class_names, missing_init_score, name_loss_function, reloaded, trained_with
 
 
 def checked_model(init_model: cb.CatBoost | str | os.PathLike[str], loss: Loss, pool: cb.Pool) -> cb.CatBoost:
-    """The model to continue, its intercept in it; refuses one of another loss, and what CatBoost cannot add."""
+    """Return the model to continue, its init score in it; refuse one of another loss, and what CatBoost cannot add."""
     if isinstance(init_model, (str, os.PathLike)):
         model = cb.CatBoost().load_model(os.fspath(init_model))
     else:
@@ -38,25 +38,24 @@ def checked_model(init_model: cb.CatBoost | str | os.PathLike[str], loss: Loss, 
         raise ValueError(f"init_model must have scale 1, got {scale}")
     if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
         raise ValueError("init_model must be left out for text and embedding features: CatBoost cannot add such models")
-    if np.any(start := np.asarray(start_of(model))):
+    if np.any(missing := np.asarray(missing_init_score(model))):
         model = reloaded(model, cb.CatBoost)
-        model.set_scale_and_bias(1, np.atleast_1d(np.asarray(bias) + start).tolist())
+        model.set_scale_and_bias(1, np.atleast_1d(np.asarray(bias) + missing).tolist())
     return model
 
 
 def _check_loss(model: cb.CatBoost, loss: Loss) -> None:
-    """Refuse a model that was trained with another loss, or that tells neither its loss nor its intercept."""
-    objective = model.get_params().get("loss_function")
+    """Refuse a model that was trained with another loss, or that tells neither its loss nor its init score."""
     stored = model.get_metadata().get(ATTRIBUTE)
-    if stored is None and isinstance(objective, Objective):
-        stored = loss_to_json(objective.loss)
+    if stored is None and (own := loss_of_objective(model.get_params().get("loss_function"))) is not None:
+        stored = loss_to_json(own)
     check_same_loss(loss, stored, "init_model")
     if stored is not None:
         return
     name = trained_with(model)
     if name == "PythonUserDefinedPerObject":
         raise ValueError(
-            "init_model must carry its loss and its intercept, which the file of a model with a bare custom objective does"
+            "init_model must carry its loss and its init score, which the file of a model with a bare custom objective does"
             " not; pass the model itself before it is saved, or train it with train"
         )
     if name not in OWN_BINARY or loss.multiclass or not loss.is_proper:
@@ -74,7 +73,7 @@ def check_same_classes(previous: cb.CatBoost, names: tuple[Any, ...] | None, cod
 
 
 def on_top_of(previous: cb.CatBoost, pool: cb.Pool) -> cb.Pool:
-    """A copy of a pool that starts from the scores of a model, and from its own baseline if it has one."""
+    """Return a copy of a pool that starts from the scores of a model, and from its own baseline if it has one."""
     start = np.asarray(previous.predict(pool, prediction_type="RawFormulaVal")).reshape(pool.num_row(), -1)
     own = np.asarray(pool.get_baseline())
     copy = pool.slice(np.arange(pool.num_row()))
@@ -83,7 +82,7 @@ def on_top_of(previous: cb.CatBoost, pool: cb.Pool) -> cb.Pool:
 
 
 def added(previous: cb.CatBoost, model: cb.CatBoost) -> cb.CatBoost:
-    """The sum of two models of the same classes; without their names, as CatBoost sums named ones of 2 classes only."""
+    """Return the sum of two models of the same classes, made without their names: CatBoost sums named ones of 2 only."""
     parts = [previous.copy(), model.copy()]
     class_names = [exchange_class_names(part, []) for part in parts][-1]
     for part in parts:
@@ -94,7 +93,7 @@ def added(previous: cb.CatBoost, model: cb.CatBoost) -> cb.CatBoost:
 
 
 def _sum(parts: list[cb.CatBoost]) -> cb.CatBoost:
-    """The sum, in which each model reads its own statistics of categories."""
+    """Return the sum, in which each model reads its own statistics of categories."""
     if not any(part.get_cat_feature_indices() for part in parts):
         return cb.sum_models(parts)
     try:
@@ -116,7 +115,7 @@ def _sum(parts: list[cb.CatBoost]) -> cb.CatBoost:
 
 
 def _sum_of_equal_statistics(parts: list[cb.CatBoost]) -> cb.CatBoost:
-    """The sum of models whose trees are not symmetric, of which CatBoost averages the statistics of categories."""
+    """Return the sum of models whose trees are not symmetric, of which CatBoost averages the statistics of categories."""
     first, second = (_statistics(part) for part in parts)
     if any(first[name] != second[name] for name in first.keys() & second.keys()):
         raise ValueError(
@@ -127,7 +126,7 @@ def _sum_of_equal_statistics(parts: list[cb.CatBoost]) -> cb.CatBoost:
 
 
 def _statistics(model: cb.CatBoost) -> dict[str, Any]:
-    """The tables of statistics of categories, by the features they are of."""
+    """Return the tables of statistics of categories, by the features they are of."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
         model.save_model(str(path), format="json")

@@ -1,9 +1,8 @@
-"""An unfitted ``CatBoostClassifier`` as something that ``train`` trains, and a trained model as what came of it."""
+"""How a ``CatBoostClassifier`` is trained with a loss, and what is asked of CatBoost's models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import catboost as cb
@@ -11,148 +10,126 @@ import numpy as np
 
 from ..._types import Array
 from ...losses import LogLoss, Loss, SoftmaxCrossEntropy
-from .. import catboost as adapter
-from .._estimators import Labelled, Stopping, as_library_takes, checked
-from .._shared import ATTRIBUTE
+from .._estimators import EarlyStopping, Labelled, Library, Trainer
+from .._loss import ATTRIBUTE
 from ._builtin import has_builtin
-from ._model import loss_of
+from ._model import OWN_BINARY, loss_of
+from ._objects import Metric
+from ._prediction import raw_score
+from ._training import train
 
-KIND = cb.CatBoostClassifier
-_USUAL = ("Logloss", "CrossEntropy", "MultiClass")
 _ROUNDS = ("iterations", "n_estimators", "num_trees", "num_boost_round")
 _QUIET = ("verbose", "verbose_eval", "silent", "logging_level")
 _COLUMNS = ("cat_features", "text_features", "embedding_features")
-_REFUSED = {
-    **dict.fromkeys(("early_stopping_rounds", "od_type", "od_wait", "od_pval", "use_best_model"), "early_stopping="),
-    **dict.fromkeys(("eval_metric", "custom_metric"), 'early_stopping={"rounds": ..., "metric": ...}'),
-    **dict.fromkeys(("class_weights", "auto_class_weights", "scale_pos_weight"), "class_weight="),
-    **dict.fromkeys(("class_names", "classes_count"), "labels that are those classes"),
-}
 #: What CatBoost chooses by itself for its own loss, and not or otherwise for a custom one.
 _CHOSEN = ("learning_rate", "bootstrap_type", "subsample", "bagging_temperature")
-#: The same, where it would make a loss of ours, which CatBoost asks through Python, several times slower.
+#: The same, where it would make a custom loss, which CatBoost asks through Python, several times slower.
 _CHOSEN_BUILTIN = ("leaf_estimation_method", "leaf_estimation_iterations", "leaf_estimation_backtracking")
 
 
-@dataclass(frozen=True)
-class Trainer:
-    """See ``_estimators.Trainer``."""
-
-    estimator: cb.CatBoostClassifier
-    loss: Loss
-    options: Mapping[str, Any]
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "estimator", checked(self.estimator, self.options, _USUAL, _REFUSED, _COLUMNS))
-
-    def train(
-        self, data: Labelled, held_out: Labelled | None, stopping: Stopping | None, rounds: int | None
-    ) -> cb.CatBoost:
-        """A model; its defaults are those of a ``CatBoostClassifier``, not those of a custom objective."""
-        settings = self._settings()
-        settings.setdefault("iterations", 1000)
-        pool = self._pool(data)
-        # The learning rate that CatBoost chooses depends on the rounds that were asked for, however many it takes.
-        settings = {**self._chosen(pool, settings), **settings}
-        settings["iterations"] = rounds or settings["iterations"]
-        if stopping is not None and held_out is not None:
-            settings["early_stopping_rounds"] = stopping.rounds
-            settings["eval_metric"] = adapter.Metric(
-                self.loss, stopping.score, greater_is_better=stopping.greater_is_better
-            )
-            return adapter.train(pool, settings, loss=self.loss, eval_set=self._pool(held_out), builtin="auto")
+def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds: int | None) -> cb.CatBoost:
+    """Train with the defaults of a ``CatBoostClassifier``, not those of a custom objective."""
+    settings = _settings(trainer.estimator, trainer.seed)
+    settings.setdefault("iterations", 1000)
+    pool = _pool(trainer, data)
+    # The learning rate that CatBoost chooses depends on the rounds that were asked for, however many it takes.
+    settings = {**_chosen(trainer.loss, pool, settings), **settings}
+    settings["iterations"] = rounds or settings["iterations"]
+    if early is None:
         settings.setdefault("metric_period", settings["iterations"])
-        return adapter.train(pool, settings, loss=self.loss, builtin="auto")
+        return train(pool, settings, loss=trainer.loss, builtin="auto")
+    settings["early_stopping_rounds"] = early.rounds
+    settings["eval_metric"] = early.metric
+    return train(pool, settings, loss=trainer.loss, eval_set=_pool(trainer, early.held_out), builtin="auto")
 
-    def raw_score(self, model: cb.CatBoost, X: Any) -> Array:
-        """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_library_takes(X))
 
-    def rounds(self, model: cb.CatBoost) -> int:
-        """CatBoost cuts an early-stopped model after its best round."""
-        return rounds_of(model)
+def _settings(estimator: cb.CatBoostClassifier, seed: int | None) -> dict[str, Any]:
+    settings = {
+        name: value
+        for name, value in estimator.get_params().items()
+        if value is not None and name not in (*_COLUMNS, "loss_function", "objective")
+    }
+    rounds = [settings.pop(name) for name in _ROUNDS if name in settings]
+    if rounds:
+        settings["iterations"] = rounds[-1]
+    if not any(name in settings for name in _QUIET):
+        settings["logging_level"] = "Silent"
+    if "random_state" not in settings and "random_seed" not in settings and seed is not None:
+        settings["random_seed"] = seed
+    return settings
 
-    def feature_importances(self, model: cb.CatBoost) -> Array:
-        """Changes of the prediction, in per cent."""
-        return importances_of(model)
 
-    def _settings(self) -> dict[str, Any]:
-        settings = {
-            name: value
-            for name, value in self.estimator.get_params().items()
-            if value is not None and name not in (*_COLUMNS, "loss_function", "objective")
-        }
-        rounds = [settings.pop(name) for name in _ROUNDS if name in settings]
-        if rounds:
-            settings["iterations"] = rounds[-1]
-        if not any(name in settings for name in _QUIET):
-            settings["logging_level"] = "Silent"
-        if "random_state" not in settings and "random_seed" not in settings and self.seed is not None:
-            settings["random_seed"] = self.seed
-        return settings
-
-    def _chosen(self, pool: cb.Pool, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """What CatBoost would choose for its own loss; it says so once it has grown a tree."""
-        own = "MultiClass" if self.loss.multiclass else "Logloss"
-        probe = {
-            **settings,
-            "loss_function": own,
-            "metric_period": settings["iterations"],
-            "allow_writing_files": False,
-        }
-        probe.pop("callbacks", None)
-        model = cb.CatBoost(probe).fit(pool, callbacks=[_StopAfterOneRound()])
-        everything = model.get_all_params()
-        names = (*_CHOSEN, *_CHOSEN_BUILTIN) if has_builtin(self.loss, pool, settings) else _CHOSEN
-        given = {"eta": "learning_rate"}
-        taken = {given.get(name, name) for name in settings}
-        return {name: everything[name] for name in names if name in everything and name not in taken}
-
-    def _pool(self, data: Labelled) -> cb.Pool:
-        given = {**self.estimator.get_params(), **self.options}
-        columns = {name: list(given[name]) for name in _COLUMNS if given.get(name) is not None}
-        return cb.Pool(as_library_takes(data.X), data.y, weight=data.weight, **columns)
+def _chosen(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what CatBoost would choose for its own loss; it says so once it has grown a tree."""
+    probe = {
+        **settings,
+        "loss_function": "MultiClass" if loss.multiclass else "Logloss",
+        "metric_period": settings["iterations"],
+        "allow_writing_files": False,
+    }
+    probe.pop("callbacks", None)
+    everything = cb.CatBoost(probe).fit(pool, callbacks=[_StopAfterOneRound()]).get_all_params()
+    names = (*_CHOSEN, *_CHOSEN_BUILTIN) if has_builtin(loss, pool, settings) else _CHOSEN
+    given = {"eta": "learning_rate"}
+    taken = {given.get(name, name) for name in settings}
+    return {name: everything[name] for name in names if name in everything and name not in taken}
 
 
 class _StopAfterOneRound:
-    """Callback."""
+    """A callback that ends a training after its first round."""
 
     def after_iteration(self, info: Any) -> bool:
         """Say that training must not go on."""
         return False
 
 
-class Trained:
-    """A model as it is; ``given`` is the loss where the model carries none and has no loss function that tells it."""
-
-    def __init__(self, model: cb.CatBoost, given: Loss | None) -> None:
-        if given is None and model.get_metadata().get(ATTRIBUTE) is None:
-            name = str(model.get_all_params().get("loss_function", "")).split(":")[0]
-            if name in ("Logloss", "CrossEntropy"):
-                given = LogLoss()
-            elif name == "MultiClass":
-                given = SoftmaxCrossEntropy()
-        self.loss = loss_of(model, given)
-
-    def raw_score(self, model: cb.CatBoost, X: Any) -> Array:
-        """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_library_takes(X))
-
-    def rounds(self, model: cb.CatBoost) -> int:
-        """CatBoost cuts an early-stopped model after its best round."""
-        return rounds_of(model)
-
-    def feature_importances(self, model: cb.CatBoost) -> Array:
-        """Changes of the prediction, in per cent."""
-        return importances_of(model)
+def _pool(trainer: Trainer, data: Labelled) -> cb.Pool:
+    given = {**trainer.estimator.get_params(), **trainer.options}
+    columns = {name: list(given[name]) for name in _COLUMNS if given.get(name) is not None}
+    return cb.Pool(data.X, data.y, weight=data.weight, **columns)
 
 
-def rounds_of(model: cb.CatBoost) -> int:
-    """The number of rounds that its raw scores use."""
-    return int(model.tree_count_)
+def _raw_score(model: cb.CatBoost, X: Any, estimator: cb.CatBoostClassifier | None) -> Array:
+    del estimator
+    return raw_score(model, X)
 
 
-def importances_of(model: cb.CatBoost) -> Array:
-    """Changes of the prediction, in per cent."""
+def _rounds(model: cb.CatBoost) -> int:
+    return int(model.tree_count_)  # CatBoost cuts an early-stopped model after its best round
+
+
+def _feature_importances(model: cb.CatBoost, estimator: cb.CatBoostClassifier | None) -> Array:
+    """Return changes of the prediction, in per cent."""
+    del estimator
     return np.asarray(model.get_feature_importance(), dtype=np.float64)
+
+
+def _loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
+    if given is None and model.get_metadata().get(ATTRIBUTE) is None:
+        name = str(model.get_all_params().get("loss_function", "")).split(":")[0]
+        if name in OWN_BINARY:
+            given = LogLoss()
+        elif name == "MultiClass":
+            given = SoftmaxCrossEntropy()
+    return loss_of(model, given)
+
+
+LIBRARY = Library(
+    kind=cb.CatBoostClassifier,
+    usual_objectives=("Logloss", "CrossEntropy", "MultiClass"),
+    refused={
+        **dict.fromkeys(
+            ("early_stopping_rounds", "od_type", "od_wait", "od_pval", "use_best_model"), "early_stopping="
+        ),
+        **dict.fromkeys(("eval_metric", "custom_metric"), 'early_stopping={"rounds": ..., "metric": ...}'),
+        **dict.fromkeys(("class_weights", "auto_class_weights", "scale_pos_weight"), "class_weight="),
+        **dict.fromkeys(("class_names", "classes_count"), "labels that are those classes"),
+    },
+    column_options=_COLUMNS,
+    metric=Metric,
+    train=_train,
+    raw_score=_raw_score,
+    rounds=_rounds,
+    feature_importances=_feature_importances,
+    loss_of=_loss_of,
+)

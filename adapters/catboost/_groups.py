@@ -9,16 +9,16 @@ import catboost as cb
 import numpy as np
 
 from ..._types import Array
-from .._shared import without_none
+from .._parameters import without_none
 
 
 def has_groups(pool: cb.Pool) -> bool:
-    """Do the rows of a pool belong to groups?"""
+    """Return whether the rows of a pool belong to groups."""
     return pool.get_group_id_hash() is not None
 
 
 def weights_in_groups(pool: cb.Pool, names: tuple[Any, ...] | None, settings: Mapping[str, Any]) -> Array:
-    """The weights that rows in groups have in training: that of the row or the group, times that of the class.
+    """Return the weights that rows in groups have in training: that of the row or the group, times that of the class.
 
     A pool does not tell those that it was given as ``group_weight``, but CatBoost hands them to a metric: here to that of a
     training of one split, on the rows in their order.
@@ -51,11 +51,11 @@ class _Weights:
         return 0.0, 1.0
 
     def get_final_error(self, error: float, weight: float) -> float:
-        """Nothing."""
+        """Return what comes."""
         return error
 
     def is_max_optimal(self) -> bool:
-        """No."""
+        """Return False, either answer will do."""
         return False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Weights:

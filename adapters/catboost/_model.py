@@ -1,4 +1,4 @@
-"""What a CatBoost model carries: its loss, its classes and its intercept."""
+"""Reading and editing what CatBoost stores in a model: its loss, its classes and its init score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import catboost as cb
 import numpy as np
 
 from ...losses import Loss, loss_to_json
-from .._shared import ATTRIBUTE, carried_loss, check_model
+from .._init_score import InitScore
+from .._loss import ATTRIBUTE, carried_loss
+from .._prediction import check_model
 from ._objects import Objective
 
 #: CatBoost's own losses of one score whose posterior is a sigmoid.
@@ -19,32 +21,32 @@ OWN_BINARY = ("Logloss", "CrossEntropy")
 
 
 def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given."""
+    """Return the loss that a model carries, or the one given."""
     check_model(model, cb.CatBoost)
     return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)
 
 
-def start_of(model: cb.CatBoost) -> float | tuple[float, ...]:
-    """The constant that training started from, where it is not in the model already."""
+def missing_init_score(model: cb.CatBoost) -> InitScore:
+    """Return the init score in the objective of a model, where it is not in the model already."""
     objective = model.get_params().get("loss_function")
     if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
         return objective.init_score
     return 0.0
 
 
-def finished(model: cb.CatBoost, loss: Loss, offset: float | tuple[float, ...]) -> cb.CatBoost:
-    """Store the intercept in the model, and the loss in its metadata."""
-    set_intercept(model, offset)
+def finished(model: cb.CatBoost, loss: Loss, init_score: InitScore) -> cb.CatBoost:
+    """Store the init score in the model, and the loss in its metadata."""
+    set_init_score(model, init_score)
     model.get_metadata()[ATTRIBUTE] = loss_to_json(loss)
     return model
 
 
-def set_intercept(model: cb.CatBoost, intercept: float | tuple[float, ...]) -> None:
-    """Make a constant the model's bias, or part of its first tree where CatBoost forgets the bias.
+def set_init_score(model: cb.CatBoost, init_score: InitScore) -> None:
+    """Make an init score the model's bias, or part of its first tree where CatBoost forgets the bias.
 
     Its ONNX export and its explanations of probabilities do, for its own losses of one score.
     """
-    bias = np.atleast_1d(np.asarray(intercept, dtype=np.float64))
+    bias = np.atleast_1d(np.asarray(init_score, dtype=np.float64))
     if trained_with(model) in OWN_BINARY and model.tree_count_:
         leaves = np.array(model.get_leaf_values())
         leaves[: model.get_tree_leaf_counts()[0]] += bias[0]
@@ -54,7 +56,7 @@ def set_intercept(model: cb.CatBoost, intercept: float | tuple[float, ...]) -> N
 
 
 def trained_with(model: cb.CatBoost) -> str:
-    """The name of the loss function in the model file."""
+    """Return the name of the loss function in the model file."""
     params = json.loads(model.get_metadata().get("params") or "{}")
     return str(params.get("loss_function", {}).get("type", "an unknown loss"))
 
@@ -79,7 +81,7 @@ def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
 
 
 def reloaded(model: cb.CatBoost, kind: type[cb.CatBoost]) -> cb.CatBoost:
-    """A model of another kind, through a file: the leaves of what ``copy`` returns cannot be changed."""
+    """Return a model of another kind, through a file: the leaves of what ``copy`` returns cannot be changed."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.cbm")
         model.save_model(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ...losses import Loss
 from ...losses.binary import BinaryLoss
 from ...losses.multiclass import MulticlassLoss
 from ...losses.rows import RowFunction
-from .._shared import MetricBase, Score, check_loss, constant
+from .._init_score import InitScore, as_init_score
+from .._loss import check_loss
+from .._metric import MetricBase
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,20 @@ class Objective:
     """
 
     loss: Loss
-    init_score: float | tuple[float, ...] = 0.0
+    init_score: InitScore = 0.0
 
     no_jit = True  # CatBoost would compile the methods again on each fit, and warn that it cannot
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
-        object.__setattr__(self, "init_score", constant(self.init_score))
+        object.__setattr__(self, "init_score", as_init_score(self.init_score))
         object.__setattr__(self, "_rows", {})
         if isinstance(self.loss, MulticlassLoss) and isinstance(self.init_score, tuple):
-            # CatBoost calls it twice per row and round: a method of ours between would cost a tenth of the training.
+            # CatBoost calls it twice per row and round: a Python method between would cost a tenth of the training.
             object.__setattr__(self, "calc_ders_multi", self._row_function(len(self.init_score)))
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
-        """First and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
+        """Return first and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
         if self.loss.multiclass:
             raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
         loss = cast(BinaryLoss, self.loss)
@@ -67,7 +69,7 @@ class Objective:
     def calc_ders_multi(
         self, approx: Array, target: float, weight: float
     ) -> tuple[Sequence[float], tuple[Sequence[float]]]:
-        """First and second derivatives of minus the loss for one row.
+        """Return first and second derivatives of minus the loss for one row.
 
         The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.
         """
@@ -81,7 +83,7 @@ class Objective:
             rows[n_classes] = self.loss.row_function(n_classes, self.init_score, factor=-1.0)
         return rows[n_classes]
 
-    def __reduce__(self) -> tuple[type[Objective], tuple[Loss, float | tuple[float, ...]]]:
+    def __reduce__(self) -> tuple[type[Objective], tuple[Loss, InitScore]]:
         return type(self), (self.loss, self.init_score)  # without compiled functions
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
@@ -116,30 +118,23 @@ class Metric(MetricBase):
 
     no_jit = True
 
-    def __init__(
-        self,
-        loss: Loss,
-        score: Score | None = None,
-        *,
-        input: Literal["raw"] = "raw",
-        name: str | None = None,
-        greater_is_better: bool = False,
-        init_score: float | Sequence[float] = 0.0,
-    ) -> None:
-        if input != "raw":
-            raise ValueError(f"input must be 'raw', which CatBoost hands over under every objective, got {input!r}")
-        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
+    def __post_init__(self) -> None:
+        if self.input != "raw":
+            raise ValueError(
+                f"input must be 'raw', which CatBoost hands over under every objective, got {self.input!r}"
+            )
+        super().__post_init__()
 
     def is_max_optimal(self) -> bool:
-        """Is greater better?"""
+        """Return whether greater is better."""
         return self.greater_is_better
 
     def evaluate(self, approxes: Sequence[Array], target: Array, weight: Array | None) -> tuple[float, float]:
-        """The sum of weighted losses, or the score times the weights, and the sum of weights."""
+        """Return the sum of weighted losses, or the score times the weights, and the sum of weights."""
         raw = np.column_stack(approxes) if self.loss.multiclass else np.asarray(approxes[0])
         total = float(len(target)) if weight is None else float(np.sum(weight, dtype=np.float64))
         return (self.value(target, raw, weight) * total if total > 0.0 else 0.0), total
 
     def get_final_error(self, error: float, weight: float) -> float:
-        """The mean."""
+        """Return the mean."""
         return error / weight if weight > 0.0 else 0.0

@@ -1,41 +1,84 @@
-"""What CatBoost must be told for a loss of ours, and what a caller must not tell it beside."""
+"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import catboost as cb
 import numpy as np
 import numpy.typing as npt
 
 from ..._types import Array
 from ...losses import Loss, SoftmaxFocalLoss
-from .._shared import check_metric, is_one, without_none
-from ._groups import has_groups, weights_in_groups
+from .._init_score import InitScore, as_init_score
+from .._loss import check_loss
+from .._metric import check_metric
+from .._parameters import is_one, without_none
+from ._data import encode
+from ._objects import Metric, Objective
 
 _LOSS = ("loss_function", "objective")
-#: Builtin metrics that depend on the order of the scores alone: right on raw scores, intercept or not.
+#: Builtin metrics that depend on the order of the scores alone: right on raw scores, init score or not.
 _RANK_METRICS = ("AUC", "PRAUC", "QueryAUC", "NormalizedGini")
 
-#: Up to here single precision, in which a pool holds numeric labels, tells whole numbers apart.
-_EXACT = 2**24
+
+def params(
+    loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
+) -> dict[str, Any]:
+    """Return the settings that bare use needs: objective with init score, metric, class names.
+
+    CatBoost estimates no init score for a custom objective, demands an eval metric, and reads labels as numbers unless the
+    classes are named.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true : array-like of shape (n,)
+        The training labels, of any kind that CatBoost takes.
+    sample_weight : array-like of shape (n,), optional
+    sklearn : bool, default False
+        Settings for ``catboost.train`` (False) or for the constructor of ``CatBoostClassifier`` (True). In CatBoost they
+        are the same; in the adapters of the other libraries they differ.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss.
+    """
+    del sklearn
+    check_loss(loss)
+    codes, names = encode(loss, y_true, {})
+    init_score = as_init_score(loss.init_score(codes, sample_weight))
+    return companions(loss, init_score, names, {}) | {"allow_writing_files": False}
 
 
-def check_pool(pool: object, name: str) -> None:
-    """Refuse data in another container."""
-    if not isinstance(pool, cb.Pool):
-        raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}; make one with catboost.Pool(X, y)")
+def companions(
+    loss: Loss, init_score: InitScore, names: tuple[Any, ...] | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return objective, metric and classes; a metric of the caller's is made to see the init score."""
+    if loss.multiclass and names is not None and len(names) == 2:
+        raise ValueError(
+            f"labels must be of at least 3 classes for {loss}: CatBoost trains two with one score, as a binary loss"
+        )
+    metric = settings.get("eval_metric") or Metric(loss)
+    if isinstance(metric, Metric):
+        metric = metric.with_init_score(init_score)
+    found = {"loss_function": Objective(loss, init_score), "eval_metric": metric}
+    return found if names is None else {**found, "class_names": names}
 
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
-    """The caller's parameters, without any that would be ignored or contradict the loss."""
+    """Return the caller's parameters; refuse any that would be ignored or contradict the loss."""
     settings = without_none(params)
     for alias in _LOSS:
         if alias in settings:
             raise ValueError(f"params must not hold a {alias} beside loss={loss}, got {settings[alias]!r}")
     if str(settings.get("task_type", "CPU")).upper() == "GPU":
-        raise ValueError("task_type must be 'CPU': a loss of ours does not run on CatBoost's GPU, got 'GPU'")
+        raise ValueError("task_type must be 'CPU': a custom loss does not run on CatBoost's GPU, got 'GPU'")
     if not is_one(pos_weight := settings.pop("scale_pos_weight", 1)):
         raise ValueError(
             f"scale_pos_weight is not for custom objectives, got {pos_weight}; use"
@@ -80,80 +123,8 @@ def _check_metrics(settings: Mapping[str, Any], loss: Loss) -> None:
         if isinstance(metric, str) and metric.split(":")[0] not in _RANK_METRICS:
             raise ValueError(
                 f"eval_metric must be a Metric or one of {', '.join(_RANK_METRICS)} under a custom objective, got {metric!r},"
-                " which would see scores without their intercept; use Metric(loss, score)"
+                " which would see scores without their init score; use Metric(loss, score)"
             )
-
-
-def encode(loss: Loss, raw_labels: npt.ArrayLike, settings: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...] | None]:
-    """Class codes, as CatBoost will make them, and the class of each code; soft labels as they are and None."""
-    if raw_labels is None or np.ndim(raw_labels) == 0:
-        raise ValueError("the data must have labels, got none")
-    labels = np.asarray(raw_labels)
-    if labels.ndim != 1 or not labels.size:
-        raise ValueError(f"labels must have shape (n,), at least one, got {labels.shape}")
-    if labels.dtype.kind in "iuf" and np.abs(labels).max() >= _EXACT:
-        raise ValueError(
-            f"labels that are numbers must be below {_EXACT}, got {labels[np.argmax(np.abs(labels))].item()}: CatBoost holds"
-            " them in single precision, in which two classes may be one; name them by text or by class codes 0..K-1"
-        )
-    names = settings.get("class_names")
-    if names is None:
-        if labels.dtype.kind == "f" and not loss.multiclass and not (labels == np.floor(labels)).all():
-            if not ((labels >= 0) & (labels <= 1)).all():
-                raise ValueError("labels that are no integers must lie in [0, 1], or be named by class_names")
-            if settings.get("class_weights") is not None or settings.get("auto_class_weights") not in (None, "None"):
-                raise ValueError("class_weights must be left out for soft labels, which belong to both classes")
-            return labels.astype(np.float64), None
-        names = np.unique(labels).tolist()
-        if all(isinstance(name, float) and name.is_integer() for name in names):
-            names = [int(name) for name in names]
-    if not loss.multiclass and len(names) != 2:
-        raise ValueError(f"labels must be of 2 classes for the binary {loss}, got {len(names)}: {names[:5]}")
-    return codes_of(labels, tuple(names)), tuple(names)
-
-
-def codes_of(labels: npt.ArrayLike, names: tuple[Any, ...]) -> Array:
-    """The position of each label among the classes."""
-    array = np.asarray(labels)
-    known = np.asarray(names)
-    if array.dtype.kind in "US" or known.dtype.kind in "US":
-        array, known = array.astype(str), known.astype(str)
-    order = np.argsort(known)
-    found = order[np.minimum(np.searchsorted(known, array, sorter=order), len(known) - 1)]
-    wrong = known[found] != array
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(f"labels must be among the classes {list(names)}, got {array[row].item()!r} in row {row}")
-    codes: Array = found.astype(np.float64)
-    return codes
-
-
-def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, settings: dict[str, Any]) -> Array:
-    """The weight that each row has in training: its own times that of its class.
-
-    ``class_weights`` given as a dictionary become a list in the order of the class codes, which ``catboost.cv`` takes too.
-    """
-    given, automatic = settings.get("class_weights"), settings.get("auto_class_weights")
-    if isinstance(given, dict):
-        if set(given) != set(names or ()):
-            raise ValueError(f"class_weights must have the classes {list(names or ())} as keys, got {list(given)}")
-        given = settings["class_weights"] = [given[name] for name in names or ()]
-    if given is not None and len(given) != len(names or ()):
-        raise ValueError(f"class_weights must hold one weight per class, got {len(given)} for {len(names or ())}")
-    if has_groups(pool):
-        return weights_in_groups(pool, names, settings)
-    weight: Array = np.asarray(pool.get_weight(), dtype=np.float64)
-    if given is not None:
-        values = np.asarray(given, dtype=np.float64)
-    elif automatic not in (None, "None"):
-        sums = np.bincount(codes.astype(np.intp), weight, len(names or ()))
-        whole = np.floor(sums)  # as CatBoost counts; it leaves a class alone whose weights sum to less than 1
-        values = np.where(whole > 0, whole.max() / np.maximum(whole, 1), 1.0)
-        values = np.sqrt(values) if automatic == "SqrtBalanced" else values
-    else:
-        return weight
-    product: Array = weight * values[codes.astype(np.intp)]
-    return product
 
 
 def check_ordered(settings: Mapping[str, Any], weight: Array) -> None:
@@ -166,8 +137,3 @@ def check_ordered(settings: Mapping[str, Any], weight: Array) -> None:
             "rows of weight 0 must be left out with boosting_type='Ordered', in which CatBoost divides by the weight of few"
             f" rows, got {np.count_nonzero(weight == 0)} of them"
         )
-
-
-def has_baseline(pool: cb.Pool) -> bool:
-    """Does the caller's pool start from scores of its own?"""
-    return bool(np.asarray(pool.get_baseline()).size)

@@ -1,9 +1,8 @@
-"""An unfitted ``LGBMClassifier`` as something that ``train`` trains, and a trained model as what came of it."""
+"""How an ``LGBMClassifier`` is trained with a loss, and what is asked of LightGBM's models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -12,13 +11,14 @@ import numpy as np
 
 from ..._types import Array
 from ...losses import LogLoss, Loss, SoftmaxCrossEntropy
-from .. import lightgbm as adapter
-from .._estimators import Labelled, Stopping, as_library_takes, checked
-from .._shared import ATTRIBUTE
+from .._estimators import EarlyStopping, Labelled, Library, Trainer
+from .._loss import ATTRIBUTE
 from ._model import Model, booster_of, loss_of
+from ._objects import Metric
+from ._prediction import raw_score, rounds_of
+from ._settings import is_dart, is_random_forest
+from ._training import train
 
-KIND = lgb.LGBMClassifier
-_USUAL = ("binary", "multiclass", "softmax")
 _ROUNDS = (
     "n_estimators",
     "num_iterations",
@@ -33,137 +33,67 @@ _ROUNDS = (
     "max_iter",
 )
 _SEED = ("seed", "random_seed", "random_state")
-_BOOSTING = ("boosting", "boosting_type", "boost")
 _QUIET = ("verbosity", "verbose")
 _STOPPING = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
-_REFUSED = {
-    **dict.fromkeys(_STOPPING, "early_stopping="),
-    **dict.fromkeys(("metric", "metrics", "metric_types"), 'early_stopping={"rounds": ..., "metric": ...}'),
-    **dict.fromkeys(("class_weight", "scale_pos_weight", "is_unbalance"), "class_weight="),
-    **dict.fromkeys(("num_class", "num_classes"), "labels of so many classes"),
-}
 
 
-@dataclass(frozen=True)
-class Trainer:
-    """See ``_estimators.Trainer``."""
-
-    estimator: lgb.LGBMClassifier
-    loss: Loss
-    options: Mapping[str, Any]
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "estimator",
-            checked(self.estimator, self.options, _USUAL, _REFUSED, ("categorical_feature", "feature_name")),
-        )
-
-    def train(
-        self, data: Labelled, held_out: Labelled | None, stopping: Stopping | None, rounds: int | None
-    ) -> lgb.Booster:
-        """A booster."""
-        settings, own_rounds = self._settings()
-        if stopping is not None and "dart" in (settings.get(name) for name in _BOOSTING):
-            raise ValueError("early_stopping must be left out for dart, which LightGBM does not stop early")
-        train_set = self._dataset(data, settings)
-        feval, callbacks, valid_sets = None, [], None
-        if held_out is not None and stopping is not None:
-            feval = adapter.Metric(self.loss, stopping.score, greater_is_better=stopping.greater_is_better)
-            callbacks = [lgb.early_stopping(stopping.rounds, verbose=False)]
-            valid_sets = [self._dataset(held_out, settings, reference=train_set)]
-        return adapter.train(
-            settings,
-            train_set,
-            rounds or own_rounds,
-            valid_sets,
-            feval=feval,
-            callbacks=callbacks,
-            loss=self.loss,
-        )
-
-    def raw_score(self, model: lgb.Booster, X: Any) -> Array:
-        """Raw scores with the intercept."""
-        return adapter.raw_score(model, as_library_takes(X))
-
-    def rounds(self, model: lgb.Booster) -> int:
-        """Up to the best round of an early-stopped model."""
-        return rounds_of(model)
-
-    def feature_importances(self, model: lgb.Booster) -> Array:
-        """Of the estimator's ``importance_type``, by default how often a feature splits."""
-        found: Array = model.feature_importance(importance_type=self.estimator.importance_type)
-        return found
-
-    def _settings(self) -> tuple[dict[str, Any], int]:
-        """LightGBM's own parameters, and the number of rounds among the estimator's."""
-        settings = self.estimator.get_params()
-        for name in ("importance_type", "class_weight", "objective"):
-            settings.pop(name, None)
-        rounds = [settings.pop(name) for name in _ROUNDS if name in settings]
-        if (jobs := settings.pop("n_jobs", None)) is not None:
-            settings.setdefault("num_threads", joblib.effective_n_jobs(jobs))
-        seeds = [settings.pop(name) for name in _SEED if name in settings]
-        seed = next((seed for seed in seeds if seed is not None), None)
-        if isinstance(seed, np.random.RandomState):
-            seed = int(seed.randint(np.iinfo(np.int32).max))
-        elif isinstance(seed, np.random.Generator):
-            seed = int(seed.integers(np.iinfo(np.int32).max))
-        settings["seed"] = self.seed if seed is None else seed
-        if not any(name in settings for name in _QUIET):
-            settings["verbosity"] = -1
-        return {name: value for name, value in settings.items() if value is not None}, int(rounds[-1] or 100)
-
-    def _dataset(
-        self, data: Labelled, settings: Mapping[str, Any], reference: lgb.Dataset | None = None
-    ) -> lgb.Dataset:
-        return lgb.Dataset(
-            as_library_takes(data.X),
-            data.y,
-            weight=data.weight,
-            reference=reference,
-            feature_name=self.options.get("feature_name", "auto"),
-            categorical_feature=self.options.get("categorical_feature", "auto"),
-            params=dict(settings),
-        )
+def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds: int | None) -> lgb.Booster:
+    settings, own_rounds = _settings(trainer.estimator, trainer.seed)
+    if early is not None and is_dart(settings):
+        raise ValueError("early_stopping must be left out for dart, which LightGBM does not stop early")
+    train_set = _dataset(data, settings, trainer.options)
+    watched: dict[str, Any] = {}
+    if early is not None:
+        watched = {
+            "valid_sets": [_dataset(early.held_out, settings, trainer.options, reference=train_set)],
+            "feval": early.metric,
+            "callbacks": [lgb.early_stopping(early.rounds, verbose=False)],
+        }
+    return train(settings, train_set, rounds or own_rounds, loss=trainer.loss, **watched)
 
 
-class Trained:
-    """A model as it is; ``given`` is the loss where the model carries none and has no objective that tells it."""
+def _settings(estimator: lgb.LGBMClassifier, default_seed: int | None) -> tuple[dict[str, Any], int]:
+    """Return LightGBM's own parameters, and the number of rounds among the estimator's."""
+    settings = estimator.get_params()
+    for name in ("importance_type", "class_weight", "objective"):
+        settings.pop(name, None)
+    rounds = [settings.pop(name) for name in _ROUNDS if name in settings]
+    if (jobs := settings.pop("n_jobs", None)) is not None:
+        settings.setdefault("num_threads", joblib.effective_n_jobs(jobs))
+    seeds = [settings.pop(name) for name in _SEED if name in settings]
+    seed = next((seed for seed in seeds if seed is not None), None)
+    if isinstance(seed, np.random.RandomState):
+        seed = int(seed.randint(np.iinfo(np.int32).max))
+    elif isinstance(seed, np.random.Generator):
+        seed = int(seed.integers(np.iinfo(np.int32).max))
+    settings["seed"] = default_seed if seed is None else seed
+    if not any(name in settings for name in _QUIET):
+        settings["verbosity"] = -1
+    return {name: value for name, value in settings.items() if value is not None}, int(rounds[-1] or 100)
 
-    def __init__(self, model: Model, given: Loss | None) -> None:
-        booster = booster_of(model)
-        if {booster.params.get(name) for name in _BOOSTING} & {"rf", "random_forest"}:
-            raise ValueError(
-                "the model must be of boosting, got a random forest, whose raw scores LightGBM does not average"
-            )
-        if given is None and getattr(booster, ATTRIBUTE, None) is None:
-            # Such as "binary sigmoid:1"; a custom objective has none.
-            name, *settings = str(booster.dump_model(num_iteration=1).get("objective", "")).split() or [""]
-            if name == "binary" and "sigmoid:1" in settings:
-                given = LogLoss()
-            elif name == "multiclass":
-                given = SoftmaxCrossEntropy()
-        self.loss = loss_of(model, given)
 
-    def raw_score(self, model: Model, X: Any) -> Array:
-        """Raw scores with the intercept."""
-        rows = as_library_takes(X)
-        _refuse_other_columns(booster_of(model), rows)
-        return adapter.raw_score(model, rows)
+def _dataset(
+    data: Labelled, settings: Mapping[str, Any], options: Mapping[str, Any], reference: lgb.Dataset | None = None
+) -> lgb.Dataset:
+    return lgb.Dataset(
+        data.X,
+        data.y,
+        weight=data.weight,
+        reference=reference,
+        feature_name=options.get("feature_name", "auto"),
+        categorical_feature=options.get("categorical_feature", "auto"),
+        params=dict(settings),
+    )
 
-    def rounds(self, model: Model) -> int:
-        """Up to the best round of an early-stopped model."""
-        return rounds_of(booster_of(model))
 
-    def feature_importances(self, model: Model) -> Array:
-        """Those of the estimator; of a booster how often a feature splits."""
-        return np.asarray(model.feature_importance() if isinstance(model, lgb.Booster) else model.feature_importances_)
+def _raw_score(model: Model, X: Any, estimator: lgb.LGBMClassifier | None) -> Array:
+    if estimator is None:
+        _refuse_other_columns(booster_of(model), X)
+    return raw_score(model, X)
 
 
 def _refuse_other_columns(booster: lgb.Booster, X: Any) -> None:
-    """Raise ValueError unless columns with names stand where they stood in training: LightGBM looks at positions alone."""
+    """Refuse columns with names that stand elsewhere than in training: LightGBM looks at positions alone."""
     known = booster.feature_name()
     if X.shape[1] != len(known):
         raise ValueError(f"X must have the {len(known)} columns that the model was trained with, got {X.shape[1]}")
@@ -177,6 +107,47 @@ def _refuse_other_columns(booster: lgb.Booster, X: Any) -> None:
         )
 
 
-def rounds_of(booster: lgb.Booster) -> int:
-    """The number of rounds that its raw scores use."""
-    return int(booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration())
+def _feature_importances(model: Model, estimator: lgb.LGBMClassifier | None) -> Array:
+    """Return those of the estimator's ``importance_type``, by default how often a feature splits."""
+    if isinstance(model, lgb.LGBMModel):
+        return np.asarray(model.feature_importances_)
+    return np.asarray(model.feature_importance(importance_type=getattr(estimator, "importance_type", "split")))
+
+
+def _rounds(model: Model) -> int:
+    return rounds_of(booster_of(model))
+
+
+def _loss_of(model: Model, given: Loss | None) -> Loss:
+    booster = booster_of(model)
+    if is_random_forest(booster.params):
+        raise ValueError(
+            "the model must be of boosting, got a random forest, whose raw scores LightGBM does not average"
+        )
+    if given is None and getattr(booster, ATTRIBUTE, None) is None:
+        # Such as "binary sigmoid:1"; a custom objective has none.
+        name, *settings = str(booster.dump_model(num_iteration=1).get("objective", "")).split() or [""]
+        if name == "binary" and "sigmoid:1" in settings:
+            given = LogLoss()
+        elif name == "multiclass":
+            given = SoftmaxCrossEntropy()
+    return loss_of(model, given)
+
+
+LIBRARY = Library(
+    kind=lgb.LGBMClassifier,
+    usual_objectives=("binary", "multiclass", "softmax"),
+    refused={
+        **dict.fromkeys(_STOPPING, "early_stopping="),
+        **dict.fromkeys(("metric", "metrics", "metric_types"), 'early_stopping={"rounds": ..., "metric": ...}'),
+        **dict.fromkeys(("class_weight", "scale_pos_weight", "is_unbalance"), "class_weight="),
+        **dict.fromkeys(("num_class", "num_classes"), "labels of so many classes"),
+    },
+    column_options=("categorical_feature", "feature_name"),
+    metric=Metric,
+    train=_train,
+    raw_score=_raw_score,
+    rounds=_rounds,
+    feature_importances=_feature_importances,
+    loss_of=_loss_of,
+)

@@ -11,38 +11,40 @@ import lightgbm as lgb
 import numpy as np
 
 from ...losses import Loss, loss_to_json
-from .._shared import ATTRIBUTE, carried_loss, check_model, check_same_loss
+from .._init_score import InitScore
+from .._loss import ATTRIBUTE, carried_loss, check_same_loss, check_values, loss_of_objective
+from .._prediction import check_model
+from ._data import has_init_score, labels_and_weights
 from ._objects import Objective
-from ._settings import check_values, has_init_score
 
 Model: TypeAlias = "lgb.Booster | lgb.LGBMModel"
 
 
 def booster_of(model: Model) -> lgb.Booster:
-    """The booster of a model, itself one or a scikit-learn estimator."""
+    """Return the booster of a model, itself one or a scikit-learn estimator."""
     check_model(model, lgb.Booster, lgb.LGBMModel)
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
-def start_of(model: Model) -> float | tuple[float, ...]:
-    """The constant that the objective of a scikit-learn estimator has added, which its trees lack."""
+def missing_init_score(model: Model) -> InitScore:
+    """Return the init score in the objective of a scikit-learn estimator, which its trees lack."""
     objective = getattr(model, "objective", None)
     return objective.init_score if isinstance(objective, Objective) else 0.0
 
 
 def loss_of(model: Model, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given."""
+    """Return the loss that a model carries, or the one given."""
     return carried_loss(getattr(booster_of(model), ATTRIBUTE, None), getattr(model, "objective", None), given)
 
 
 def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> lgb.Booster:
-    """The model to continue, its intercept in its trees; refuses one of another loss, and data that do not fit."""
+    """Return the model to continue, its init score in its trees; refuse one of another loss, and data that do not fit."""
     model = lgb.Booster(model_file=init_model) if isinstance(init_model, (str, Path)) else init_model
     check_model(model, lgb.Booster, lgb.LGBMModel, argument="init_model")
     booster = booster_of(model)
     check_same_loss(loss, getattr(booster, ATTRIBUTE, None), "init_model")
-    if isinstance(objective := getattr(model, "objective", None), Objective):
-        check_same_loss(loss, loss_to_json(objective.loss), "init_model")
+    if (own := loss_of_objective(getattr(model, "objective", None))) is not None:
+        check_same_loss(loss, loss_to_json(own), "init_model")
     n_classes = booster.num_model_per_iteration()
     text = booster.model_to_string(num_iteration=1)
     link = next((line for line in text.splitlines() if line.startswith("objective=")), None)
@@ -51,20 +53,20 @@ def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> 
         raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
     if has_init_score(data):
         raise ValueError("train_set must have no init scores beside init_model, which would replace them")
-    check_values(loss, data, n_classes)
-    start = np.atleast_1d(start_of(model))
-    if not start.any():
+    check_values(loss, *labels_and_weights(data), n_classes)
+    missing = np.atleast_1d(missing_init_score(model))
+    if not missing.any():
         return booster
-    return lgb.Booster(model_str=edited(booster.model_to_string(), start.tolist(), expected))
+    return lgb.Booster(model_str=edited(booster.model_to_string(), missing.tolist(), expected))
 
 
 def link_line(multiclass: bool, n_classes: int) -> str:
-    """The line that makes LightGBM's own ``predict`` apply a sigmoid or softmax."""
+    """Return the line that makes LightGBM's own ``predict`` apply a sigmoid or softmax."""
     return f"objective=multiclass num_class:{n_classes}" if multiclass else "objective=binary sigmoid:1"
 
 
 def link_params(link: str | None) -> dict[str, Any]:
-    """The same as parameters, where SHAP and converters to ONNX look for it."""
+    """Return the same as parameters, where SHAP and converters to ONNX look for it."""
     if link is None:
         return {}
     name, _, option = link.removeprefix("objective=").partition(" ")
@@ -72,22 +74,22 @@ def link_params(link: str | None) -> dict[str, Any]:
     return {"objective": name, key: int(value)}
 
 
-def edited(text: str, offset: Sequence[float], link: str | None) -> str:
-    """The text of a model with a constant added to each class's scores, and with the given link or none.
+def edited(text: str, init_score: Sequence[float], link: str | None) -> str:
+    """Return the text of a model with an init score added, and with the given link or none.
 
-    The constant goes into the first tree of each class, as LightGBM's own intercept does; a linear leaf has two numbers
+    The init score goes into the first tree of each class, as LightGBM's own does; a linear leaf has two numbers
     that say what it predicts, the second for rows with missing values. The link stands in the header, which LightGBM obeys,
     and among the parameters at the end, which others read. Trees that dart has dropped are put back.
     """
     header, *trees = re.split(r"^(?=Tree=)", text, flags=re.MULTILINE)
     trees = [_put_back(tree) for tree in trees]
-    if len(trees) < len(offset) and np.any(offset):
-        raise ValueError("the model must have a tree to hold the intercept, got none")
-    for index, value in enumerate(offset):
+    if len(trees) < len(init_score) and np.any(init_score):
+        raise ValueError("the model must have a tree to hold the init score, got none")
+    for index, value in enumerate(init_score):
         if value:
             tree = re.sub(
                 r"^(leaf_value|leaf_const|internal_value)=(.+)$",
-                lambda match, value=value: f"{match[1]}={_shifted(match[2], value)}",
+                lambda match, value=value: f"{match[1]}={_plus(match[2], value)}",
                 trees[index],
                 flags=re.MULTILINE,
             )
@@ -102,7 +104,7 @@ def edited(text: str, offset: Sequence[float], link: str | None) -> str:
 
 
 def _put_back(tree: str) -> str:
-    """A tree as it was before dart dropped it: LightGBM has multiplied it by -1."""
+    """Return a tree as it was before dart dropped it: LightGBM has multiplied it by -1."""
     if not re.search(r"^shrinkage=-", tree, flags=re.MULTILINE):
         return tree
     return re.sub(
@@ -113,5 +115,5 @@ def _put_back(tree: str) -> str:
     )
 
 
-def _shifted(numbers: str, value: float) -> str:
+def _plus(numbers: str, value: float) -> str:
     return " ".join(repr(float(number) + value) for number in numbers.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import lightgbm as lgb
 import numpy as np
@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from ..._types import Array
 from ...losses import Loss
-from .._shared import MetricBase, Score, check_loss, check_metric, constant, shifted
-from ._settings import labels_and_weights
+from .._init_score import InitScore, as_init_score, plus_init_score
+from .._loss import check_loss
+from .._metric import MetricBase, check_metric
+from ._data import labels_and_weights
 
 Feval: TypeAlias = Callable[..., Any]
 
@@ -39,14 +41,14 @@ class Objective:
     """
 
     loss: Loss
-    init_score: float | tuple[float, ...] = 0.0
+    init_score: InitScore = 0.0
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
-        object.__setattr__(self, "init_score", constant(self.init_score))
+        object.__setattr__(self, "init_score", as_init_score(self.init_score))
 
     def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-        """Gradient and Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
+        """Return gradient and Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
         if isinstance(y_pred, lgb.Dataset):
             labels, weight = labels_and_weights(y_pred)
             raw = y_true
@@ -87,47 +89,35 @@ class Metric(MetricBase):
         If a parameter is not as described.
     """
 
-    def __init__(
-        self,
-        loss: Loss,
-        score: Score | None = None,
-        *,
-        input: Literal["raw", "proba"] = "raw",
-        name: str | None = None,
-        greater_is_better: bool = False,
-        init_score: float | Sequence[float] = 0.0,
-    ) -> None:
-        super().__init__(loss, score, input, name, greater_is_better, constant(init_score))
-
     def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[str, float, bool]:
-        """Name, value and direction, from ``(predictions, Dataset)`` or from ``(y_true, predictions, weight)``."""
+        """Return name, value and direction, from ``(predictions, Dataset)`` or from ``(y_true, predictions, weight)``."""
         if isinstance(y_pred, lgb.Dataset):
             labels, weight = labels_and_weights(y_pred)
             return self.label, self.value(labels, y_true, weight), self.greater_is_better
         return self.label, self.value(y_true, y_pred, weight), self.greater_is_better
 
 
-def metrics_with_intercept(
-    loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, offset: float | tuple[float, ...]
+def metrics_with_init_score(
+    loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, init_score: InitScore
 ) -> list[Feval] | None:
-    """The metrics that were asked for, made to see the raw scores with the intercept."""
+    """Return the metrics that were asked for, made to see the raw scores with the init score."""
     if feval is None:
-        return [Metric(loss, init_score=offset)] if metric == "None" else None
+        return [Metric(loss, init_score=init_score)] if metric == "None" else None
     functions = [feval] if callable(feval) else list(feval)
     for function in functions:
         check_metric(function, loss)
     return [
-        function.starting_from(offset) if isinstance(function, Metric) else _Shifted(function, offset)
+        function.with_init_score(init_score) if isinstance(function, Metric) else _WithInitScore(function, init_score)
         for function in functions
     ]
 
 
 @dataclass(frozen=True)
-class _Shifted:
-    """A metric of the caller's, on scores with the intercept."""
+class _WithInitScore:
+    """A metric of the caller's, on scores with the init score."""
 
     metric: Feval
-    offset: float | tuple[float, ...]
+    init_score: InitScore
 
     def __call__(self, predictions: Array, data: lgb.Dataset) -> Any:
-        return self.metric(shifted(predictions, self.offset), data)
+        return self.metric(plus_init_score(predictions, self.init_score), data)

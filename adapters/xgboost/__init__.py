@@ -1,4 +1,4 @@
-"""XGBoost: our losses as objectives and eval metrics, and training with every trap of theirs handled.
+"""XGBoost: losses as objectives and eval metrics, and training with every trap of the library handled.
 
 >>> import xgboost as xgb
 >>> from sklearn.datasets import load_breast_cancer
@@ -11,7 +11,10 @@
 """
 
 from ._objects import Metric, Objective
+from ._prediction import predict_proba, raw_score
+from ._serving import servable
+from ._settings import params
 from ._sketch import Sketch
-from ._training import cv, params, predict_proba, raw_score, servable, train
+from ._training import cv, train
 
 __all__ = ["Metric", "Objective", "Sketch", "cv", "params", "predict_proba", "raw_score", "servable", "train"]

@@ -11,12 +11,13 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ...losses import Loss, loss_from_json, loss_to_json
-from .._shared import ATTRIBUTE, carried_loss, check_model, check_same_loss
+from .._loss import ATTRIBUTE, carried_loss, check_same_loss, loss_of_objective
+from .._prediction import check_model
 
-#: Marks a model that was trained on base margins, where XGBoost leaves the intercept out.
+#: Marks a model that was trained on base margins, where XGBoost leaves the init score out.
 ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
 
-#: Marks a served model whose intercept holds the shift of class weights, which is lost on base margins.
+#: Marks a served model whose init score holds the posterior offset of class weights, which is lost on base margins.
 SHIFTED = f"{ATTRIBUTE}_shifted"
 
 #: Objectives of binary losses under which ``predict`` gives raw scores; the second is of older files.
@@ -26,13 +27,13 @@ Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
 
 def booster_of(model: Model) -> xgb.Booster:
-    """The booster of a model, itself one or a scikit-learn estimator."""
+    """Return the booster of a model, itself one or a scikit-learn estimator."""
     check_model(model, xgb.Booster, xgb.XGBModel)
     return model if isinstance(model, xgb.Booster) else model.get_booster()
 
 
 def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Loss) -> xgb.Booster:
-    """The booster to continue with a loss, read from a file or bytes if it is in none of them."""
+    """Return the booster to continue with a loss: itself, that of an estimator, or read from a file or bytes."""
     if isinstance(xgb_model, str | os.PathLike):
         return xgb.Booster(model_file=xgb_model)
     if isinstance(xgb_model, bytes | bytearray):
@@ -41,16 +42,16 @@ def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Lo
         raise TypeError(
             f"xgb_model must be a Booster, an XGBModel, a path, bytes or a bytearray, got {type(xgb_model).__name__}"
         )
-    if (own := _own_loss(xgb_model)) is not None:
+    if (own := loss_of_objective(getattr(xgb_model, "objective", None))) is not None:
         check_same_loss(loss, loss_to_json(own), "xgb_model")
     return booster_of(xgb_model)
 
 
 def loss_of(model: Model, given: Loss | None) -> Loss:
-    """The loss that a model carries, or the one given; refuses one that the stored objective contradicts."""
+    """Return the loss that a model carries, or the one given; refuse one that the stored objective contradicts."""
     booster = booster_of(model)
-    stored = booster.attr(ATTRIBUTE)
-    if stored is not None and _own_loss(model) is None:
+    stored, of_estimator = booster.attr(ATTRIBUTE), getattr(model, "objective", None)
+    if stored is not None and loss_of_objective(of_estimator) is None:
         loss, objective = loss_from_json(stored), objective_of(booster)
         if objective not in _OBJECTIVES[loss.multiclass, loss.is_proper]:
             raise ValueError(
@@ -58,7 +59,7 @@ def loss_of(model: Model, given: Loss | None) -> Loss:
                 f" XGBoost has continued it; use its own predict, or remove its attribute {ATTRIBUTE!r} (set_attr) and pass"
                 " the loss of its last rounds as loss="
             )
-    return carried_loss(stored, getattr(model, "objective", None), given)
+    return carried_loss(stored, of_estimator, given)
 
 
 #: What a model of a loss may have stored as its objective, for two classes or many, of a proper loss or not.
@@ -70,36 +71,18 @@ _OBJECTIVES: dict[tuple[bool, bool], set[str]] = {
 }
 
 
-def _own_loss(model: Model) -> Loss | None:
-    """The loss of a scikit-learn estimator's own objective."""
-    loss = getattr(getattr(model, "objective", None), "loss", None)
-    return loss if isinstance(loss, Loss) else None
-
-
 def objective_of(booster: xgb.Booster) -> str:
-    """The name of the objective that is stored."""
+    """Return the name of the objective that is stored."""
     return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
-class CarryLoss(xgb.callback.TrainingCallback):
-    """Writes attributes before the first round, so that checkpoints have them too."""
-
-    def __init__(self, **attributes: str) -> None:
-        self.attributes = attributes
-
-    def before_training(self, model: xgb.Booster) -> xgb.Booster:
-        """Write them."""
-        model.set_attr(**self.attributes)
-        return model
-
-
 def is_linear(booster: xgb.Booster) -> bool:
-    """Is it a linear model? One of many classes has the intercept of class 0 for all of them."""
+    """Return whether it is a linear model; one of many classes has the init score of class 0 for all of them."""
     return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
 
 
 def has_vector_leaves(booster: xgb.Booster) -> bool:
-    """Has its first tree a score for each class in its leaves? Only plain trees can; without a tree, no."""
+    """Return whether its first tree has a score for each class in its leaves; only plain trees can, not dart's."""
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
     if kind != "gbtree" or not booster.num_boosted_rounds():
         return False
@@ -107,8 +90,8 @@ def has_vector_leaves(booster: xgb.Booster) -> bool:
     return int(tree["tree_param"]["size_leaf_vector"]) > 1
 
 
-def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
-    """The raw score of no trees at all, one per class."""
+def init_score_of(booster: xgb.Booster) -> npt.NDArray[np.float64]:
+    """Return the raw score of no trees at all, one per class."""
     stored = json.loads(booster.save_config())["learner"]
     scores = np.atleast_1d(json.loads(stored["learner_model_param"]["base_score"])).astype(np.float64)
     name = stored["objective"]["name"]
@@ -120,7 +103,7 @@ def intercept(booster: xgb.Booster) -> npt.NDArray[np.float64]:
 
 
 def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[float]) -> xgb.Booster:
-    """A copy with a sigmoid or softmax as its link and another intercept, edited where XGBoost stores them."""
+    """Return a copy with a sigmoid or softmax as its link and another base score, edited where XGBoost stores them."""
     model = json.loads(booster.save_raw("json"))
     learner = model["learner"]
     learner["gradient_booster"] = _weighted_trees(learner["gradient_booster"])
@@ -136,7 +119,7 @@ def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[flo
 
 
 def _weighted_trees(stored: dict[str, Any]) -> dict[str, Any]:
-    """Plain trees, with dart's weights in their leaves: most of what reads model files knows nothing of such weights."""
+    """Return plain trees, with dart's weights in their leaves: most of what reads model files knows no such weights."""
     if stored["name"] == "dart":  # before 3.4
         weights, stored = stored["weight_drop"], stored["gbtree"]
     else:

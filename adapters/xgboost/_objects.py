@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,14 @@ import xgboost as xgb
 from ..._types import Array
 from ...losses import Loss
 from ...metrics import brier_score, log_loss
-from .._shared import MetricBase, Score, check_loss
-from ._settings import RANK_METRICS, is_maximised, labels_and_weights
+from .._init_score import InitScore
+from .._loss import check_loss
+from .._metric import MetricBase
+from ._data import labels_and_weights
 from ._workers import has_no_weight, mean_of_all, several
+
+#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
+RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 #: Scores that are means over rows; None is the loss.
 _MEANS = (None, log_loss, brier_score)
@@ -27,7 +32,7 @@ class Objective:
     """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
 
     Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
-    XGBoost's own softmax objective. Bare use leaves the intercept and the link to the caller: see ``params``.
+    XGBoost's own softmax objective. Bare use leaves the init score and the link to the caller: see ``params``.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ class Objective:
         check_loss(self.loss)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-        """Gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
+        """Return gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
         if isinstance(y_pred, xgb.DMatrix):
             raw = y_true
             labels, weight = labels_and_weights(y_pred)
@@ -68,7 +73,7 @@ class InPlaceObjective:
     n_scores: int = 1
 
     def __call__(self, raw: Any, data: xgb.DMatrix) -> tuple[Array, Array]:
-        """Gradient and Hessian; the scores are lost."""
+        """Return gradient and Hessian; the scores are lost."""
         labels, weight = labels_and_weights(data)
         if not raw.size:  # XGBoost forgets the columns in a process without rows
             raw = np.empty((0, self.n_scores), np.float32)
@@ -85,6 +90,7 @@ def _derivatives(loss: Loss, labels: Any, raw: Any, weight: Any, gradient: Array
     return gradient, hessian
 
 
+@dataclass(frozen=True)
 class Metric(MetricBase):
     """A loss, or a score of its probabilities, as ``custom_metric=`` and as ``eval_metric=`` of ``XGBClassifier``.
 
@@ -116,17 +122,12 @@ class Metric(MetricBase):
     known to be a mean over rows is the mean of the processes' own values, weighted by their rows; a warning says so.
     """
 
-    def __init__(
-        self,
-        loss: Loss,
-        score: Score | None = None,
-        *,
-        input: Literal["raw", "proba"] = "raw",
-        name: str | None = None,
-        greater_is_better: bool = False,
-    ) -> None:
-        super().__init__(loss, score, input, name, greater_is_better)
-        if is_maximised(self.label) and not self.greater_is_better:
+    #: XGBoost's scores have it already.
+    init_score: InitScore = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if _is_maximised(self.label) and not self.greater_is_better:
             starts = ", ".join(RANK_METRICS)
             raise ValueError(f"name must not start with {starts}, which XGBoost maximises, got {self.label!r}")
 
@@ -134,7 +135,7 @@ class Metric(MetricBase):
     def label(self) -> str:
         """The name that logs show, and by which XGBoost tells the direction."""
         name = super().label
-        return f"auc_{name}" if self.greater_is_better and not is_maximised(name) else name
+        return f"auc_{name}" if self.greater_is_better and not _is_maximised(name) else name
 
     @property
     def __name__(self) -> str:
@@ -143,14 +144,14 @@ class Metric(MetricBase):
     def __call__(
         self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
     ) -> float | tuple[str, float]:
-        """``(name, value)`` from ``(predictions, DMatrix)``; the value from ``(y_true, predictions, weights)``."""
+        """Return ``(name, value)`` from ``(predictions, DMatrix)``, the value from ``(y_true, predictions, weights)``."""
         if isinstance(y_score, xgb.DMatrix):
             labels, weight = labels_and_weights(y_score)
             return self.label, self.value(labels, y_true, weight)
         return self.value(y_true, y_score, sample_weight)
 
     def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
-        """The metric over the rows of all processes that train together."""
+        """Return the metric over the rows of all processes that train together."""
         if not several():
             return super().value(y_true, predictions, sample_weight)
         if self.score not in _MEANS:
@@ -159,9 +160,14 @@ class Metric(MetricBase):
         return mean_of_all(local, y_true, sample_weight)
 
 
+def _is_maximised(name: str) -> bool:
+    """Return whether XGBoost's early stopping looks for the largest value of a metric of this name."""
+    return name.startswith(RANK_METRICS) and name != "mape"
+
+
 @cache
 def _warn_of_no_mean(label: str) -> None:
-    """Once for each metric."""
+    """Warn once for each metric."""
     warnings.warn(
         f"the metric {label!r} is not known to be a mean over rows: with several processes it is the mean of their own"
         " values, weighted by their rows",

@@ -1,4 +1,4 @@
-"""What XGBoost must be told for a loss of ours, and what a caller must not tell it beside."""
+"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
 
 from __future__ import annotations
 
@@ -12,25 +12,79 @@ import xgboost as xgb
 from ..._types import Array
 from ..._validation import numbers
 from ...losses import LogLoss, Loss
-from .._shared import ATTRIBUTE, check_same_loss, checked_num_class, is_one, switch, without_none
-from ._model import IDENTITIES, has_vector_leaves, intercept, is_linear, objective_of
-from ._workers import anywhere, classes_of_all, has_no_weight, several
+from .._loss import ATTRIBUTE, check_loss, check_same_loss, check_values
+from .._parameters import checked_num_class, is_one, switch, without_none
+from ._data import has_margins, labels_and_weights
+from ._model import IDENTITIES, has_vector_leaves, init_score_of, is_linear, objective_of
+from ._objects import RANK_METRICS, Metric, Objective
+from ._workers import classes_of_all, several
 
 #: Parameters by name, or as pairs, which may name several metrics.
 Params: TypeAlias = "Mapping[str, Any] | Sequence[tuple[str, Any]]"
-
-#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
-RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 #: One tree a round with a score for each class in its leaves.
 VECTOR_LEAVES = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
 
 #: Why a linear model of many classes is refused.
-_ONE_INTERCEPT = "which adds the intercept of class 0 to every class"
+_ONE_INIT_SCORE = "which adds the init score of class 0 to every class"
+
+
+def params(
+    loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
+) -> dict[str, Any]:
+    """Return the settings that bare use of :class:`Objective` needs: link, init score, number of classes, metric.
+
+    XGBoost estimates no init score for a custom objective, and applies the link of whichever objective stands in its
+    parameters.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_true, sample_weight : array-like
+        The training labels and weights, for the init score.
+    sklearn : bool, default False
+        Settings for ``xgboost.train`` (False) or for the constructor of ``XGBClassifier`` (True), these with objective
+        and metric. ``XGBClassifier`` always applies a sigmoid or softmax: under a focal loss or class weights its own
+        ``predict_proba`` is no probability; :func:`predict_proba` gives it.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels or weights have no meaning for the loss, or ``XGBClassifier`` cannot train it on them.
+    """
+    check_loss(loss)
+    init_score = loss.init_score(y_true, sample_weight)
+    if not sklearn:
+        stored = link(loss, np.size(init_score), soft=np.ndim(y_true) == 2)
+        return {**stored, "base_score": base_score(init_score, sigmoid_link=loss.is_proper)}
+    _check_for_classifier(loss, y_true)
+    return {
+        "objective": Objective(loss),
+        "eval_metric": Metric(loss),
+        "base_score": base_score(init_score, sigmoid_link=True),
+        "disable_default_eval_metric": True,
+    }
+
+
+def _check_for_classifier(loss: Loss, y_true: npt.ArrayLike) -> None:
+    """Refuse labels that ``XGBClassifier`` would not train with this loss."""
+    labels = numbers("y_true", y_true)
+    if labels.ndim != 1 or (labels % 1).any():
+        came = f"the shape {labels.shape}" if labels.ndim != 1 else f"{labels[labels % 1 != 0][0]}"
+        raise ValueError(f"y_true must hold class codes (n,) for XGBClassifier, which takes no soft labels, got {came}")
+    if loss.multiclass and labels.max() < 2:
+        raise ValueError(
+            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which trains 2 classes with one score per"
+            " sample, got 2; use a binary loss"
+        )
 
 
 def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
-    """The caller's parameters, without any that would be ignored or contradict the loss."""
+    """Return the caller's parameters; refuse any that would be ignored or contradict the loss."""
     settings = without_none(_mapping(params))
     if not isinstance(settings.get("eval_metric", ""), str):
         metrics = settings["eval_metric"]
@@ -50,13 +104,13 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
             " the metric as eval_metric"
         )
     if loss.multiclass and settings.get("booster") == "gblinear":
-        raise ValueError(f"booster must be a tree booster for {loss}, got 'gblinear', {_ONE_INTERCEPT}")
+        raise ValueError(f"booster must be a tree booster for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
     settings["num_class"] = checked_num_class(settings.get("num_class"), loss)
     return without_none(settings)
 
 
 def _mapping(params: Any) -> Mapping[str, Any]:
-    """Parameters by name; those given as pairs may name several metrics."""
+    """Return parameters by name; those given as pairs may name several metrics."""
     if params is None or isinstance(params, Mapping):
         return params or {}
     settings: dict[str, Any] = {}
@@ -68,43 +122,43 @@ def _mapping(params: Any) -> Mapping[str, Any]:
     return settings
 
 
-def fold_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Link and intercept for training on these data from the start; refuses data without meaning."""
+def computed_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return link and init score for training on these data from the start; refuse data without meaning."""
     labels, weight = labels_and_weights(data)
     if several():
         labels, weight = classes_of_all(loss, labels, weight, settings.get("num_class"))
-    init = loss.init_score(labels, weight, settings.get("num_class"))
+    init_score = loss.init_score(labels, weight, settings.get("num_class"))
     if has_margins(data):
-        init = init * 0.0
-    stored = link(loss, np.size(init), soft=labels.ndim == 2)
-    return {**stored, "base_score": base_score(loss.is_proper, init)}
+        init_score = init_score * 0.0
+    stored = link(loss, np.size(init_score), soft=labels.ndim == 2)
+    return {**stored, "base_score": base_score(init_score, sigmoid_link=loss.is_proper)}
 
 
 def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
-    """The link for adding trees to a model; refuses a model of another loss and data without meaning."""
+    """Return the link for adding trees to a model; refuse a model of another loss and data without meaning."""
     check_same_loss(loss, previous.attr(ATTRIBUTE), "xgb_model")
     if loss.multiclass and is_linear(previous):
-        raise ValueError(f"xgb_model must be of trees for {loss}, got 'gblinear', {_ONE_INTERCEPT}")
+        raise ValueError(f"xgb_model must be of trees for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
     labels, weight = labels_and_weights(data)
-    n_classes = np.size(intercept(previous))
+    n_classes = np.size(init_score_of(previous))
     if several():
         labels, weight = classes_of_all(loss, labels, weight, n_classes)
     settings = link(loss, n_classes, soft=labels.ndim == 2)
     objective = objective_of(previous)
     if objective != settings["objective"] and (loss.multiclass or {objective, settings["objective"]} != IDENTITIES):
         raise ValueError(f"xgb_model must have the objective {settings['objective']!r} for {loss}, got {objective!r}")
-    loss(labels, zeros(loss, len(labels), n_classes), weight)
+    check_values(loss, labels, weight, n_classes, np.float32)
     if has_vector_leaves(previous):  # files forget it, and trees of both kinds would mix
         settings |= VECTOR_LEAVES
     return settings
 
 
 def link(loss: Loss, n_classes: int, *, soft: bool) -> dict[str, Any]:
-    """The parameters that decide what ``predict`` does to raw scores: a sigmoid or softmax only if that is right.
+    """Return the parameters that decide what ``predict`` does to raw scores: a sigmoid or softmax only if that is right.
 
-    The identity is ``reg:squarederror``, whose own gradient is never asked for: what reads model files takes its intercept
-    for a raw score, but that of ``binary:logitraw`` for a probability. Soft labels are several targets to XGBoost, which its
-    softmax objective refuses.
+    The identity is ``reg:squarederror``, whose own gradient is never asked for: what reads model files takes its
+    ``base_score`` for a raw score, but that of ``binary:logitraw`` for a probability. Soft labels are several targets to
+    XGBoost, which its softmax objective refuses.
     """
     quiet = {"disable_default_eval_metric": True}
     if not loss.multiclass:
@@ -114,11 +168,11 @@ def link(loss: Loss, n_classes: int, *, soft: bool) -> dict[str, Any]:
     return {"objective": "multi:softprob" if loss.is_proper else "reg:squarederror", "num_class": n_classes, **quiet}
 
 
-def base_score(sigmoid_link: bool, init: float | Array) -> float | list[float]:
-    """An intercept as XGBoost wants it: a probability under a sigmoid, otherwise raw scores."""
-    if isinstance(init, np.ndarray) and init.size > 1:
-        return [float(score) for score in init]
-    score = float(np.squeeze(init))
+def base_score(init_score: float | Array, *, sigmoid_link: bool) -> float | list[float]:
+    """Return an init score as XGBoost wants it: a probability under a sigmoid, otherwise raw scores."""
+    if isinstance(init_score, np.ndarray) and init_score.size > 1:
+        return [float(score) for score in init_score]
+    score = float(np.squeeze(init_score))
     if not sigmoid_link:
         return score
     # XGBoost moves such a probability to [1e-6, 1 - 1e-6], and refuses what float32 rounds to 1.
@@ -146,76 +200,3 @@ def check_metrics(eval_metric: Any, loss: Loss, *, soft: bool) -> None:
                 f"eval_metric must be {rule}, got {name!r}, which would misread them; use"
                 " custom_metric=Metric(loss, score)"
             )
-
-
-def is_maximised(name: str) -> bool:
-    """Does XGBoost's early stopping look for the largest value of a metric of this name?"""
-    return name.startswith(RANK_METRICS) and name != "mape"
-
-
-def named_data(evals: Any) -> list[tuple[xgb.DMatrix, str]]:
-    """Evaluation data with their names, as a list."""
-    if evals is not None and not isinstance(evals, Iterable):
-        raise TypeError(f"evals must hold pairs (DMatrix, name), got {type(evals).__name__}")
-    pairs = list(evals or ())
-    for pair in pairs:
-        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], str)):
-            raise TypeError(f"evals must hold pairs (DMatrix, name), got {pair!r}")
-    return pairs
-
-
-def check_evaluation(
-    loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, soft: bool, margins: bool
-) -> None:
-    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
-    if " " in name or ":" in name:
-        raise ValueError(
-            f"names in evals must hold no blank and no colon, which XGBoost cannot read back, got {name!r}"
-        )
-    try:
-        labels, weight = labels_and_weights(data)
-        if has_no_weight(labels, weight):
-            return
-        if loss.multiclass and soft != (labels.ndim == 2):
-            kind = "soft labels (n, K)" if soft else "class codes (n,)"
-            raise ValueError(f"y_true must hold {kind} as dtrain does, got the shape {labels.shape}")
-        n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)
-        loss(labels, zeros(loss, len(labels), n_classes), weight)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"evals {name!r}: {error}") from error
-    if bool(data.get_base_margin().size) != margins:
-        raise ValueError(f"evals {name!r} must have base margins if and only if dtrain has")
-
-
-def check_for_classifier(loss: Loss, y_true: npt.ArrayLike) -> None:
-    """Refuse labels that ``XGBClassifier`` would not train with this loss."""
-    labels = numbers("y_true", y_true)
-    if labels.ndim != 1 or (labels % 1).any():
-        came = f"the shape {labels.shape}" if labels.ndim != 1 else f"{labels[labels % 1 != 0][0]}"
-        raise ValueError(f"y_true must hold class codes (n,) for XGBClassifier, which takes no soft labels, got {came}")
-    if loss.multiclass and labels.max() < 2:
-        raise ValueError(
-            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which trains 2 classes with one score per"
-            " sample, got 2; use a binary loss"
-        )
-
-
-def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
-    """Labels ``(n,)`` or ``(n, K)`` and weights ``(n,)`` or None."""
-    if not isinstance(data, xgb.DMatrix):
-        raise TypeError(f"the data must be a DMatrix, got {type(data).__name__}")
-    labels, weight = data.get_label(), data.get_weight()
-    rows = data.num_row()
-    if labels.size != rows and rows and labels.size:
-        labels = labels.reshape(rows, -1)  # soft labels, which xgboost 3.1 hands over flat
-    return labels, weight if weight.size else None
-
-
-def has_margins(data: xgb.DMatrix) -> bool:
-    """Have the rows base margins, which replace the intercept?"""
-    return anywhere(bool(data.get_base_margin().size))
-
-
-def zeros(loss: Loss, rows: int, n_classes: int) -> Array:
-    """Raw scores to try labels and weights with."""
-    return np.zeros((rows, n_classes) if loss.multiclass else rows, np.float32)

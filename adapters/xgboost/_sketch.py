@@ -3,7 +3,7 @@
 In the place of K scores it looks at the slope of the loss where all scores move along one random direction, and at the
 curvature that the Hessian's diagonal has along it; the values of the leaves come from the whole gradient. The idea is that of
 SketchBoost (Iosipoi and Vakhrushev, NeurIPS 2022, arXiv 2211.12858, random projections). XGBoost calls its interface for
-this experimental, so all that we know about it stands in this file.
+this experimental, so this file alone uses it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import xgboost as xgb
 from ..._kernels import sketch as kernels
 from ..._types import Array
 from ...losses import Loss
+from ._data import labels_and_weights
 from ._model import has_vector_leaves
 from ._objects import InPlaceObjective
-from ._settings import VECTOR_LEAVES, labels_and_weights
+from ._settings import VECTOR_LEAVES
 
 try:
     from xgboost import objective as _interface
@@ -69,7 +70,7 @@ class Sketch:
             object.__setattr__(self, name, int(value))
 
     def directions(self, iteration: int, n_classes: int) -> Array:
-        """Standard normal, ``(columns, K)``, for a round."""
+        """Return the directions of a round, standard normal, ``(columns, K)``."""
         draw = np.random.default_rng([self.seed, iteration])
         return draw.standard_normal((self.columns, n_classes), dtype=np.float32) / np.float32(np.sqrt(self.columns))
 
@@ -77,7 +78,7 @@ class Sketch:
 def vector_leaves(
     sketch: Sketch, loss: Loss, settings: Mapping[str, Any], data: xgb.DMatrix, previous: xgb.Booster | None
 ) -> dict[str, str]:
-    """The settings that trees need; refuses in words what XGBoost cannot do with them, or does not have yet."""
+    """Return the settings that the trees need; refuse what XGBoost cannot do with them, or does not have yet."""
     if not isinstance(sketch, Sketch):
         raise TypeError(f"sketch must be a Sketch or None, got {sketch!r}")
     if not loss.multiclass:
@@ -123,7 +124,7 @@ _WANTED: dict[str, tuple[str, ...]] = {
 
 
 def _check_interface() -> None:
-    """Raise unless XGBoost has the interface as we know it."""
+    """Raise unless XGBoost has the interface that this file is written for."""
     if _interface is None:
         raise ImportError(f"sketch needs xgboost 3.2 or newer, got {xgb.__version__}")
     method = getattr(getattr(_interface, "TreeObjective", None), "split_grad", None)
@@ -135,7 +136,7 @@ def _check_interface() -> None:
 
 
 def sketched(loss: Loss, sketch: Sketch, first_round: int) -> Any:
-    """An objective whose trees see the sketch; a continued training draws on."""
+    """Return an objective whose trees see the sketch; a continued training goes on with the next directions."""
 
     class Sketched(_interface.TreeObjective):
         """What XGBoost calls: the whole gradient for the leaves, the sketch of it for the structure."""

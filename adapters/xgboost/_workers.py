@@ -14,25 +14,26 @@ from xgboost import collective
 
 from ..._types import Array
 from ...losses import Loss
+from .._loss import check_values
 
 
 def several() -> bool:
-    """Do several processes train together?"""
+    """Return whether several processes train together."""
     return bool(collective.get_world_size() > 1)
 
 
 def anywhere(flag: bool) -> bool:
-    """Is it so in any process?"""
+    """Return whether it is so in any process."""
     return bool(_largest(flag)) if several() else flag
 
 
 def has_no_weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> bool:
-    """Has this process, one of several, no rows or only rows of weight 0?"""
+    """Return whether this process, one of several, has no rows or only rows of weight 0."""
     return several() and not _weight(labels, weight)
 
 
 def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
-    """The mean over the rows of all processes; ``local`` is that of this one."""
+    """Return the mean over the rows of all processes; ``local`` is that of this one."""
     own = _weight(labels, weight)
     total, weights = _sum([local * own, own])
     if not weights:
@@ -41,7 +42,7 @@ def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | Non
 
 
 def classes_of_all(loss: Loss, labels: Array, weight: Array | None, n_classes: int | None) -> tuple[Array, Array]:
-    """One row for each class, with its weight in all processes.
+    """Return one row for each class, with its weight in all processes.
 
     Losses are linear in soft labels, so these rows have the init score of all rows together.
     """
@@ -49,7 +50,7 @@ def classes_of_all(loss: Loss, labels: Array, weight: Array | None, n_classes: i
     own = labels.shape[1] if soft else int(labels.max(initial=-1.0)) + 1
     classes = _largest(max(own, n_classes or 0, 2)) if loss.multiclass else 2
     if not has_no_weight(labels, weight):
-        loss(labels, np.zeros((len(labels), classes) if loss.multiclass else len(labels)), weight)  # refuses bad labels
+        check_values(loss, labels, weight, classes)
     weight = np.ones(len(labels)) if weight is None else weight.astype(np.float64)
     if not loss.multiclass:
         ones = weight @ labels

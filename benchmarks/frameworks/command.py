@@ -1,4 +1,4 @@
-"""The command: a plan from the options, its trainings, and everything that is written about them."""
+"""The command: it plans trainings from the options, runs them and writes what they say."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from boosting_losses.report._figures import save
+from boosting_losses.report._views.figures import save
 
-from ..report import console, environment, say
-from ..tables import TableError
+from ..report import environment
+from ..screen import console, say
+from ..study import TableError
+from ..study.store import Store
 from . import supervisor, text
 from .comparison import compare
 from .figures import PICTURES, pictures
@@ -20,11 +22,10 @@ from .options import Plan, plan_of
 from .page import page
 from .remarks import Remarks, remarks_of
 from .runs import table as table_of_runs
-from .store import Store
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train what is not there yet and write the tables; 2 for what cannot be asked, 130 after Ctrl-C, 1 if all failed."""
+    """Train what is not there yet and write the tables; return 2 for wrong options, 130 after Ctrl-C, 1 if all failed."""
     screen, store, plan = console(), None, None
     try:
         plan = plan_of(arguments)
@@ -51,7 +52,7 @@ def _kept(plan: Plan, store: Store) -> str:
 
 
 def write(plan: Plan, store: Store, screen: Console, remarks: Remarks) -> int:
-    """Runs as CSV and Parquet, the page, its pictures, the Markdown table; and the findings to the screen."""
+    """Write runs, page, pictures and Markdown table, and print the findings."""
     folder = store.folder
     runs = table_of_runs(plan.fits, store)
     runs.to_csv(folder / "runs.csv", index=False)

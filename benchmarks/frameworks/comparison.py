@@ -1,65 +1,48 @@
-"""All runs in pairs: how much better is one choice than another on the same rows, and how sure is that?
+"""Paired comparisons of all runs: by how much one choice is better than another on the same rows, with intervals.
 
 Differences are of log losses in *points*: per cent of the log loss of the base rates, so that easy and hard data count
-alike. Where the true probabilities are known the divergence from them takes the log loss's place: its differences have the
-same expectation, without the noise of the labels.
+alike. Where the true probabilities are known, the divergence from them takes the place of the log loss: its differences have
+the same expectation, without the noise of the labels.
 
-Of one set, the interval is Student's t over seeds; of a single seed there is none. Made sets are drawn anew for each seed;
-the splits of a given set share rows, for which the variance is corrected as by Nadeau and Bengio (Machine Learning 52, 2003),
-where splits by time differ in size by the largest share of test rows. Over several sets it is Student's t over the sets'
-means, even if each has one seed: it says what to expect of another set like these.
+The interval of one set is Student's t over seeds; a single seed gives none. Made sets are drawn anew for each seed. The
+splits of other sets share rows, and ``study.intervals`` corrects the variance for that, by the largest share of test rows
+where splits by time differ in size. The interval over several sets is Student's t over the means of the sets, even if each
+has one seed: it says what to expect of another set like these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
+from ..study.intervals import Mean, mean_of
 from .plan import BUILTIN
 from .scoring import NONE, SCORES
 
-#: What ranking by the scores falls short of perfect, in hundredths: lower is better, as with log losses.
+#: How far ranking by the scores is from perfect, in hundredths: lower is better, as with log losses.
 RANKING = {"auc": "AUC below 1", "average_precision": "average precision below 1"}
-#: Of every set the mean over seeds of these is shown.
+#: The columns of which the mean over seeds is shown for every set.
 SHOWN = (*SCORES, "rounds", "fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
 
 
 @dataclass(frozen=True)
-class Mean:
-    """A mean with its 95 % interval, which nobody knows from a single value."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def is_below_zero(self) -> bool:
-        return self.high is not None and self.high < 0.0
-
-    @property
-    def is_above_zero(self) -> bool:
-        return self.low is not None and self.low > 0.0
-
-
-@dataclass(frozen=True)
 class Effect:
-    """How much a choice adds to the log loss, in points: the mean over sets, or over seeds of a single one."""
+    """The points that a choice adds to the log loss: the mean over sets, or over the seeds of a single set."""
 
     mean: Mean
     by_set: Mapping[str, Mean]
 
     @property
     def sets(self) -> int:
+        """The number of sets."""
         return len(self.by_set)
 
     @property
     def median(self) -> float:
-        """Over sets: a few hopeless ones can make the mean."""
+        """The median over sets, which a few extreme sets do not move."""
         return float(np.median([mean.value for mean in self.by_set.values()]))
 
     @property
@@ -69,10 +52,12 @@ class Effect:
 
     @property
     def better(self) -> int:
+        """The number of sets whose interval lies below zero."""
         return sum(mean.is_below_zero for mean in self.by_set.values())
 
     @property
     def worse(self) -> int:
+        """The number of sets whose interval lies above zero."""
         return sum(mean.is_above_zero for mean in self.by_set.values())
 
 
@@ -92,7 +77,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What all runs say together, and ``sets``, what those of each set do."""
+    """The comparison of all runs together; ``sets`` has a table for each set."""
 
     runs: pd.DataFrame
     baseline: str
@@ -108,17 +93,17 @@ class Comparison:
 
     @property
     def of_one_seed(self) -> list[str]:
-        """The sets with a single seed, which alone show no difference."""
+        """The sets with a single seed, which by themselves show no difference."""
         return [name for name, seeds in self.seeds.items() if seeds == 1]
 
     @property
     def has_intervals(self) -> bool:
-        """Whether any difference can be shown: over sets, or over the seeds of the only one."""
+        """Whether there is any interval: over sets, or over the seeds of the only set."""
         return len(self.sets) > 1 or len(self.sets) > len(self.of_one_seed)
 
 
 def compare(runs: pd.DataFrame) -> Comparison:
-    """Of a table of runs; those that failed take no part."""
+    """Compare the runs of a table, without those that failed."""
     good = runs[runs["error"].isna()]
     good = good.assign(
         points=100.0 * good["excess_log_loss"].fillna(good["log_loss"]) / good["base_log_loss"],
@@ -151,13 +136,13 @@ def compare(runs: pd.DataFrame) -> Comparison:
 
 
 def summaries(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The scores of every combination by set; runs that failed take no part."""
+    """Return the scores of every combination by set, without runs that failed."""
     good = runs[runs["error"].isna()]
     return {str(name): _summary(part) for name, part in good.groupby("data", sort=False)}
 
 
 def _libraries(runs: pd.DataFrame, baseline: str, libraries: list[str]) -> dict[str, Effect]:
-    """The libraries' own loss without calibration, against the first library's."""
+    """Compare the builtin loss of the libraries, without calibration, with that of the first library."""
     part = runs[(runs["loss"] == baseline) & (runs["calibration"] == NONE)]
     points = _unstacked(part, ["data", "seed"], "library")
     above = {name: points[name] - points[libraries[0]] for name in libraries[1:]}
@@ -165,7 +150,7 @@ def _libraries(runs: pd.DataFrame, baseline: str, libraries: list[str]) -> dict[
 
 
 def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Medians by library: seconds and memory for the library's own loss, and how many times its seconds all others take."""
+    """Return medians by library: seconds and memory of the builtin loss, and the seconds of other losses over these."""
     of_trainings = runs.drop_duplicates(["data", "seed", "library", "loss"])
     seconds = of_trainings.set_index(["data", "seed", "loss", "library"])["fit_seconds"].unstack("loss")
     own = of_trainings[of_trainings["loss"] == baseline].groupby("library", sort=False)
@@ -178,11 +163,11 @@ def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 
 def _losses(runs: pd.DataFrame, baseline: str, score: str = "points") -> dict[tuple[str, str], Effect]:
-    """Every loss and calibration against the library's own loss without calibration, within each library."""
+    """Compare every loss and calibration with the builtin loss without calibration, within each library."""
     points = _unstacked(runs, ["data", "seed", "library"], ["loss", "calibration"], score)
     if (baseline, NONE) not in points:
         return {}
-    above = points.sub(points[baseline, NONE], axis=0).dropna(axis=1, how="all")  # what has no partner is no pair
+    above = points.sub(points[baseline, NONE], axis=0).dropna(axis=1, how="all")  # pairs only
     return {
         (str(loss), str(calibration)): _effect(above[loss, calibration].dropna().groupby(["data", "seed"]).mean(), runs)
         for loss, calibration in above.columns
@@ -191,7 +176,7 @@ def _losses(runs: pd.DataFrame, baseline: str, score: str = "points") -> dict[tu
 
 
 def _contenders(runs: pd.DataFrame) -> list[Contender]:
-    """All combinations that are there for every set, the best first."""
+    """Return the combinations that every set and seed has, the best first."""
     keys = ["library", "loss", "calibration"]
     points = _unstacked(runs, ["data", "seed"], keys).dropna(axis=1)
     if points.empty:
@@ -213,7 +198,7 @@ def _contenders(runs: pd.DataFrame) -> list[Contender]:
 
 
 def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str], score: str = "points") -> pd.DataFrame:
-    """A score with a column for each choice, in the order of the plan."""
+    """Return a score with a column for each choice, in the order of the plan."""
     columns = [columns] if isinstance(columns, str) else columns
     points = runs.set_index([*rows, *columns])[score].unstack(columns)
     order = pd.MultiIndex.from_frame(runs[columns].drop_duplicates()) if len(columns) > 1 else runs[columns[0]].unique()
@@ -221,7 +206,7 @@ def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str], sc
 
 
 def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
-    """Of differences by set and seed."""
+    """Summarise differences by set and seed."""
     differences = differences.dropna()
     shared = _shared(runs)
     by_set = {
@@ -229,28 +214,19 @@ def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
     }
     values = list(by_set.values())
     alone = runs["data"].nunique() == 1
-    return Effect(values[0] if alone else mean_of(np.array([one.value for one in values])), by_set)
+    return Effect(values[0] if alone else mean_of([one.value for one in values]), by_set)
 
 
 def _shared(runs: pd.DataFrame) -> pd.Series[float]:
-    """Of every set the test rows over all others, at most, which is 0 for made sets: their seeds share no rows."""
+    """Return the largest ratio of test rows to other rows by set; 0 for made sets, whose seeds share no rows."""
     ratios = runs["test_rows"] / (runs["train_rows"] + runs["inner_rows"])
     return ratios.mask(runs["made"].astype(bool), 0.0).groupby(runs["data"]).max()
 
 
-def mean_of(values: np.ndarray[Any, Any], shared: float = 0.0) -> Mean:
-    """With Student's t; ``shared`` is the test rows over the training rows, where repetitions share rows."""
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return Mean(mean)
-    reach = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) * np.sqrt(1.0 / count + shared))
-    return Mean(mean, mean - reach, mean + reach)
-
-
 def _summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Means over the seeds of one set, the lowest log loss first, with the interval of the log loss.
+    """Return means over the seeds of one set, the lowest log loss first, with the interval of the log loss.
 
-    Of a single seed it is the one that the test rows leave open.
+    The interval of a single seed is that of its test rows.
     """
     keys = ["library", "loss", "calibration"]
     groups = runs.groupby(keys, sort=False)

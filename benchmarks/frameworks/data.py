@@ -1,4 +1,4 @@
-"""The data of the comparison: sets that scikit-learn ships, made ones with known probabilities, the caller's, OpenML's."""
+"""The data of the comparison: sets of scikit-learn, made ones with known probabilities, the user's files, sets of OpenML."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit, softmax
+from scipy.special import expit
 from sklearn.datasets import fetch_openml
-from sklearn.model_selection import train_test_split
 
-from .. import data_sets
-from ..data_sets import Array, DataSet, Maker
-from ..tables import LEAST_OF_A_CLASS, Table, TableError, read
-from . import periods as in_time
+from boosting_losses._types import Array
 
-#: Shares of the rows to test on, and of the others to stop early and to calibrate on.
+from ..study import TableError, data_sets, splits
+from ..study.data_sets import DataSet, Maker, drawn
+from ..study.splits import Parts
+from ..study.tables import LEAST_OF_A_CLASS, Table, read
+
+#: The share of the rows to test on, and the share of the others to stop early and to calibrate on.
 TEST, INNER = 0.3, 0.25
-#: Where the labels of OpenML's sets are kept.
+#: The column of the labels in kept sets of OpenML.
 OPENML_LABEL = "label of the set"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows come from: a name of ``REAL`` or ``made()``, or a file."""
+    """Where the rows come from: a name of ``data_sets.real()`` or ``made()``, or a file."""
 
     name: str
     rows: int | None = None
@@ -44,16 +45,16 @@ class Source:
 
     @property
     def is_made(self) -> bool:
-        """Drawn anew for every seed, with known probabilities."""
+        """Whether it is drawn anew for every seed, with known probabilities."""
         return self.rows is not None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells it from others: of a file the content, wherever it lies."""
+        """What distinguishes it from other sources: for a file the content, not the path."""
         return {name: value for name, value in vars(self).items() if name != "path" and value}
 
     def load(self, seed: int) -> DataSet:
-        """All rows."""
+        """Return all rows."""
         if self.path is not None:
             digest = _digest(Path(self.path))
             if digest != self.digest:
@@ -63,33 +64,25 @@ class Source:
 
     @property
     def table(self) -> Table:
-        """The file, and what its columns are."""
+        """The file and the uses of its columns."""
         return Table(Path(str(self.path)), str(self.label), self.weight, tuple(self.drop), time=self.time)
 
     def parts(self, seed: int) -> Parts:
-        """All rows in three parts, at random or by time."""
+        """Return all rows in three parts, split at random or by time."""
         return split(self.load(seed), seed, self.periods)
-
-
-class Parts(NamedTuple):
-    """Rows to train on, to stop early and calibrate on, and to test on; labels are class codes."""
-
-    train: DataSet
-    inner: DataSet
-    test: DataSet
 
 
 def from_file(
     path: Path,
     label: str,
-    weight: str | None,
-    drop: tuple[str, ...],
+    weight: str | None = None,
+    drop: tuple[str, ...] = (),
     name: str | None = None,
     *,
     time: str | None = None,
     periods: int = 1,
 ) -> Source:
-    """A file of the caller's, read once to see that it is right, with a column of times in so many periods of tests."""
+    """Check a file of the user and return it as a source; with a column of times it has so many test periods."""
     try:
         digest = _digest(path)
     except OSError as error:
@@ -109,7 +102,7 @@ def from_file(
 
 @functools.lru_cache(maxsize=1)
 def _read(table: Table, digest: str) -> DataSet:
-    """Once for all trainings of a process: the digest says that the file is still the same."""
+    """Read a file once for all trainings of a process; the digest says that the file is still the same."""
     del digest
     return read(table)
 
@@ -119,19 +112,18 @@ def _digest(path: Path) -> str:
 
 
 def split(data: DataSet, seed: int, periods: int | None = None) -> Parts:
-    """The same three parts for every library and loss, stratified by class, or by time in so many periods of tests."""
+    """Return the three parts that every library and loss gets, stratified by class, or by time in so many periods."""
     classes, codes = np.unique(data.y, return_inverse=True)
     counts = np.bincount(codes)
     if counts.min() < LEAST_OF_A_CLASS:
         rarest = classes[counts.argmin()].item()
         raise TableError(f"every class must have at least {LEAST_OF_A_CLASS} rows, got {counts.min()} of {rarest!r}")
-    coded = DataSet(data.X, codes, data.proba, data.weight, data.time)
     if data.time is not None and periods is not None:
-        rows = in_time.by_time(data.time, seed, periods, INNER)
-        in_time.check(codes, rows, classes, seed)
+        rows = splits.by_time(data.time, seed, periods, INNER)
+        splits.check_classes(codes, rows, classes, seed)
     else:
-        rest, test = train_test_split(np.arange(len(codes)), test_size=TEST, stratify=codes, random_state=seed)
-        rows = (*train_test_split(rest, test_size=INNER, stratify=codes[rest], random_state=seed), test)
+        rows = splits.three_parts(codes, TEST, INNER, seed)
+    coded = replace(data, y=codes)
     parts = Parts(*(coded.take(some) for some in rows))
     for part in parts:
         if part.weight is not None and not np.bincount(part.y, part.weight).all():
@@ -144,9 +136,9 @@ def split(data: DataSet, seed: int, periods: int | None = None) -> Parts:
 
 
 def made(rows: int) -> Mapping[str, Maker]:
-    """Families of data whose probabilities are known, each drawn anew for every seed.
+    """Return sets with known probabilities, drawn anew for every seed.
 
-    Rare classes get more rows, so that some are there in every part.
+    Sets with rare classes have more rows, so that every part has some of them.
     """
     return {
         "made: 2 classes": partial(_with_rate, rows, 0.4),
@@ -157,29 +149,29 @@ def made(rows: int) -> Mapping[str, Maker]:
         "made: 20 % of labels random": partial(_with_rate, rows, 0.3, noise=0.2),
         "made: negatives sampled, weighted": partial(_negatives_sampled, rows),
         "made: categories": partial(_categories, rows),
-        "made: 4 classes": partial(_classes, rows, 4),
-        "made: 20 classes": partial(_classes, rows, 20),
+        "made: 4 classes": partial(data_sets.waves, rows, 4),
+        "made: 20 classes": partial(data_sets.waves, rows, 20),
     }
 
 
 def _with_rate(rows: int, rate: float, seed: int, *, steep: float = 1.0, noise: float = 0.0) -> DataSet:
-    """Two classes, of which the second has the given share before some labels are exchanged for random ones."""
+    """Draw two classes; the second has the given share before some labels are exchanged for random ones."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
-    odds = data_sets.waves(X, 2, random, steep)[:, 1]
-    return _drawn(X, (1.0 - noise) * _shifted(odds, rate) + noise / 2.0, random)
+    odds = data_sets.scores_of(X, 2, random, steep)[:, 1]
+    return drawn(X, (1.0 - noise) * _shifted(odds, rate) + noise / 2.0, random)
 
 
 def _negatives_sampled(rows: int, seed: int) -> DataSet:
-    """As advertisers keep their data: all positives, 2 % of them, and a tenth of the negatives with ten times the weight."""
+    """Keep all positives, 2 % of the rows, and a tenth of the negatives with ten times the weight, as in advertising."""
     whole = _with_rate(8 * rows, 0.02, seed)
     kept = (whole.y == 1) | (np.random.default_rng([seed, 1]).random(8 * rows) < 0.1)
     part = whole.take(np.flatnonzero(kept))
-    return DataSet(part.X, part.y, part.proba, np.where(part.y == 1, 1.0, 10.0))
+    return replace(part, weight=np.where(part.y == 1, 1.0, 10.0))
 
 
 def _categories(rows: int, seed: int) -> DataSet:
-    """Five numbers and three columns of 5, 20 and 100 categories, each with an effect of its own."""
+    """Draw five numbers and three columns of 5, 20 and 100 categories, each with an effect of its own."""
     random = np.random.default_rng(seed)
     numbers = random.standard_normal((rows, 5))
     frame = pd.DataFrame({f"number{i}": numbers[:, i] for i in range(5)})
@@ -188,33 +180,21 @@ def _categories(rows: int, seed: int) -> DataSet:
         codes = random.integers(levels, size=rows)
         odds += random.normal(size=levels)[codes] * (1.0 + (numbers[:, 2] > 0.0))
         frame[f"of{levels}"] = pd.Categorical.from_codes(codes, [f"level {k}" for k in range(levels)])
-    return _drawn(frame, _shifted(odds, 0.3), random)
-
-
-def _classes(rows: int, classes: int, seed: int) -> DataSet:
-    random = np.random.default_rng(seed)
-    X = random.standard_normal((rows, 10))
-    proba = softmax(data_sets.waves(X, classes, random), axis=1)
-    return DataSet(X, data_sets.drawn(proba, random), proba)
+    return drawn(frame, _shifted(odds, 0.3), random)
 
 
 def _shifted(odds: Array, rate: float) -> Array:
-    """Probabilities with the given mean."""
+    """Return probabilities with the given mean."""
     shift = brentq(lambda c: float(expit(odds + c).mean()) - rate, -50.0, 50.0)
     proba: Array = expit(odds + shift)
     return proba
-
-
-def _drawn(X: Any, positive: Array, random: np.random.Generator) -> DataSet:
-    proba = np.column_stack([1.0 - positive, positive])
-    return DataSet(X, data_sets.drawn(proba, random), proba)
 
 
 # ---- OpenML ------------------------------------------------------------------------------------------------------------
 
 
 def from_openml(name: str, folder: Path, fetch: Callable[..., Any] = fetch_openml) -> Source:
-    """A set of OpenML's by its name or number, kept as a Parquet file, so that it is fetched only once."""
+    """Fetch a set of OpenML by its name or number, once; it is kept as a Parquet file."""
     path = folder / f"{_file_name(name)}.parquet"
     if not path.exists():
         which = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": "active"}
@@ -233,7 +213,7 @@ def from_openml(name: str, folder: Path, fetch: Callable[..., Any] = fetch_openm
         unfinished = path.with_suffix(".part")
         frame.to_parquet(unfinished)
         unfinished.replace(path)
-    return from_file(path, OPENML_LABEL, None, (), name)
+    return from_file(path, OPENML_LABEL, name=name)
 
 
 def _file_name(name: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-from boosting_losses.report._figures import STYLES
+from boosting_losses.report._views.figures import STYLES
 
 from .comparison import Comparison
 from .scoring import AUTO, NONE
@@ -20,12 +20,12 @@ from .text import WAYS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The names of all that there may be.
+#: The names of all pictures.
 PICTURES = ("losses", "sets", "costs")
 
 
 def pictures(comparison: Comparison) -> Mapping[str, Figure]:
-    """By their names; none of what no run has finished."""
+    """Draw all pictures that the finished runs allow, by their names."""
     made: dict[str, Figure] = {}
     if comparison.losses:
         made["losses"] = losses(comparison)
@@ -36,7 +36,7 @@ def pictures(comparison: Comparison) -> Mapping[str, Figure]:
 
 
 def losses(comparison: Comparison) -> Figure:
-    """What each loss adds to the log loss, over all sets and libraries, with intervals."""
+    """Draw what each loss adds to the log loss, over all sets and libraries, with intervals."""
     names = list(dict.fromkeys(loss for loss, _ in comparison.losses))
     figure = Figure(figsize=(8.0, 1.2 + 0.75 * len(names)), layout="constrained")
     axes = figure.add_subplot()
@@ -69,7 +69,7 @@ def losses(comparison: Comparison) -> Figure:
 
 
 def sets(comparison: Comparison) -> Figure:
-    """The log loss of every library and loss on each set, as it is and calibrated, and the lowest one possible."""
+    """Draw the log loss of every library and loss on each set, as it is and calibrated, and the lowest possible one."""
     columns = min(3, len(comparison.sets))
     rows = math.ceil(len(comparison.sets) / columns)
     libraries = list(dict.fromkeys(comparison.runs["library"]))
@@ -103,7 +103,7 @@ def sets(comparison: Comparison) -> Figure:
 
 
 def _shortened(name: str) -> str:
-    """To the width of a panel."""
+    """Shorten a title to the width of a panel."""
     return name if len(name) <= 40 else name[:39] + "…"
 
 
@@ -124,14 +124,14 @@ def _dots(axes: Axes, summary: pd.DataFrame, library: str, names: list[str], sty
 
 
 def _lowest(axes: Axes, summary: pd.DataFrame) -> None:
-    """A line at what the best combination would have without its excess, where the true probabilities are known."""
+    """Draw a line at the lowest possible log loss, where the true probabilities are known."""
     lowest = (summary["log_loss"] - summary["excess_log_loss"]).iloc[0]
     if not math.isnan(lowest):
         axes.axvline(lowest, color="black", linestyle=":", linewidth=1.0)
 
 
 def costs(comparison: Comparison) -> Figure:
-    """Seconds of training against what calibrated probabilities lose, a dot for each library and loss."""
+    """Draw seconds of training against the log loss of calibrated probabilities, a dot for each library and loss."""
     together = pd.concat(comparison.sets.values(), keys=comparison.sets, names=["data"])
     groups = together.groupby(["library", "loss", "calibration"], sort=False)
     means = groups[["nce"]].mean().assign(fit_seconds=groups["fit_seconds"].median())
@@ -160,7 +160,7 @@ def _is_wide(values: pd.Series[float]) -> bool:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """With labels in plain numbers."""
+    """Make the horizontal axis logarithmic, with labels in plain numbers."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,10 +1,10 @@
-"""A published table beside our own: the posterior of focal boosting on a survey of diabetes.
+"""A published table beside a repetition of it: the posterior of focal boosting on a survey of diabetes.
 
 Johnston et al., "Estimating Calibrated Risks Using Focal Loss and Gradient-Boosted Trees for Clinical Risk Prediction",
 Electronics 14(9):1838, 2025, tune XGBoost with a focal loss on the BRFSS 2015 diabetes indicators (duplicates dropped,
-70 % to train on, three splits). They compare the sigmoid of its scores with the closed form that we call the posterior,
-with Platt scaling and with isotonic regression. Their figures here are those stored in the notebook that comes
-with the paper. Gamma is the one that they found; the trees are those of the comparison, untuned.
+70 % to train on, three splits). They compare the sigmoid of its scores with the closed form that this package calls the
+posterior, with Platt scaling and with isotonic regression. Their figures here are those stored in the notebook of the paper.
+Gamma is theirs; the trees are those of ``frameworks``, untuned.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..report import console, environment, markdown_table, measured, table
-from ..tables import Table, TableError, load
-from . import supervisor, text
+from ..report import environment, markdown_table, measured
+from ..screen import console, table
+from ..study import TableError
+from ..study.intervals import number
+from ..study.store import Store
+from ..study.tables import Table, load
+from . import supervisor
 from .comparison import summaries
 from .data import from_file
 from .options import SIZES
 from .plan import BUILTIN, fits, focal
 from .runs import table as table_of_runs
 from .scoring import NONE, POSTERIOR
-from .store import Store
+from .text import many
 
 GAMMA = 1.083
 #: AUC, Brier score and log loss; None is not in the notebook.
@@ -39,11 +43,10 @@ _OURS = ((BUILTIN, NONE), *PUBLISHED)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on the caller's copy of the survey and print both tables as one."""
+    """Train on the user's copy of the survey and print both tables as one."""
     try:
-        source = from_file(
-            _without_duplicates(arguments.data, arguments.label, arguments.out), arguments.label, None, ()
-        )
+        copy = _without_duplicates(arguments.data, arguments.label, arguments.out)
+        source = from_file(copy, arguments.label)
         store = Store(arguments.out)
     except (TableError, OSError) as error:
         print(f"literature: {error}", file=sys.stderr)  # noqa: T201
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _without_duplicates(file: Path, label: str, folder: Path) -> Path:
-    """A copy without the rows that are there twice, as in the paper."""
+    """Write a copy without duplicate rows, as in the paper."""
     frame = load(Table(file, label))
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{file.stem}.parquet"
@@ -75,21 +78,12 @@ def _lines(summary: pd.DataFrame) -> list[tuple[str, ...]]:
         paper = PUBLISHED.get((loss, calibration), (None, None, None))
         cells = [f"{loss}, {'as it is' if calibration == NONE else calibration}"]
         for name, published in zip(("auc", "brier", "log_loss"), paper, strict=True):
-            cells += [f"{ours[name]:.4f}", text.number(published)]
+            cells += [f"{ours[name]:.4f}", number(published)]
         lines.append(tuple(cells))
     return lines
 
 
 def _markdown(lines: list[tuple[str, ...]], runs: pd.DataFrame) -> str:
-    facts = environment({})
     rows = int(runs[["train_rows", "inner_rows", "test_rows"]].iloc[0].sum())
-    return "\n".join(
-        [
-            measured(facts),
-            "",
-            f"{rows:,} rows without duplicates, {text.many(runs['seed'].nunique(), 'split')}.",
-            "",
-            markdown_table(_HEADINGS, lines),
-            "",
-        ]
-    )
+    words = f"{rows:,} rows without duplicates, {many(runs['seed'].nunique(), 'split')}."
+    return "\n\n".join([measured(environment({})), words, markdown_table(_HEADINGS, lines)]) + "\n"

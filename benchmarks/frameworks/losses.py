@@ -6,12 +6,12 @@ import numpy as np
 
 from boosting_losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
-from ..data_sets import DataSet
+from ..study.data_sets import DataSet
 from .plan import BUILTIN, PLAIN, WEIGHTED
 
 
 def loss_of(name: str, data: DataSet, n_classes: int) -> Loss | None:
-    """The loss of that name for these rows, none for the library's own."""
+    """Return the loss of that name for these rows, None for the builtin one."""
     if name == BUILTIN:
         return None
     binary = n_classes == 2

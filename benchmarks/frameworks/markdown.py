@@ -1,4 +1,4 @@
-"""A comparison as Markdown tables, for a README."""
+"""A comparison as Markdown tables, as for a README."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from html import escape
 from typing import Any
 
 from ..report import markdown_table, measured
+from ..study.intervals import interval, number, points
 from . import text
 from .comparison import RANKING, Comparison, Effect
 from .plan import Budget
 from .remarks import Remarks
 from .scoring import AUTO, CALIBRATIONS, NONE
 
-#: So many combinations are listed.
+#: The most combinations and failures that are listed.
 _LISTED = 10
 
 
 def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], remarks: Remarks | None = None) -> str:
-    """Findings and tables, under a line that says where they were measured."""
+    """Return findings and tables, under a line that says where they were measured."""
     remarks = remarks or Remarks()
     parts = [
         measured(facts),
@@ -104,7 +105,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
                 [
                     str(library),
                     _effect(comparison.libraries.get(str(library))),
-                    *(text.number(cost[name]) for name in ("fit_seconds", "predict_seconds", "peak_mb")),
+                    *(number(cost[name]) for name in ("fit_seconds", "predict_seconds", "peak_mb")),
                 ]
                 for library, cost in comparison.costs.iterrows()
             ],
@@ -116,7 +117,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield markdown_table(
             ["combination", "log loss, % of the base rates'", f"points above the {best}", "training, s"],
             [
-                [text.name_of(one), text.number(100.0 * one.nce), _effect(one.above_best), text.number(one.fit_seconds)]
+                [text.name_of(one), number(100.0 * one.nce), _effect(one.above_best), number(one.fit_seconds)]
                 for one in comparison.contenders[:_LISTED]
             ],
         )
@@ -133,15 +134,15 @@ def _by_set(comparison: Comparison) -> str:
         cells = []
         for library in libraries:
             keys = [(library, comparison.baseline, way) for way in (NONE, AUTO)]
-            cells += [text.number(summary["log_loss"].get(key)) for key in keys]
+            cells += [number(summary["log_loss"].get(key)) for key in keys]
         best = summary.index[0]
-        lines.append([name, *cells, f"{text.number(summary['log_loss'].iloc[0])}: {', '.join(best)}"])
+        lines.append([name, *cells, f"{number(summary['log_loss'].iloc[0])}: {', '.join(best)}"])
     headings = [f"{library}{way}" for library in libraries for way in ("", ", auto")]
     return markdown_table(["set", *headings, _best_word(comparison)], lines)
 
 
 def _best_word(comparison: Comparison) -> str:
-    """What the lowest log loss on a set is called: of one seed it shows nothing."""
+    """Return the word for the lowest log loss on a set, which with one seed is not known to be the best."""
     return "lowest" if len(comparison.of_one_seed) == len(comparison.sets) else "best"
 
 
@@ -149,6 +150,6 @@ def _effect(one: Effect | None) -> str:
     if one is None:
         return ""
     clear = one.mean.is_below_zero or one.mean.is_above_zero
-    value = text.points(one.mean.value)
-    parts = [f"**{value}**" if clear else value, text.interval(one.mean), text.typical(one)]
+    value = points(one.mean.value)
+    parts = [f"**{value}**" if clear else value, interval(one.mean), text.typical(one)]
     return " ".join(part for part in parts if part)

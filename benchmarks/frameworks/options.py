@@ -1,4 +1,4 @@
-"""What the command is asked for: options, sizes from seconds to hours, and the plan that follows from them."""
+"""The options of the command, its sizes from seconds to hours, and the plan that follows from them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..tables import TableError
+from ..study import TableError
 from .plan import BUILTIN, LIBRARIES, PLAIN, WEIGHTED, Budget, Fit, fits, focal
 
 if TYPE_CHECKING:
     from .data import Source
 
 _FOCAL = "focal"
-#: More would say nothing new of any set.
+#: More seeds would tell nothing new of any set.
 MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
 class Size:
-    """Rows of the plainest made set, splits of every set, values of gamma, budget, and the sets, all if none is named."""
+    """Rows of the simplest made set, splits of every set, values of gamma, budget, and the sets: all if none is named."""
 
     rows: int
     seeds: int
@@ -42,7 +42,7 @@ SIZES = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """All of them, in groups."""
+    """Add all options, in groups."""
     parser.add_argument(
         "--size",
         choices=SIZES,
@@ -57,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="results; an interrupted comparison goes on from what is in there (default: %(default)s)",
     )
     data = parser.add_argument_group("data", "without any of these: the sets that scikit-learn ships, and made ones")
-    data.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="CSV or Parquet files of yours")
+    data.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="your CSV or Parquet files")
     data.add_argument("--label", metavar="COLUMN", help="column of the labels in these files")
     data.add_argument("--weight", metavar="COLUMN", help="column of sample weights")
     data.add_argument(
@@ -68,7 +68,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="column of times (no feature): test on the latest rows, each seed on a period of its own",
     )
-    data.add_argument("--openml", nargs="+", default=[], metavar="NAME", help="sets of OpenML's, by name or number")
+    data.add_argument("--openml", nargs="+", default=[], metavar="NAME", help="sets of OpenML, by name or number")
     data.add_argument(
         "--openml-folder",
         type=Path,
@@ -96,19 +96,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """The trainings and what they have in common."""
+    """The trainings and their common budget."""
 
     fits: list[Fit]
     budget: Budget
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
-    """From the command line.
+    """Make the plan that the command line asks for.
 
     Raises
     ------
     TableError
-        If a file, a set or a number is not what it should be.
+        If a file, a set or a number breaks a rule.
     """
     size = SIZES[arguments.size]
     _positive("seeds", arguments.seeds)
@@ -154,7 +154,7 @@ def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
 
 
 def _sources(arguments: argparse.Namespace, size: Size, seeds: int) -> list[Source]:
-    from .. import data_sets  # noqa: PLC0415  (as above)
+    from ..study import data_sets  # noqa: PLC0415  (as above)
     from .data import Source, from_file, from_openml, made  # noqa: PLC0415
 
     if arguments.data and not arguments.label:

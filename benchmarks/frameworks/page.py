@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""A comparison as one HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..study.intervals import interval, number, points
 from . import text
 from .comparison import RANKING, Comparison
 from .data import INNER, TEST
@@ -23,12 +24,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {
-    "number": text.number,
-    "points": text.points,
-    "interval": text.interval,
-    "typical": text.typical,
-}
+_ENVIRONMENT.filters |= {"number": number, "points": points, "interval": interval, "typical": text.typical}
 
 
 def page(
@@ -38,7 +34,7 @@ def page(
     pictures: Mapping[str, Path],
     remarks: Remarks | None = None,
 ) -> str:
-    """With the pictures, which are PNG files, inside."""
+    """Return the page with the pictures, which are PNG files, inside."""
     runs = comparison.runs
     shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
     return _ENVIRONMENT.get_template("page.html").render(

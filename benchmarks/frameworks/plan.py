@@ -1,4 +1,4 @@
-"""What is to be trained: the settings of each training, from which its scores follow, and a name for them."""
+"""The trainings to run: the settings that determine the scores of each, and a name for them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 #: The libraries by their names on PyPI.
 LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
-#: The library's own log loss, as people use it without us.
+#: The library's own log loss, as people use it without this package.
 BUILTIN = "builtin"
-#: Ours: plain, and with classes weighted to count the same. Focal losses are called "focal 2" and the like.
+#: The log loss of this package, plain, and with weights that make all classes count the same.
 PLAIN, WEIGHTED = "plain", "weighted"
 _SHARED_PACKAGES = ("boosting-losses", "numpy", "numba", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every training may spend, the same for all; what is not named here stays at the library's default."""
+    """What every training may spend; all other settings stay at the library's defaults."""
 
     rounds: int = 300
     learning_rate: float = 0.1
@@ -51,7 +51,7 @@ class Fit:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the scores depend on, versions included."""
+        """All that the scores depend on, with versions."""
         return {
             "data": self.source.identity,
             "seed": self.seed,
@@ -63,21 +63,21 @@ class Fit:
 
     @property
     def key(self) -> str:
-        """A file name that tells the settings apart from any others."""
+        """A file name that no other settings have."""
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
         words = f"{self.source.name} {self.seed} {self.library} {self.loss}"
         return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
 
 
 def focal(gamma: float) -> str:
-    """The name of a focal loss."""
+    """Return the name of a focal loss."""
     return f"focal {np.format_float_positional(gamma, trim='-')}"
 
 
 def fits(
     sources: Sequence[Source], seeds: int, libraries: Sequence[str], losses: Sequence[str], budget: Budget
 ) -> Iterator[Fit]:
-    """All trainings, seed by seed: whoever stops early has compared everything on fewer seeds."""
+    """Yield all trainings seed by seed, so that an early stop leaves everything compared on fewer seeds."""
     for seed in range(seeds):
         for source in sources:
             for library in libraries:
@@ -87,6 +87,6 @@ def fits(
 
 @functools.cache
 def versions(library: str) -> dict[str, str]:
-    """Of everything that has a part in the scores."""
+    """Return the versions of the packages that the scores depend on."""
     packages = (library, *_SHARED_PACKAGES)
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}

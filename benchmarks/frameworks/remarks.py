@@ -1,19 +1,19 @@
-"""What there is to say of the caller's tables beside the scores: columns that mislead, and splits by time."""
+"""Remarks on the user's tables: what became of the columns, columns that mislead, splits by time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..columns import warnings_of
-from ..tables import features_of, how_read, load
+from ..study.columns import warnings_of
+from ..study.splits import in_words
+from ..study.tables import features_of, how_read, load
 from .data import INNER, OPENML_LABEL, Source
-from .periods import in_words
 
 
 @dataclass(frozen=True)
 class Remarks:
-    """Sentences: what became of the columns, what misleads, how sets are split that are not split at random."""
+    """Sentences on how tables were read, on misleading columns, and on sets that are split by time."""
 
     read: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Remarks:
 
 
 def remarks_of(sources: Iterable[Source]) -> Remarks:
-    """Of the tables among the sources, each read once."""
+    """Read each table among the sources once and remark on it."""
     sources = list(sources)
     read: list[str] = []
     warnings: list[str] = []

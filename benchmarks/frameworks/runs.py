@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from ..study.store import Store
 from .plan import LIBRARIES, Fit, versions
 from .scoring import SCORES
-from .store import Store
 
-#: What a training says once for all of its calibrations.
+#: The columns that all calibrations of a training share.
 _OF_TRAININGS = (
     "classes",
     "train_rows",
@@ -23,14 +23,14 @@ _OF_TRAININGS = (
     "predict_seconds",
     "peak_mb",
 )
-#: What identifies a run.
+#: The columns that identify a run.
 KEYS = ("data", "seed", "library", "loss", "calibration")
-#: What two calls with the same settings may differ in.
+#: The columns in which two calls with the same settings may differ.
 COSTS = ("fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
 
 
 def table(plan: Iterable[Fit], store: Store) -> pd.DataFrame:
-    """A row for each calibration of each finished training, and one, without scores, for a training that failed."""
+    """Return a row for each calibration of each finished training, and one without scores for a training that failed."""
     rows = [row for fit in plan for row in _rows(fit, store.answer(fit))]
     columns = [*KEYS, "made", "error", "chosen", *_OF_TRAININGS, "calibration_seconds", *SCORES]
     others = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in columns]

@@ -1,4 +1,4 @@
-"""From the raw scores of one training to probabilities, calibrated in every way, and their scores."""
+"""Calibrated probabilities from the raw scores of one training, and their scores."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from boosting_losses import LogLoss, Loss, SoftmaxCrossEntropy, metrics
+from boosting_losses._types import Array
 from boosting_losses.classifier._select_calibrator import CALIBRATORS, HeldOut, choose
-from boosting_losses.metrics._means import class_shares, entropy
+from boosting_losses.metrics._base_rate import class_shares, entropy
 
-from ..data_sets import Array, DataSet
-from .data import Parts
+from ..study.data_sets import DataSet
+from ..study.splits import Parts
 from .plan import BUILTIN, PLAIN
 from .training import Trained
 
-#: What the plain sigmoid or softmax says; the posterior that the loss implies; calibrated from there.
+#: The plain sigmoid or softmax, the posterior of the loss, and the automatic choice of a calibration from there.
 NONE, POSTERIOR, AUTO = "none", "posterior", "auto"
 CALIBRATIONS = (NONE, POSTERIOR, "temperature", "sigmoid", "beta", "vector", "isotonic", AUTO)
 #: What ``scores`` returns.
@@ -38,7 +39,7 @@ SCORES = (
 
 
 def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_classes: int) -> Iterator[dict[str, Any]]:
-    """Each calibration with its seconds, and the scores of its probabilities of the test rows."""
+    """Yield each calibration with its seconds and the scores of its probabilities of the test rows."""
     ways = _calibrations(trained, loss, parts, n_classes)
     if loss_name in (BUILTIN, PLAIN):  # whose activation is the posterior
         del ways[POSTERIOR]
@@ -56,7 +57,7 @@ def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_cl
 def _calibrations(
     trained: Trained, loss: Loss | None, parts: Parts, n_classes: int
 ) -> dict[str, Callable[[], tuple[Array, str | None]]]:
-    """What there is for so many classes."""
+    """Return functions that calibrate, by their names, for so many classes."""
     binary = n_classes == 2
     proper: Loss = LogLoss() if binary else SoftmaxCrossEntropy()
     loss = loss or proper
@@ -81,11 +82,11 @@ def _calibrations(
 
 
 def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
-    """Of probabilities of class 1, ``(n,)``, or of all classes.
+    """Score probabilities of class 1, ``(n,)``, or of all classes, ``(n, K)``.
 
-    Beside the usual scores, where the true probabilities are known, ``excess_log_loss``, the mean of KL(true || predicted),
-    which is the log loss above the lowest possible one, free of the labels' noise; and ``proba_error``, the mean of
-    abs(true - predicted).
+    Where the true probabilities are known there are two more scores. ``excess_log_loss`` is the mean of
+    KL(true || predicted): the log loss above the lowest possible one, without the noise of the labels. ``proba_error`` is
+    the mean of abs(true - predicted).
     """
     y, weight = test.y, test.weight
     loss = metrics.confidence_interval(metrics.log_loss, y, proba, weight)
@@ -103,7 +104,7 @@ def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
 
 
 def _ranking(test: DataSet, proba: Array) -> dict[str, float]:
-    """Of many classes, the mean over one against the rest."""
+    """Score the ranking; for many classes, the mean over one against the rest."""
     if proba.ndim == 1:
         of_classes = [(test.y, proba)]
     else:

@@ -1,4 +1,4 @@
-"""All trainings, one after the other, in processes of their own: progress, time left, failures, Ctrl-C."""
+"""The trainings, one after the other in worker processes, with progress, time left, failures and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import IO, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..report import say
+from ..screen import say
+from ..study.store import Store
 from .plan import Fit
-from .store import Store
 
 _ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
 
 
 class _Pace:
-    """How long the rest will take, judged by what was alike: the same training on other seeds, or the same data."""
+    """An estimate of the time left, from the same training on other seeds, or from the same data."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, ...], list[float]] = {}
@@ -77,7 +77,7 @@ class _Pace:
             self._seconds.setdefault(kind, []).append(seconds)
 
     def left(self, todo: Sequence[Fit]) -> str:
-        """In words; nothing before anything is known."""
+        """Say how long the trainings will take; nothing before the first is finished."""
         if not self._seconds:
             return ""
         seconds = sum(self._expected(fit) for fit in todo)
@@ -92,7 +92,7 @@ class _Pace:
 
 
 class _Limit:
-    """Kills a process if the block takes longer than so many seconds."""
+    """A time limit of a block, after which the process is killed."""
 
     def __init__(self, seconds: float | None, process: subprocess.Popen[str]) -> None:
         self.is_over = False
@@ -115,7 +115,7 @@ class _Limit:
 
 
 class _Workers:
-    """One process for each library, started when it is first asked and again after a crash."""
+    """Worker processes, one for each library, started at the first request and again after a crash."""
 
     def __init__(self, folder: Path, time_limit: float | None) -> None:
         self._folder, self._time_limit = folder, time_limit
@@ -133,7 +133,7 @@ class _Workers:
         self._log.close()
 
     def ask(self, fit: Fit) -> dict[str, Any]:
-        """The answer of the library's worker; that it has died is one too."""
+        """Return the answer of the library's worker, an error if the worker has died."""
         process = self._running.get(fit.library) or self._start(fit.library)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -161,7 +161,7 @@ class _Workers:
         return {"error": f"the process {why}; see {self._folder / 'log.txt'}"}
 
     def _end(self, library: str) -> int:
-        """Wait for a process that is ending and close its pipes; its exit code."""
+        """Wait for a process that is ending, close its pipes and return its exit code."""
         process = self._running.pop(library)
         process.communicate()
         return process.returncode

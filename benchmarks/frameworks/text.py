@@ -1,85 +1,58 @@
-"""What the figures say, in words and cells, for the screen, the page and the Markdown table."""
+"""The findings in words and cells, for the screen, the page and the Markdown table."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from .comparison import Comparison, Contender, Effect, Mean
+from ..study.intervals import mean_and_interval, number, points
+from .comparison import Comparison, Contender, Effect
 from .plan import Budget
 from .scoring import AUTO, NONE, POSTERIOR
 
-#: What is said of each loss, of all its calibrations.
+#: The calibrations that findings name, in words.
 WAYS = {NONE: "as it is", POSTERIOR: "its posterior", AUTO: "calibrated by auto"}
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """With so many digits that count; a dash for what nobody knows."""
-    if value is None or math.isnan(value):
-        return "–"
-    if value == 0.0:
-        return "0"
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(places, 12)}f}" if places < 7 else f"{value:.{digits - 1}g}"
-
-
-def points(value: float) -> str:
-    """A difference with its sign."""
-    if abs(value) < 0.005:
-        return "0.00"
-    return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.1f}"
-
-
-def interval(mean: Mean) -> str:
-    """In brackets, nothing where there is none."""
-    return "" if mean.low is None or mean.high is None else f"({points(mean.low)} to {points(mean.high)})"
-
-
 def typical(one: Effect) -> str:
-    """The median, beside means over several sets."""
+    """Write the median, where there are several sets."""
     return f"median {points(one.median)}" if one.sets > 1 else ""
 
 
-def effect(one: Effect) -> str:
-    """The mean with its interval."""
-    return f"{points(one.mean.value)} {interval(one.mean)}".rstrip()
-
-
 def clause(one: Effect) -> str:
-    """All of it for a sentence."""
-    known = effect(one) if one.mean.low is not None else f"{effect(one)} (no interval)"
+    """Write mean, interval, median and counts for a sentence."""
+    known = mean_and_interval(one.mean) + (" (no interval)" if one.mean.low is None else "")
     return ", ".join(part for part in (known, typical(one), count(one)) if part)
 
 
 def by_set(effects: Mapping[tuple[str, str], Effect], loss: str, name: str) -> str:
-    """What a loss adds on one set, as it is and calibrated; nothing for the baseline as it is."""
+    """Write what a loss adds on one set, as it is and calibrated; the baseline as it is has no figure."""
     ways = [effects.get((loss, way)) for way in (NONE, AUTO)]
     cells = [points(one.by_set[name].value) if one is not None and name in one.by_set else "" for one in ways]
     return " → ".join(cells).strip()
 
 
 def count(one: Effect) -> str:
-    """On how many sets, of several, it is clearly better or worse."""
+    """Write on how many of several sets a choice is clearly better or worse."""
     known = one.sets > 1 and one.judged
     return f"better on {one.better}, worse on {one.worse} of {one.judged}" if known else ""
 
 
 def name_of(contender: Contender) -> str:
-    """Library, loss, calibration."""
+    """Name library, loss and calibration."""
     library, loss, calibration = contender.combination
     return f"{library}, {loss}, {'no calibration' if calibration == NONE else calibration}"
 
 
 def indistinct(comparison: Comparison) -> list[Contender]:
-    """Those that the runs do not show to be worse than the best."""
+    """Return the combinations that the runs do not show to be worse than the best."""
     others = (one for one in comparison.contenders if one.above_best is not None)
     return [one for one in others if one.above_best is not None and not one.above_best.mean.is_above_zero]
 
 
 def unknown(comparison: Comparison) -> str:
-    """What a single seed leaves open; nothing where every set has several."""
+    """Say what a single seed cannot show; nothing where every set has several seeds."""
     alone, sets = comparison.of_one_seed, len(comparison.sets)
     more = "--seeds 5, or a larger --size,"
     if not alone:
@@ -95,7 +68,7 @@ def unknown(comparison: Comparison) -> str:
 
 
 def findings(comparison: Comparison) -> Iterator[str]:
-    """The answers in sentences, points being per cent of the base rates' log loss."""
+    """Yield the findings in sentences; points are per cent of the log loss of the base rates."""
     if words := unknown(comparison):
         yield words
     if comparison.contenders:
@@ -136,7 +109,7 @@ def _best(comparison: Comparison) -> str:
 
 
 def what_ran(comparison: Comparison) -> str:
-    """How many trainings of what."""
+    """Say how many trainings of what ran."""
     runs = comparison.runs
     trainings = runs.drop_duplicates(["data", "seed", "library", "loss"])
     if not len(trainings):
@@ -151,7 +124,7 @@ def what_ran(comparison: Comparison) -> str:
 
 
 def budget(one: Budget) -> str:
-    """What every training may spend."""
+    """Say what every training may spend."""
     return (
         f"Budget of every training: at most {one.rounds} rounds, stopped after {one.patience} without progress on the inner"
         f" rows, learning rate {one.learning_rate:g}, trees of depth {one.depth}, {many(one.threads, 'thread')}; all else as"
@@ -160,7 +133,7 @@ def budget(one: Budget) -> str:
 
 
 def failures(comparison: Comparison) -> list[str]:
-    """Each training or calibration that failed, with its error."""
+    """Return each training or calibration that failed, with its error."""
     failed = comparison.runs[comparison.runs["error"].notna()]
     return [
         f"{row.data}, seed {row.seed}, {row.library}, {row.loss}"
@@ -170,13 +143,13 @@ def failures(comparison: Comparison) -> list[str]:
 
 
 def size(runs: pd.DataFrame) -> str:
-    """Of one set."""
+    """Say how many rows, classes and seeds a set has."""
     rows = runs[["train_rows", "inner_rows", "test_rows"]].iloc[0].astype(int)
     return f"{rows.sum():,} rows, {int(runs['classes'].iloc[0])} classes, {many(runs['seed'].nunique(), 'seed')}"
 
 
 def many(count: int, noun: str) -> str:
-    """A number of things."""
+    """Write a number of things."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

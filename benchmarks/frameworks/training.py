@@ -1,8 +1,8 @@
-"""One training in each library: raw scores of the inner and the test rows, and what they cost.
+"""One training in each library: raw scores of the inner and the test rows, and their costs.
 
-Ours goes through the adapters' ``train``, the builtin loss through the library's own, with the same settings of the trees.
-CatBoost takes one Newton step for a leaf, which is its default for losses of ours and of many classes (of its own two-class
-loss it would be ten), and its own bootstrap in both cases.
+A loss of this package is trained by ``train`` of the adapter, the builtin loss by the library itself, with the same settings
+of the trees. CatBoost takes one Newton step for a leaf with both: its default for custom losses and for many classes, while
+its default for two classes is ten. Its own bootstrap is used in both cases.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from boosting_losses import Loss
+from boosting_losses._types import Array
 
-from ..data_sets import Array, DataSet
 from ..resident import measured
-from .data import Parts
+from ..study.data_sets import DataSet
+from ..study.splits import Parts
 from .plan import Budget
 
 
 class Trained(NamedTuple):
-    """Raw scores, the number of rounds, and seconds and bytes; bytes are None where the system does not tell them."""
+    """Raw scores, the number of rounds, seconds, and bytes, which are None where the system does not tell them."""
 
     inner: Array
     test: Array

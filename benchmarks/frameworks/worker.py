@@ -1,8 +1,8 @@
-"""A process that trains with one library: reads requests from its standard input, a line each, and answers likewise.
+"""A process that trains with one library. It reads requests from its standard input, one a line, and answers likewise.
 
-Before the answer comes an empty one, when the data are there and the code is compiled: what follows is the training.
+An empty answer comes first, when the data are loaded and the code is compiled: the time from then on is the training.
 
-It ends with whoever asks, in the middle of a training too.
+The process ends when its standard input does, even in the middle of a training.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..data_sets import DataSet
+from ..study.data_sets import DataSet
+from ..study.splits import Parts
 from . import scoring
-from .data import Parts, Source, split
+from .data import Source, split
 from .losses import loss_of
 from .plan import Budget
 from .training import train
@@ -37,7 +38,7 @@ def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callabl
 
 def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callable[[], None]) -> dict[str, Any]:
     parts = Source(**request["source"]).parts(request["seed"])
-    n_classes = int(parts.train.y.max()) + 1
+    n_classes = parts.n_classes
     library, budget = request["library"], Budget(**request["budget"])
     loss = loss_of(request["loss"], parts.train, n_classes)
     kind = (request["loss"], n_classes, parts.train.weight is None)
@@ -63,7 +64,7 @@ def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Calla
 
 
 def _small(n_classes: int, *, weighted: bool) -> Parts:
-    """Enough to train on once."""
+    """Return just enough rows to train on once."""
     rows = 20 * n_classes
     X = np.random.default_rng(0).standard_normal((rows, 3))
     y = np.arange(rows) % n_classes

@@ -1,4 +1,4 @@
-"""Held-out log loss against seconds, of what is shipped and of both builtin strategies."""
+"""A picture of held-out log loss against seconds, for the shipped method and both builtin strategies."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from boosting_losses.report._figures import STYLES
+from boosting_losses.report._views.figures import STYLES
 
 from .methods import BUILTIN, SHIPPED
 from .results import Results
 
-#: The sets with the most classes come first, and so many fit into a picture.
+#: The number of panels; the sets with the most classes come first.
 _PANELS = 4
 
 
 def draw(results: Results, file: Path) -> None:
-    """The first seed; for each method the rate with the lowest validation loss, and a mark at its best round."""
+    """Draw the first seed: for each method the rate with the lowest validation loss, and a mark at its best round."""
     names = sorted(results.sets, key=lambda name: -results.best(name, SHIPPED, 0).answer["n_classes"])[:_PANELS]
     figure = Figure(figsize=(3.6 * len(names), 3.6), layout="constrained")
     for index, name in enumerate(names):

@@ -12,18 +12,17 @@ import xgboost as xgb
 from boosting_losses import SoftmaxCrossEntropy, metrics
 from boosting_losses.calibration import TemperatureScaling
 
+from ..study.splits import Parts
 from . import methods
-from .sets import Parts
 
-#: The most rounds, and how many without progress end a race.
+#: The most rounds, and the number of rounds without progress that ends a race.
 ROUNDS, PATIENCE = 1500, 30
 
 
 class Shape(NamedTuple):
-    """Of trees: their depth, and the bins of a feature.
+    """The depth of the trees and the bins of a feature.
 
-    A quarter of XGBoost's usual 256 bins makes its vector leaves several times as fast, and so the study shorter; what is
-    sketched gains less.
+    A quarter of XGBoost's usual 256 bins makes its vector leaves several times as fast, and sketched trees less so.
     """
 
     depth: int = 6
@@ -35,7 +34,7 @@ USUAL = Shape()
 
 @dataclass(frozen=True)
 class Race:
-    """What is trained: a set, a method, a learning rate, a seed for both the split and the method, a shape of trees."""
+    """A training: set, method, learning rate, a seed for both split and method, shape of the trees."""
 
     data: str
     method: str
@@ -45,10 +44,12 @@ class Race:
 
     @property
     def settings(self) -> dict[str, Any]:
+        """All that the losses depend on."""
         return {**asdict(self), "rounds": ROUNDS, "patience": PATIENCE, "xgboost": xgb.__version__}
 
     @property
     def key(self) -> str:
+        """A file name."""
         words = "-".join(map(str, (self.data, self.method, self.learning_rate, self.seed, *self.shape)))
         return "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in words)
 
@@ -56,12 +57,12 @@ class Race:
 def run(race: Race, parts: Parts) -> dict[str, Any]:
     """Train on one thread until the validation loss stops falling.
 
-    Only XGBoost's updates count as time, with the objective in them; the losses are looked at while the clock stands.
+    Only the updates of XGBoost count as time, with the objective in them; computing the losses does not.
     """
     loss = SoftmaxCrossEntropy()
     bins: dict[str, Any] = {"max_bin": race.shape.bins, "nthread": 1}
-    data = xgb.QuantileDMatrix(*parts.train, **bins)
-    others = [xgb.QuantileDMatrix(*part, ref=data, **bins) for part in (parts.validation, parts.test)]
+    data = xgb.QuantileDMatrix(parts.train.X, parts.train.y, **bins)
+    others = [xgb.QuantileDMatrix(part.X, part.y, ref=data, **bins) for part in (parts.inner, parts.test)]
     settings: dict[str, Any] = {
         "objective": "multi:softprob",
         "num_class": parts.n_classes,
@@ -74,7 +75,7 @@ def run(race: Race, parts: Parts) -> dict[str, Any]:
     }
     objective = methods.objective(race.method, race.seed)
     if objective is not None:
-        settings["base_score"] = loss.init_score(parts.train[1]).tolist()
+        settings["base_score"] = loss.init_score(parts.train.y).tolist()
     booster = xgb.Booster(settings, [data, *others])
     losses: tuple[list[float], list[float]] = ([], [])
     seconds: list[float] = []
@@ -82,17 +83,17 @@ def run(race: Race, parts: Parts) -> dict[str, Any]:
         start = time.perf_counter()
         booster.update(data, iteration, objective)
         seconds.append(time.perf_counter() - start)
-        for part, matrix, found in zip((parts.validation, parts.test), others, losses, strict=True):
-            found.append(loss(part[1], booster.predict(matrix, output_margin=True)))
+        for part, matrix, found in zip((parts.inner, parts.test), others, losses, strict=True):
+            found.append(loss(part.y, booster.predict(matrix, output_margin=True)))
         if iteration - int(np.argmin(losses[0])) >= PATIENCE:
             break
     best = int(np.argmin(losses[0]))
     validation, test = (booster.predict(part, output_margin=True, iteration_range=(0, best + 1)) for part in others)
     return {
         "n_classes": parts.n_classes,
-        "base": loss(parts.test[1], np.tile(loss.init_score(parts.train[1]), (len(parts.test[1]), 1))),
-        "ece": metrics.calibration_error(parts.test[1], raw=test),
-        "temperature": TemperatureScaling().fit(validation, parts.validation[1]).temperature_,
+        "base": loss(parts.test.y, np.tile(loss.init_score(parts.train.y), (len(parts.test.y), 1))),
+        "ece": metrics.calibration_error(parts.test.y, raw=test),
+        "temperature": TemperatureScaling().fit(validation, parts.inner.y).temperature_,
         "validation": [round(value, 6) for value in losses[0]],
         "test": [round(value, 6) for value in losses[1]],
         "seconds": np.cumsum(seconds).round(5).tolist(),

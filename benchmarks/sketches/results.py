@@ -1,4 +1,4 @@
-"""What races say of a method: its best on a set and seed, and how that stands beside XGBoost's own."""
+"""The best of each method on a set and seed, compared with the builtin strategies of XGBoost."""
 
 from __future__ import annotations
 
@@ -11,63 +11,64 @@ import numpy as np
 from .methods import BUILTIN
 from .race import USUAL, Race, Shape
 
-#: Every method has the best of these, by validation loss.
+#: The learning rates, of which every method has the best by validation loss.
 RATES = (0.05, 0.1, 0.3)
 
 
 class Best(NamedTuple):
-    """A method on a set and seed at the rate and the round of its lowest validation loss."""
+    """The race of a method on a set and seed with the lowest validation loss, and the round of it."""
 
     race: Race
     answer: Mapping[str, Any]
     round: int
 
     def at(self, what: str) -> float:
-        """``validation``, ``test`` or ``seconds`` there."""
+        """Return ``validation``, ``test`` or ``seconds`` at that round."""
         return float(self.answer[what][self.round])
 
 
 class Results:
-    """Of a stage, race by race."""
+    """The races of a stage."""
 
     def __init__(self, answers: Mapping[Race, Mapping[str, Any]]) -> None:
         self._answers = answers
 
     @property
     def sets(self) -> list[str]:
+        """The names of the sets."""
         return list(dict.fromkeys(one.data for one in self._answers))
 
     def seeds(self, data: str, method: str, shape: Shape = USUAL) -> list[int]:
-        """Of which all rates have been raced."""
+        """Return the seeds of a set, method and shape."""
         return sorted({one.seed for one in self._answers if (one.data, one.method, one.shape) == (data, method, shape)})
 
     def of_seeds(self, seeds: list[int]) -> Results:
-        """The same of fewer seeds."""
+        """Return the results of some of the seeds."""
         return Results({one: answer for one, answer in self._answers.items() if one.seed in seeds})
 
     def best(self, data: str, method: str, seed: int, shape: Shape = USUAL) -> Best:
-        """Of the rates the one with the lowest validation loss."""
+        """Return the race with the lowest validation loss among the rates."""
         one = min(self._of(data, method, seed, shape), key=lambda each: min(self._answers[each]["validation"]))
         return Best(one, self._answers[one], int(np.argmin(self._answers[one]["validation"])))
 
     def builtin(self, data: str, seed: int, shape: Shape = USUAL) -> Best:
-        """The better of XGBoost's own strategies, by validation loss."""
+        """Return the better builtin strategy, by validation loss."""
         return min((self.best(data, method, seed, shape) for method in BUILTIN), key=lambda one: one.at("validation"))
 
     def above(self, data: str, method: str, shape: Shape = USUAL) -> list[float]:
-        """By seed, the test loss above that of the better builtin strategy, in per cent of it."""
+        """Return by seed the test loss above that of the better builtin strategy, in per cent of it."""
         return [
             100.0 * (self.best(data, method, seed, shape).at("test") / self.builtin(data, seed, shape).at("test") - 1.0)
             for seed in self.seeds(data, method, shape)
         ]
 
     def points(self, data: str, method: str) -> list[float]:
-        """By seed, the test loss above that of the better builtin strategy, in per cent of the base rates' loss."""
+        """Return by seed the test loss above that of the better builtin strategy, in per cent of the base rates' loss."""
         pairs = [(self.best(data, method, seed), self.builtin(data, seed)) for seed in self.seeds(data, method)]
         return [100.0 * (one.at("test") - other.at("test")) / one.answer["base"] for one, other in pairs]
 
     def times(self, data: str, method: str, shape: Shape = USUAL) -> list[float]:
-        """By seed, the seconds to the lowest validation loss of the builtin strategies, over those of the better one."""
+        """Return by seed the seconds to the lowest builtin validation loss, over those of the better builtin strategy."""
         goals = {seed: self.builtin(data, seed, shape) for seed in self.seeds(data, method, shape)}
         return [
             self._seconds_to(goal.at("validation"), data, method, seed, shape) / goal.at("seconds")
@@ -75,7 +76,7 @@ class Results:
         ]
 
     def _seconds_to(self, loss: float, data: str, method: str, seed: int, shape: Shape) -> float:
-        """Until the validation loss is down to it, at the rate that gets there first; infinite if none does."""
+        """Return the seconds to this validation loss, at the rate that gets there first; infinite if none does."""
         answers = (self._answers[one] for one in self._of(data, method, seed, shape))
         reached = (
             seconds

@@ -1,40 +1,29 @@
 """Data of many classes: to develop on, and other data to judge by.
 
-Those to judge by are of other families, so that what was learned on waves is not judged on waves; but clusters are in both,
-since the sketch had lost on them.
+Data to judge by are of other families, so that what was learned on waves is not judged on waves. Clusters are in both, since
+the sketch had lost on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.datasets import make_classification
-from sklearn.model_selection import train_test_split
 from sklearn.tree import ExtraTreeRegressor
 
-from .. import data_sets
-from ..data_sets import Array, DataSet, Maker
+from ..study import data_sets
+from ..study.data_sets import DataSet, Maker, drawn
+from ..study.splits import Parts, three_parts
 
-#: Fewer rows of a class are left out: each part needs one.
+#: Classes of fewer rows are left out, since each part needs one.
 LEAST = 8
 
 
-class Parts(NamedTuple):
-    """Features and class codes to train on, to choose the round by, and to test on."""
-
-    train: tuple[Array, npt.NDArray[np.intp]]
-    validation: tuple[Array, npt.NDArray[np.intp]]
-    test: tuple[Array, npt.NDArray[np.intp]]
-    n_classes: int
-
-
 def development() -> Mapping[str, Maker]:
-    """Looked at as often as there was something to try: all methods on the first eight, what is shipped on all."""
+    """Return the sets that methods were developed on: all methods on the first eight, the shipped one on all."""
     return {
         "digits": data_sets.real()["digits"],
         "waves, 5 classes": partial(_waves, 6000, 5),
@@ -54,7 +43,10 @@ def development() -> Mapping[str, Maker]:
 
 
 def judging() -> Mapping[str, Maker]:
-    """Raced when the defaults were fixed; an early form with one projection had been seen on wine, iris and some clusters."""
+    """Return the sets that were raced when the defaults were fixed.
+
+    An early form with one projection had been tried on wine, iris and some clusters.
+    """
     real = data_sets.real()
     return {
         "wine": real["wine"],
@@ -68,31 +60,29 @@ def judging() -> Mapping[str, Maker]:
 
 
 def split(data: DataSet, seed: int) -> Parts:
-    """Half to train on, a fifth to choose the round by, three tenths to test on; stratified."""
+    """Split in half to train on, a fifth to choose the round by and three tenths to test on, stratified by class."""
     _, codes, counts = np.unique(data.y, return_inverse=True, return_counts=True)
     kept = np.flatnonzero(counts[codes] >= LEAST)
     _, y = np.unique(codes[kept], return_inverse=True)
-    X = np.asarray(data.X, dtype=np.float32)[kept]
-    rest, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
-    train, validation = train_test_split(rest, test_size=2 / 7, stratify=y[rest], random_state=seed)
-    return Parts((X[train], y[train]), (X[validation], y[validation]), (X[test], y[test]), int(y.max()) + 1)
+    coded = DataSet(np.asarray(data.X, dtype=np.float32)[kept], y)
+    return Parts(*(coded.take(rows) for rows in three_parts(y, 0.3, 2 / 7, seed)))
 
 
 def _waves(rows: int, classes: int, seed: int, *, steep: float = 1.0, uneven: float = 0.0) -> DataSet:
     random = np.random.default_rng([seed, classes])
     X = random.standard_normal((rows, 10))
-    scores = data_sets.waves(X, classes, random, steep) - uneven * np.log(np.arange(1.0, classes + 1.0))
-    return _drawn(X, scores, random)
+    scores = data_sets.scores_of(X, classes, random, steep) - uneven * np.log(np.arange(1.0, classes + 1.0))
+    return drawn(X, softmax(scores, axis=1), random)
 
 
 def _clusters(rows: int, classes: int, seed: int, *, noise: float = 0.05, apart: float = 1.0) -> DataSet:
-    """Each class two clusters at corners of a cube, in ten of twenty dimensions."""
+    """Draw two clusters for each class at corners of a cube, in ten of twenty dimensions."""
     options = {"n_informative": 10, "n_clusters_per_class": 2, "flip_y": noise, "class_sep": apart}
     return DataSet(*make_classification(rows, 20, n_classes=classes, random_state=seed, **options))
 
 
 def _normals(rows: int, classes: int, seed: int) -> DataSet:
-    """Each class a normal distribution with a mean and a shape of its own."""
+    """Draw each class from a normal distribution with a mean and a shape of its own."""
     random = np.random.default_rng(seed)
     y = random.integers(classes, size=rows)
     means = 1.2 * random.standard_normal((classes, 8))
@@ -101,7 +91,7 @@ def _normals(rows: int, classes: int, seed: int) -> DataSet:
 
 
 def _trees(rows: int, classes: int, seed: int) -> DataSet:
-    """Scores that are sums of deep random trees, on features of which half are whole numbers."""
+    """Draw labels with scores that are sums of deep random trees, on features of which half are whole numbers."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 12))
     X[:, :6] = np.round(2.0 * X[:, :6])
@@ -109,16 +99,12 @@ def _trees(rows: int, classes: int, seed: int) -> DataSet:
     for tree in range(6):
         grown = ExtraTreeRegressor(max_leaf_nodes=40, random_state=100 * seed + tree)
         scores += grown.fit(X, 2.0 * random.standard_normal((rows, classes))).predict(X) * 6.0
-    return _drawn(X, scores, random)
+    return drawn(X, softmax(scores, axis=1), random)
 
 
 def _ordered(rows: int, classes: int, seed: int) -> DataSet:
-    """Classes are steps of one hidden number, as in grades."""
+    """Draw classes that are steps of one hidden number, as in grades."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
     hidden = X[:, 0] + np.sin(2.0 * X[:, 1]) + X[:, 2] * X[:, 3] + 0.5 * random.logistic(size=rows)
     return DataSet(X, np.digitize(hidden, np.quantile(hidden, np.arange(1, classes) / classes)))
-
-
-def _drawn(X: Array, scores: Array, random: np.random.Generator) -> DataSet:
-    return DataSet(X, data_sets.drawn(softmax(scores, axis=1), random))

@@ -1,4 +1,4 @@
-"""The races of both stages, one after the other, and the tables and the picture of what they say."""
+"""The races of both stages, one after the other, and their tables and picture."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
-from rich.progress import track
 
-from ..data_sets import DataSet, Maker
-from ..frameworks.store import Store
-from ..report import console, say, table
-from ..tables import TableError, makers
+from ..screen import console, progress, say, table
+from ..study import TableError
+from ..study.data_sets import Maker
+from ..study.store import Store
+from ..study.tables import maker
 from . import race, sets
 from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Race
@@ -23,12 +22,12 @@ from .results import RATES, Results
 from .summary import FOR_METHODS, FOR_SHAPES, SHAPES, development, judging, markdown
 
 STAGES = {"development": sets.development, "judging": sets.judging}
-#: What is not shipped is tried on fewer seeds, and shapes on one.
+#: The number of seeds of methods that are not shipped.
 SEEDS_OF_OTHERS = 2
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Race what has not been raced, and show what all races say."""
+    """Run the races that are not stored yet, and show the results of all."""
     try:
         makers_by_stage = _makers(arguments)
         store = Store(arguments.out)
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for stage, of_stage in races.items():
             missing = [one for one in of_stage if store.answer(one) is None]
-            for one in track(missing, f"races, {stage}", console=console(), disable=not missing):
+            for one in progress(missing, f"races, {stage}"):
                 store.keep(one, race.run(one, sets.split(makers_by_stage[stage][one.data](one.seed), one.seed)))
     except KeyboardInterrupt:
         say(f"Stopped. What is finished is kept in {store.folder}; the same command goes on.", console())
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _publish(results: Mapping[str, Results], arguments: argparse.Namespace) -> None:
-    """The tables of each stage and the picture of the first."""
+    """Write the tables of each stage and the picture of the first."""
     tables = {
         stage: list((development if stage == "development" else judging)(found)) for stage, found in results.items()
     }
@@ -73,7 +72,7 @@ def _publish(results: Mapping[str, Results], arguments: argparse.Namespace) -> N
 
 
 def _makers(arguments: argparse.Namespace) -> dict[str, dict[str, Maker]]:
-    """The sets of the stages that were asked for, those of the caller's read."""
+    """Return the sets of the stages that were asked for, with the user's files."""
     if arguments.seeds < 1:
         raise TableError(f"--seeds must be >= 1, got {arguments.seeds}")
     if arguments.data and arguments.stage == "development":
@@ -85,16 +84,11 @@ def _makers(arguments: argparse.Namespace) -> dict[str, dict[str, Maker]]:
             raise TableError(
                 f"sets must have different names, got {file.stem!r} twice; files are named after their stem"
             )
-        data = makers([file], arguments.label, least=1)[file.stem](0)
-        if sum(np.unique(data.y, return_counts=True)[1] >= sets.LEAST) < 3:
+        data = maker(file, arguments.label, least=1)
+        if sum(np.unique(data(0).y, return_counts=True)[1] >= sets.LEAST) < 3:
             raise TableError(f"{file}: at least 3 classes in {arguments.label!r} must have {sets.LEAST} rows or more")
-        makers_by_stage["judging"][file.stem] = partial(_same, data)
+        makers_by_stage["judging"][file.stem] = data
     return makers_by_stage
-
-
-def _same(data: DataSet, seed: int) -> DataSet:
-    del seed
-    return data
 
 
 def _check_same_files(arguments: argparse.Namespace) -> None:

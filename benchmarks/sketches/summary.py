@@ -1,4 +1,4 @@
-"""Tables of what the races say, and a page of Markdown with them."""
+"""Tables of the results, and a page of Markdown with them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..frameworks.comparison import mean_of
-from ..frameworks.text import interval, number, points
 from ..report import environment, markdown_table, measured
+from ..study.intervals import mean_and_interval, mean_of, number, points
 from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Shape
 from .results import Results
 
-#: The sets of the first stage that all methods are tried on.
+#: The number of sets of the first stage that all methods are tried on.
 FOR_METHODS = 8
-#: Other depths than the usual one, the bins that XGBoost makes by itself, and the sets that these are tried on.
+#: Other depths, the default bins of XGBoost, and the sets on which these are tried.
 SHAPES = (USUAL, Shape(depth=4), Shape(depth=8), Shape(bins=256))
 FOR_SHAPES = ("waves, 10 classes", "waves, 20 classes, 2000 rows")
 
@@ -40,7 +39,7 @@ Table = tuple[str, Sequence[str], list[list[str]]]
 
 
 def development(results: Results) -> Iterator[Table]:
-    """All methods on the sets and seeds that they were all tried on, and what is shipped on more."""
+    """Yield tables of all methods on their common sets and seeds, and of the shipped method on all."""
     everything, results = results, results.of_seeds(results.seeds(results.sets[0], OTHERS[0]))
     names = results.sets[:FOR_METHODS]
     methods = [*BUILTIN, SHIPPED, *OTHERS]
@@ -73,7 +72,7 @@ def development(results: Results) -> Iterator[Table]:
 
 
 def judging(results: Results) -> Iterator[Table]:
-    """What is shipped, set by set."""
+    """Yield tables of the shipped method, set by set."""
     above = {name: results.above(name, SHIPPED) for name in results.sets}
     times = {name: results.times(name, SHIPPED) for name in results.sets}
     lines = [
@@ -117,7 +116,7 @@ def judging(results: Results) -> Iterator[Table]:
 
 
 def markdown(tables: Mapping[str, Sequence[Table]]) -> str:
-    """The tables of every stage under a heading of its own."""
+    """Return the tables of every stage under a heading of its own."""
     parts = [measured(environment({}))]
     for stage, of_stage in tables.items():
         parts.append(f"## {stage.capitalize()}")
@@ -135,8 +134,7 @@ def _at(results: Results, name: str, method: str, what: str) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> str:
-    mean = mean_of(np.array(values))
-    return f"{points(mean.value)} {interval(mean)}".rstrip()
+    return mean_and_interval(mean_of(values))
 
 
 def _times(values: Sequence[float]) -> str:

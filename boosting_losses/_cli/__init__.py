@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command, or say what it needs."""
+    """Run the command line; exit with 2 if a package that it needs is missing."""
     try:
         from .commands import commands  # noqa: PLC0415  (what it needs is an extra)
     except ImportError as error:

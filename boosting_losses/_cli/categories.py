@@ -1,4 +1,4 @@
-"""Codes of texts that come block by block: of slices, and of groups."""
+"""Integer codes of the categories of slices and of groups, whose texts come block by block."""
 
 from __future__ import annotations
 
@@ -28,19 +28,16 @@ class Categories:
         return list(self._codes)
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """The code of each text; new ones get the next numbers."""
-        return self._coded(texts)
-
-    def _coded(self, texts: npt.NDArray[np.object_]) -> Codes:
+        """Return the code of each text; new ones get the next numbers."""
         encoded = pa.array(texts, pa.string()).dictionary_encode()
         codes = [self._codes.setdefault(name, len(self._codes)) for name in encoded.dictionary.to_pylist()]
         own: Codes = np.array(codes, dtype=np.intp)[encoded.indices.to_numpy()]
         return own
 
     def known(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """The same of texts that have all been met."""
+        """Return the code of each text, all of which have been met before."""
         n = len(self)
-        codes = self._coded(texts)
+        codes = Categories.add(self, texts)
         if len(self) > n:
             raise FileError(
                 f"the rows must stay the same while they are read, got {self.names[n]!r} the second time only"
@@ -48,7 +45,7 @@ class Categories:
         return codes
 
     def ranks(self, *, as_numbers: bool) -> Codes:
-        """The place of each code among the sorted texts, or, where all are integers and that is wanted, by their size."""
+        """Return the rank of each code among the sorted texts or, ``as_numbers`` and if all are integers, by their size."""
         names = self.names
         keys: list[int] | list[str] = names
         if as_numbers:
@@ -68,7 +65,7 @@ class Groups(Categories):
         self._last = 0
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
-        codes = self._coded(texts)
+        codes = super().add(texts)
         if len(codes):  # a new group has a code above all others
             self.together &= bool((np.diff(codes, prepend=self._last) >= 0).all())
             self._last = int(codes[-1])

@@ -1,4 +1,4 @@
-"""Labels, numbers and texts out of the columns that are evaluated, a block of rows at a time."""
+"""Tables: labels, numbers and texts from the columns that are evaluated, a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Block:
         return len(self.labels)
 
     def take(self, rows: slice) -> Block:
-        """Some of the rows, in arrays of their own: a view would keep the others in memory."""
+        """Return some of the rows as copies: a view would keep the others in memory."""
         numbers = {name: np.ascontiguousarray(values[rows]) for name, values in self.numbers.items()}
         texts = {name: np.ascontiguousarray(values[rows]) for name, values in self.texts.items()}
         return Block(np.ascontiguousarray(self.labels[rows]), numbers, texts)
 
     @staticmethod
     def joined(blocks: Sequence[Block]) -> Block:
-        """The rows of all blocks, one after the other."""
+        """Return the rows of all blocks, one after the other."""
         if len(blocks) == 1:
             return blocks[0]
         return Block(
@@ -49,9 +49,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """What is wanted of the rows: a label that is a number or one of ``classes``, numbers, and columns of any kind.
+    """The columns that are read: a label that is a number or one of ``classes``, numbers, and columns of any kind.
 
-    A column may be among ``texts`` and be the label or a number as well. Those among ``complete`` too have no missing values.
+    A column may be among ``texts`` and be the label or a number as well. Those in ``complete`` have no missing values.
     """
 
     source: Input
@@ -61,12 +61,8 @@ class Table:
     texts: tuple[str, ...] = ()
     complete: tuple[str, ...] = ()
 
-    def rows(self) -> int | None:
-        """How many there are, where the files tell."""
-        return self.source.rows()
-
     def blocks(self) -> Iterator[Block]:
-        """One block of rows after the other, through all files; small files share a block."""
+        """Return one block of rows after the other, through all files; small files share a block."""
         kept: list[Block] = []
         for block in self._blocks():
             kept.append(block)
@@ -100,14 +96,14 @@ class Table:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Columns of some rows of a part, of which ``start`` is the first."""
+    """Columns of some rows of a part; ``start`` is the number of the first of them."""
 
     part: Part
     batch: pa.RecordBatch
     start: int
 
     def error(self, name: str, rule: str, got: str) -> FileError:
-        return FileError(f"{self.part.name}: the column {name!r} must {rule}, got {got}")
+        return FileError(f"{self.part.file.name}: the column {name!r} must {rule}, got {got}")
 
     def numbers(self, name: str) -> npt.NDArray[np.float64]:
         values = self._whole(name)
@@ -129,7 +125,7 @@ class _Columns:
             return self.numbers(name)
         if pc.all(pc.is_in(pc.utf8_lower(values), value_set=pa.array(["true", "false"]))).as_py():
             return self._codes(name, pc.utf8_lower(values), ("false", "true"))
-        plain = values if self.part.decimal == "." else pc.replace_substring(values, self.part.decimal, ".")
+        plain = values if self.part.file.decimal == "." else pc.replace_substring(values, self.part.file.decimal, ".")
         try:
             return _as_float(plain)
         except pa.ArrowInvalid:
@@ -138,7 +134,7 @@ class _Columns:
             raise self.error(name, "hold numbers", got) from None
 
     def texts(self, name: str, *, may_miss: bool = True) -> npt.NDArray[np.object_]:
-        """Values of any kind as texts, each kept once."""
+        """Return values of any kind as texts, each kept once."""
         values = _decoded(self.batch.column(name))
         kind = values.type
         if pa.types.is_boolean(kind):
@@ -172,7 +168,7 @@ class _Columns:
         return _as_float(codes)
 
     def _whole(self, name: str) -> pa.Array:
-        """The values themselves, none of which is missing."""
+        """Return the values; none is missing."""
         values = _decoded(self.batch.column(name))
         self._refuse_missing(name, values)
         return values

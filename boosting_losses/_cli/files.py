@@ -17,7 +17,7 @@ ROWS, BYTES = 2**17, 2**23
 
 
 class FileError(ValueError):
-    """A file that is not what it should be; the message names it."""
+    """A file or folder that cannot be read as predictions; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CsvFile:
     decimal: str = "."
 
     def columns(self) -> list[str]:
-        """The names of all columns, in their order."""
+        """Return the names of all columns, in their order."""
         try:
             with self.path.open("rb") as file:
                 first = file.read(4)
@@ -46,11 +46,11 @@ class CsvFile:
             raise FileError(f"{self.name}: the names of the columns must be UTF-8 text, got other bytes") from None
 
     def rows(self) -> int | None:
-        """How many there are: nobody knows before they are read."""
+        """Return None: a CSV file does not tell how many rows it has."""
         return None
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Some of the columns, ``numbers`` as float64 and the others as texts."""
+        """Return some of the columns, ``numbers`` as float64 and the others as texts."""
         options = pa.csv.ConvertOptions(
             include_columns=columns,
             column_types={name: pa.float64() if name in numbers else pa.string() for name in columns},
@@ -65,7 +65,7 @@ class CsvFile:
             raise self._error(error, self.columns()) from None
 
     def hint(self, names: Sequence[str]) -> str:
-        """What may be the matter with a file that has these columns and not those that are wanted."""
+        """Return a likely reason why the file has these columns and not those that are wanted."""
         return self._other_delimiter(names[0]) if len(names) == 1 else ""
 
     def _error(self, error: Exception, names: Sequence[str]) -> FileError:
@@ -97,17 +97,17 @@ class ParquetFile:
     decimal: ClassVar[str] = "."
 
     def columns(self) -> list[str]:
-        """The names of all columns, in their order."""
+        """Return the names of all columns, in their order."""
         with self._opened() as file:
             return list(file.schema_arrow.names)
 
     def rows(self) -> int | None:
-        """How many there are."""
+        """Return the number of rows."""
         with self._opened() as file:
             return int(file.metadata.num_rows)
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Some of the columns, as they are."""
+        """Return some of the columns, as they are."""
         try:
             with self._opened() as file:
                 yield from file.iter_batches(batch_size=ROWS, columns=columns)
@@ -115,7 +115,7 @@ class ParquetFile:
             raise FileError(f"{self.name}: {_in_words(error, columns)}") from None
 
     def hint(self, names: Sequence[str]) -> str:
-        """Nothing that is known may be the matter."""
+        """Return nothing: a Parquet file has the columns that it names."""
         return ""
 
     def _opened(self) -> pa.parquet.ParquetFile:

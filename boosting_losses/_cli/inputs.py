@@ -1,4 +1,4 @@
-"""What is evaluated: a file, a folder of files, a partitioned data set, or what comes through a pipe."""
+"""The input of an evaluation: a file, a folder of files, a partitioned data set, or a pipe."""
 
 from __future__ import annotations
 
@@ -33,29 +33,19 @@ class Part:
     file: CsvFile | ParquetFile
     folders: tuple[tuple[str, str | None], ...] = ()
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.file.name
-
-    @property
-    def decimal(self) -> str:
-        """The decimal point of numbers in texts."""
-        return self.file.decimal
-
     def columns(self) -> list[str]:
-        """The names of all columns: those of the file, and those of the folders that are not in the file."""
+        """Return the names of all columns: those of the file, and those of the folders that are not in the file."""
         names = self.file.columns()
         return names + [key for key, _ in self.folders if key not in names]
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Some of the columns; ``numbers`` that are texts in a CSV file or a folder's name are float64."""
+        """Return some of the columns; ``numbers`` that are texts in a CSV file or a folder's name are float64."""
         names, folders = self.file.columns(), dict(self.folders)
         here = names + [key for key, _ in self.folders if key not in names]
         for column in columns:
             if here.count(column) != 1:
                 shown = ", ".join(here[:20]) + (", ..." if len(here) > 20 else "") + self.file.hint(names)
-                raise FileError(f"{self.name}: the file must have the column {column!r} once, got {shown}")
+                raise FileError(f"{self.file.name}: the file must have the column {column!r} once, got {shown}")
         for batch in self.file.batches([column for column in columns if column in names], numbers):
             whole = batch
             for key in columns:
@@ -63,7 +53,7 @@ class Part:
                     whole = whole.append_column(key, self._of_folder(key, batch.num_rows, key in numbers))
                 elif key in folders and not _agree(batch.column(key), folders[key]):
                     rule = f"the column {key!r} must hold what the folder's name says"
-                    raise FileError(f"{self.name}: {rule}, got other values than {folders[key]!r}")
+                    raise FileError(f"{self.file.name}: {rule}, got other values than {folders[key]!r}")
             yield whole
 
     def _of_folder(self, key: str, n_rows: int, is_number: bool) -> pa.Array:
@@ -71,36 +61,36 @@ class Part:
         try:
             return pa.repeat(text.cast(pa.float64()) if is_number else text, n_rows)
         except pa.ArrowInvalid:
-            raise FileError(f"{self.name}: the column {key!r} must hold numbers, got {text.as_py()!r}") from None
+            raise FileError(f"{self.file.name}: the column {key!r} must hold numbers, got {text.as_py()!r}") from None
 
 
 @dataclass(frozen=True)
 class Input:
-    """All that is evaluated, one part after the other."""
+    """The files that are evaluated, one part after the other."""
 
     name: str
     parts: tuple[Part, ...]
 
     def columns(self) -> list[str]:
-        """The names of all columns of the first part."""
+        """Return the names of all columns of the first part."""
         return self.parts[0].columns()
 
     def rows(self) -> int | None:
-        """How many there are, where the files tell."""
+        """Return the number of rows, if all files tell."""
         known = [count for part in self.parts if (count := part.file.rows()) is not None]
         return sum(known) if len(known) == len(self.parts) else None
 
 
 def name_of(path: Path) -> str:
-    """What messages call it."""
+    """Return the name of a path in messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
 @contextlib.contextmanager
 def opened(path: Path, kind: str | None, delimiter: str | None, decimal: str | None) -> Iterator[Input]:
-    """What a path means; what can be read once only is kept in a file as long as it is needed.
+    """Open a file, a folder or a pipe; a pipe, which can be read once only, is copied to a temporary file.
 
-    ``kind`` is csv, tsv, parquet or None: what the ending says.
+    ``kind`` is csv, tsv, parquet, or None for what the ending says.
     """
     name = name_of(path)
     with contextlib.ExitStack() as stack:
@@ -158,7 +148,7 @@ def _common_kind(folder: Path, files: Sequence[Path]) -> str:
 
 
 def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """All files of a folder and of those in it, in the order of their names; hidden ones do not count."""
+    """Return all files of a folder and of those in it, in the order of their names; hidden ones do not count."""
     real = folder.resolve()
     if real in above:
         raise FileError(f"{folder}: a folder must not hold itself, got a link to {real}")
@@ -176,13 +166,13 @@ def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             empty = False
             yield path
         else:
-            raise FileError(f"{path}: what is in a folder must be files, got another thing")
+            raise FileError(f"{path}: a folder must hold files and folders only, got something else")
     if empty and not above:
         raise FileError(f"{folder}: the folder must hold .csv, .tsv or .parquet files, got none")
 
 
 def _keys(path: Path, root: Path) -> tuple[tuple[str, str | None], ...]:
-    """The columns that the folders between a file and the root of its data set are named after, as Hive does it."""
+    """Return the columns and values in the names of the folders of a partitioned data set, as Hive writes them."""
     pairs = [folder.split("=", 1) for folder in path.relative_to(root).parts[:-1] if "=" in folder]
     return tuple((unquote(key), None if text == "__HIVE_DEFAULT_PARTITION__" else unquote(text)) for key, text in pairs)
 
@@ -200,7 +190,7 @@ def _agree(values: pa.Array, text: str | None) -> bool:
 
 @contextlib.contextmanager
 def _spooled(path: Path, name: str) -> Iterator[Path]:
-    """A file of what comes through a pipe, as rows are read twice."""
+    """Copy a pipe to a temporary file, since rows are read twice."""
     with tempfile.TemporaryDirectory(prefix="boosting-losses-") as folder:
         copy = Path(folder, "stdin" if str(path) == "-" else path.name)
         with contextlib.ExitStack() as stack, copy.open("wb") as out:

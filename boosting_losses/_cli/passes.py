@@ -1,4 +1,4 @@
-"""Two passes over the rows: the first tells how to add up what the second reads."""
+"""The two passes over the rows: the first finds how to add up what the second reads."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..report import ProbabilityReport
-from ..report._accumulator import Evaluation
-from ..report._input import refuse_many_slices
+from ..report import Accumulator, ProbabilityReport
 from .categories import Categories, Codes, Groups
 from .columns import Block, Table
 from .files import ROWS
@@ -19,32 +17,32 @@ from .plan import Plan
 
 Numbers = npt.NDArray[np.float64]
 
-#: Tells how many rows more have been read.
+#: Is called with the number of rows that have been read since the last call.
 Advance = Callable[[int], None]
 
 
 def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
-    """The report of all rows, which are read twice."""
+    """Return the report of all rows, which are read twice."""
     look = _look(table, plan, advance)
     factor = look.balancing() if plan.balanced else None
     slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
-    evaluation = Evaluation(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
+    accumulator = Accumulator(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
     sample = _rows(look.sample, plan, factor)
-    evaluation.prepare(sample.labels, sample.probas, sample.weight)
+    accumulator.prepare(sample.labels, sample.probas, sample.weight)
     for rows in _in_order(table, plan, look, factor):
-        evaluation.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
+        accumulator.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
         advance(len(rows.labels))
-    return ProbabilityReport.from_evaluation(evaluation, table.classes)
+    return ProbabilityReport.from_accumulator(accumulator, table.classes)
 
 
-# ---- the first pass -------------------------------------------------------------------------------------------------
+# The first pass
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What a first pass over the rows has seen.
+    """The findings of the first pass.
 
-    An even sample of them, the weights of the classes, and the categories of slices and groups.
+    An even sample of the rows, the weights of the classes, and the categories of slices and groups.
     """
 
     sample: Block
@@ -53,7 +51,7 @@ class _Look:
     groups: Groups | None
 
     def balancing(self) -> Numbers:
-        """Factors that give each class the same weight: inverse class frequencies, of mean 1."""
+        """Return factors that give each class the same weight: inverse class frequencies, of mean 1."""
         if not (self.totals > 0.0).all():
             raise ValueError(
                 f"each class must have rows to be balanced, got none of class {int(np.argmin(self.totals))}"
@@ -73,7 +71,7 @@ def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
         )
         for name, categories in slices.items():
             categories.add(block.texts[name])
-            refuse_many_slices(name, len(categories))
+            Accumulator.refuse_many_categories(name, len(categories))
         if groups is not None:
             groups.add(block.texts[str(plan.groups)])
         kept.append(replace(block, texts={}).take(slice(-seen % step, None, step)))
@@ -88,7 +86,7 @@ def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
 
 
 def _classes(block: Block, plan: Plan) -> Codes:
-    """Codes of the labels; those of no class are refused when they are added."""
+    """Return codes of the labels; labels of no class are refused when they are added."""
     return np.clip(np.nan_to_num(block.labels), 0, plan.n_classes - 1).astype(np.intp)
 
 
@@ -103,12 +101,12 @@ def _checked(block: Block, weight: str | None, start: int) -> Numbers | None:
     return values
 
 
-# ---- the second pass ------------------------------------------------------------------------------------------------
+# The second pass
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows as they are added; without ``index`` they follow those before."""
+    """The rows of one call to ``add``; without ``index`` they follow the rows before."""
 
     labels: Numbers
     probas: list[Numbers]
@@ -152,7 +150,7 @@ def _matrix(columns: list[Numbers]) -> Numbers:
 
 
 def _in_order(table: Table, plan: Plan, look: _Look, factor: Numbers | None) -> Iterator[_Rows]:
-    """All rows, those of a group together: where they are not so already, all are kept in memory to be sorted."""
+    """Return all rows, those of a group together; if they are scattered, all are kept in memory and sorted."""
     ranks = {name: categories.ranks(as_numbers=False) for name, categories in look.slices.items()}
 
     def coded() -> Iterator[_Rows]:

@@ -1,4 +1,4 @@
-"""What is evaluated and how, from the options of the command and its configuration."""
+"""The plan of an evaluation, from the options of the command and its configuration."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..metrics import threshold_of_costs
-from ..report._settings import Settings
+from ..report import Settings
 from .columns import Table
-from .config import Config
+from .config import Evaluation
 from .inputs import Input
-from .thresholds import refuse_unknown
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says; see its help."""
+    """The options of ``evaluate`` that say what is evaluated; see its help."""
 
     label: str
     probas: tuple[str, ...]
@@ -31,7 +30,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the columns of a table mean, and how they are evaluated."""
+    """The meaning of the columns of a table, and how they are evaluated."""
 
     label: str
     classes: tuple[str, ...] | None
@@ -45,25 +44,25 @@ class Plan:
 
     @property
     def n_classes(self) -> int:
-        """As many as a model has columns; one column is of two classes."""
+        """The number of classes: one column of a model is of two, K columns are of K."""
         return max(2, len(self.models[0]))
 
     def numbers(self) -> tuple[str, ...]:
-        """The columns that must hold numbers."""
+        """Return the columns that must hold numbers."""
         others = () if self.weight is None else (self.weight,)
         return tuple(dict.fromkeys([*(column for columns in self.models for column in columns), *others]))
 
     def table(self, source: Input) -> Table:
-        """The columns that are read."""
+        """Return the columns that are read."""
         groups = () if self.groups is None else (self.groups,)
         texts = tuple(dict.fromkeys((*self.slices, *groups)))
         return Table(source, self.label, self.numbers(), self.classes, texts, groups)
 
 
-def planned(options: Options, config: Config, columns: Sequence[str]) -> Plan:
-    """The plan; raises ValueError for what cannot be followed.
+def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Plan:
+    """Return the plan; raise ValueError for options or keys that contradict each other or the columns of the first file.
 
-    Options go before the configuration. ``columns`` are those of the first file.
+    Options go before the configuration.
     """
     models = tuple(_split(proba, columns) for proba in options.probas)
     classes = None if options.classes is None else tuple(part.strip() for part in options.classes.split(","))
@@ -82,7 +81,7 @@ def planned(options: Options, config: Config, columns: Sequence[str]) -> Plan:
         weight=options.weight,
         slices=options.slices or config.slices,
         groups=config.groups if options.groups is None else options.groups,
-        balanced=config.balanced,
+        balanced=config.class_weight == "balanced",
         settings=settings,
     )
     _refuse_odd_columns(plan, options, config)
@@ -90,11 +89,8 @@ def planned(options: Options, config: Config, columns: Sequence[str]) -> Plan:
     return plan
 
 
-# ---- parts ----------------------------------------------------------------------------------------------------------
-
-
 def _split(proba: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns that an option names: itself, if there is such a column, or its parts between commas."""
+    """Return the columns that an option names: itself, if there is such a column, or its parts between commas."""
     if proba in names:
         return (proba,)
     return tuple(part if part in names else part.strip() for part in proba.split(","))
@@ -120,7 +116,7 @@ def _names(models: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 
 
 def _common_name(columns: tuple[str, ...]) -> str:
-    """What the names of a model's columns begin with."""
+    """Return what the names of a model's columns begin with."""
     shared = columns[0]
     while shared and not all(column.startswith(shared) for column in columns):
         shared = shared[:-1]
@@ -138,22 +134,23 @@ def _threshold_of(costs: str) -> float:
     return threshold
 
 
-def _refuse_odd_columns(plan: Plan, options: Options, config: Config) -> None:
+def _refuse_odd_columns(plan: Plan, options: Options, config: Evaluation) -> None:
     columns = [column for model in plan.models for column in model]
     if plan.label in plan.numbers() or plan.weight in columns:
         got = ", ".join((plan.label, *plan.numbers()))
         raise ValueError(f"--label, --proba and --weight must name different columns, got {got}")
-    twice = next((name for name in options.slices if options.slices.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"--slice must name each column once, got {twice!r} a second time")
+    by_option = "slice" if options.slices else None
+    for i, name in enumerate(plan.slices):
+        if name in plan.slices[:i]:
+            raise _error(by_option, "slices", config, "name each column once", f"{name!r} a second time")
     rule = "name another column than that of the labels"
     if plan.label in plan.slices:
-        raise _error("slice" if options.slices else None, "slices", config, rule, repr(plan.label))
+        raise _error(by_option, "slices", config, rule, repr(plan.label))
     if plan.label == plan.groups:
         raise _error(None if options.groups is None else "groups", "groups", config, rule, repr(plan.label))
 
 
-def _refuse_odd_settings(plan: Plan, options: Options, config: Config) -> None:
+def _refuse_odd_settings(plan: Plan, options: Options, config: Evaluation) -> None:
     if plan.n_classes > 2 and plan.settings.thresholds:
         given = "threshold" if options.thresholds else "costs" if options.costs else None
         raise _error(given, "decision_thresholds", config, "be given with two classes", f"{plan.n_classes} classes")
@@ -161,9 +158,12 @@ def _refuse_odd_settings(plan: Plan, options: Options, config: Config) -> None:
         given = None if options.reference is None else "reference"
         got = repr(plan.settings.reference)
         raise _error(given, "reference", config, f"be one of the models {', '.join(plan.names)}", got)
-    refuse_unknown(config.thresholds, list(plan.settings.for_classes(plan.n_classes).metrics))
+    computed = list(plan.settings.for_classes(plan.n_classes).metrics)
+    for name in config.thresholds:
+        if name not in computed:
+            raise config.error(("thresholds", name), f"be of a score that is computed ({', '.join(computed)})", name)
 
 
-def _error(option: str | None, key: str, config: Config, rule: str, got: str) -> ValueError:
-    """About an option, or else about the key of the configuration that stands in its place."""
-    return config.places[key].error(rule, got) if option is None else ValueError(f"--{option} must {rule}, got {got}")
+def _error(option: str | None, key: str, config: Evaluation, rule: str, got: str) -> ValueError:
+    """Return the error of an option, or else of the key of the configuration that stands in its place."""
+    return config.error((key,), rule, got) if option is None else ValueError(f"--{option} must {rule}, got {got}")

@@ -1,7 +1,8 @@
-"""What an image for production compiles beforehand: small trainings with every loss, and a report."""
+"""Small trainings with every loss and a report, which compile the kernels that production needs."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from .. import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from ..losses import Loss
 from ..report import ProbabilityReport
 
@@ -20,12 +21,12 @@ Step = tuple[str, Callable[[], object]]
 
 
 def installed() -> tuple[str, ...]:
-    """The libraries that can be imported."""
+    """Return the libraries that can be imported."""
     return tuple(name for name in LIBRARIES if importlib.util.find_spec(name) is not None)
 
 
 def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
-    """What is to be run, each with a name."""
+    """Return what is to be run, each step with a name."""
     for library in libraries:
         for loss in LOSSES:
             yield f"{library}, {type(loss).__name__}: train", partial(_train, library, loss)
@@ -36,7 +37,7 @@ def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
 
 
 def _train(library: str, loss: Loss) -> None:
-    """With weights and without, through the adapter and as the library's scikit-learn estimator hands over data."""
+    """Train with and without weights, through the adapter and as the library's scikit-learn estimator hands over data."""
     labels = _labels(60, loss)
     features = np.random.default_rng(0).standard_normal((60, 2))
     for weight in (None, np.ones(60)):
@@ -44,14 +45,18 @@ def _train(library: str, loss: Loss) -> None:
 
 
 def _labels(n: int, loss: Loss) -> Any:
-    """Of different shares: with equal ones training starts from 0, which has kernels of its own."""
+    """Return labels of different shares: with equal ones training starts from 0, which has its own kernels."""
     return np.minimum(np.arange(n) % 4, 2 if loss.multiclass else 1)
 
 
 def _calibrate(library: str, loss: Loss) -> None:
+    from .. import CalibratedBoostingClassifier  # noqa: PLC0415  (needs scikit-learn, which takes seconds to import)
+
     features = np.random.default_rng(0).standard_normal((120, 2))
     labels = _labels(120, loss)
-    model = CalibratedBoostingClassifier(_ESTIMATORS[library](), loss=loss, cv=2, early_stopping=1)
+    name, settings = _ESTIMATORS[library]
+    estimator = getattr(importlib.import_module(library), name)(**settings)
+    model = CalibratedBoostingClassifier(estimator, loss=loss, cv=2, early_stopping=1)
     for weight in (None, np.ones(120)):
         model.fit(features, labels, sample_weight=weight).predict_proba(features)
 
@@ -74,7 +79,7 @@ def _lightgbm(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
     from ..adapters import lightgbm as adapter  # noqa: PLC0415
 
     data = lgb.Dataset(features, labels, weight=weight)
-    adapter.predict_proba(adapter.train({"verbosity": -1}, data, 1, [data], loss=loss), features)
+    adapter.predict_proba(adapter.train({"verbosity": -1}, data, 1, loss=loss, valid_sets=[data]), features)
 
 
 def _catboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
@@ -87,33 +92,16 @@ def _catboost(loss: Loss, features: Any, labels: Any, weight: Any) -> None:
     adapter.predict_proba(adapter.train(data, settings, loss=loss, eval_set=data), features)
 
 
-def _xgb_classifier() -> Any:
-    from xgboost import XGBClassifier  # noqa: PLC0415
-
-    return XGBClassifier(n_estimators=2)
-
-
-def _lgbm_classifier() -> Any:
-    from lightgbm import LGBMClassifier  # noqa: PLC0415
-
-    return LGBMClassifier(n_estimators=2, verbosity=-1)
-
-
-def _catboost_classifier() -> Any:
-    from catboost import CatBoostClassifier  # noqa: PLC0415
-
-    return CatBoostClassifier(iterations=2, allow_writing_files=False, logging_level="Silent")
-
-
 _TRAININGS: dict[str, Callable[[Loss, Any, Any, Any], None]] = {
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
     "catboost": _catboost,
 }
-_ESTIMATORS: dict[str, Callable[[], Any]] = {
-    "xgboost": _xgb_classifier,
-    "lightgbm": _lgbm_classifier,
-    "catboost": _catboost_classifier,
+#: Their scikit-learn estimators, with settings.
+_ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "xgboost": ("XGBClassifier", {"n_estimators": 2}),
+    "lightgbm": ("LGBMClassifier", {"n_estimators": 2, "verbosity": -1}),
+    "catboost": ("CatBoostClassifier", {"iterations": 2, "allow_writing_files": False, "logging_level": "Silent"}),
 }
 
 

@@ -1,9 +1,9 @@
 """Compiled kernels on disk: never stale, and compiled by one process while others wait for it.
 
-Numba takes a compiled function for fresh as long as its own file is as old and as long as before. But loops inline functions
-of other files, and the files of an image may all have one date. So everything is kept under a digest of all kernels' sources.
+Numba reuses a compiled function while the size and date of its source file are unchanged. But loops inline functions of
+other files, and all files of a container image may have the same date. So the cache is keyed on a digest of all sources.
 
-Numba also lets several processes compile the same function at once, and they may even name their files alike.
+Numba also lets several processes compile the same function at once, even into files of the same name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numba
 from numba.core import caching as _caching
 from numba.core import config as _config
 
-caching: Any = _caching  # they have no annotations
+caching: Any = _caching  # Numba has no annotations for these
 config: Any = _config
 
 #: Seconds for which a process waits for another one that compiles the same function; then it compiles on its own.
@@ -32,12 +32,12 @@ _PAUSE = 0.02
 
 
 def keep(dispatcher: Any) -> None:
-    """Keep what is compiled of a function on disk; raises RuntimeError where there is no folder for it."""
+    """Keep the compiled code of a function on disk; raise RuntimeError where there is no folder for it."""
     dispatcher._cache = _KernelCache(dispatcher.py_func)  # noqa: SLF001  (as dispatcher.enable_caching does)
 
 
 def folder() -> Path | None:
-    """Where compiled kernels are kept; None where no folder can be written, or nothing is compiled."""
+    """Return where compiled kernels are kept; None where no folder can be written, or nothing is compiled."""
     if config.DISABLE_JIT:
         return None
     try:
@@ -48,7 +48,7 @@ def folder() -> Path | None:
 
 @cache
 def digest() -> str:
-    """Of the sources of all kernels, and of Numba's version, which rewrites files that another one has left."""
+    """Return a digest of the sources of all kernels and of Numba's version: each version rewrites files of another."""
     of_all = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         of_all.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -68,7 +68,7 @@ class _KernelCache(_caching.FunctionCache):
         self._function_files = f"{name}.*.nb[ic]"
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """What has been compiled; while another process compiles the function, wait for it."""
+        """Load what has been compiled; while another process compiles the function, wait for it."""
         found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
         if found is None:
             self._impl.locator.ensure_cache_path()
@@ -79,7 +79,7 @@ class _KernelCache(_caching.FunctionCache):
         return found
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Keep it, and let go what earlier sources have left."""
+        """Keep compiled code, and remove what earlier sources have left."""
         try:
             super().save_overload(signature, compiled)  # type: ignore[no-untyped-call]
             for path in Path(self._cache_path).glob(self._function_files):
@@ -90,9 +90,9 @@ class _KernelCache(_caching.FunctionCache):
 
 
 class _Lock:
-    """A byte of a file that one process at a time may hold; the system takes it back from a process that ends.
+    """A byte of a file that one process at a time may lock; the system unlocks it when the process ends.
 
-    Functions call each other in one direction, and so do processes wait for each other.
+    No deadlock is possible: functions call each other in one direction, and processes wait in that direction.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -100,7 +100,7 @@ class _Lock:
         self._held = False
 
     def acquire(self) -> bool:
-        """Wait for it; False where it cannot be had, on a file system without locks for example."""
+        """Wait for the lock; return False where there is none, for example on a file system without locks."""
         end = time.monotonic() + PATIENCE
         try:
             file = _opened(str(self._path), os.getpid())
@@ -112,6 +112,7 @@ class _Lock:
         return taken
 
     def release(self) -> None:
+        """Give the lock back, if it is held."""
         if self._held:
             self._held = False
             with contextlib.suppress(OSError):
@@ -120,7 +121,7 @@ class _Lock:
 
 @cache
 def _opened(path: str, process: int) -> int:
-    """Kept open: where a process closes a file, it loses all of its locks there."""
+    """Open a file and never close it: a process that closes a file loses all its locks on it."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 

@@ -28,13 +28,13 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def jit(function: _Function) -> _Function:
     """Compile a function on its first call, once per combination of dtypes.
 
-    * compiled code is kept on disk (``_cache.py``), so that only the first process on a machine pays for it: beside the
-      package, in the user's cache folder, or where ``NUMBA_CACHE_DIR`` says. Where none of them can be written, every
+    * ``_cache.py`` keeps compiled code on disk, so that only the first process on a machine pays for it: beside the
+      package, in the user's cache folder, or where ``NUMBA_CACHE_DIR`` says. Where none of these can be written, every
       process compiles for itself.
     * ``nogil``: callers may run chunks in threads; no kernel touches a Python object.
     * ``error_model="numpy"``: without it each division carries a branch for ``ZeroDivisionError``, and a loop with such
       a branch is not vectorised. No kernel divides by zero.
-    * no ``parallel``: a second thread pool beside the boosting library's makes training several times slower.
+    * no ``parallel``: a second thread pool beside that of the boosting library makes training several times slower.
     * ``fastmath``: only ``contract``, which lets a product and a sum round once. Nothing may be reordered, and the kernels
       rely on infinities and NaN.
     """
@@ -42,7 +42,7 @@ def jit(function: _Function) -> _Function:
 
 
 def point(function: _Function) -> _Function:
-    """Like ``jit``, for the functions of one number that loops call: always inlined, since a call ends vectorisation.
+    """Compile like ``jit``, for the functions of one number that loops call: always inline, since a call ends vectorisation.
 
     LLVM would inline the short ones on its own.
     """
@@ -50,22 +50,22 @@ def point(function: _Function) -> _Function:
 
 
 def jit_sum(function: _Function) -> _Function:
-    """Like ``jit``, for loops that sum: their additions may be reordered, without which no sum is vectorised."""
+    """Compile like ``jit``, for loops that sum: their additions may be reordered, without which no sum is vectorised."""
     return _compiled(function, {"contract", "reassoc", "nsz"})
 
 
 def jit_entry(function: _Function) -> _Function:
-    """Compile a function that Python calls once per row: as ``jit``, but it holds the GIL.
+    """Compile like ``jit``, for a function that Python calls once per row and that keeps the GIL.
 
-    A call of less than a microsecond is over before another thread could do anything with the GIL; to give it up and
-    take it back costs a twentieth of the call, and much more when threads wait for it.
+    A call of less than a microsecond ends before another thread could use the GIL. Releasing and taking it costs a
+    twentieth of the call, and much more when threads wait for it.
     """
     return _compiled(function, {"contract"}, nogil=False)
 
 
 def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Function:
     if config.DISABLE_JIT:
-        # NumPy's scalars warn of what compiled code passes over: both sides of a select are computed.
+        # NumPy's scalars warn where compiled code is silent: both sides of a select are computed.
         return np.errstate(all="ignore")(function)
     options: dict[str, Any] = {
         "error_model": "numpy",
@@ -81,5 +81,5 @@ def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Functio
 
 @point
 def double(x: float) -> float:
-    """A number of any precision in double precision; ``float`` alone keeps float32 when compiled."""
+    """Convert a number to double precision; ``float`` alone keeps float32 when compiled."""
     return 1.0 * float(x)

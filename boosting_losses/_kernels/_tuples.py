@@ -1,6 +1,6 @@
-"""From an array to a tuple: the form of K numbers that Python code takes out of a kernel fastest.
+"""Arrays as tuples: the form of K numbers that leaves a kernel fastest for Python code.
 
-A tuple's floats are made by compiled code in one go; an array costs an object of its own and a call of ``tolist``.
+Compiled code makes all floats of a tuple at once; an array costs an object and a call of ``tolist``.
 """
 
 from __future__ import annotations

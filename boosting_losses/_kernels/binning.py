@@ -1,7 +1,7 @@
 """Sums of rows by the cell that their probability falls into.
 
-What is summed are the weight, the weighted label, the weighted probability and the squared weight of a row: from these come
-calibration errors, reliability diagrams and tables of rows with like probabilities.
+The sums are of the weight, the weighted label, the weighted probability and the squared weight of a row. They give
+calibration errors, reliability diagrams and tables of rows with similar probabilities.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WEIGHT, LABEL, PROBABILITY, SQUARED_WEIGHT = 0, 1, 2, 3
 
 @jit
 def between(proba: Array, edges: Array, cells: Cells) -> None:
-    """The cell ``edges[c] < p <= edges[c + 1]`` of each probability; the first cell has its lower edge too.
+    """Find the cell ``edges[c] < p <= edges[c + 1]`` of each probability; the first cell includes its lower edge.
 
     With evenly spaced edges the first guess is right up to rounding.
     """
@@ -68,7 +68,7 @@ def onto_grid(y: Array, proba: Array, weight: Array | None, excess: Array, mass:
 
 @jit
 def top_class(y: Array, proba: Array, confidence: Array, correct: Array) -> None:
-    """The largest probability of each row, and whether its class (the first such) is the label's."""
+    """Find the largest probability of each row, and whether its class (the first such) is the label."""
     for i in range(proba.shape[0]):
         best = 0
         for k in range(1, proba.shape[1]):

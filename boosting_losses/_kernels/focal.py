@@ -1,11 +1,11 @@
 """Focal loss of one raw score per row, and the way from its raw scores to class probabilities.
 
 With p the probability of the label's class and q = 1 - p, the focal loss is q^gamma (-log p) (Lin et al. 2017,
-arXiv 1708.02002, equation 4). It is minimised not by the class probability eta but by a flattened version of it; the
-functions at the end give eta back in closed form (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11).
+arXiv 1708.02002, equation 4). Its minimiser is not the class probability eta but a flattened version of it; the
+functions at the end recover eta in closed form (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11).
 
-A label of 0 or 1 needs one of the loss's two terms, a soft label both. The loops take a block of rows at a time and, where
-all its labels are hard, the way that is twice as fast. For ``shift`` and what they return see ``logistic.py``.
+A label of 0 or 1 needs one of the loss's two terms, a soft label both. The loops take a block of rows at a time and use
+code that is twice as fast where all its labels are hard. For ``shift`` and the results see ``logistic.py``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BLOCK = 1024
 
 @point
 def modulation(q: Real, high: Real, low: Real, gamma: Real, squared: bool) -> Real:
-    """q^gamma, where -log q = high + low; ``squared`` says, as a constant, that gamma is 2."""
+    """Return q^gamma, where -log q = high + low; the constant ``squared`` says that gamma is 2."""
     if squared:
         return q * q
     return exp_minus_product(gamma, high, low)
@@ -33,7 +33,7 @@ def modulation(q: Real, high: Real, low: Real, gamma: Real, squared: bool) -> Re
 
 @point
 def value(z: Real, gamma: Real) -> Real:
-    """The loss of a row of class 1 at the score z (of a row of class 0: at -z)."""
+    """Return the loss of a row of class 1 at the score z (for a row of class 0: at -z)."""
     real = type(z)
     low = log1p(exp(-abs(z)))
     return modulation(sigmoid(z)[1], max(z, real(0)), low, gamma, False) * (low + max(-z, real(0)))
@@ -41,10 +41,10 @@ def value(z: Real, gamma: Real) -> Real:
 
 @point
 def derivatives(z: Real, gamma: Real, squared: bool) -> tuple[Real, Real]:
-    """First and second derivative of ``value`` in z.
+    """Return the first and second derivative of ``value`` in z.
 
-    Every term of the first has the same sign, so no digits are lost. A score so far out that p or q underflows gives
-    exactly the limit: p * softplus(-z) is formed first, as 0 * large rather than large * large.
+    All terms of the first have the same sign, so no digits are lost. A score so far out that p or q underflows gives
+    exactly the limit: p * softplus(-z) is computed first, as 0 * large rather than large * large.
     """
     real = type(z)
     e = exp(-abs(z))
@@ -61,7 +61,7 @@ def derivatives(z: Real, gamma: Real, squared: bool) -> tuple[Real, Real]:
 
 @point
 def log_odds_ratio(z: Real, gamma: Real) -> Real:
-    """log(h(p) / h(q)) at p = sigmoid(z): the log odds of the class probability that the score z stands for.
+    """Return log(h(p) / h(q)) at p = sigmoid(z): the log odds of the class probability that the score z implies.
 
     h(v) = v / ((1 - v)^gamma - gamma (1 - v)^(gamma - 1) v log v) makes the focal risk stationary at eta_k proportional
     to h(p_k). Odd and increasing in z; (1 + gamma) z - log(1 + gamma) for large z.
@@ -80,7 +80,7 @@ def log_odds_ratio(z: Real, gamma: Real) -> Real:
 
 @jit
 def are_hard(y: Array) -> bool:
-    """Are all labels 0 or 1?"""
+    """Return whether all labels are 0 or 1."""
     real = type(y[0])
     top = bits(real(0))
     for i in range(y.shape[0]):
@@ -90,7 +90,7 @@ def are_hard(y: Array) -> bool:
 
 @jit
 def part(weight: Array | None, start: int, stop: int) -> Array | None:
-    """Some rows' weights."""
+    """Return the weights of some rows."""
     if weight is None:
         return None
     return weight[start:stop]
@@ -135,9 +135,10 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    """``floor`` > 0 keeps the Hessian above that multiple of the gradient's magnitude, so that a Newton step descends.
+    """Fill derivatives; ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
 
-    The magnitude is summed over the label's two terms: a soft label whose terms cancel keeps a positive Hessian too.
+    A Newton step then descends. The magnitude is summed over the label's two terms, so that a soft label whose terms
+    cancel keeps a positive Hessian too.
     """
     least = floor if floor > 0.0 else -math.inf
     valid, any_weight = True, weight is None
@@ -230,7 +231,7 @@ def sums(
     negative: float,
     gamma: float,
 ) -> tuple[bool, float, float]:
-    """Validity and, in one pass, the weighted sums of the loss and of 1."""
+    """Return validity and, in one pass, the weighted sums of the loss and of 1."""
     real = type(raw[0])
     positive_, negative_, gamma_ = real(positive), real(negative), real(gamma)
     top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
@@ -255,7 +256,7 @@ def sums(
 
 @jit
 def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
-    """Sigmoid of the true log odds: the focal term undone, then the class weights by ``offset``."""
+    """Fill the sigmoid of the true log odds: undo the focal term, then the class weights by ``offset``."""
     real = type(raw[0])
     gamma_, offset_ = real(gamma), real(offset)
     top_z = bits(abs(raw[0]))
@@ -268,7 +269,7 @@ def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
 
 @jit
 def logits(raw: Array, gamma: float, offset: float, out: Array) -> None:
-    """The true log odds, in double precision: their sigmoid is the posterior."""
+    """Fill the true log odds, in double precision: their sigmoid is the posterior."""
     for i in range(raw.shape[0]):
         out[i] = log_odds_ratio(double(raw[i]), gamma) + offset
 
@@ -278,7 +279,7 @@ def logits(raw: Array, gamma: float, offset: float, out: Array) -> None:
 
 @jit
 def log_h(x: Real, gamma: Real) -> Real:
-    """Log h(p) at p = sigmoid(x), increasing in x from -infinity to infinity."""
+    """Return log h(p) at p = sigmoid(x), increasing in x from -infinity to infinity."""
     p, q = sigmoid(x)
     loss = softplus(-x)
     ratio = loss / q if q > 0.0 else 1.0
@@ -287,7 +288,7 @@ def log_h(x: Real, gamma: Real) -> Real:
 
 @jit
 def inverse_log_h(target: float, gamma: float) -> float:
-    """The x with log_h(x, gamma) = target, by bisection to the last bit."""
+    """Return the x with log_h(x, gamma) = target, by bisection to the last bit."""
     low, high = -1.0, 1.0
     while log_h(low, gamma) > target:
         low *= 2.0
@@ -305,7 +306,7 @@ def inverse_log_h(target: float, gamma: float) -> float:
 
 @jit
 def minimiser(log_terms: Array, gamma: float, out: Array) -> None:
-    """The scores log p_k of the constant with the smallest expected focal loss.
+    """Fill the scores log p_k of the constant with the smallest expected focal loss.
 
     ``log_terms`` holds the logarithm of each class's weighted frequency. The minimiser has h(p_k) proportional to those
     frequencies; their common factor is found by bisection on the condition that the p_k sum to 1.

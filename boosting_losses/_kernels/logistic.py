@@ -1,7 +1,7 @@
 """Weighted log loss of one raw score per row (binary cross-entropy on logits).
 
 ``shift`` is a constant that the loops add to the raw scores, or None. They compute in the precision of the raw scores and
-return whether all values may have a meaning; False also for a label of -0.0, which the caller looks at more closely.
+return whether all values are valid. They also return False for a label of -0.0, which is valid: the caller checks again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .vector import bits, exp, log1p, select
 
 @point
 def sigmoid(z: Real) -> tuple[Real, Real]:
-    """P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both to full relative accuracy."""
+    """Return P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both to full relative accuracy."""
     real = type(z)
     e = exp(-abs(z))
     larger = real(1) / (real(1) + e)
@@ -27,13 +27,13 @@ def sigmoid(z: Real) -> tuple[Real, Real]:
 
 @point
 def softplus(z: Real) -> Real:
-    """log(1 + exp(z)); softplus(-z) is -log(sigmoid(z))."""
+    """Return log(1 + exp(z)); softplus(-z) is -log(sigmoid(z))."""
     return max(z, type(z)(0)) + log1p(exp(-abs(z)))
 
 
 @point
 def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Real) -> tuple[Real, Real]:
-    """The factors of the y = 1 and of the y = 0 term of the loss for a label in [0, 1].
+    """Return the factors of the y = 1 and of the y = 0 term of the loss for a label in [0, 1].
 
     The label is smoothed first and weighted by class afterwards, as PyTorch does: label smoothing s keeps 1 - s of a
     label and spreads s / 2 to either class.
@@ -43,7 +43,7 @@ def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Rea
 
 @point
 def value(z: Real, a: Real, b: Real) -> Real:
-    """A softplus(-z) + b softplus(z), in double precision: of a score near the largest float32 it may not be one."""
+    """Return a softplus(-z) + b softplus(z) as a double: near the largest float32 score it may exceed float32."""
     distance = abs(z)
     near, far = (a + b) * log1p(exp(-distance)), select(z >= type(z)(0), b, a)
     return double(near) + double(far) * double(distance)
@@ -54,19 +54,19 @@ def value(z: Real, a: Real, b: Real) -> Real:
 
 @jit
 def is_finite(top: int, values: Array) -> bool:
-    """Do these bits, the largest among magnitudes of the dtype of ``values``, belong to a finite number?"""
+    """Return whether these bits, the largest among magnitudes of the dtype of ``values``, are of a finite number."""
     return bool(top < bits(type(values[0])(math.inf)))
 
 
 @jit
 def may_be_valid(top_y: int, top_z: int, y: Array, z: Array) -> bool:
-    """Do the largest bits of the labels and of the scores' magnitudes belong to [0, 1] and to finite numbers?"""
+    """Return whether the largest bits are those of a label in [0, 1] and of a finite magnitude of a score."""
     return bool(top_y <= bits(type(y[0])(1))) and is_finite(top_z, z)
 
 
 @jit
 def may_be_weights(top_w: int, weight: Array) -> bool:
-    """Do the largest bits of weights belong to a finite number > 0?"""
+    """Return whether the largest bits of weights are those of a finite number > 0."""
     return bool(top_w > 0) and is_finite(top_w, weight)
 
 
@@ -150,7 +150,7 @@ def sums(
     negative: float,
     smoothing: float,
 ) -> tuple[bool, float, float, float]:
-    """Validity and, in one pass, the weighted sums of the loss, of the squared error of the sigmoid, and of 1."""
+    """Return validity and, in one pass, the weighted sums of the loss, of the squared error of the sigmoid, and of 1."""
     real = type(raw[0])
     positive_, negative_ = real(positive), real(negative)
     keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
@@ -179,7 +179,7 @@ def sums(
 
 @jit
 def posterior(raw: Array, offset: float, smoothing: float, out: Array) -> bool:
-    """Sigmoid of the shifted score; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
+    """Fill the sigmoid of the shifted score; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     real = type(raw[0])
     top_z = bits(abs(raw[0]))
     scale, spread = real(1.0 / (1.0 - smoothing)), real(0.5 * smoothing)

@@ -1,11 +1,11 @@
 """The Poisson bootstrap: every row counts a random number of times in each replicate, with mean and variance 1.
 
 The counts of a row need no other row, so all replicates come from one pass over data of any length (Hanley and MacGibbon
-2006; Chamandy et al. 2012): nothing is resampled, sorted or stored. What is added up are weighted values, for means, and
-weights and amounts by cell, for what is a function of sums by cell.
+2006; Chamandy et al. 2012): nothing is resampled, sorted or stored. The sums are of weighted values, for means, and of
+weights and amounts by cell, for functions of sums by cell.
 
-Random bits come from xorshift128+ (Vigna 2017, arXiv 1404.0390), a stream of its own for every four replicates, of which
-each takes 16 bits a draw. Its shifts and sums are SIMD instructions, and so are the comparisons that make the counts.
+Random bits come from xorshift128+ (Vigna 2017, arXiv 1404.0390). Every four replicates have their own stream and take 16
+bits each from a draw. Its shifts and sums are SIMD instructions, and so are the comparisons that make the counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _23, _18, _5 = np.uint64(23), np.uint64(18), np.uint64(5)
 
 @jit
 def advance(first: State, second: State, bits: State) -> None:
-    """One step of every stream."""
+    """Advance every stream by one step."""
     for s in range(first.shape[0]):
         a, b = first[s], second[s]
         bits[s] = a + b
@@ -74,11 +74,11 @@ def add(
     """Add n rows to the sums of R replicates.
 
     values : (n, m), and total_values : (m, R)
-        What means are of.
+        The values whose means are wanted.
     cells, amounts : (n, v), and cell_weight, cell_amounts : (C, R)
         A row adds its weight and an amount to v cells.
     follows : (n,)
-        Whether a row belongs to the group of the row before it, and so counts as often.
+        Whether a row belongs to the group of the row before it, and therefore gets the same count.
     first, second : (R / 4,), and drawn : (R,)
         The state of the streams, and the latest counts.
     """

@@ -1,7 +1,7 @@
-"""Log loss and squared error of probabilities, which come from anywhere and are not the softmax of a score at hand.
+"""Log loss and squared error of probabilities whose raw scores are not known.
 
 Probabilities are first moved inwards by ``eps``; a sum counts the rows where that changed one. Everything is computed in
-double precision. The loops return whether all values may have a meaning; False also for a label or a probability of -0.0.
+double precision. The loops return whether all values are valid, and False also for a label or a probability of -0.0.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .vector import bits, minus_log, select
 
 @point
 def minus_logarithm(p: Real) -> Real:
-    """-log(p) for p in [0, 1]."""
+    """Return -log(p) for p in [0, 1]."""
     high, low = minus_log(p)
     return select(p > 0.0, high + low, math.inf)
 
 
 @point
 def minus_log_of_complement(p: Real) -> Real:
-    """-log(1 - p) for p in [0, 1], with all digits also where p is small."""
+    """Return -log(1 - p) for p in [0, 1], with all digits also where p is small."""
     rest = 1.0 - p
     lost = (1.0 - rest) - p  # what the difference rounded away
     return minus_logarithm(rest) - lost / select(rest > 0.0, rest, 1.0)
@@ -37,7 +37,7 @@ def minus_log_of_complement(p: Real) -> Real:
 
 @point
 def term(share: Real, minus_log_p: Real) -> Real:
-    """A class's part of the loss; an impossible class that never occurs costs nothing."""
+    """Return a class's part of the loss; an impossible class that never occurs costs nothing."""
     return select(share > 0.0, share * minus_log_p, 0.0)
 
 
@@ -48,13 +48,13 @@ def inside(p: Real, eps: float) -> Real:
 
 @point
 def loss_of_shares(y: Real, p: Real) -> Real:
-    """Binary log loss for a label anywhere in [0, 1]."""
+    """Return the binary log loss of a label anywhere in [0, 1]."""
     return term(y, minus_logarithm(p)) + term(1.0 - y, minus_log_of_complement(p))
 
 
 @point
 def loss_of_class(y: Real, p: Real) -> Real:
-    """The same for a label of 0 or 1: one logarithm."""
+    """Return the binary log loss of a label of 0 or 1, with one logarithm."""
     positive = y == 1.0
     own = select(positive, p, 1.0 - p)
     lost = select(positive, 0.0, (1.0 - (1.0 - p)) - p)
@@ -63,16 +63,16 @@ def loss_of_class(y: Real, p: Real) -> Real:
 
 # ---- two classes ----------------------------------------------------------------------------------------------------
 
-#: Rows that are looked at twice, the second time in the first cache.
+#: Rows of a block: it is read twice, the second time from the first cache.
 BLOCK = 1024
 
-#: The same for K classes.
+#: Rows of a block of K classes.
 ROWS = 256
 
 
 @jit
 def kinds(y: Array, proba: Array, start: int, stop: int) -> tuple[bool, bool]:
-    """May these rows have a meaning, and are all labels 0 or 1?"""
+    """Return whether these rows are valid, and whether all labels are 0 or 1."""
     zero, one = type(y[0])(0), type(y[0])(1)
     top_y, top_p, shares = bits(zero), bits(type(proba[0])(0)), 0
     for b in range(stop - start):
@@ -108,7 +108,7 @@ def sums_of_block(
 
 @jit
 def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
-    """Validity and, in one pass, the weighted sums of loss, squared error and 1, and the number of rows moved inwards."""
+    """Return validity, the weighted sums of loss, squared error and 1, and the number of rows moved inwards."""
     n = y.shape[0]
     loss, square, total, moved, top_w = 0.0, 0.0, 0.0, 0, bits(type(y[0])(0))
     for start in range(0, n, BLOCK):
@@ -126,7 +126,7 @@ def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tup
 
 @jit_sum
 def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, float, float]:
-    """Validity and the weighted sums of squared error and 1: what ``binary_sums`` has, without its logarithms."""
+    """Return validity and the weighted sums of squared error and 1: ``binary_sums`` without its logarithms."""
     square, total = 0.0, 0.0
     top_y, top_p, top_w = bits(y[0]), bits(proba[0]), bits(type(y[0])(0))
     for i in range(y.shape[0]):
@@ -146,7 +146,7 @@ def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, 
 
 @jit
 def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """Loss and squared error of every row, and the number of rows moved inwards."""
+    """Fill loss and squared error of every row; return validity and the number of rows moved inwards."""
     n, moved = y.shape[0], 0
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
@@ -170,7 +170,7 @@ def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Arra
 
 @jit_sum
 def are_probabilities(flat: Array, start: int, rows: int, classes: int, total: Array, square: Array) -> bool:
-    """Do the rows lie in [0, 1] and sum to 1? Leaves their sums and the sums of their squares.
+    """Return whether the rows lie in [0, 1] and sum to 1; fill their sums and the sums of their squares.
 
     Four rows at a time: additions of one row wait for each other, those of four do not.
     """
@@ -221,7 +221,7 @@ def square_of_others(proba: Array, start: int, b: int, label: int) -> float:
 def multiclass_block(
     y: Array, proba: Array, flat: Array, start: int, rows: int, eps: float, label: Codes, losses: Array, squares: Array
 ) -> tuple[bool, int]:
-    """Loss and squared error of every row of a block of class codes, and the number of rows moved inwards."""
+    """Do for a block of class codes what ``binary_each`` does for all rows of two classes."""
     classes = proba.shape[1]
     if not codes(y, start, rows, classes, label):
         return False, 0
@@ -249,7 +249,7 @@ def multiclass_block(
 
 @jit
 def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
-    """The same as ``binary_sums`` for class codes."""
+    """Return what ``binary_sums`` returns, for class codes."""
     n, classes = proba.shape
     flat = proba.reshape(n * classes)
     losses, squares, label = np.zeros(ROWS), np.zeros(ROWS), np.zeros(ROWS, np.uint32)
@@ -273,7 +273,7 @@ def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) ->
 
 @jit
 def multiclass_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """The same as ``binary_each`` for class codes."""
+    """Do what ``binary_each`` does, for class codes."""
     n, classes = proba.shape
     flat = proba.reshape(n * classes)
     label = np.zeros(ROWS, np.uint32)
@@ -293,7 +293,7 @@ def multiclass_each(y: Array, proba: Array, eps: float, losses: Array, squares: 
 
 @jit
 def shares_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """The same as ``binary_each`` for labels ``(n, K)``."""
+    """Do what ``binary_each`` does, for soft labels ``(n, K)``."""
     n, classes = proba.shape
     moved = 0
     for i in range(n):

@@ -1,7 +1,7 @@
-"""What is computed row by row in double precision: losses whose labels are shares of classes, and the focal posterior.
+"""Row by row, in double precision: losses of K classes with soft labels, and the focal posterior.
 
 A soft label mixes the losses of its classes. Its terms partly cancel, and for the focal loss the work grows with K times
-the number of classes that the label names, so nothing here is turned into blocks: see ``softmax.py`` for class codes.
+the number of classes that the label names, so there are no blocks here. See ``softmax.py`` for class codes.
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ def exponentials(raw: Array, i: int, e: Array) -> tuple[float, int, float]:
 
 @jit
 def below(z: float, top: float) -> float:
-    """How far a score lies below the largest, z - top; cut where the difference of two doubles is no double."""
+    """Return z - top, how far a score lies below the largest; cut where the difference of two doubles is infinite."""
     return max(z - top, -LARGEST)
 
 
 @jit
 def sum_of_others(e: Array, k: int, best: int, rest: float) -> float:
-    """The sum of the exponentials of all classes but k."""
+    """Return the sum of the exponentials of all classes but k."""
     return rest if k == best else (1.0 - e[k]) + rest
 
 
 @jit
 def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) -> float:
-    """The factor of -log p_k in the loss of row i: its label is smoothed first and weighted by class afterwards."""
+    """Return the factor of -log p_k in the loss of row i: the label is smoothed first and weighted by class afterwards."""
     smoothed = (1.0 - smoothing) * double(y[i, k]) + smoothing / class_weight.shape[0]
     return float(class_weight[k] * smoothed)
 
 
 @jit
 def is_finite(raw: Array, i: int) -> bool:
-    """Are all scores of the row finite?"""
+    """Return whether all scores of the row are finite."""
     finite = True
     for k in range(raw.shape[1]):
         finite &= -math.inf < raw[i, k] < math.inf
@@ -73,7 +73,7 @@ def is_finite(raw: Array, i: int) -> bool:
 
 @jit
 def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
-    """Is this a row of shares that sum to 1, finite scores and a finite weight >= 0? False for NaN."""
+    """Return whether the row has shares that sum to 1, finite scores and a finite weight >= 0."""
     valid = is_finite(raw, i) and 0.0 <= w < math.inf
     shares = 0.0
     for k in range(raw.shape[1]):
@@ -94,7 +94,7 @@ def normalise(scores: Array, p: Array) -> None:
 
 @jit
 def factors(p: float, q: float, loss: float, gamma: float) -> tuple[float, float, float]:
-    """The three numbers that the derivatives of one class's loss are made of, where loss = -log p.
+    """Return the three numbers that the derivatives of one class's loss are made of, where loss = -log p.
 
     With A = q^(gamma - 1) (q + gamma p loss): returns A, A q, and q^2 f where f is the curvature in the direction of
     the gradient. A alone would divide 0 by 0 when q underflows; loss / q is 1 there.
@@ -140,7 +140,7 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    """The Hessian's diagonal only, times ``factor``."""
+    """Fill the gradient and the diagonal of the Hessian, times ``factor``."""
     classes = raw.shape[1]
     e = np.empty(classes)
     for i in range(raw.shape[0]):
@@ -196,7 +196,7 @@ def focal_gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    """The Hessian's diagonal only; ``floor`` and ``factor`` as elsewhere.
+    """Fill the gradient and the diagonal of the Hessian; ``floor`` as in ``focal.gradient_hessian``, times ``factor``.
 
     The work grows with K times the number of classes that a row's label names: K for a hard label.
     """
@@ -255,7 +255,7 @@ def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Arra
         others = sum_of_others(e, k, best, rest)
         q = others / (1.0 + rest)
         loss = log_rest - below(double(raw[i, k]), top)
-        # log q from logarithms throughout: of the best class it stays finite where q itself underflows.
+        # log q from logarithms throughout: for the best class it stays finite where q itself underflows.
         log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
         ratio = loss / q if q > 0.0 else 1.0
         score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
@@ -264,7 +264,7 @@ def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Arra
 
 @jit
 def focal_logits(raw: Array, gamma: float, offset: Array, out: Array) -> None:
-    """Log h(p_k) + offset_k, whose softmax is the class probability: the focal term undone, then the class weights."""
+    """Fill log h(p_k) + offset_k, whose softmax is the class probability: without focal term and class weights."""
     e = np.empty(raw.shape[1])
     for i in range(raw.shape[0]):
         focal_logits_of_row(raw, i, gamma, offset, e, out[i : i + 1])
@@ -272,7 +272,7 @@ def focal_logits(raw: Array, gamma: float, offset: Array, out: Array) -> None:
 
 @jit
 def focal_posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
-    """The softmax of ``focal_logits``, which stay in double precision."""
+    """Fill the softmax of ``focal_logits``, which stay in double precision."""
     logits, e = np.empty((1, raw.shape[1])), np.empty(raw.shape[1])
     for i in range(raw.shape[0]):
         if not is_finite(raw, i):

@@ -6,8 +6,8 @@ Both losses of a row of class y have derivatives of one form. With p the softmax
     g_k  = A ((T - t_k) p_k - t_k q_k)
     H    = T A (diag p - p p') + T f (e_y - p) (e_y - p)'
 
-where A = 1 and f = 0 for cross-entropy, and both are those of ``softmax_focal.factors`` for the focal loss, which knows
-no smoothing. A call takes a microsecond at most, so what it is given counts: the parameters come as one array.
+where A = 1 and f = 0 for cross-entropy. For the focal loss, which has no label smoothing, both are those of
+``row_by_row.factors``. A call takes a microsecond at most, so every argument counts: the parameters come as one array.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ._jit import jit, jit_entry
 from ._tuples import as_tuple
 from .row_by_row import factors
 
-#: Where the constant to add to each score starts in the array of parameters; the class weights follow it.
+#: Where the init score of each class starts in the array of parameters; the class weights follow it.
 HEADER = 4
 
-#: What is wrong with a row that would be read or written out of bounds.
+#: The error of a row that would be read or written out of bounds.
 MISFIT = "a row must have as many scores as the loss has classes, and one of these as its label"
 
 #: The largest double.
@@ -37,19 +37,19 @@ LARGEST = 1.7976931348623157e308
 def parameters(
     factor: float, gamma: float, smoothing: float, semidefinite: bool, init_score: Array, class_weight: Array
 ) -> npt.NDArray[np.float64]:
-    """All that a row function must know beside its row; ``factor`` multiplies both derivatives."""
+    """Return all that a row function must know beside its row; ``factor`` multiplies both derivatives."""
     return np.concatenate([[factor, gamma, smoothing, semidefinite], init_score, class_weight]).astype(np.float64)
 
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
-# They share one piece of memory, ``out``: K numbers each of p, q, r and the gradient, then the Hessian. To hand over
-# parts of it would cost more than the arithmetic: each part counts references, and a count is an atomic instruction.
+# They share one piece of memory, ``out``: K numbers each of p, q, r and the gradient, then the Hessian. Slices of it would
+# cost more than the arithmetic: each slice counts references, and each count is an atomic instruction.
 
 
 @jit
 def work_size(classes: int) -> int:
-    """How many numbers that is."""
+    """Return how many numbers ``out`` holds."""
     return 4 * classes + classes * (classes + 1) // 2
 
 
@@ -63,7 +63,7 @@ def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[
         out[k] = raw[k] + known[HEADER + k]
         if out[k] > out[best]:
             best = k
-    top = float(out[best])  # of a NumPy number, Python warns where the difference of two doubles is no double
+    top = float(out[best])  # for a NumPy number, Python warns where the difference of two doubles is infinite
     below = max(float(out[label]) - top, -LARGEST)
     # The sum leaves the largest score out, where the exponential is exactly 1, to keep every digit of 1 - p.
     rest = 0.0
@@ -115,7 +115,7 @@ def derivatives(known: Array, raw: Array, target: float, weight: float, out: Arr
 
 @jit_entry
 def fill(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
-    """Gradient at ``out[3 * classes:]``, Hessian at ``out[4 * classes:]``, where ``out`` ends."""
+    """Store the gradient at ``out[3 * classes:]`` and the Hessian at ``out[4 * classes:]``."""
     classes = raw.shape[0]
     if out.shape[0] != work_size(classes) or not 0.0 <= target < classes:
         raise ValueError(MISFIT)
@@ -124,9 +124,9 @@ def fill(known: Array, raw: Array, target: float, weight: float, out: Array) -> 
 
 @cache
 def tuple_function(classes: int) -> Callable[..., tuple[tuple[float, ...], tuple[tuple[float, ...]]]]:
-    """The same as tuples, ``(gradient, (hessian,))``: a function of its own for each number of classes.
+    """Make the function of a number of classes that returns tuples, ``(gradient, (hessian,))``.
 
-    It closes over integers and no compiled function, so each one is found again in Numba's disk cache.
+    It closes over integers and no compiled function, so Numba finds it again in its disk cache.
     """
     size = classes * (classes + 1) // 2
 

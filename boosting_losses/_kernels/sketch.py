@@ -8,9 +8,9 @@ from ._jit import jit_sum
 
 @jit_sum
 def along(gradient: Array, hessian: Array, directions: Array, slope: Array, curvature: Array) -> None:
-    """Slope and curvature of each row along each direction: ``(n, K)`` and ``(m, K)`` to ``(n, m)``.
+    """Fill slope and curvature of each row along each direction: ``(n, K)`` and ``(m, K)`` to ``(n, m)``.
 
-    ``hessian`` is the diagonal.
+    ``hessian`` is the diagonal of each row's Hessian.
     """
     rows, classes = gradient.shape
     for i in range(rows):

@@ -1,12 +1,12 @@
 """Softmax cross-entropy of K raw scores per row, for labels that are class codes.
 
 Class weights and label smoothing enter as the factor of each class's term, -log p_k: the label, 0 or 1, is smoothed
-first and weighted by class afterwards, as PyTorch does. Labels that are shares of classes: see ``row_by_row.py``.
+first and weighted by class afterwards, as PyTorch does. For soft labels see ``row_by_row.py``.
 
-The loops take blocks of rows that fit into the first cache, and turn each so that the scores of one class stand side by
-side. Every step is then the same arithmetic on neighbouring rows, which vectorises whatever K is, and one piece of code
-serves rows of scores (C order) and columns of scores (Fortran order) in either precision. Indices that are sums are made
-unsigned: of a signed one Numba asks whether it counts from the end, and no such loop is vectorised.
+The loops take blocks of rows that fit into the first cache, and transpose each so that the scores of one class lie side by
+side. Every step is then the same arithmetic on neighbouring rows, which vectorises whatever K is, and the same code serves
+rows of scores (C order) and columns of scores (Fortran order) in either precision. Indices that are sums are unsigned: for
+a signed index Numba checks whether it counts from the end, and such a loop is not vectorised.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ._jit import Codes, Real, double, jit, point
 from .logistic import is_finite
 from .vector import bits, exp, largest, log1p, select
 
-#: Cells of a block, which fit into the second cache, and the least and the most rows of one: longer runs of each column
-#: suit the memory in Fortran order, shorter rows leave more in the first cache in C order.
+#: Cells of a block, which fit into the second cache, and the least and the most rows of a block. In Fortran order longer
+#: columns suit the memory; in C order fewer rows leave more in the first cache.
 CELLS, FEWEST, MOST_BY_ROW, MOST_BY_CLASS = 32768, 64, 256, 1024
 
-#: What separates two classes' rows in memory beyond their length: at a power of two they would share few cache lines.
+#: Numbers between the rows of two classes in memory: at a distance of a power of two they would compete for cache lines.
 PADDING = 16
 
 
 @jit
 def is_by_class(scores: Array) -> bool:
-    """Do the numbers of one class lie side by side, as in Fortran order?"""
+    """Return whether the numbers of one class lie side by side, as in Fortran order."""
     return bool(scores.strides[0] < scores.strides[1])
 
 
@@ -52,16 +52,16 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
             out[np.uintp(start + b), k] = s[k, b]
 
 
-# To turn a block costs as much as the arithmetic. Where the number of classes is small, it is worth code of its own: a
-# number that is known when compiling lets LLVM unroll the inner loop, which makes this three times faster. It comes out of a
-# call, since to Numba a literal is a type, for which it would compile a variant of the function.
+# Transposing a block costs as much as the arithmetic. Each small number of classes has its own branch: a number that is
+# known at compile time lets LLVM unroll the inner loop, which is three times faster. The number comes out of a call, since
+# to Numba a literal is a type, for which it would compile another variant of the function.
 
 
 @jit
 def load(  # noqa: PLR0912  (one branch per number of classes)
     raw: Array, start: int, rows: int, shift: Array | None, s: Array, top: Array
 ) -> bool:
-    """Copy a block of scores, and find their maximum over classes; are they finite?"""
+    """Copy a block of scores, and find their maximum over classes; return whether they are finite."""
     classes = raw.shape[1]
     if is_by_class(raw):
         for k in range(classes):
@@ -135,7 +135,7 @@ def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> N
 
 @jit
 def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
-    """The labels of a block as integers; are they class codes?"""
+    """Fill the labels of a block as integers; return whether they are class codes."""
     real = type(y[0])
     biggest, fraction = bits(real(0)), bits(real(0))
     for b in range(rows):
@@ -151,7 +151,7 @@ def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
 
 @jit
 def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
-    """The weights of a block, or ones; are they finite and >= 0, and is any above 0?"""
+    """Fill the weights of a block, or ones; return whether they are finite and >= 0, and whether any is above 0."""
     if weight is None:
         for b in range(rows):
             w[b] = 1.0
@@ -167,7 +167,7 @@ def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple
 
 @point
 def below(z: Real, top: Real) -> Real:
-    """How far a score lies below the largest; cut where the difference of two numbers is infinite."""
+    """Return how far a score lies below the largest; cut where the difference of two numbers is infinite."""
     return min(top - z, largest(z))
 
 
@@ -184,10 +184,10 @@ def derivatives_of_block(
     h: Array,
     at: int,
 ) -> None:
-    """Turn exponentials into the gradient, as if no class but the label's had a term; Hessian to h[class, at + row].
+    """Replace exponentials by the gradient, as if no class but the label's had a term; Hessian to h[class, at + row].
 
     With T the sum of the classes' terms t, the gradient is (T - t) - T q for the label's class and T p - t for another.
-    ``own`` brings T - t for the label's class; ``terms``, T, is used up.
+    ``own`` holds T - t for the label's class; ``terms`` holds T and is overwritten.
     """
     real = type(rest[0])
     for b in range(rows):
@@ -209,7 +209,7 @@ def derivatives_of_block(
 
 @jit
 def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) -> None:
-    """The terms that label smoothing gives to all classes but the label's, out of the gradient."""
+    """Subtract from the gradient the terms that label smoothing gives to all classes but the label's."""
     real = type(w[0])
     for b in range(rows):
         g[label[b], b] += w[b] * real(spread[label[b]])
@@ -220,7 +220,7 @@ def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) 
 
 @point
 def far_below(z: Real, top: Real) -> Real:
-    """The same in double precision, where only the difference of two doubles needs the cut."""
+    """Return ``below`` in double precision, where only the difference of two doubles needs the cut."""
     return min(double(top) - double(z), largest(0.0))
 
 
@@ -239,7 +239,7 @@ def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy
     gradient: Array,
     hessian: Array,
 ) -> tuple[bool, bool]:
-    """The Hessian's diagonal only, times ``factor``. Are all values valid, and is any weight above 0?"""
+    """Fill derivatives, of the Hessian the diagonal times ``factor``; return validity, and whether any weight is above 0."""
     n, classes = raw.shape
     real = type(raw[0, 0])
     size = rows_of_block(raw)
@@ -276,7 +276,7 @@ def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy
         else:
             for b in range(rows):
                 first[b], own[b] = w[b] * terms[label[b]], w[b] * spread_of_others[label[b]]
-        if is_by_class(hessian):  # no detour by a block
+        if is_by_class(hessian):  # without a copy through a block
             derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, hessian.T, start)
         else:
             derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, block, 0)
@@ -297,9 +297,9 @@ def sums(
     smoothing: float,
     each: Array | None,
 ) -> tuple[bool, float, float, float]:
-    """Validity and, in one pass, the weighted sums of the loss, of the squared errors of the softmax, and of 1.
+    """Return validity and, in one pass, the weighted sums of the loss, of the squared errors of the softmax, and of 1.
 
-    ``each`` takes every row's part of the first.
+    ``each`` receives every row's part of the first sum.
     """
     n, classes = raw.shape
     real = type(raw[0, 0])
@@ -346,7 +346,7 @@ def losses_of_block(
     smoothing: float,
     out: Array,
 ) -> None:
-    """The losses of a block without sample weights, in double precision; its scores become their exponentials."""
+    """Fill the losses of a block without sample weights, in double precision; its scores become their exponentials."""
     share = smoothing / s.shape[0]
     for b in range(rows):
         k = label[b]
@@ -367,7 +367,7 @@ def losses_of_block(
 
 @jit
 def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
-    """Softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
+    """Fill the softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
     n, classes = raw.shape
     real = type(raw[0, 0])
     size = rows_of_block(raw)

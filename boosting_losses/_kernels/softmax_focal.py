@@ -19,7 +19,7 @@ from .vector import exp_minus_product, log1p, minus_log, select
 
 @point
 def modulation(e: Real, rest: Real, log_rest: Real, gamma: Real) -> Real:
-    """q^gamma of a class, from its exponential and the sum of the others' in ``softmax.exponentials``."""
+    """Return q^gamma of a class, from its exponential and the sum of the others' in ``softmax.exponentials``."""
     real = type(e)
     others = (real(1) - e) + rest
     q = others / (real(1) + rest)
@@ -44,7 +44,7 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> tuple[bool, bool]:
-    """The Hessian's diagonal only, times ``factor``; ``floor`` as in ``focal.gradient_hessian``.
+    """Fill derivatives, of the Hessian the diagonal times ``factor``; ``floor`` as in ``focal.gradient_hessian``.
 
     With A = q_y^(gamma - 1) (q_y + gamma p_y loss) and f the curvature in the direction of the gradient, the gradient is
     -A q_y for the label's class and A p_k for another, the Hessian A q_y p_y + q_y^2 f and A p_k q_k + p_k^2 f. A and
@@ -93,7 +93,7 @@ def gradient_hessian(
             others[b] = select(sum_of_others > real(0), sum_of_others, real(1))
         for k in range(classes):
             e, out = s[k], h[k]
-            # In steps of few arrays: LLVM gives up where it must check many for overlap.
+            # In steps of few arrays: LLVM does not vectorise a loop where it must check many for overlap.
             for b in range(rows):
                 out[b] = (e[b] * second[b]) * ((real(1) - e[b]) + rest[b])
             for b in range(rows):
@@ -121,7 +121,7 @@ def sums(
     gamma: float,
     each: Array | None,
 ) -> tuple[bool, float, float]:
-    """Validity and, in one pass, the weighted sums of the loss and of 1; ``each`` takes every row's part of the first."""
+    """Return validity and the weighted sums of the loss and of 1; ``each`` receives every row's part of the first."""
     n, classes = raw.shape
     gamma_ = type(raw[0, 0])(gamma)
     size = rows_of_block(raw)

@@ -59,7 +59,7 @@ _ROUND_64, _SCALE_64, _LOWEST_64 = 1.5 * 2.0**52 + 512, 2.0**-512, -746.0
 
 
 def _by_precision(single: Any, double: Any) -> Any:
-    """One function of any number of scalars, made of one for each precision; the first argument decides."""
+    """Make one function of scalars from one for each precision; the type of the first argument decides."""
 
     def function(x, *more):  # type: ignore[no-untyped-def]
         return single(x, *more) if isinstance(x, np.float32) else double(x, *more)
@@ -74,7 +74,7 @@ def _by_precision(single: Any, double: Any) -> Any:
 
 @point
 def select(condition: bool, yes: Any, no: Any) -> Any:
-    """``yes if condition else no``, both evaluated: a conditional expression may become a branch, this never does."""
+    """Return ``yes if condition else no``: a conditional expression may become a branch, this never does."""
     return yes if condition else no
 
 
@@ -83,7 +83,7 @@ def select(condition: bool, yes: Any, no: Any) -> Any:
 
 @point
 def _exp_reduced_32(rounded: Any, r: Any) -> Any:
-    """2^n exp(r), with n in the lowest bits of ``rounded``; in Estrin's order, which waits less than Horner's."""
+    """Return 2^n exp(r), with n in the lowest bits of ``rounded``; in Estrin's order, which waits less than Horner's."""
     r2 = r * r
     p = ((_E6 * r2 + (_E5 * r + _E4)) * r2 + (_E3 * r + _E2)) * r2 + (r + _f4(1))
     exponent = _i4(_i4(_f4(rounded).view(_i4)) << _i4(23))
@@ -252,8 +252,8 @@ minus_log = _by_precision(_minus_log_32, _minus_log_64)
 exp_minus_product = _by_precision(_exp_minus_product_32, _exp_minus_product_64)
 
 #: The bits of a number as an unsigned integer. They order numbers >= 0 as the numbers themselves, and put NaN above
-#: infinity and negative numbers above both, so that a running maximum of them finds any fault; unlike a maximum of
-#: floating-point numbers it vectorises.
+#: infinity and negative numbers above both, so that a running maximum of them finds any invalid number. Unlike a maximum
+#: of floating-point numbers it vectorises.
 bits = _by_precision(_bits_32, _bits_64)
 
 #: The largest finite number of the precision of a number.

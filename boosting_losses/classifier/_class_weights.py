@@ -1,4 +1,4 @@
-"""The loss that a classifier trains: by name or as given, with the class weights inside."""
+"""The loss of a classifier: by name or as an object, and with class weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from ..losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 
 
-def resolved(loss: object, n_classes: int) -> Loss:
-    """The loss for so many classes."""
+def resolved_loss(loss: object, n_classes: int) -> Loss:
+    """Return the loss object for a number of classes."""
     named: dict[str, tuple[type[Loss], type[Loss]]] = {
         "auto": (LogLoss, SoftmaxCrossEntropy),
         "focal": (FocalLoss, SoftmaxFocalLoss),
@@ -35,10 +35,10 @@ def with_class_weight(
     codes: npt.NDArray[np.intp],
     sample_weight: npt.NDArray[np.floating] | None,
 ) -> tuple[Loss, float]:
-    """The loss with these class weights, as scikit-learn means them, and a factor for all sample weights.
+    """Return the loss with class weights as scikit-learn defines them, and a factor for all sample weights.
 
-    Inside the loss ``posterior`` undoes them. The factor keeps gradients what ``class_weight`` of other classifiers makes
-    them, where a loss knows only the ratio of two weights.
+    As a part of the loss, class weights are undone by ``posterior``. Binary losses know only the ratio of two weights; the
+    factor gives gradients the size that ``class_weight`` of other classifiers gives them.
     """
     if isinstance(class_weight, Mapping):
         unknown = [name for name in class_weight if name not in classes.tolist()]

@@ -1,4 +1,4 @@
-"""What comes into ``fit`` and ``predict``: features, labels and weights, tried before any library sees them."""
+"""Checks of the features, labels and weights of ``fit`` and ``predict``, before any library sees them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from .._types import Array
 
-#: What is asked of arrays; frames are passed on as they are, with their categories.
+#: Requirements for arrays; frames are passed on as they are, with their categories.
 _ARRAY_CHECKS: dict[str, Any] = {"accept_sparse": ["csr"], "ensure_all_finite": "allow-nan", "dtype": "numeric"}
 
 
 def checked_features(estimator: Any, X: Any, *, as_they_are: bool) -> Any:
-    """Features as numbers, or ``as_they_are`` where something else will look at them first."""
+    """Return features as numbers, or ``as_they_are`` where the steps of a pipeline take them first."""
     if as_they_are or _is_frame(X):
         _refuse_odd_columns(X, distinct=not as_they_are)
         return validate_data(estimator, X, reset=False, skip_check_array=True)
@@ -26,7 +26,7 @@ def checked_features(estimator: Any, X: Any, *, as_they_are: bool) -> Any:
 
 
 def checked_data(estimator: Any, X: Any, y: Any, *, as_they_are: bool) -> tuple[Any, npt.NDArray[Any]]:
-    """Features as ``checked_features`` gives them, and labels."""
+    """Return features as ``checked_features`` does, and labels."""
     if as_they_are or _is_frame(X):
         _refuse_odd_columns(X, distinct=not as_they_are)
         X = validate_data(estimator, X, skip_check_array=True)
@@ -41,7 +41,7 @@ def checked_data(estimator: Any, X: Any, y: Any, *, as_they_are: bool) -> tuple[
 
 
 def checked_weight(sample_weight: Any, X: Any) -> Array | None:
-    """Weights that are finite, >= 0 and not all 0."""
+    """Return weights, which must be finite, >= 0 and not all 0."""
     if sample_weight is None:
         return None
     weight: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -54,7 +54,7 @@ def checked_weight(sample_weight: Any, X: Any) -> Array | None:
 
 
 def refuse_untrainable(weight: Array | None) -> None:
-    """Raise ValueError for weights of which single precision, in which the libraries keep them, leaves nothing."""
+    """Raise ValueError for weights outside the range of float32, in which the libraries keep them."""
     if weight is None:
         return
     single, largest = np.finfo(np.float32), float(weight.max())
@@ -67,14 +67,14 @@ def refuse_untrainable(weight: Array | None) -> None:
 
 
 def times(weight: Array | None, factor: float, rows: int) -> Array | None:
-    """The weights of so many rows multiplied by a factor."""
+    """Return the weights of so many rows, multiplied by a factor."""
     if factor == 1.0:
         return weight
     return np.full(rows, factor) if weight is None else weight * factor
 
 
 def _is_frame(X: Any) -> bool:
-    kind = type(X)  # of an object, a property might compute
+    kind = type(X)  # on the object, a property might compute
     if hasattr(kind, "columns"):
         for collect in ("collect", "compute"):
             if hasattr(kind, collect):
@@ -83,7 +83,7 @@ def _is_frame(X: Any) -> bool:
 
 
 def _refuse_odd_columns(X: Any, *, distinct: bool) -> None:
-    """Raise ValueError where two columns have one name, which the libraries would refuse in words of their own."""
+    """Raise ValueError where two columns have one name: each library has another error for that."""
     if distinct:
         for name, count in Counter(map(str, getattr(X, "column_names", X.columns))).most_common(1):
             if count > 1:

@@ -1,4 +1,4 @@
-"""The estimator: what scikit-learn calls, and how the parts come together."""
+"""The estimator: the interface of scikit-learn, and the order of training and calibration."""
 
 from __future__ import annotations
 
@@ -18,63 +18,62 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from .._types import Array
-from ..adapters._estimators import Labelled
+from ..adapters._estimators import Labelled, Trained, Trainer
 from ..calibration import Calibrator
 from ..losses import Loss
-from ._class_weights import resolved, with_class_weight
+from ._class_weights import resolved_loss, with_class_weight
 from ._data import checked_data, checked_features, checked_weight, refuse_untrainable, times
 from ._folds import fit_folds, held_out
-from ._frameworks import COLUMN_OPTIONS, behind_steps, trainers_of
+from ._frameworks import COLUMN_OPTIONS, behind_steps, library_of
 from ._select_calibrator import CALIBRATORS, HeldOut, choose, fitted
 from ._stopping import stopping_of
 
 
 class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Gradient boosting with a loss of ours and probabilities that hold.
+    """Gradient boosting with a loss of this package and calibrated probabilities.
 
-    The estimator is trained through the adapter of its library, with intercept, weights and metric as they must be. Scores of
-    rows that a fold's model has not seen are turned into the posterior that the loss implies, and a calibrator is fitted
-    on those.
+    The adapter of its library trains the estimator, with the right init score, weights and metric. The raw scores of held-out
+    rows give the posterior that the loss implies, and a calibrator is fitted to that.
 
     Parameters
     ----------
     estimator : XGBClassifier, LGBMClassifier, CatBoostClassifier, or FrozenEstimator around a trained model
-        Unfitted, with hyperparameters but no objective, metric, early stopping or class weights of its own: parameters
-        below stand for these. Around a model in a ``sklearn.frozen.FrozenEstimator``, or a ``Pipeline`` that ends in one,
-        only the calibrator is fitted, on all rows given to ``fit``, which the model should not have seen.
+        Unfitted, with hyperparameters but without objective, metric, early stopping or class weights, for which there are
+        parameters below. For a trained model in a ``sklearn.frozen.FrozenEstimator``, or a ``Pipeline`` that ends in one,
+        only the calibrator is fitted, to all rows given to ``fit``, which the model should not have seen.
     loss : {"auto", "focal"} or Loss, default "auto"
         "auto" is ``LogLoss()`` for two classes and ``SoftmaxCrossEntropy()`` for more, "focal" ``FocalLoss()`` and
-        ``SoftmaxFocalLoss()``. Parameters of a loss can be searched: ``loss__gamma`` where ``loss`` is an object;
-        otherwise search over ``loss=[FocalLoss(1.0), FocalLoss(2.0)]``.
+        ``SoftmaxFocalLoss()``. Parameters of a loss can be searched: ``loss__gamma`` where ``loss`` is an object,
+        otherwise ``loss=[FocalLoss(1.0), FocalLoss(2.0)]``.
     calibration : {"auto", "temperature", "sigmoid", "beta", "vector", "isotonic"}, Calibrator or None, default "auto"
         None takes the posterior of the loss as it is. The names stand for the calibrators of
-        :mod:`boosting_losses.calibration`. "auto" compares them and None by cross-fitted log loss on the scores of the
-        rows left out, and takes the simplest within one standard error of the best; "isotonic" from 1000 rows on.
+        :mod:`boosting_losses.calibration`. "auto" compares them and None by cross-fitted log loss on held-out rows, and
+        takes the simplest within one standard error of the best; "isotonic" is compared from 1000 rows on.
     cv : int, splitter, iterable or None, default 5
         As in ``CalibratedClassifierCV``: an int stands for stratified folds. Splits need not be a partition.
     ensemble : bool, default False
-        False calibrates on the rows left out of all folds and trains one model on all rows. True keeps each fold's
-        model with a calibrator for its own rows left out, and averages probabilities. Where these hold only one class, a
-        warning says so, and the rows left out of all folds stand in.
+        False calibrates on the held-out rows of all folds and trains one model on all rows. True keeps the model of each
+        fold with a calibrator for its held-out rows, and averages probabilities. Where these have only one class, there is
+        a warning, and the held-out rows of all folds are used instead.
     early_stopping : int, dict or None, default None
-        Rounds without a better score on the rows left out of a fold after which its training stops, or
+        Rounds without a better score on the held-out rows of a fold after which its training stops, or
         ``{"rounds": int, "metric": "loss" | "refinement" | callable, "greater_is_better": bool}``. The metric is the loss
         itself by default; "refinement" is :func:`boosting_losses.metrics.refinement_loss`; a callable takes
-        ``(y_true, proba, sample_weight=None)`` and returns a float: of so many rows the class codes, ``(n,)``, float32; the
-        posterior of the loss, ``(n,)`` for the second of two classes or ``(n, K)``, float32 or float64; and the
-        weights, ``(n,)`` or None. The model of all rows gets the mean number of rounds.
+        ``(y_true, proba, sample_weight=None)`` and returns a float. It gets class codes, ``(n,)``, float32; the posterior
+        of the loss, ``(n,)`` for the second of two classes or ``(n, K)``, float32 or float64; and weights, ``(n,)`` or
+        None. The model of all rows gets the mean number of rounds.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes in training; with "balanced" all classes have the same sum of weights, ``sample_weight``
-        included. They become a part of the loss, so that its posterior undoes them: probabilities stay probabilities,
-        and 0.5 the threshold of ``predict``; see ``sklearn.model_selection.TunedThresholdClassifierCV`` for another.
+        included. They become a part of the loss, and its posterior undoes them: probabilities stay calibrated, and
+        ``predict`` keeps the threshold 0.5. ``sklearn.model_selection.TunedThresholdClassifierCV`` chooses another.
     sketch : boosting_losses.adapters.xgboost.Sketch or None, default None
-        For an ``XGBClassifier`` and 3 or more classes: trees with a vector in their leaves, whose structure is found along
+        For an ``XGBClassifier`` and 3 or more classes: trees with a vector in each leaf, whose splits are found along
         random directions of the gradient. Experimental; see :class:`boosting_losses.adapters.xgboost.Sketch`, which has its
         own seed. To search, ``sketch=[Sketch(2), Sketch(4)]``.
     n_jobs : int or None, default None
-        Folds at a time, as in joblib. The libraries use all cores for one.
+        Folds to train at the same time, as in joblib. The libraries use all cores for one fold.
     random_state : int, RandomState or None, default None
-        Given, it shuffles the folds of an int ``cv`` and seeds an estimator that has no seed.
+        Shuffles the folds of an int ``cv``, and seeds an estimator that has no seed.
     verbose : int, default 0
         Above 0, a line for each fold.
 
@@ -85,16 +84,16 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         The loss that was trained, class weights included.
     models_ : list
         The one model of all rows, or one per fold: ``xgboost.Booster``, ``lightgbm.Booster`` or ``catboost.CatBoost``, as
-        the adapter's ``train`` returns it. Its own ``predict`` gives uncalibrated probabilities where the plain
-        sigmoid or softmax is one, otherwise raw scores (of CatBoost always raw scores). Of a trained pipeline, the
-        model at its end.
+        returned by ``train`` of the adapter. Its own ``predict`` gives uncalibrated probabilities where these are the plain
+        sigmoid or softmax, otherwise raw scores (with CatBoost always raw scores). For a trained pipeline, the model at
+        its end.
     calibrators_ : list of Calibrator
         One for each model.
     calibration_report_ : dict
-        ``method``, the calibration used ("none" for None); for "auto" also the ``best`` one, and of each in ``scores`` its
-        ``log_loss``, how far that is ``above_best``, and the ``standard_error`` of this.
+        ``method``, the calibration used ("none" for None). For "auto" also the ``best`` one and the ``scores``: for each
+        its ``log_loss``, how far that is ``above_best``, and the ``standard_error`` of this difference.
     rounds_ : list of int
-        Rounds of each fold's model; of the trained one where there are no folds.
+        Rounds of the model of each fold; without folds, of the one model.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X has such names.
@@ -103,12 +102,12 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     -----
     A classifier without calibration, early stopping and ensemble needs no folds and trains one model.
 
-    Rows with missing values, sparse matrices, and categorical columns of pandas and polars frames are passed on; the library
-    decides as always (XGBoost's ``enable_categorical``, CatBoost's ``cat_features``, as a tuple where scikit-learn clones
-    the estimator, which refuses CatBoost's lists).
+    Rows with missing values, sparse matrices, and categorical columns of pandas and polars frames are passed on to the
+    library, whose settings apply (XGBoost's ``enable_categorical``; CatBoost's ``cat_features``, as a tuple, since
+    scikit-learn cannot clone a CatBoost estimator with lists).
     """
 
-    # Groups are for the splitter, which asks for them itself. What concerns columns may be asked for.
+    # The splitter requests groups itself. Arguments about columns may be requested.
     __metadata_request__fit = dict.fromkeys(COLUMN_OPTIONS) | {"groups": UNUSED}
     #: The steps of a trained pipeline before its model.
     _before: Any = None
@@ -145,7 +144,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def fit(
         self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None, groups: Any = None, **fit_params: Any
     ) -> Self:
-        """Train and calibrate.
+        """Train and calibrate models.
 
         Parameters
         ----------
@@ -153,13 +152,13 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         y : array-like of shape (n,)
             Labels of any kind, of at least 2 classes.
         sample_weight : array-like of shape (n,), optional
-            Finite, >= 0, the largest of a size that float32 holds. Counts in training, in the metric of early stopping and in
-            calibration. Trees notice the scale of weights (XGBoost's ``min_child_weight``), calibrators as
-            :mod:`boosting_losses.calibration` says.
+            Finite, >= 0, the largest within the range of float32. Used in training, in the metric of early stopping and in
+            calibration. Trees depend on the scale of weights (XGBoost's ``min_child_weight``), calibrators as
+            :mod:`boosting_losses.calibration` describes.
         groups : array-like of shape (n,), optional
             For a splitter such as ``GroupKFold``.
         **fit_params
-            What the estimator's own ``fit`` takes about columns: ``feature_weights`` (XGBoost); ``categorical_feature``,
+            Arguments about columns for the ``fit`` of the estimator: ``feature_weights`` (XGBoost); ``categorical_feature``,
             ``feature_name`` (LightGBM); ``cat_features``, ``text_features``, ``embedding_features`` (CatBoost).
 
         Returns
@@ -169,13 +168,13 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         Raises
         ------
         TypeError, ValueError
-            When data or parameters have no meaning, or a parameter of the estimator would be ignored or contradict one
-            of this class.
+            When data or parameters are invalid, or a parameter of the estimator would be ignored or contradict one of
+            this class.
 
         Warns
         -----
         UserWarning
-            With ``ensemble=True``, when the rows left out of a fold hold only one class.
+            With ``ensemble=True``, when the held-out rows of a fold have only one class.
         """
         stopping = stopping_of(self.early_stopping)
         self._check_calibration()
@@ -184,35 +183,36 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             return self._fit_frozen(X, y, sample_weight, fit_params)
         X, y, weight = self._checked_data(X, y, sample_weight)
         refuse_untrainable(weight)
-        trainers = trainers_of(self.estimator, trained=False)
+        library = library_of(self.estimator, trained=False)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least 2 classes, got 1 class: {self.classes_.tolist()}")
-        self.loss_, factor = resolved(self.loss, len(self.classes_)), 1.0
+        self.loss_, factor = resolved_loss(self.loss, len(self.classes_)), 1.0
         if self.class_weight is not None:
             self.loss_, factor = with_class_weight(self.loss_, self.class_weight, self.classes_, codes, weight)
         self.calibration_report_: dict[str, Any]
         self.calibrators_: list[Calibrator]
-        self._trainer = trainers.Trainer(self.estimator, self.loss_, fit_params, self._seed(), **self._sketch(trainers))
+        trainer = Trainer(library, self.loss_, self.estimator, fit_params, self._seed(), self.sketch)
+        self._trainer: Trained = trainer
         data = Labelled(X, codes, times(weight, factor, len(codes)))
         folds = []
         if self.ensemble or stopping is not None or self.calibration is not None:
-            folds = fit_folds(self._trainer, data, self._splits(X, codes, groups), stopping, self.n_jobs, self.verbose)
+            folds = fit_folds(trainer, data, self._splits(X, codes, groups), stopping, self.n_jobs, self.verbose)
         self.rounds_ = [fold.rounds for fold in folds]
         if self.ensemble:
             self.models_ = [fold.model for fold in folds]
         else:
             rounds = max(1, round(float(np.mean(self.rounds_)))) if stopping is not None else None
-            self.models_ = [self._trainer.train(data, None, None, rounds)]
-            self.rounds_ = self.rounds_ or [self._trainer.rounds(self.models_[0])]
+            self.models_ = [trainer.train(data, rounds=rounds)]
+            self.rounds_ = self.rounds_ or [trainer.rounds(self.models_[0])]
         if folds:
-            self._calibrate(held_out(folds, codes, weight, self._logits))
+            self._calibrate(held_out(folds, codes, weight, self.loss_.posterior_logits))
         else:
             self._take_posterior()
         return self
 
     def _fit_frozen(self, X: Any, y: Any, sample_weight: Any, fit_params: Mapping[str, Any]) -> Self:
-        """Calibrate a model that is trained already."""
+        """Calibrate a trained model."""
         for name, harmless in (("class_weight", None), ("early_stopping", None), ("sketch", None), ("ensemble", False)):
             if getattr(self, name) != harmless:
                 raise ValueError(f"{name} must be left out for a trained model, got {getattr(self, name)!r}")
@@ -220,10 +220,9 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             raise TypeError(f"fit takes sample_weight alone for a trained model, got {next(iter(fit_params))!r}")
         self._before, model = behind_steps(self.estimator.estimator)
         X, y, weight = self._checked_data(X, y, sample_weight)
-        self._trainer = trainers_of(model, trained=True).Trained(
-            model, self.loss if isinstance(self.loss, Loss) else None
-        )
-        self.loss_ = self._trainer.loss
+        library = library_of(model, trained=True)
+        self.loss_ = library.loss_of(model, self.loss if isinstance(self.loss, Loss) else None)
+        self._trainer = Trained(library, self.loss_)
         known = np.asarray(getattr(model, "classes_", ()))
         self.classes_ = np.unique(y) if not len(known) else known
         order = np.argsort(self.classes_, kind="stable")
@@ -233,7 +232,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 f"y must hold the classes of the model, {self.classes_.tolist()}, got {y[wrong][0].item()!r}"
             )
         self.models_, self.rounds_ = [model], [self._trainer.rounds(model)]
-        logits = self._logits(self._trainer.raw_score(model, self._model_rows(X)))
+        logits = self.loss_.posterior_logits(self._trainer.raw_score(model, self._model_rows(X)))
         if len(self.classes_) != (2 if logits.ndim == 1 else logits.shape[1]):
             raise ValueError(f"y must hold all classes of the model, got {self.classes_.tolist()}")
         fold = np.zeros(len(codes), dtype=np.intp)
@@ -241,7 +240,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return self
 
     def _calibrate(self, rows: HeldOut) -> None:
-        """Fit the calibrators, one per model, to rows that the models have not seen."""
+        """Fit the calibrators, one per model, to held-out rows."""
         calibrator = self.calibration
         if calibrator is None:
             self._take_posterior()
@@ -261,8 +260,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         poor = [number for number, part in enumerate(parts, 1) if len(part.seen()) < 2]
         if poor and self.calibration_report_["method"] != "none":
             warnings.warn(
-                f"fold {', '.join(map(str, poor))} of {len(parts)}: a held-out part of one class, or without weight, teaches"
-                " a calibrator nothing; the rows left out of all folds calibrate the model instead",
+                f"fold {', '.join(map(str, poor))} of {len(parts)}: a held-out part of one class, or without weight, fits no"
+                " calibrator; the held-out rows of all folds calibrate the model instead",
                 stacklevel=3,
             )
         self.calibrators_ = [fitted(calibrator, rows if len(part.seen()) < 2 else part) for part in parts]
@@ -274,7 +273,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     # ---- predicting -------------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """Calibrated class probabilities.
+        """Return calibrated class probabilities.
 
         Parameters
         ----------
@@ -288,29 +287,29 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         check_is_fitted(self)
         X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         parts = [
-            calibrator.predict_proba(self._logits(self._trainer.raw_score(model, X)))
+            calibrator.predict_proba(self.loss_.posterior_logits(self._trainer.raw_score(model, X)))
             for model, calibrator in zip(self.models_, self.calibrators_, strict=True)
         ]
         mean: npt.NDArray[np.float64] = np.mean(parts, axis=0)
         return mean
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable class of each row."""
+        """Return the most probable class of each row."""
         best = self.predict_proba(X).argmax(axis=1)
         labels: npt.NDArray[Any] = self.classes_[best]
         return labels
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
-        """Log odds of the second of two classes, ``(n,)``, or logarithms of the probabilities, ``(n, K)``.
+        """Return log odds of the second of two classes, ``(n,)``, or logarithms of the probabilities, ``(n, K)``.
 
-        Above 0, or the largest, where ``predict`` says so.
+        ``predict`` gives the second class where log odds are above 0, otherwise the class of the largest logarithm.
         """
         proba = self.predict_proba(X)
         logs: npt.NDArray[np.float64] = np.log(np.maximum(proba, 1e-300))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def raw_score(self, X: Any) -> Array:
-        """Raw scores of the model, uncalibrated, ``(n,)`` or ``(n, K)``; of an ensemble their mean."""
+        """Return uncalibrated raw scores of the model, ``(n,)`` or ``(n, K)``; for an ensemble their mean."""
         check_is_fitted(self)
         X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         mean: Array = np.mean([self._trainer.raw_score(model, X) for model in self.models_], axis=0)
@@ -318,7 +317,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
 
     @property
     def feature_importances_(self) -> Array:
-        """What the estimator calls its feature importances, ``(n_features,)``; of an ensemble their mean."""
+        """Feature importances as the estimator defines them, ``(n_features,)``; for an ensemble their mean."""
         check_is_fitted(self)
         mean: Array = np.mean([self._trainer.feature_importances(model) for model in self.models_], axis=0)
         return mean
@@ -326,14 +325,14 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     # ---- scikit-learn -----------------------------------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters, with those of the estimator and of a loss as ``estimator__name`` and ``loss__name``."""
+        """Return parameters, with those of the estimator and of a loss as ``estimator__name`` and ``loss__name``."""
         params: dict[str, Any] = super().get_params(deep)
         if deep and isinstance(self.loss, Loss):
             params |= {f"loss__{field.name}": getattr(self.loss, field.name) for field in fields(self.loss)}  # type: ignore[arg-type]
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; a loss is replaced by one with the given parameters changed."""
+        """Set parameters; a changed parameter of a loss gives a new loss."""
         changes = {name.removeprefix("loss__"): params.pop(name) for name in list(params) if name.startswith("loss__")}
         if of_sketch := [name for name in params if name.startswith("sketch__")]:
             raise ValueError(f"{of_sketch[0]} must be set in an object, sketch=Sketch(...); search over sketch=[...]")
@@ -352,7 +351,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return self
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Sample weights are used here; groups and the like go to the splitter."""
+        """Route sample weights to this estimator, and groups to the splitter."""
         return (
             MetadataRouter(owner=self)
             .add_self_request(self)
@@ -373,15 +372,6 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
             names = ", ".join(map(repr, known))
             raise ValueError(f"calibration must be None, a Calibrator or one of {names}, got {self.calibration!r}")
 
-    def _sketch(self, trainers: Any) -> dict[str, Any]:
-        """As a field of the one trainer that has it."""
-        if self.sketch is None:
-            return {}
-        if "sketch" not in (field.name for field in fields(trainers.Trainer)):
-            kind = type(self.estimator).__name__
-            raise ValueError(f"sketch must be left out for {kind}, which has no such trees, got {self.sketch!r}")
-        return {"sketch": self.sketch}
-
     def _splits(self, X: Any, codes: npt.NDArray[np.intp], groups: Any) -> Iterable[Any]:
         cv = self.cv
         if isinstance(cv, numbers.Integral) and self.random_state is not None:
@@ -396,7 +386,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 )
         routed: Mapping[str, Any] = {"groups": groups}
         if get_config()["enable_metadata_routing"]:
-            # Of None too, scikit-learn asks whom it is for: only splitters of groups want it.
+            # scikit-learn routes None too, which only splitters by groups accept.
             given = {} if groups is None else {"groups": groups}
             routed = process_routing(self, "fit", **given).splitter.split
         return splitter.split(X, codes, **routed)  # type: ignore[no-any-return]
@@ -411,8 +401,5 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return X, y, checked_weight(sample_weight, X)
 
     def _model_rows(self, X: Any) -> Any:
-        """Rows as the model takes them, behind the steps of a pipeline."""
+        """Return rows as the model takes them, behind the steps of a pipeline."""
         return X if self._before is None else self._before.transform(X)
-
-    def _logits(self, raw: Array) -> Array:
-        return self.loss_.posterior_logits(raw)

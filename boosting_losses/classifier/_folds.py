@@ -1,4 +1,4 @@
-"""Models of folds and their scores of the rows that they have not seen."""
+"""The models of folds, and their raw scores of held-out rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 class Fold(NamedTuple):
-    """A model, the number of its rounds, and the rows left out with their raw scores."""
+    """A model, the number of its rounds, and the held-out rows with their raw scores."""
 
     model: Any
     rounds: int
@@ -34,7 +34,7 @@ def fit_folds(
     n_jobs: int | None,
     verbose: int,
 ) -> list[Fold]:
-    """Train a model for each split; early stopping looks at the rows left out."""
+    """Train a model for each split; early stopping uses the held-out rows."""
     parts = [(_numbers(train, data), _numbers(test, data)) for train, test in splits]
     if not parts:
         raise ValueError("cv must yield at least one split, got none; a generator is used up after one fit")
@@ -49,7 +49,7 @@ def fit_folds(
 
 
 def held_out(folds: list[Fold], y: npt.NDArray[np.intp], weight: Any, logits: Callable[[Any], Any]) -> HeldOut:
-    """All rows left out of some fold, one after the other, as posterior logits; a row left out twice comes twice."""
+    """Return the posterior logits of the held-out rows of all folds; a row that two folds hold out comes twice."""
     rows = np.concatenate([fold.rows for fold in folds])
     return HeldOut(
         logits(np.concatenate([fold.raw for fold in folds])),
@@ -61,13 +61,13 @@ def held_out(folds: list[Fold], y: npt.NDArray[np.intp], weight: Any, logits: Ca
 
 
 def _numbers(rows: Any, data: Labelled) -> Rows:
-    """The numbers of rows given as numbers or as a mask."""
+    """Return the numbers of rows that are given as numbers or as a mask."""
     numbers: Rows = np.arange(len(data.y))[np.asarray(rows, dtype=None if len(rows) else np.intp)]
     return numbers
 
 
 def _check_part(name: str, data: Labelled, train: Rows, test: Rows) -> None:
-    """Refuse what a library would misread without a word: it numbers the classes that it is given."""
+    """Refuse a part without some class: a library numbers the classes that it sees, and would shift their codes."""
     seen = data.y[train] if data.weight is None else data.y[train][data.weight[train].astype(np.float32) > 0.0]
     missing = np.setdiff1d(data.y, seen)
     if len(missing):
@@ -84,7 +84,7 @@ def _fit_fold(
     start = time.perf_counter()
     inside, outside = _part(data, train), _part(data, test)
     try:
-        model = trainer.train(inside, outside if stopping is not None else None, stopping, None)
+        model = trainer.train(inside, held_out=outside, stopping=stopping)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     raw = trainer.raw_score(model, outside.X)
@@ -92,7 +92,7 @@ def _fit_fold(
     if verbose:
         loss = trainer.loss(outside.y, raw, outside.weight)
         seconds = time.perf_counter() - start
-        print(f"{name}: {rounds} rounds, loss of the rows left out {loss:.5f}, {seconds:.1f} s", flush=True)  # noqa: T201
+        print(f"{name}: {rounds} rounds, loss of the held-out rows {loss:.5f}, {seconds:.1f} s", flush=True)  # noqa: T201
     return Fold(model, rounds, test, raw)
 
 

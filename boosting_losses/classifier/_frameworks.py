@@ -1,4 +1,4 @@
-"""From an estimator to the model in it, and to the adapter of its library, which is imported only then."""
+"""The model behind an estimator, and the adapter of its library, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from ..adapters._estimators import Library
+
 _LIBRARIES = ("xgboost", "lightgbm", "catboost")
-#: What the estimators' ``fit`` takes about columns.
+#: Arguments about columns that the ``fit`` of an estimator takes.
 COLUMN_OPTIONS = (
     "feature_weights",
     "categorical_feature",
@@ -21,21 +23,21 @@ COLUMN_OPTIONS = (
 
 
 def behind_steps(trained: Any) -> tuple[Any, Any]:
-    """The steps of a trained pipeline that prepare rows, None without any, and the model behind them."""
+    """Return the steps of a trained pipeline that prepare rows, or None, and the model behind them."""
     before = None
     if isinstance(trained, Pipeline):
         before, trained = trained[:-1] if len(trained) > 1 else None, trained[-1]
     return before, trained.estimator if isinstance(trained, FrozenEstimator) else trained
 
 
-def trainers_of(estimator: object, *, trained: bool) -> Any:
-    """The module with the ``Trainer`` for an unfitted estimator, or with ``Trained`` for a model."""
+def library_of(estimator: object, *, trained: bool) -> Library:
+    """Return the library of an unfitted estimator or of a trained model."""
     for base in type(estimator).__mro__:
-        library = base.__module__.partition(".")[0]
-        if library in _LIBRARIES:
-            module = importlib.import_module(f"..adapters.{library}._estimator", __package__)
-            if trained or isinstance(estimator, module.KIND):
-                return module
+        name = base.__module__.partition(".")[0]
+        if name in _LIBRARIES:
+            library: Library = importlib.import_module(f"..adapters.{name}._estimator", __package__).LIBRARY
+            if trained or isinstance(estimator, library.kind):
+                return library
     what = (
         "a model of XGBoost, LightGBM or CatBoost"
         if trained

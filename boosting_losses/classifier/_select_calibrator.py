@@ -1,4 +1,4 @@
-"""Which calibration? The simplest of those that no other beats by more than chance, on scores of rows left out of the fit."""
+"""Selection of a calibrator: the simplest whose cross-fitted log loss is within one standard error of the best."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
     "vector": VectorScaling,
     "isotonic": IsotonicCalibration,
 }
-#: Those that are worth a try: of K classes, a slope and an intercept each serve better together than one by one.
+#: The candidates. For K classes, vector scaling fits all slopes and intercepts together, better than one class at a time.
 _FOR_TWO = ("none", "temperature", "sigmoid", "beta", "isotonic")
 _FOR_MORE = ("none", "temperature", "vector", "isotonic")
-#: Of fewer rows, isotonic regression makes few and wide steps, which follow chance.
+#: With fewer rows, isotonic regression makes few and wide steps, which follow chance.
 _LEAST_FOR_ISOTONIC = 1000
 
 
 class HeldOut(NamedTuple):
-    """Posterior logits of rows that their model has not seen, with class codes, weights, and numbers of fold and row."""
+    """Posterior logits of held-out rows, with class codes, weights, and numbers of fold and row."""
 
     logits: Array
     y: npt.NDArray[np.intp]
@@ -47,23 +47,23 @@ class HeldOut(NamedTuple):
     row: npt.NDArray[np.intp]
 
     def seen(self) -> npt.NDArray[np.intp]:
-        """The codes of the classes that have weight here."""
+        """Return the codes of the classes that have weight here."""
         return np.unique(self.y if self.weight is None else self.y[self.weight > 0.0])
 
     def where(self, rows: npt.NDArray[np.bool_]) -> HeldOut:
-        """Some of the rows."""
+        """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
         return HeldOut(self.logits[rows], self.y[rows], weight, self.fold[rows], self.row[rows])
 
 
 def choose(held_out: HeldOut) -> dict[str, Any]:
-    """The report that names a calibrator as ``method`` and says why.
+    """Return the report that names a calibrator as ``method`` and gives the scores behind the choice.
 
-    Each is fitted on the rows of all folds but one and scored on that one's, since on its own rows the most flexible always
-    wins. Of all whose mean loss is within one standard error of the best one's, the simplest is taken; it is the
-    error of the difference, which pairs the rows.
+    Each candidate is fitted to the rows of all folds but one and scored on the rows of that fold: on the rows of its fit the
+    most flexible would always win. The simplest one is taken whose mean loss is within one standard error of the best. The
+    error is that of the difference of two losses of the same row.
     """
-    # A row that several folds leave out counts once: fitted on its other scores, a calibrator would know it already.
+    # A row that several folds hold out counts once: a calibrator fitted to its other scores would know it already.
     first = np.zeros(len(held_out.y), dtype=bool)
     first[np.unique(held_out.row, return_index=True)[1]] = True
     held_out = held_out.where(first)
@@ -84,7 +84,7 @@ def choose(held_out: HeldOut) -> dict[str, Any]:
 
 
 def fitted(calibrator: Calibrator, held_out: HeldOut) -> Calibrator:
-    """A calibrator for these rows."""
+    """Return a new calibrator of the same kind, fitted to these rows."""
     fresh: Calibrator = clone(calibrator)
     return fresh.fit(held_out.logits, held_out.y, held_out.weight)
 
@@ -107,7 +107,7 @@ def _mean_and_error(values: Array, weight: Array | None) -> tuple[float, float]:
 
 
 def _folds(y: npt.NDArray[np.intp], count: int = 5) -> npt.NDArray[np.intp]:
-    """Numbers of folds for rows that come in one."""
+    """Return numbers of folds for rows that come in one fold."""
     rarest = int(np.bincount(y)[np.unique(y)].min())
     if rarest < 2:
         raise ValueError(

@@ -10,7 +10,7 @@ from ..adapters._estimators import Stopping
 
 
 def stopping_of(early_stopping: object) -> Stopping | None:
-    """What an int, a dict or None means."""
+    """Return the early stopping that an int, a dict or None stands for."""
     if early_stopping is None:
         return None
     given = dict(early_stopping) if isinstance(early_stopping, Mapping) else {"rounds": early_stopping}

@@ -1,4 +1,4 @@
-"""The contract of a loss."""
+"""The interface of a loss."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .._types import Array
 class Loss(ABC):
     """A loss of raw scores, written once and usable with every boosting library.
 
-    A *raw score* (margin, logit) is what the trees of a model sum to. Losses are immutable, hashable, picklable and
-    stateless: they hold their parameters and remember nothing about data.
+    A *raw score* (margin, logit) is the sum of the outputs of a model's trees. Losses are immutable, hashable, picklable
+    and stateless: they hold their parameters and remember nothing about data.
 
     All methods take their arguments in the order ``(y_true, raw, sample_weight=None)``:
 
@@ -40,11 +40,11 @@ class Loss(ABC):
         argument, the rule, the value and its row.
     """
 
-    #: Does a sample have one raw score (False) or one for each class (True)?
+    #: Whether a sample has one raw score for each class (True) or a single one (False).
     multiclass: ClassVar[bool]
 
     def __call__(self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Mean loss in nats: ``sum(w_i * loss_i) / sum(w_i)``."""
+        """Return the mean loss in nats: ``sum(w_i * loss_i) / sum(w_i)``."""
         total, weight = self.sum_and_weight(y_true, raw, sample_weight)
         return total / weight
 
@@ -57,22 +57,22 @@ class Loss(ABC):
         *,
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        """The pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64 in one pass without temporary arrays.
+        """Return the pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64 in one pass without temporary arrays.
 
-        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them. ``shift`` is a
-        constant, or one for each class, to add to the raw scores.
+        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them. ``shift`` is
+        the init score to add to the raw scores, one number or one for each class.
         """
 
     @abstractmethod
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        """Loss of each sample times its weight, in nats: ``(n,)`` float64, whatever the dtype of ``raw``."""
+        """Return the loss of each sample times its weight, in nats: ``(n,)`` float64, whatever the dtype of ``raw``."""
 
     def gradient_hessian(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array]:
-        """First and second derivatives of ``per_sample`` in ``raw``; two arrays of the shape and dtype of ``raw``.
+        """Return first and second derivatives of ``per_sample`` in ``raw``; two arrays of the shape and dtype of ``raw``.
 
         For a multiclass loss the second is the diagonal of each sample's K x K Hessian.
         """
@@ -95,16 +95,16 @@ class Loss(ABC):
         shift: float | Sequence[float] | None = None,
         factor: float = 1.0,
     ) -> None:
-        """``gradient_hessian`` into arrays that exist, in the dtype and layout that a library wants.
+        """Write what ``gradient_hessian`` returns into given arrays, in the dtype and layout that a library wants.
 
         Parameters
         ----------
         y_true, raw, sample_weight
-            As everywhere.
+            As in all methods.
         gradient, hessian : ndarray of the shape of ``raw``
-            float32 or float64, in any order or strided. The computation is in the dtype of ``raw``.
+            float32 or float64, in any memory layout. The computation is in the dtype of ``raw``.
         shift : float or sequence of K floats, optional
-            A constant, or one for each class, to add to the raw scores.
+            The init score to add to the raw scores, one number or one for each class.
         factor : float, default 1.0
             Multiplies the Hessian.
         """
@@ -113,14 +113,14 @@ class Loss(ABC):
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
     ) -> float | npt.NDArray[np.float64]:
-        """The constant raw score that minimises the weighted mean loss: where boosting should start.
+        """Return the constant raw score that minimises the weighted mean loss, from which boosting should start.
 
         Parameters
         ----------
         y_true, sample_weight
-            As everywhere.
+            As in all methods.
         n_classes : int, optional
-            The number of classes K, where class codes alone do not tell it. Default: the largest code plus one.
+            The number of classes K, needed where class codes do not show all of them. Default: the largest code plus one.
 
         Returns
         -------
@@ -135,15 +135,15 @@ class Loss(ABC):
 
     @abstractmethod
     def activation(self, raw: npt.ArrayLike) -> Array:
-        """The plain sigmoid or softmax of the raw scores, of their shape and dtype."""
+        """Return the plain sigmoid or softmax of the raw scores, of their shape and dtype."""
 
     @abstractmethod
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
-        """The class probability P(y | x) that raw scores imply when they minimise the expected loss.
+        """Return the class probability P(y | x) that raw scores imply when they minimise the expected loss.
 
         This is the plain activation where the loss is proper. A focal term and class weights move the minimiser away
-        from the probability; both are undone here in closed form. Label smoothing is a regulariser and stays, unless
-        asked for: undoing it moves rows to exactly 0 and 1.
+        from the probability; this method undoes both in closed form. Label smoothing is a regulariser and is undone only
+        on request, since that moves rows to exactly 0 and 1.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Loss(ABC):
 
     @abstractmethod
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
-        """Scores whose plain sigmoid or softmax is the posterior: what to calibrate further.
+        """Return scores whose plain sigmoid or softmax is the posterior, for further calibration.
 
         Unlike logarithms of ``posterior`` they keep their digits where a probability rounds to 0 or 1.
 
@@ -170,12 +170,12 @@ class Loss(ABC):
         -------
         ndarray of the shape of ``raw``
             Binary losses: the log odds of class 1. Otherwise logarithms of the class probabilities, up to a constant for
-            each row. float64, but the raw scores as they are where the plain activation is the posterior.
+            each row. float64; where the plain activation is the posterior, the raw scores themselves.
         """
 
     @abstractmethod
     def posterior_offset(self, n_classes: int = 2) -> float | npt.NDArray[np.float64] | None:
-        """The constant c with ``posterior(raw) == activation(raw + c)``: what class weights have shifted.
+        """Return the constant c with ``posterior(raw) == activation(raw + c)``, which undoes class weights.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class Loss(ABC):
     @property
     @abstractmethod
     def is_proper(self) -> bool:
-        """Is the plain activation already the class probability (label smoothing aside)?"""
+        """Whether the plain activation already is the class probability, label smoothing aside."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # immutable; scikit-learn's clone and CatBoost compare by identity

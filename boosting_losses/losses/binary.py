@@ -19,7 +19,7 @@ from .base import Loss
 
 
 class BinaryLoss(Loss):
-    """The way from data to a kernel and back, the same for both losses."""
+    """A loss of one raw score per sample: what log loss and focal loss share, data in and results out."""
 
     multiclass: ClassVar[bool] = False
 
@@ -32,10 +32,10 @@ class BinaryLoss(Loss):
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
         data = _validation.binary(y_true, raw, sample_weight)
-        constant = _constant(shift)
+        init_score = _checked_shift(shift)
         all_fine, total, weights = True, 0.0, 0.0
         for _, y, scores, weight in _validation.blocks(*data):
-            fine, loss, w = self._sums(y, scores, constant, weight)
+            fine, loss, w = self._sums(y, scores, init_score, weight)
             all_fine, total, weights = all_fine and fine, total + loss, weights + w
         if not (all_fine and weights < math.inf):
             _validation.refuse_binary(*data)
@@ -65,9 +65,9 @@ class BinaryLoss(Loss):
     ) -> None:
         data = _validation.binary(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
-        constant, all_fine = _constant(shift), True
+        init_score, all_fine = _checked_shift(shift), True
         for rows, y, scores, weight in _validation.blocks(*data):
-            all_fine &= self.fill_derivatives(y, scores, constant, weight, gradient[rows], hessian[rows])
+            all_fine &= self.fill_derivatives(y, scores, init_score, weight, gradient[rows], hessian[rows])
         if not all_fine:
             _validation.refuse_binary(*data)
         if factor != 1.0:
@@ -85,7 +85,7 @@ class BinaryLoss(Loss):
         ones, zeros = float(np.average(y, weights=weight)), float(np.average(1.0 - y, weights=weight))
         if not (ones > 0.0 and zeros > 0.0):
             raise ValueError(f"y_true must hold both classes with weight, got only class {int(ones > 0.0)}")
-        return self._best_constant(ones, zeros)
+        return self._best_init_score(ones, zeros)
 
     def activation(self, raw: npt.ArrayLike) -> Array:
         scores = _validation.raw_scores(raw, multiclass=False)
@@ -120,10 +120,10 @@ class BinaryLoss(Loss):
     def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool:
-        """``write_gradient_hessian`` for a library that asks for many small blocks, to which its checks would matter.
+        """Fill derivatives without checks, for a library that asks for many small blocks.
 
-        Labels and weights must have one dtype, and all arrays one length. False, if a value may have no meaning or no row
-        any weight.
+        Labels and weights must have one dtype, and all arrays one length. Return False if a value may be invalid or no row
+        has any weight.
         """
 
     @abstractmethod
@@ -133,11 +133,11 @@ class BinaryLoss(Loss):
     def _fill_logits(self, raw: Array, out: Array) -> None: ...
 
     @abstractmethod
-    def _best_constant(self, ones: float, zeros: float) -> float:
-        """The minimiser for the given mean shares of the two classes."""
+    def _best_init_score(self, ones: float, zeros: float) -> float:
+        """Return the minimiser for the given mean shares of the two classes."""
 
 
-def _constant(shift: float | Sequence[float] | None) -> float | None:
+def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
     if shift is None:
         return None
     if np.ndim(shift):
@@ -154,7 +154,7 @@ class LogLoss(BinaryLoss):
     pos_weight : float, default 1.0
         Factor of the loss of class 1, finite and > 0 (``scale_pos_weight`` of XGBoost, ``pos_weight`` of PyTorch).
     label_smoothing : float, default 0.0
-        Moves labels towards 1/2, in [0, 1): ``t = (1 - label_smoothing) * y + label_smoothing / 2``.
+        In [0, 1). Moves labels towards 1/2: ``t = (1 - label_smoothing) * y + label_smoothing / 2``.
 
     Notes
     -----
@@ -164,8 +164,8 @@ class LogLoss(BinaryLoss):
 
     Labels are smoothed first and weighted afterwards, as PyTorch does. Without ``pos_weight`` the loss is strictly
     proper: the sigmoid of the minimiser is the class probability. With it, the odds of the sigmoid are ``pos_weight``
-    times too high and ``posterior`` divides them again (Elkan 2001, theorem 2), so that 0.5 is no longer the threshold
-    that ``pos_weight`` was meant to move: choose a threshold on the probabilities instead.
+    times too high and ``posterior`` divides them again (Elkan 2001, theorem 2). That also takes back the shift of the
+    threshold of 0.5 for which ``pos_weight`` may have been meant: choose a threshold on the probabilities instead.
 
     Examples
     --------
@@ -212,7 +212,7 @@ class LogLoss(BinaryLoss):
     def _fill_logits(self, raw: Array, out: Array) -> None:
         np.add(raw, self.posterior_offset(), out=out)
 
-    def _best_constant(self, ones: float, zeros: float) -> float:
+    def _best_init_score(self, ones: float, zeros: float) -> float:
         spread = 0.5 * self.label_smoothing * (ones + zeros)
         keep = 1.0 - self.label_smoothing
         return math.log(self.pos_weight) + math.log(keep * ones + spread) - math.log(keep * zeros + spread)
@@ -220,18 +220,18 @@ class LogLoss(BinaryLoss):
 
 @dataclass(frozen=True)
 class FocalLoss(BinaryLoss):
-    """Focal loss on raw scores: log loss with the weight of well classified samples turned down.
+    """Focal loss on raw scores: log loss that gives well classified samples less weight.
 
     Parameters
     ----------
     gamma : float, default 2.0
-        From 0 to 100; how strongly easy samples are turned down. 0 is log loss.
+        From 0 to 100; how strongly easy samples lose weight. 0 is log loss.
     alpha : float, optional
-        In (0, 1): weighs class 1 by ``alpha`` and class 0 by ``1 - alpha``. Default: both by 1.
+        In (0, 1): the weight of class 1; class 0 has ``1 - alpha``. Default: both have 1.
     hessian : {"guarded", "exact"}, default "guarded"
         The second derivative is negative where the model is confidently wrong, and a Newton step then goes uphill.
         "guarded" keeps it at or above ``0.25 * min(gamma, 1)`` times the gradient's magnitude, which bounds the step;
-        "exact" leaves it as it is.
+        "exact" does not change it.
 
     Notes
     -----
@@ -296,7 +296,7 @@ class FocalLoss(BinaryLoss):
     def _fill_logits(self, raw: Array, out: Array) -> None:
         focal.logits(raw, self.gamma, self._log_odds_of_weights(), out)
 
-    def _best_constant(self, ones: float, zeros: float) -> float:
+    def _best_init_score(self, ones: float, zeros: float) -> float:
         positive, negative = self._class_weights()
         log_p = np.empty(2)
         focal.minimiser(np.log([positive * ones, negative * zeros]), self.gamma, log_p)

@@ -19,7 +19,7 @@ from .rows import RowFunction, row_function
 
 
 class MulticlassLoss(Loss):
-    """The way from data to a kernel and back, the same for both losses."""
+    """A loss of K raw scores per sample: what softmax cross-entropy and focal loss share, data in and results out."""
 
     multiclass: ClassVar[bool] = True
 
@@ -34,14 +34,14 @@ class MulticlassLoss(Loss):
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
         data = _validation.multiclass(y_true, raw, sample_weight)
-        constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
+        init_score, class_weight = _checked_shift(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
         total, weights = 0.0, 0.0
         for _, y, scores, weight in _validation.blocks(*data):
             if y.ndim == 1:
-                fine, loss, w = self._sums(y, scores, constants, weight, class_weight, None)
+                fine, loss, w = self._sums(y, scores, init_score, weight, class_weight, None)
             else:
                 losses = np.empty(len(y))
-                fine = self._fill_soft_losses(y, _shifted(scores, constants), weight, class_weight, losses)
+                fine = self._fill_soft_losses(y, _shifted(scores, init_score), weight, class_weight, losses)
                 loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
             if not fine:
                 _validation.refuse_multiclass(*data)
@@ -79,14 +79,14 @@ class MulticlassLoss(Loss):
     ) -> None:
         data = _validation.multiclass(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
-        constants, class_weight = _constants(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
+        init_score, class_weight = _checked_shift(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
         any_weight = False
         for block, y, scores, weight in _validation.blocks(*data):
             g, h = gradient[block], hessian[block]
             if y.ndim == 1:
-                fine, weighs = self._fill_derivatives(y, scores, constants, weight, class_weight, factor, g, h)
+                fine, weighs = self._fill_derivatives(y, scores, init_score, weight, class_weight, factor, g, h)
             else:
-                fine = self._fill_soft_derivatives(y, _shifted(scores, constants), weight, class_weight, factor, g, h)
+                fine = self._fill_soft_derivatives(y, _shifted(scores, init_score), weight, class_weight, factor, g, h)
                 weighs = weight is None or bool(weight.any())
             if not fine:
                 _validation.refuse_multiclass(*data)
@@ -97,23 +97,23 @@ class MulticlassLoss(Loss):
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
     ) -> RowFunction:
-        """Gradient and full Hessian of single samples, for libraries that ask row by row.
+        """Return a function for gradient and full Hessian of single samples, for libraries that ask row by row.
 
         Parameters
         ----------
         n_classes : int
         init_score : float or sequence of K floats, default 0.0
-            A constant that is added to the raw scores.
+            Added to the raw scores.
         factor : float, default 1.0
-            Multiplies the derivatives, as the weight of a row does; -1 for a library that maximises.
+            Multiplies the derivatives, like the weight of a row; -1 for a library that maximises.
 
         Returns
         -------
         callable ``(raw, label, weight) -> (gradient, hessian)``
-            Of raw scores of shape (K,) and dtype float64, a class code and a weight, which are floats and not checked
-            further. Gives K floats, and a tuple of one sequence, the upper triangle of the Hessian, row by row. For a
-            guarded focal loss the Hessian is the nearest form that is positive semi-definite: the curvature in the
-            direction of the gradient is left out where it is negative.
+            Takes raw scores of shape (K,) and dtype float64, a class code and a weight; the last two are floats and are
+            not checked. Returns K floats, and a tuple of one sequence, the upper triangle of the Hessian, row by row. The
+            Hessian of a guarded focal loss is made positive semi-definite: it has no curvature in the direction of the
+            gradient where that is negative.
 
         Raises
         ------
@@ -121,12 +121,12 @@ class MulticlassLoss(Loss):
             If the number of classes is not that of the loss or of ``init_score``; from the function, if a row has
             another number of scores, or a label out of range.
         """
-        start = np.asarray(init_score, dtype=np.float64)
-        if start.ndim and start.shape != (n_classes,):
-            raise ValueError(f"init_score must hold one score per class, got {start.size} for {n_classes}")
+        scores = np.asarray(init_score, dtype=np.float64)
+        if scores.ndim and scores.shape != (n_classes,):
+            raise ValueError(f"init_score must hold one score per class, got {scores.size} for {n_classes}")
         gamma, smoothing, semidefinite = self._row_parameters()
         parameters = rows.parameters(
-            factor, gamma, smoothing, semidefinite, np.broadcast_to(start, n_classes), self._class_weights(n_classes)
+            factor, gamma, smoothing, semidefinite, np.broadcast_to(scores, n_classes), self._class_weights(n_classes)
         )
         return row_function(parameters, n_classes)
 
@@ -198,15 +198,15 @@ class MulticlassLoss(Loss):
         return np.array(self.class_weight)
 
     def _undo_weights(self, classes: int) -> npt.NDArray[np.float64]:
-        """What takes the class weights out of the log-probabilities."""
+        """Return what to add to log-probabilities to undo the class weights."""
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
 
     def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The mean label after smoothing, of the mean label before."""
+        """Return the mean label after smoothing, given the mean label before."""
         return shares
 
-    # Kernels: first those for class codes, whose results are values' validity and sums, or validity and any weight above 0.
+    # Kernels. Those for class codes return validity and sums, or validity and whether any weight is above 0.
 
     @abstractmethod
     def _sums(
@@ -251,7 +251,7 @@ class MulticlassLoss(Loss):
 
     @abstractmethod
     def _row_parameters(self) -> tuple[float, float, bool]:
-        """Gamma, the strength of label smoothing, and whether a Hessian must be positive semi-definite."""
+        """Return gamma, the strength of label smoothing, and whether a Hessian must be positive semi-definite."""
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
@@ -261,16 +261,16 @@ class MulticlassLoss(Loss):
 
     @abstractmethod
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The minimiser for the given logarithms of each class's mean share times its weight."""
+        """Return the minimiser for the given logarithms of each class's mean share times its weight."""
 
 
-def _constants(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
+def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
     if shift is None:
         return None
-    constants = np.asarray(shift, dtype=np.float64)
-    if constants.ndim and constants.shape != (classes,):
-        raise ValueError(f"shift must be one number or one for each of {classes} classes, got shape {constants.shape}")
-    return np.ascontiguousarray(np.broadcast_to(constants, classes)).copy()
+    init_score = np.asarray(shift, dtype=np.float64)
+    if init_score.ndim and init_score.shape != (classes,):
+        raise ValueError(f"shift must be one number or one for each of {classes} classes, got shape {init_score.shape}")
+    return np.broadcast_to(init_score, classes).copy()
 
 
 def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
@@ -286,7 +286,7 @@ class SoftmaxCrossEntropy(MulticlassLoss):
     class_weight : sequence of K floats, optional
         Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
     label_smoothing : float, default 0.0
-        Moves labels towards 1/K, in [0, 1): ``t_k = (1 - label_smoothing) * y_k + label_smoothing / K``.
+        In [0, 1). Moves labels towards 1/K: ``t_k = (1 - label_smoothing) * y_k + label_smoothing / K``.
 
     Notes
     -----
@@ -294,8 +294,8 @@ class SoftmaxCrossEntropy(MulticlassLoss):
 
         -sum_k class_weight[k] * t_k * log(p_k)
 
-    Labels are smoothed first and weighted afterwards, as ``torch.nn.CrossEntropyLoss`` does (which divides a mean by
-    the class weights too; here only sample weights count for a mean). Without ``class_weight`` the loss is strictly
+    Labels are smoothed first and weighted afterwards, as ``torch.nn.CrossEntropyLoss`` does. That divides a mean by the
+    class weights too; here only sample weights count for a mean. Without ``class_weight`` the loss is strictly
     proper. With it, ``posterior`` divides each class's probability by its weight and normalises (Elkan 2001).
 
     Examples
@@ -386,7 +386,7 @@ class SoftmaxFocalLoss(MulticlassLoss):
     Parameters
     ----------
     gamma : float, default 2.0
-        From 0 to 100; how strongly easy samples are turned down. 0 is softmax cross-entropy.
+        From 0 to 100; how strongly easy samples lose weight. 0 is softmax cross-entropy.
     class_weight : sequence of K floats, optional
         Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
     hessian : {"guarded", "exact"}, default "guarded"
@@ -398,9 +398,9 @@ class SoftmaxFocalLoss(MulticlassLoss):
 
         -class_weight[y] * (1 - p_y) ** gamma * log(p_y)
 
-    (Lin et al. 2017, arXiv 1708.02002); a soft label mixes the classes' losses, at a cost that grows with the square of
-    the number of classes it names. ``posterior`` maps the softmax back to the class probabilities (Charoenphakdee et
-    al. 2021, arXiv 2011.09172, theorem 11) and undoes the class weights.
+    (Lin et al. 2017, arXiv 1708.02002); a soft label mixes the losses of the classes, at a cost that grows with the
+    square of the number of classes it names. ``posterior`` maps the softmax back to the class probabilities
+    (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11) and undoes the class weights.
     """
 
     gamma: float = 2.0

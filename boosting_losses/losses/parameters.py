@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 
 def finite_at_least_zero(name: str, value: object) -> float:
-    """A parameter that is a finite number >= 0."""
+    """Return a parameter that must be a finite number >= 0."""
     number = _real(name, value, "finite and >= 0")
     if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and >= 0, got {number}")
@@ -16,7 +16,7 @@ def finite_at_least_zero(name: str, value: object) -> float:
 
 
 def finite_above_zero(name: str, value: object) -> float:
-    """A parameter that is a finite number > 0."""
+    """Return a parameter that must be a finite number > 0."""
     number = _real(name, value, "finite and > 0")
     if not 0.0 < number < math.inf:
         raise ValueError(f"{name} must be finite and > 0, got {number}")
@@ -24,7 +24,7 @@ def finite_above_zero(name: str, value: object) -> float:
 
 
 def between_zero_and_one(name: str, value: object) -> float:
-    """A parameter that is a number > 0 and < 1."""
+    """Return a parameter that must be a number > 0 and < 1."""
     number = _real(name, value, "> 0 and < 1")
     if not 0.0 < number < 1.0:
         raise ValueError(f"{name} must be > 0 and < 1, got {number}")
@@ -32,7 +32,7 @@ def between_zero_and_one(name: str, value: object) -> float:
 
 
 def smoothing_strength(value: object) -> float:
-    """The parameter ``label_smoothing``."""
+    """Return the parameter ``label_smoothing``, in [0, 1)."""
     number = _real("label_smoothing", value, ">= 0 and < 1")
     if not 0.0 <= number < 1.0:
         raise ValueError(f"label_smoothing must be >= 0 and < 1, got {number}")
@@ -40,7 +40,7 @@ def smoothing_strength(value: object) -> float:
 
 
 def focusing(value: object) -> float:
-    """The parameter ``gamma`` of focal losses."""
+    """Return the parameter ``gamma`` of focal losses, in [0, 100]."""
     gamma = finite_at_least_zero("gamma", value)
     if gamma > 100.0:
         raise ValueError(f"gamma must be at most 100, far beyond any use, got {gamma}")
@@ -48,7 +48,7 @@ def focusing(value: object) -> float:
 
 
 def check_n_classes(value: object) -> None:
-    """Refuse a number of classes that is none."""
+    """Refuse a number of classes that is neither None nor an integer >= 1."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -58,7 +58,7 @@ def check_n_classes(value: object) -> None:
 
 
 def class_weights(value: object) -> tuple[float, ...] | None:
-    """The parameter ``class_weight``: one finite weight > 0 for each class code, as a tuple."""
+    """Return the parameter ``class_weight``: one finite weight > 0 for each class code, as a tuple."""
     if value is None:
         return None
     if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)) or not isinstance(value, Iterable):
@@ -73,21 +73,21 @@ def class_weights(value: object) -> tuple[float, ...] | None:
 
 
 def all_equal(weights: Sequence[float] | None) -> bool:
-    """Are the class weights absent or without effect on the minimiser?"""
+    """Return whether the class weights are absent or without effect on the minimiser."""
     return weights is None or len(set(weights)) == 1
 
 
 def check_hessian_rule(value: object) -> None:
-    """Refuse anything but the two rules for the Hessian of focal losses."""
+    """Refuse other rules than the two for the Hessian of focal losses."""
     if value not in ("guarded", "exact"):
         raise ValueError(f"hessian must be 'guarded' or 'exact', got {value!r}")
 
 
 def hessian_floor(rule: str, gamma: float) -> float:
-    """The least ratio of Hessian to gradient magnitude.
+    """Return the least ratio of Hessian to gradient magnitude.
 
     A floor in proportion to the gradient bounds a Newton step by its inverse, 4 for gamma >= 1; a small constant floor
-    lets steps of hundreds pass. It shrinks with gamma, as log loss (gamma = 0) needs none.
+    would allow steps of hundreds. It shrinks with gamma, since log loss (gamma = 0) needs none.
     """
     return 0.25 * min(gamma, 1.0) if rule == "guarded" else 0.0
 

@@ -1,4 +1,4 @@
-"""A loss of K scores as a function of one row, made for libraries that call it for each row of each round."""
+"""A loss of K scores as a function of one row, for libraries that call it for each row in each round."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .._types import Array
 #: ``(raw, label, weight) -> (gradient, hessian)``.
 RowFunction = Callable[[Array, float, float], tuple[Sequence[float], tuple[Sequence[float]]]]
 
-#: Up to so many classes tuples are faster. Above, whoever reads the Hessian gains by taking one float at a time from memory:
-#: they are never all alive. Compiling a tuple of hundreds takes long, too.
+#: Up to so many classes tuples are faster. Above, it is faster to read the Hessian from memory, one float at a time: its
+#: floats are never all alive. Compiling a tuple of hundreds also takes long.
 MOST_CLASSES_IN_TUPLES = 12
 
 
 def row_function(parameters: npt.NDArray[np.float64], classes: int) -> RowFunction:
-    """The fastest function for a number of classes; the parameters are those of ``kernels.rows``.
+    """Return the fastest function for a number of classes; the parameters are those of ``_kernels.rows``.
 
-    Nearly all of the time goes into Python objects: the arithmetic is a tenth of a call.
+    Nearly all of the time goes into Python objects; the arithmetic is a tenth of a call.
     """
     if classes <= MOST_CLASSES_IN_TUPLES:
         return partial(rows.tuple_function(classes), parameters)

@@ -20,7 +20,7 @@ def loss_to_json(loss: Loss) -> str:
     Raises
     ------
     TypeError
-        If the loss is not one of this package's; a subclass of them could not be read back.
+        If the loss is not one of this package. A subclass could not be read back.
     """
     if not isinstance(loss, _LOSSES) or type(loss) not in _LOSSES:
         raise TypeError(f"loss must be one of {_NAMES}, got {loss!r}")

@@ -1,11 +1,11 @@
-"""How good are these probabilities: scores in scikit-learn's argument order, weighted, for two classes and for many.
+"""Scores of probabilities in scikit-learn's argument order, with sample weights, for two classes and for many.
 
 Each takes ``(y_true, proba, sample_weight=None)``, where ``proba`` holds P(y = 1) for binary labels, ``(n,)``, or one
 column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Metric`` and of scikit-learn's ``make_scorer``.
 By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the probabilities are.
 """
 
-from ._clinical import (
+from ._calibration_line import (
     CalibrationLine,
     calibration_intercept,
     calibration_line,
@@ -24,19 +24,12 @@ from ._flexible_curve import (
     integrated_calibration_index,
 )
 from ._intervals import bootstrap, confidence_interval, paired_difference
-from ._means import (
-    brier_score,
-    d2,
-    log_loss,
-    log_loss_by_class,
-    logits,
-    means_of_raw,
-    normalized_cross_entropy,
-    refinement_loss,
-)
+from ._means import brier_score, d2, log_loss, log_loss_by_class, normalized_cross_entropy, refinement_loss
 from ._ranking import average_precision, roc_auc
-from ._reliability import ReliabilityCurve, calibration_error, reliability_curve, smooth_calibration_error
-from ._statistics import Estimate
+from ._raw_scores import logits
+from ._reliability import ReliabilityCurve, calibration_error, reliability_curve
+from ._smooth_error import smooth_calibration_error
+from ._statistics.base import Estimate
 from ._thresholds import ThresholdTable, at_thresholds, threshold_of_costs
 
 __all__ = [
@@ -67,7 +60,6 @@ __all__ = [
     "log_loss",
     "log_loss_by_class",
     "logits",
-    "means_of_raw",
     "miscalibration",
     "normalized_cross_entropy",
     "observed_over_expected",

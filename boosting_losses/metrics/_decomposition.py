@@ -1,4 +1,4 @@
-"""What a score is made of: miscalibration, discrimination and the uncertainty of the labels themselves."""
+"""The parts of a score: miscalibration, discrimination and the uncertainty of the labels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from .. import _newton_fit
 from .._types import Array
-from ._means import Score, class_shares, entropy, logits, means_of_raw, refuse_other_score
-from ._predictions import Predictions, add_up, margin
-from ._reliability import Numbers, checked, each_class, one_column
+from ._base_rate import ProperScore, class_shares, entropy, refuse_other_score
+from ._predictions import Numbers, Predictions, add_up, checked, each_class, margin, one_column
+from ._raw_scores import logits, means_of_raw
 
 Recalibration = Literal["auto", "isotonic", "temperature"]
 
@@ -36,7 +36,7 @@ def decompose(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     recalibration: Recalibration = "auto",
     eps: float | None = None,
 ) -> Decomposition:
@@ -94,10 +94,10 @@ def decompose_by_class(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> list[Decomposition]:
-    """The CORP decomposition of each class's probability against the other classes together.
+    """Return the CORP decomposition of each class's probability against the other classes together.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def decompose_by_class(
     Returns
     -------
     list of K Decomposition
-        Of the binary scores; for the Brier score they add up to those of the K columns together.
+        The parts of each binary score; those of Brier scores add up to the parts of the K columns together.
 
     Raises
     ------
@@ -128,10 +128,10 @@ def miscalibration(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """The part of a score that recalibration would take off, as a score of its own; 0 is best. See :func:`decompose`."""
+    """Return what recalibration would take off a score; 0 is best. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).miscalibration
 
 
@@ -141,21 +141,18 @@ def discrimination(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """What the recalibrated probabilities take off the uncertainty, as a score of its own; more is better.
-
-    See :func:`decompose`.
-    """
+    """Return what recalibrated probabilities take off the uncertainty; more is better. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).discrimination
 
 
 # ---- isotonic regression --------------------------------------------------------------------------------------------
 
 
-def by_isotonic_regression(rows: Predictions, score: Score, value: float) -> Decomposition:
-    """CORP of binary predictions that have this score."""
+def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) -> Decomposition:
+    """Return the CORP decomposition of binary predictions that have this score."""
     weight, label = pooled(rows)
     total = weight.sum()
     # Labels in (0, 1) have a spread of their own, which the Brier score counts and no recalibration touches.
@@ -167,7 +164,7 @@ def by_isotonic_regression(rows: Predictions, score: Score, value: float) -> Dec
 
 
 def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
-    """Weights and mean labels of the distinct probabilities, in their order; those without weight are left out."""
+    """Return weights and mean labels of the distinct probabilities that have a weight, in rising order."""
     order = np.argsort(rows.proba)
     proba, y = rows.proba[order], rows.y[order]
     first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
@@ -179,30 +176,27 @@ def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
 
 
 def isotonic(weight: Numbers, label: Numbers) -> Numbers:
-    """The rising sequence nearest to the labels."""
+    """Return the rising sequence nearest to the labels."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is no dependency of the core)
 
     fit: Numbers = isotonic_regression(label, weights=weight).x
     return fit
 
 
-def binary_entropy(rate: Numbers, score: Score) -> Numbers:
-    """The score of a rate among labels 0 and 1 that have this rate."""
+def binary_entropy(rate: Numbers, score: ProperScore) -> Numbers:
+    """Return the score of a rate among labels 0 and 1 that have this rate."""
     shares = np.stack([1.0 - rate, rate], axis=-1)
-    return entropy(np.clip(shares, 0.0, 1.0), score) * (0.5 if score == "brier" else 1.0)
+    return entropy(np.clip(shares, 0.0, 1.0), score)
 
 
 # ---- temperature ----------------------------------------------------------------------------------------------------
 
 
-def _by_temperature(data: Predictions, score: Score, eps: float | None) -> Decomposition:
+def _by_temperature(data: Predictions, score: ProperScore, eps: float | None) -> Decomposition:
     scores: Array = logits(data.proba) if data.raw is None else data.raw
     scores = np.ascontiguousarray(scores, np.float64)
-    part = 0 if score == "log_loss" else 1
     inverse = _newton_fit.temperature(_newton_fit.Rows(data.y, scores, data.weight))
-    recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[part]
+    recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[("log_loss", "brier").index(score)]
     value = add_up(data, eps).mean(score)
-    half = 0.5 if data.is_binary and score == "brier" else 1.0
-    shares = class_shares(data.y, data.weight, binary=data.is_binary)
-    uncertainty = half * float(entropy(shares, score))
+    uncertainty = float(entropy(class_shares(data.y, data.weight, binary=data.is_binary), score))
     return Decomposition(value, value - recalibrated, uncertainty - recalibrated, uncertainty)

@@ -1,12 +1,11 @@
-"""Beyond the mean over rows: how far predictions are spread, and the loss without its largest terms."""
+"""The spread of probabilities, and the log loss without its largest terms."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from ._predictions import check, each
-from ._reliability import checked
+from ._predictions import check, checked, each
 
 #: A row at the border that counts with less than this share of the weight counts by rounding alone.
 _ROUNDING = 1e-13
@@ -19,7 +18,7 @@ def sharpness(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """The variance of the probabilities: how far they dare to leave their mean, whether they are right or not.
+    """Return the variance of the probabilities: how far they leave their mean, whether they are right or not.
 
     Of two calibrated models the sharper one is better (Murphy and Winkler 1987, Mon. Weather Rev. 115, 1330-1338; Gneiting,
     Balabdaoui and Raftery 2007, J. R. Stat. Soc. B 69, 243-268).
@@ -61,7 +60,7 @@ def trimmed_log_loss(
     trim: float = 0.01,
     eps: float | None = None,
 ) -> float:
-    """Log loss without the rows that lose most, in nats: where some labels are wrong, they do not decide it.
+    """Return the log loss without the rows that lose most, in nats: a few wrong labels do not decide it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How often events happen at each probability: a curve without bins and without a form, and how far it is from right."""
+"""The flexible (lowess) calibration curve, and its distances from the diagonal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lowess import Lowess, Numbers, weighted_quantile
-from ._predictions import Predictions
-from ._reliability import checked, one_column
-from ._statistics import normal_quantile, refuse_other_level
+from ._predictions import Predictions, checked, one_column
+from ._statistics.base import normal_quantile, refuse_other_level
 
 #: A row that weighs a smaller share of all is not what rows are counted in.
 _LEAST_UNIT = 1e-12
@@ -43,7 +42,7 @@ def flexible_calibration_curve(
     raw: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> FlexibleCurve:
-    """Frequencies smoothed over the probability by local lines, as ``rms::val.prob`` draws them.
+    """Smooth frequencies over the probability by local lines, as ``rms::val.prob`` does.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def flexible_calibration_curve(
     raw : array-like of shape (n,) or (n, K), optional
         Raw scores instead of ``proba``.
     level : float
-        Of the band: how often it holds the smoothed true frequency at one point.
+        The level of the band: how often it holds the smoothed true frequency at one point.
 
     Returns
     -------
@@ -76,7 +75,7 @@ def flexible_calibration_curve(
     much it weighs.
     """
     refuse_other_level(level)
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
 
 
 def flexible_calibration_errors(
@@ -86,7 +85,7 @@ def flexible_calibration_errors(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> FlexibleErrors:
-    """Mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal, over the rows.
+    """Return mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def flexible_calibration_errors(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).errors
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).errors
 
 
 def integrated_calibration_index(
@@ -115,7 +114,7 @@ def integrated_calibration_index(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return the mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
 
     Parameters
     ----------
@@ -132,7 +131,7 @@ def integrated_calibration_index(
     TypeError, ValueError
         As for :func:`flexible_calibration_curve`.
     """
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).mean
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).mean
 
 
 def calibration_error_quantile(
@@ -143,7 +142,7 @@ def calibration_error_quantile(
     raw: npt.ArrayLike | None = None,
     q: float = 0.9,
 ) -> float:
-    """A quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return a quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
 
     Parameters
     ----------
@@ -163,10 +162,10 @@ def calibration_error_quantile(
     """
     if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
         raise ValueError(f"q must lie in [0, 1], got {q!r}")
-    return points_of(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
+    return fit(one_column(checked(y_true, proba, sample_weight, raw))).quantile(float(q))
 
 
-class Points:
+class FlexibleFit:
     """Sums over the rows at each of some rising probabilities, and the smooth through them.
 
     Parameters
@@ -187,7 +186,7 @@ class Points:
         self.smoother = Lowess(proba, weight, self._unit)
 
     def curve(self, level: float) -> FlexibleCurve:
-        """The smooth with its band."""
+        """Return the smooth with its band."""
         lines = self.smoother.at_fitted(self.label)
         rate = np.clip(self.smoother.between(lines), 0.0, 1.0)
         spread = np.sqrt(self.smoother.variance(rate * (1.0 - rate) * self.squared / self.weight / self.weight))
@@ -197,7 +196,7 @@ class Points:
 
     @property
     def errors(self) -> FlexibleErrors:
-        """Of all four kinds."""
+        """Errors of all four kinds."""
         return FlexibleErrors(self.mean, self.quantile(0.5), self.quantile(0.9), float(self.distance.max()))
 
     @cached_property
@@ -213,12 +212,12 @@ class Points:
         return weighted_quantile(self.distance, self.weight, share, self._unit)
 
 
-def points_of(rows: Predictions) -> Points:
-    """The distinct probabilities of the rows that have a weight."""
+def fit(rows: Predictions) -> FlexibleFit:
+    """Return the distinct probabilities of the rows that have a weight."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.argsort(rows.proba, kind="stable")
     order = order[weight[order] > 0.0]
     proba, weight = rows.proba[order].astype(np.float64, copy=False), weight[order]
     first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
     total, label, squared = (np.add.reduceat(c, first) for c in (weight, weight * rows.y[order], weight * weight))
-    return Points(proba[first], total, label, squared, float(weight.min()))
+    return FlexibleFit(proba[first], total, label, squared, float(weight.min()))

@@ -1,4 +1,4 @@
-"""How sure is a score: confidence intervals, also of the difference between two models on the same rows."""
+"""Confidence intervals of scores, also of the difference between two models on the same rows."""
 
 from __future__ import annotations
 
@@ -9,26 +9,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from . import _means
-from ._analytic import of_mean
-from ._bootstrap import Numbers, Totals
-from ._differences import difference_of
-from ._known_statistics import Sample, statistic_of
-from ._predictions import Predictions, check
-from ._redrawn import RedrawnLabels, has_labels
-from ._reliability import tamed
-from ._replicates import Replicates, events
-from ._row_losses import Labels, Losses
-from ._statistics import (
-    Estimate,
-    Sampled,
-    Source,
-    Statistic,
-    lacks_a_label,
-    minus,
-    percentiles,
-    refuse_other_level,
-)
+from ._groups import counted, group_codes
+from ._predictions import Numbers, Predictions, check, weights
+from ._scores import score_of
+from ._statistics import closed_form
+from ._statistics.base import Estimate, Sampled, Source, Statistic, percentiles, refuse_other_level
+from ._statistics.bootstrap import Replicates, Totals
+from ._statistics.differences import difference_of
+from ._statistics.means import Labels, Losses, events
+from ._statistics.sample import Sample
 
 Method = Literal["auto", "analytic", "bootstrap"]
 
@@ -51,7 +40,7 @@ def confidence_interval(
     random_state: int = 0,
     **options: Any,
 ) -> Estimate:
-    """A score with its confidence interval.
+    """Return a score with its confidence interval.
 
     Means (log loss, Brier score) have one in closed form; for the other scores of this package, Poisson replicates of the
     rows are summed up in one pass. Any other function of ``(y_true, proba, sample_weight=)``, scikit-learn's included, is
@@ -66,15 +55,15 @@ def confidence_interval(
     groups : array-like of shape (n,), optional
         Rows of one group (a customer, a day) are no independent evidence: they are kept together.
     level : float
-        Of confidence, in (0, 1).
+        The confidence level, in (0, 1).
     method : {"auto", "analytic", "bootstrap"}
         "auto" is analytic for means.
     n_resamples : int
-        Replicates.
+        The number of replicates.
     random_state : int
-        Seed: the same seed gives the same interval.
+        The seed: the same seed gives the same interval.
     **options
-        Passed on to ``score``; an option of that name too, as ``d2`` has it.
+        Passed on to ``score``, including an option with the name ``score``, which ``d2`` has.
 
     Returns
     -------
@@ -94,9 +83,9 @@ def confidence_interval(
     Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
     for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
 
-    Few events say too little of themselves where, by chance, none of them was improbable. So the spread of areas under the
-    ROC curve and of average precision, and that of differences of means, is that of labels drawn anew, with frequencies
-    that beta calibration gives, wherever it is larger than the spread seen.
+    Few events show too little spread where, by chance, none of them was improbable. So areas under the ROC curve, average
+    precision and differences of means have the spread of labels drawn anew, with frequencies that beta calibration gives,
+    wherever it is larger than the spread seen.
 
     Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
     and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
@@ -118,14 +107,10 @@ def confidence_interval(
 
     value = with_weight(sample_weight)
     data, of_group = counted(every, groups)
-    mean = mean_of(score, options)
-    if mean is not None and method != "bootstrap":
-        return analytic(value, data, mean, of_group, level)
-    if method == "analytic":
-        raise ValueError(
-            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
-        )
-    statistic = statistic_of(score, Sample(data, options.get("eps")), options)
+    mean = _mean_of(score, options, method)
+    if mean is not None:
+        return closed_form.of_losses(value, data, mean, of_group, level)
+    statistic = _statistic_of(score, Sample(data, options.get("eps")), options)
     if statistic is None:
         return _by_calls(with_weight, value, every, groups, level, n_resamples, random_state)
     (seen, then), labels = _resampled([statistic], [data], of_group, n_resamples, random_state)
@@ -147,9 +132,9 @@ def paired_difference(
     random_state: int = 0,
     **options: Any,
 ) -> Estimate:
-    """The score of one model minus that of another on the same rows, with its confidence interval.
+    """Return the score of one model minus that of another on the same rows, with its confidence interval.
 
-    Far narrower than what the two scores' own intervals suggest, since most of their noise is the labels', which they share.
+    The interval is far narrower than those of the two scores suggest: both share the labels, from which most noise comes.
 
     Parameters
     ----------
@@ -164,7 +149,7 @@ def paired_difference(
     Returns
     -------
     Estimate
-        Of ``score(proba) - score(other)``; for a loss, below 0 where the first model is better.
+        ``score(proba) - score(other)`` with its interval; for a loss, below 0 where the first model is better.
 
     Raises
     ------
@@ -179,14 +164,10 @@ def paired_difference(
         shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
         raise ValueError(f"proba and other must have one shape, got {shapes}")
     values = [float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other)]
-    mean = mean_of(score, options)
-    if mean is not None and method != "bootstrap":
-        return analytic_difference(values[0] - values[1], models[0], models[1], mean, of_group, level)
-    if method == "analytic":
-        raise ValueError(
-            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
-        )
-    first, second = (statistic_of(score, Sample(data, options.get("eps")), options) for data in models)
+    mean = _mean_of(score, options, method)
+    if mean is not None:
+        return closed_form.of_difference(values[0] - values[1], models[0], models[1], mean, of_group, level)
+    first, second = (_statistic_of(score, Sample(data, options.get("eps")), options) for data in models)
     if first is None or second is None:
 
         def difference(w: Numbers) -> float:
@@ -213,7 +194,7 @@ def bootstrap(
     n_resamples: int = 1000,
     random_state: int = 0,
 ) -> dict[str, Numbers]:
-    """Several scores in the same Poisson replicates of the rows, all from one pass over them.
+    """Return several scores in the same Poisson replicates of the rows, from one pass over them.
 
     Parameters
     ----------
@@ -238,7 +219,7 @@ def bootstrap(
     statistics = []
     for name, score in scores.items():
         function, options = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
-        statistic = statistic_of(function, Sample(data, options.get("eps")), options)
+        statistic = _statistic_of(function, Sample(data, options.get("eps")), options)
         if statistic is None:
             raise ValueError(
                 f"scores must be of boosting_losses.metrics and sums over rows, got {_name(function)} as {name!r}"
@@ -253,45 +234,20 @@ def bootstrap(
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
-def mean_of(score: Callable[..., float], options: Mapping[str, Any]) -> Losses | None:
-    """What a score is the mean of, where it is one."""
-    if score is _means.log_loss:
-        return Losses("log_loss", 0, options.get("eps"))
-    return Losses("brier", 0) if score is _means.brier_score else None
+def _statistic_of(score: Callable[..., float], sample: Sample, options: Mapping[str, Any]) -> Statistic | None:
+    known = score_of(score)
+    return None if known is None else known.statistic(sample, options)
 
 
-def analytic(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float) -> Estimate:
-    """The interval of a mean over rows in closed form."""
-    parts, weight = _parts(mean.of_rows(data), data, groups)
-    unseen = mean.extremes(data) if lacks_a_label(data) else None
-    return of_mean(value, parts, weight, level, mean.range(data.classes), unseen)
-
-
-def analytic_difference(
-    value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
-) -> Estimate:
-    """The interval of the difference between two models' means."""
-    if not np.isfinite(value):
-        return Estimate(value, float("nan"), float("nan"))
-    differences = minus(mean.of_rows(first), mean.of_rows(second))
-    expected = None
-    if groups is None and has_labels(first):
-        redrawn = RedrawnLabels(first, second, mean.eps)
-        redrawn.add(first, second, weights(first))
-        expected = redrawn.moments(mean.score, value)
-    return of_mean(value, *_parts(differences, first, groups), level, expected=expected)
-
-
-def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
-    """What each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
-    weight = weights(data)
-    with np.errstate(invalid="ignore"):
-        parts = weight * (losses - weight @ losses / weight.sum())
-    if groups is not None:
-        parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
-    # What is left of equal losses is rounding.
-    tiny = 1e-14 * float(np.abs(weight * losses).max(initial=0.0))
-    return np.where(np.abs(parts) > tiny, parts, 0.0), float(weight.sum())
+def _mean_of(score: Callable[..., float], options: Mapping[str, Any], method: Method) -> Losses | None:
+    """Return what a score is the mean of, where its interval is analytic; raises ValueError where it must be and is not."""
+    known = score_of(score)
+    mean_of = None if known is None else known.computation.mean_of
+    if mean_of is None and method == "analytic":
+        raise ValueError(
+            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
+        )
+    return None if mean_of is None or method == "bootstrap" else Losses(mean_of, 0, options.get("eps"))
 
 
 def _resampled(
@@ -301,7 +257,7 @@ def _resampled(
     n_resamples: int,
     seed: int,
 ) -> tuple[tuple[list[Totals], list[Totals]], tuple[Totals, Totals]]:
-    """The totals of each statistic of its own predictions, as they are and in replicates that all share; and of labels."""
+    """Return the totals of each statistic, of the rows and of replicates that all share, and those of the labels."""
     sources: list[Source] = [*(statistic.source for statistic in statistics), Labels()]
     replicates = Replicates(sources, n_resamples, seed)
     weight = weights(models[0])
@@ -318,22 +274,6 @@ def _resampled(
     return (seen, then), totals[-1]
 
 
-def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
-    """The rows that have a weight, and their groups: the others count nowhere, whatever they lose."""
-    codes = None if groups is None else group_codes(groups, len(data.y))
-    if data.weight is None or data.weight.all() or not data.weight.any():
-        return data, codes
-    some = np.flatnonzero(data.weight)
-    return data.take(some), None if codes is None else codes[some]
-
-
-def weights(data: Predictions) -> Numbers:
-    """The weights of the rows as doubles."""
-    if data.weight is None:
-        return np.ones(len(data.y))
-    return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
-
-
 def _by_calls(
     score: Callable[[Numbers], float],
     value: float,
@@ -343,7 +283,7 @@ def _by_calls(
     n_resamples: int,
     seed: int,
 ) -> Estimate:
-    """Percentiles of a function that has to be called for each replicate."""
+    """Return percentiles of a function that is called for each replicate."""
     rng = np.random.default_rng(seed)
     weight = weights(data)
     codes = None if groups is None else group_codes(groups, len(weight))
@@ -355,32 +295,6 @@ def _by_calls(
         if resampled.any():
             values.append(score(resampled))
     return Estimate(value, *percentiles(np.array(values), level))
-
-
-def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
-    """Groups as integers from 0 on, one for each of n rows."""
-    labels = np.asarray(groups)
-    if labels.shape != (n,):
-        raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
-    if labels.dtype.kind in "fO":
-        row = next((i for i, label in enumerate(labels.tolist()) if is_missing(label)), None)
-        if row is not None:
-            raise ValueError(f"groups must have no missing values, got {labels.tolist()[row]!r} in row {row}")
-    try:
-        codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
-    except TypeError:
-        raise TypeError("groups must be all of one kind, such as texts or numbers, got a mixture") from None
-    if len(codes) and codes.max() < 1:
-        raise ValueError(f"groups must name at least 2 groups, got only {labels.tolist()[0]!r}")
-    return codes
-
-
-def is_missing(value: object) -> bool:
-    """None, NaN, and what a data frame has in their place."""
-    try:
-        return value is None or bool(value != value)  # noqa: PLR0124
-    except TypeError:
-        return True
 
 
 def _refuse(level: float, n_resamples: int, random_state: int, method: str) -> None:

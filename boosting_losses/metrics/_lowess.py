@@ -7,7 +7,6 @@ value counts for there, depends on the points alone.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,7 +36,7 @@ class Lowess:
     unit : float
         The weight of the row that counts as one: R counts rows, and takes the nearest ``floor(share * n)`` of them.
     share : float
-        Of the total weight, that each line is fitted to.
+        The share of the total weight that each line is fitted to.
     apart : float
         Lines are fitted at points that are as far apart, as a share of the range, unless there is none between.
 
@@ -52,24 +51,27 @@ class Lowess:
     ) -> None:
         self._points, self._weight = points, weight
         self._range = float(points[-1] - points[0])
-        self._sums = np.concatenate([[0.0], np.cumsum(weight)])
-        rows = self._sums[-1] / unit
+        sums = np.concatenate([[0.0], np.cumsum(weight)])
+        rows = sums[-1] / unit
         nearest = unit * max(min(2.0, rows), np.floor(share * rows + _ROUNDING))
-        self._enough = float(nearest - _SUM_ROUNDING * self._sums[-1])
+        enough = nearest - _SUM_ROUNDING * sums[-1]
+        #: From each point on, the first one up to which there is weight enough; the last points have none.
+        self._ends = np.searchsorted(sums, sums[:-1] + enough) - 1
+        self._n_starts = int(np.searchsorted(self._ends, len(points)))
         self.fitted = _thinned(points, apart * self._range)
 
     def apply(self, values: Numbers) -> Numbers:
-        """The smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
+        """Return the smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
         return self.between(self.at_fitted(values))
 
     def at_fitted(self, values: Numbers) -> Numbers:
-        """The smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
+        """Return the smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
         lines = [block @ values for block in self._blocks()]
         smooth: Numbers = np.concatenate(lines)
         return smooth
 
     def between(self, lines: Numbers) -> Numbers:
-        """The smooth at every point, from that where lines are fitted."""
+        """Return the smooth at every point, from that where lines are fitted."""
         if len(self.fitted) == 1:
             return lines
         right = np.searchsorted(self.fitted[1:-1], np.arange(len(self._points))) + 1
@@ -81,13 +83,13 @@ class Lowess:
         return smooth
 
     def variance(self, variances: Numbers) -> Numbers:
-        """Variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
+        """Return variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
         lines = [(block * block) @ variances for block in self._blocks()]
         found: Numbers = np.concatenate(lines)
         return found
 
     def _blocks(self) -> Iterator[Numbers]:
-        """Rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
+        """Yield rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
         size = max(_HELD // len(self._points), 1)
         for start in range(0, len(self.fitted), size):
             some = self.fitted[start : start + size]
@@ -97,7 +99,7 @@ class Lowess:
             yield block
 
     def _fill(self, row: Numbers, at: int) -> None:
-        """The line at a point, in what every value counts for."""
+        """Fit the line at a point, and write down what every value counts for."""
         here = self._points[at]
         width = self._width(at)
         first = int(np.searchsorted(self._points, here - width, side="left"))
@@ -122,22 +124,15 @@ class Lowess:
         row[near] = local
 
     def _width(self, at: int) -> float:
-        """The least distance within which there is weight enough."""
+        """Return the least distance within which there is weight enough."""
         here = self._points[at]
-        left, right = here - self._points[at::-1], self._points[at:] - here
-
-        def is_enough(distance: float) -> bool:
-            on_left = int(np.searchsorted(left, distance, side="right"))
-            on_right = int(np.searchsorted(right, distance, side="right"))
-            return bool(self._sums[at + on_right] - self._sums[at + 1 - on_left] >= self._enough)
-
-        # One of the two sides may end before there is enough.
-        ends = (side[bisect_left(side[:-1], True, key=is_enough)] for side in (left, right))
-        return float(min(end for end in ends if is_enough(end)))
+        starts = slice(0, min(at + 1, self._n_starts))
+        ends = np.maximum(self._ends[starts], at)
+        return float(np.maximum(here - self._points[starts], self._points[ends] - here).min())
 
 
 def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
-    """The first point, and from each the last one that is not further than ``apart``, or else the next one."""
+    """Return the first point, and from each the last that is not further than ``apart``, or else the next."""
     some = [0]
     while some[-1] < len(points) - 1:
         reach = int(np.searchsorted(points, points[some[-1]] + apart, side="right")) - 1
@@ -146,7 +141,7 @@ def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
 
 
 def weighted_quantile(values: Numbers, weight: Numbers, share: float, unit: float = 1.0) -> float:
-    """The quantile of rows of which each is there ``weight / unit`` times: linear between two of them.
+    """Return the quantile of rows, each there ``weight / unit`` times: linear between two of them.
 
     With weights that are all ``unit`` that of NumPy and R (type 7 of Hyndman and Fan 1996); else the ``wtd.quantile`` of the
     R package Hmisc.

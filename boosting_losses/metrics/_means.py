@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
 from .. import _newton_fit, _validation
-from .._kernels import logistic, softmax
-from .._types import Array
-from ._predictions import Predictions, add_up, check, class_columns, each, margin, mean_square, refuse_both_or_none
-
-Score = Literal["log_loss", "brier"]
+from ._base_rate import ProperScore, class_shares, entropy, over_base_rate, refuse_other_score
+from ._predictions import (
+    Numbers,
+    add_up,
+    check,
+    class_columns,
+    each,
+    margin,
+    mean_square,
+    refuse_both_or_none,
+)
+from ._raw_scores import logits, means_of_raw
 
 
 def log_loss(
@@ -23,7 +28,7 @@ def log_loss(
     raw: npt.ArrayLike | None = None,
     eps: float | None = None,
 ) -> float:
-    """Mean negative log-likelihood of the labels, in nats; 0 is best.
+    """Return the mean negative log-likelihood of the labels, in nats; 0 is best.
 
     Parameters
     ----------
@@ -61,7 +66,7 @@ def brier_score(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Mean squared error of the probabilities (Brier 1950); 0 is best.
+    """Return the mean squared error of the probabilities (Brier 1950); 0 is best.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ def normalized_cross_entropy(
     raw: npt.ArrayLike | None = None,
     eps: float | None = None,
 ) -> float:
-    """Log loss divided by that of always predicting the base rate; 0 is best.
+    """Return the log loss divided by that of always predicting the base rate; 0 is best.
 
     1 is no better than the base rate. Unlike log loss it can be compared between data with different base rates (He et al.
     2014, "Practical Lessons from Predicting Clicks on Ads at Facebook").
@@ -113,7 +118,8 @@ def normalized_cross_entropy(
         As for :func:`log_loss`, and for labels that are all of one class, whose base rate loses nothing.
     """
     loss = log_loss(y_true, proba, sample_weight, raw=raw, eps=eps)
-    return loss / _loss_of_base_rate(y_true, sample_weight, raw if proba is None else proba, "log_loss")
+    shares = _shares(y_true, sample_weight, raw if proba is None else proba)
+    return float(over_base_rate(loss, shares, "log_loss", explained=False))
 
 
 def d2(
@@ -122,10 +128,10 @@ def d2(
     sample_weight: npt.ArrayLike | None = None,
     *,
     raw: npt.ArrayLike | None = None,
-    score: Score = "log_loss",
+    score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """The share of the base rate's loss that the probabilities explain; 1 is best, 0 is no better than the base rate.
+    """Return the share of the base rate's loss that the probabilities explain; 1 is best, 0 is no better than the base rate.
 
     Parameters
     ----------
@@ -147,10 +153,15 @@ def d2(
         As for :func:`normalized_cross_entropy`.
     """
     refuse_other_score(score)
-    if score == "log_loss":
-        return 1.0 - normalized_cross_entropy(y_true, proba, sample_weight, raw=raw, eps=eps)
-    value = brier_score(y_true, proba, sample_weight, raw=raw)
-    return 1.0 - value / _loss_of_base_rate(y_true, sample_weight, raw if proba is None else proba, "brier")
+    of_log_loss = score == "log_loss"
+    mean = (
+        log_loss(y_true, proba, sample_weight, raw=raw, eps=eps)
+        if of_log_loss
+        else brier_score(y_true, proba, sample_weight, raw=raw)
+    )
+    return float(
+        over_base_rate(mean, _shares(y_true, sample_weight, raw if proba is None else proba), score, explained=True)
+    )
 
 
 def log_loss_by_class(
@@ -160,8 +171,8 @@ def log_loss_by_class(
     *,
     raw: npt.ArrayLike | None = None,
     eps: float | None = None,
-) -> npt.NDArray[np.float64]:
-    """Mean log loss over the rows of each class: a rare class can be lost without a trace in the mean over all rows.
+) -> Numbers:
+    """Return the mean log loss over the rows of each class; the mean over all rows may hide a rare class.
 
     Parameters
     ----------
@@ -193,7 +204,7 @@ def log_loss_by_class(
             terms = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
         of_class = np.where(columns > 0.0, columns * terms, 0.0).sum(axis=0)
     with np.errstate(invalid="ignore"):
-        means: npt.NDArray[np.float64] = of_class / columns.sum(axis=0)
+        means: Numbers = of_class / columns.sum(axis=0)
     return means
 
 
@@ -204,7 +215,7 @@ def refinement_loss(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Log loss after temperature scaling: what is left when the probabilities are as sure of themselves as they may be.
+    """Return the log loss after temperature scaling: what recalibration cannot take off.
 
     As a metric for early stopping it looks at what a model can tell apart and leaves its calibration for afterwards; log loss
     stops boosting as soon as the model becomes too sure of itself, which a calibrator mends (Berta, Holzmueller, Jordan and
@@ -238,122 +249,14 @@ def refinement_loss(
     return means_of_raw(data[0], data[1] * _newton_fit.temperature(_newton_fit.Rows(*data)), data[2])[0]
 
 
-def logits(proba: npt.ArrayLike) -> Array:
-    """Raw scores that give these probabilities; 0 and 1 are first moved inwards by the machine epsilon of their dtype.
+def _shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, given: npt.ArrayLike | None) -> Numbers:
+    """Return the shares of the classes; raises ValueError where all rows are of one, whose base rate loses nothing.
 
-    Parameters
-    ----------
-    proba : array-like of shape (n,) or (n, K)
-
-    Returns
-    -------
-    ndarray of the shape of ``proba``
-        Log odds, or logarithms for K columns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When they are no probabilities.
+    The labels have been checked with the probabilities or raw scores that are given.
     """
-    p = _validation.numbers("proba", proba)
-    _validation.refuse_bad_probabilities(p)
-    eps = np.finfo(p.dtype).eps
-    inner = np.clip(p, eps, 1 - eps)
-    scores: Array = np.log(inner) - np.log1p(-inner) if p.ndim == 1 else np.log(inner)
-    return scores
-
-
-def means_of_raw(
-    y_true: npt.ArrayLike,
-    raw: npt.ArrayLike,
-    sample_weight: npt.ArrayLike | None = None,
-    shift: npt.ArrayLike | None = None,
-) -> tuple[float, float]:
-    """Log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first.
-
-    Two columns are scored like their difference, the log odds of the second class.
-    """
-    if np.ndim(raw) == 2 and np.shape(raw)[1] == 2:
-        scores, labels = _validation.numeric("raw", raw), _validation.numeric("y_true", y_true)
-        if labels.ndim == 2:
-            _validation.refuse_other_shape(labels, scores, "raw")
-            _validation.refuse_class_labels(labels)
-            y_true = labels[:, 1]
-        raw = scores[:, 1].astype(np.float64) - scores[:, 0]
-        shift = None if shift is None else float(np.diff(np.broadcast_to(np.asarray(shift, dtype=np.float64), 2))[0])
-    if np.ndim(raw) == 1:
-        data = _validation.binary(y_true, raw, sample_weight)
-        constant = None if shift is None else float(np.asarray(shift))
-        sums = [logistic.sums(y, z, constant, w, 1.0, 1.0, 0.0) for _, y, z, w in _validation.blocks(*data)]
-        refuse = _validation.refuse_binary
-    else:
-        data = _validation.multiclass(y_true, raw, sample_weight)
-        classes = data[1].shape[1]
-        constants = None if shift is None else np.broadcast_to(np.asarray(shift, dtype=np.float64), classes).copy()
-        if data[0].ndim == 2:  # soft labels
-            proba = np.empty_like(data[1], dtype=np.float64)
-            if not softmax.posterior(
-                data[1].astype(np.float64), np.zeros(classes) if constants is None else constants, 0.0, proba
-            ):
-                _validation.refuse_raw(data[1])
-            of_rows = add_up(Predictions(data[0], proba, data[2]), eps=0.0)
-            return of_rows.loss / of_rows.weight, of_rows.square / of_rows.weight
-        ones = np.ones(classes)
-        sums = [softmax.sums(y, z, constants, w, ones, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
-        refuse = _validation.refuse_multiclass
-    loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
-    if not (all(fine for fine, *_ in sums) and 0.0 < weight < np.inf):
-        refuse(*data)
-    return loss / weight, square / weight
-
-
-def entropy(shares: npt.NDArray[np.float64], score: Score) -> npt.NDArray[np.float64]:
-    """The score of predicting the shares of classes ``(..., K)`` themselves: Shannon's or Gini's.
-
-    Gini's is that of K columns, twice the binary Brier score.
-    """
-    if score == "brier":
-        gini: npt.NDArray[np.float64] = (shares * (1.0 - shares)).sum(axis=-1)
-        return gini
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shannon: npt.NDArray[np.float64] = -np.where(shares > 0, shares * np.log(shares), 0.0).sum(axis=-1)
-    return shannon
-
-
-def refuse_other_score(score: str) -> None:
-    """Raise ValueError unless the score is one of the two."""
-    if score not in ("log_loss", "brier"):
-        raise ValueError(f"score must be 'log_loss' or 'brier', got {score!r}")
-
-
-def _loss_of_base_rate(
-    y_true: npt.ArrayLike,
-    sample_weight: npt.ArrayLike | None,
-    given: npt.ArrayLike | None,
-    score: Score,
-) -> float:
-    """The score of always predicting the weighted shares of classes; the labels have been tried by that of the model."""
     shape: tuple[int, ...] = np.shape(given)  # type: ignore[arg-type]
-    binary = shape[1:] in ((), (2,))
-    shares = class_shares(y_true, sample_weight, binary=binary)
-    loss = float(entropy(shares, score)) * (0.5 if binary and score == "brier" else 1.0)
-    if loss <= 0.0:
+    shares = class_shares(y_true, sample_weight, binary=shape[1:] in ((), (2,)))
+    if entropy(shares, "log_loss") <= 0.0:
         only = f"y_true must hold more than one class to compare with the base rate, got class {np.argmax(shares)} only"
         raise ValueError(only)
-    return loss
-
-
-def class_shares(
-    y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, binary: bool
-) -> npt.NDArray[np.float64]:
-    """Weighted shares of the classes among labels, ``(K,)``."""
-    y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
-    if binary:
-        rate = float(np.average(y if y.ndim == 1 else y[:, 1], weights=weight))
-        return np.array([1.0 - rate, rate])
-    if y.ndim == 2:
-        shares: npt.NDArray[np.float64] = np.average(y, axis=0, weights=weight).astype(np.float64)
-    else:
-        shares = np.bincount(y.astype(np.intp), weights=weight).astype(np.float64)
-        shares /= shares.sum()
     return shares

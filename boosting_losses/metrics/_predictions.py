@@ -1,4 +1,4 @@
-"""Labels, probabilities and weights of an evaluation: checked at the door, then summed by the kernels."""
+"""Labels, probabilities and weights of an evaluation: checked once, then summed by the kernels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
+from .._kernels import binning
 from .._kernels import probabilities as kernels
 from .._types import Array
 from ..losses import LogLoss, SoftmaxCrossEntropy
+
+Numbers = npt.NDArray[np.float64]
+
+#: Weights beyond this and its inverse are scaled.
+_LEAST_WEIGHT = 1e-100
 
 
 class Predictions(NamedTuple):
@@ -35,12 +41,12 @@ class Predictions(NamedTuple):
         return 2 if self.is_binary else int(self.proba.shape[1])
 
     def take(self, rows: npt.NDArray[np.intp]) -> Predictions:
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         weight, raw = (None if part is None else part[rows] for part in (self.weight, self.raw))
         return Predictions(self.y[rows], self.proba[rows], weight, raw)
 
     def tried(self) -> Predictions:
-        """The same, with what rounding has done to the probabilities undone; raises ValueError for a row without meaning.
+        """Check the values, and undo what rounding has done to the probabilities.
 
         Probabilities outside [0, 1] by no more than rounding are moved to 0 or 1, with a warning. Zeros lose their sign,
         which the kernels do not expect.
@@ -64,7 +70,7 @@ class Sums(NamedTuple):
     moved: int
 
     def mean(self, score: Literal["log_loss", "brier"]) -> float:
-        """The mean of the log loss or of the squared error."""
+        """Return the mean of the log loss or of the squared error."""
         return (self.loss if score == "log_loss" else self.square) / self.weight
 
 
@@ -74,7 +80,7 @@ def check(
     sample_weight: npt.ArrayLike | None = None,
     raw: npt.ArrayLike | None = None,
 ) -> Predictions:
-    """Predictions of the right shapes, from probabilities or from raw scores, whose sigmoid or softmax is taken.
+    """Check the shapes of predictions: probabilities, or raw scores, whose sigmoid or softmax is taken.
 
     Two columns are those of two classes: they say the same as the second alone, and are scored like it.
     """
@@ -98,10 +104,38 @@ def check(
     return Predictions(y, p, weight, raw)
 
 
+def checked(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None,
+    sample_weight: npt.ArrayLike | None,
+    raw: npt.ArrayLike | None,
+) -> Predictions:
+    """Check the shapes and the values of predictions."""
+    data = check(y_true, proba, sample_weight, raw)
+    if data.y.ndim == 2:
+        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
+    data = data.tried()
+    weight = None if data.weight is None else tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), weight, data.raw)
+
+
+def tamed(weight: Numbers) -> Numbers:
+    """Return the weights, scaled where their squares would leave the range of doubles."""
+    top = float(weight.max())
+    return weight if _LEAST_WEIGHT < top < 1.0 / _LEAST_WEIGHT or top == 0.0 else weight / top
+
+
+def weights(data: Predictions) -> Numbers:
+    """Return the weights of the rows as doubles."""
+    if data.weight is None:
+        return np.ones(len(data.y))
+    return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
+
+
 def _of_second_class(
     y_true: npt.ArrayLike, proba: Array, raw: Array | None
 ) -> tuple[npt.NDArray[Any], Array, Array | None]:
-    """Labels, probabilities and raw scores of the second of two classes, from columns of both."""
+    """Return labels, probabilities and raw scores of the second of two classes, from columns of both."""
     _validation.refuse_other_row_sums(proba)
     y = _validation.numbers("y_true", y_true)
     if y.ndim == 2:
@@ -122,7 +156,7 @@ def refuse_both_or_none(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) 
 
 
 def margin(data: Predictions, eps: float | None) -> float:
-    """How far probabilities are moved away from 0 and 1: by default the machine epsilon of their dtype."""
+    """Return how far probabilities are moved away from 0 and 1: by default the machine epsilon of their dtype."""
     if eps is None:
         return float(np.finfo(np.float32 if data.proba.dtype == np.float32 else np.float64).eps)
     if isinstance(eps, bool) or not isinstance(eps, (int, float, np.floating)) or not 0.0 <= eps < 0.5:
@@ -131,7 +165,7 @@ def margin(data: Predictions, eps: float | None) -> float:
 
 
 def add_up(data: Predictions, eps: float | None = None) -> Sums:
-    """The sums of all rows; raises ValueError for the first row without a meaning."""
+    """Return the sums of all rows; raises ValueError for the first row without a meaning."""
     inset = margin(data, eps)
     if data.y.ndim == 2:
         losses, squares, moved = each(data, inset)
@@ -148,7 +182,7 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
 
 
 def mean_square(data: Predictions) -> float:
-    """The mean of the squared errors; raises ValueError for the first row without a meaning."""
+    """Return the mean of the squared errors; raises ValueError for the first row without a meaning."""
     if not data.is_binary:
         sums = add_up(data)
         return sums.square / sums.weight
@@ -159,8 +193,8 @@ def mean_square(data: Predictions) -> float:
     return square / weight
 
 
-def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
-    """Log loss and squared error of every row, without weights, and how many rows ``eps`` moved inwards.
+def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers, int]:
+    """Return log loss and squared error of every row, without weights, and how many rows ``eps`` moved inwards.
 
     Raises ValueError for the first row without a meaning.
     """
@@ -178,8 +212,8 @@ def each(data: Predictions, eps: float | None = None) -> tuple[npt.NDArray[np.fl
     return losses, squares, sum(moved for _, moved in parts)
 
 
-def weighted_sum(weight: npt.NDArray[np.float64], losses: npt.NDArray[np.float64]) -> float:
-    """Rows of weight 0 do not count even where their loss is infinite."""
+def weighted_sum(weight: Numbers, losses: Numbers) -> float:
+    """Return the weighted sum; rows of weight 0 do not count even where their loss is infinite."""
     some = weight > 0.0
     return float(weight @ losses) if some.all() else float(weight[some] @ losses[some])
 
@@ -192,12 +226,30 @@ def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | No
     return _validation.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
 
 
-def class_columns(data: Predictions) -> npt.NDArray[np.float64]:
-    """Labels as one column per class: 0 and 1, or shares."""
+def class_columns(data: Predictions) -> Numbers:
+    """Return labels as one column per class: 0 and 1, or shares."""
     if data.y.ndim == 2:
         return data.y.astype(np.float64)
     if data.is_binary:
         positive = data.y.astype(np.float64)
         return np.stack([1.0 - positive, positive], axis=1)
-    columns: npt.NDArray[np.float64] = (data.y[:, None] == np.arange(data.classes)).astype(np.float64)
+    columns: Numbers = (data.y[:, None] == np.arange(data.classes)).astype(np.float64)
     return columns
+
+
+def one_column(data: Predictions) -> Predictions:
+    """Return binary predictions; of K classes: the largest probability, and whether its class is the label's."""
+    if data.is_binary:
+        return _doubles(data.y, data.proba, data.weight)
+    confidence, correct = np.empty(len(data.y)), np.empty(len(data.y))
+    binning.top_class(np.asarray(data.y, dtype=np.float64), data.proba, confidence, correct)
+    return Predictions(correct, confidence, data.weight)
+
+
+def each_class(data: Predictions) -> list[Predictions]:
+    """Return the binary predictions of each class against the others."""
+    return [_doubles(data.y == k, data.proba[:, k], data.weight) for k in range(data.classes)]
+
+
+def _doubles(y: Array, proba: Array, weight: Array | None) -> Predictions:
+    return Predictions(np.ascontiguousarray(y, np.float64), np.ascontiguousarray(proba, np.float64), weight)

@@ -1,4 +1,4 @@
-"""Do positives come before negatives: scikit-learn's scores of the order, which calibration does not change."""
+"""Scikit-learn's scores of the order of the rows, which calibration does not change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._reliability import checked, each_class
+from ._predictions import checked, each_class
 from ._two_classes import TwoClasses
 
 
@@ -19,7 +19,7 @@ def roc_auc(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Area under the ROC curve: the chance that a positive has the higher score than a negative, ties counting half.
+    """Return the area under the ROC curve: the chance that a positive has a higher score than a negative; ties count half.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def average_precision(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Mean precision over the recalls that thresholds reach, a sum for the area under the precision-recall curve.
+    """Return the mean precision over the recalls that thresholds reach: a sum for the area under that curve.
 
     Unlike the ROC curve's area it depends on the base rate, which is what random scores have.
 
@@ -90,7 +90,7 @@ def _over_classes(
     sample_weight: npt.ArrayLike | None,
     raw: npt.ArrayLike | None,
 ) -> float:
-    """The score of two classes, or the mean of each class's against the others."""
+    """Return the score of two classes, or the mean of each class's against the others."""
     data = checked(y_true, proba, sample_weight, raw)
     if data.classes == 2:
         rows = TwoClasses(data)

@@ -1,4 +1,4 @@
-"""Do events happen as often as predicted: errors of calibration, over bins and smoothed."""
+"""Predicted and observed frequencies over bins of the probability, and errors of calibration made of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy.typing as npt
 
 from .._kernels import binning
 from .._types import Array
-from ._predictions import Predictions, check
+from ._predictions import Numbers, Predictions, checked, each_class, one_column
 
 Norm = Literal[1, 2, "max"]
 Strategy = Literal["uniform", "quantile"]
 Multiclass = Literal["top_label", "class_wise"]
-Numbers = npt.NDArray[np.float64]
 
 
 class ReliabilityCurve(NamedTuple):
@@ -40,7 +39,7 @@ def reliability_curve(
     strategy: Strategy = "uniform",
     n_bins: int = 15,
 ) -> ReliabilityCurve:
-    """Predicted and observed frequencies by bin of the probability.
+    """Return predicted and observed frequencies by bin of the probability.
 
     Parameters
     ----------
@@ -77,7 +76,7 @@ def calibration_error(
     debiased: bool = False,
     multiclass: Multiclass = "top_label",
 ) -> float:
-    """Mean distance between predicted and observed frequencies over bins of the probability; 0 is best.
+    """Return the mean distance between predicted and observed frequencies over bins of the probability; 0 is best.
 
     With the defaults this is the expected calibration error, ECE (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, arXiv
     1706.04599). It is the error of the bins' means: what cancels within a bin is not seen, and noise in a bin is.
@@ -121,92 +120,17 @@ def calibration_error(
     return over_classes(np.array(errors), norm)
 
 
-def smooth_calibration_error(
-    y_true: npt.ArrayLike,
-    proba: npt.ArrayLike | None = None,
-    sample_weight: npt.ArrayLike | None = None,
-    *,
-    raw: npt.ArrayLike | None = None,
-) -> float:
-    """Calibration error without bins: of residuals smoothed by a Gaussian kernel, whose width is found from the data.
-
-    The width is where it equals the error itself; the result is then within a constant factor of the distance to the
-    nearest calibrated predictor (Blasiok and Nakkiran 2023, arXiv 2309.12236, definition 3 and algorithm 1).
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n,)
-        Labels in [0, 1], or class codes 0..K-1.
-    proba, sample_weight, raw
-        As for :func:`reliability_curve`.
-
-    Returns
-    -------
-    float
-        ``integral over [0, 1] of |sum_i w_i (p_i - y_i) K(t, p_i)| / sum_i w_i``, with K the Gaussian kernel reflected at
-        0 and 1, on a grid of 1001 points or more. The authors' package relplot counts half of what lies at the ends of
-        its grid: it differs by some 1e-4, and by half the error and more where nearly all probabilities are close to 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for :func:`reliability_curve`.
-    """
-    return smooth_error(one_column(checked(y_true, proba, sample_weight, raw)))[0]
-
-
-#: Below this width a kernel smooths nothing.
-_LEAST_WIDTH = 1e-3
-
-
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
-def checked(
-    y_true: npt.ArrayLike,
-    proba: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
-    raw: npt.ArrayLike | None,
-) -> Predictions:
-    """Predictions whose values have been looked at, too."""
-    data = check(y_true, proba, sample_weight, raw)
-    if data.y.ndim == 2:
-        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
-    data = data.tried()
-    weight = None if data.weight is None else tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
-    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), weight, data.raw)
-
-
-def tamed(weight: Numbers) -> Numbers:
-    """The weights, made smaller or larger where their squares would leave the range of doubles: no score minds."""
-    top = float(weight.max())
-    return weight if _LEAST_WEIGHT < top < 1.0 / _LEAST_WEIGHT or top == 0.0 else weight / top
-
-
-#: Weights beyond this and its inverse are scaled.
-_LEAST_WEIGHT = 1e-100
 #: What is reached up to rounding is reached.
 _JUST_BELOW = 1.0 - 1e-12
 #: More bins than this are a slip of the finger.
 _MOST_BINS = 100_000
 
 
-def one_column(data: Predictions) -> Predictions:
-    """Binary predictions; of K classes: the largest probability, and whether its class is the label's."""
-    if data.is_binary:
-        return _doubles(data.y, data.proba, data.weight)
-    confidence, correct = np.empty(len(data.y)), np.empty(len(data.y))
-    binning.top_class(np.asarray(data.y, dtype=np.float64), data.proba, confidence, correct)
-    return Predictions(correct, confidence, data.weight)
-
-
-def each_class(data: Predictions) -> list[Predictions]:
-    """The binary predictions of each class against the others."""
-    return [_doubles(data.y == k, data.proba[:, k], data.weight) for k in range(data.classes)]
-
-
 def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
-    """Edges of the bins, ``(B + 1,)``, from 0 to 1."""
+    """Return edges of the bins, ``(B + 1,)``, from 0 to 1."""
     refuse_other_bins(strategy, n_bins)
     even: Numbers = np.arange(n_bins + 1) / n_bins
     if strategy == "uniform":
@@ -231,7 +155,7 @@ def refuse_other_bins(strategy: str, n_bins: int) -> None:
 
 
 def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
-    """The bin of each probability."""
+    """Return the bin of each probability."""
     evenly = np.array_equal(edges, np.arange(len(edges)) / (len(edges) - 1))
     if not evenly:
         return np.searchsorted(edges[1:-1], proba, side="left").astype(np.int32)
@@ -241,14 +165,14 @@ def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
 
 
 def binned(rows: Predictions, edges: Numbers) -> Numbers:
-    """Sums by bin, ``(B, 4)``: of weight, weighted label, weighted probability and squared weight."""
+    """Return sums by bin, ``(B, 4)``: of weight, weighted label, weighted probability and squared weight."""
     sums = np.zeros((len(edges) - 1, 4))
     binning.sums(rows.y, rows.proba, rows.weight, cells_between(rows.proba, edges), sums)
     return sums
 
 
 def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
-    """The curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
+    """Return the curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
     weight, label, probability, squared = sums.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return ReliabilityCurve(
@@ -257,7 +181,7 @@ def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
 
 
 def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
-    """Norms of distances, from sums by bin of the weight and of the weighted p - y, ``(B, ...)``."""
+    """Return norms of distances, from sums by bin of the weight and of the weighted p - y, ``(B, ...)``."""
     total = weight.sum(axis=0)
     if norm == 1:
         mean: Numbers = np.abs(excess).sum(axis=0) / total
@@ -272,7 +196,7 @@ def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
 
 
 def over_classes(errors: Numbers, norm: Norm) -> float:
-    """One error from those of the classes, in the same norm."""
+    """Return one error from those of the classes, in the same norm."""
     if norm == "max":
         return float(errors.max())
     return float(errors.mean()) if norm == 1 else float(np.sqrt((errors * errors).mean()))
@@ -290,44 +214,8 @@ def refuse_options(norm: Norm, multiclass: Multiclass, *, debiased: bool) -> Non
         raise ValueError("debiased must be False for norm 'max', of which no such estimate is known, got True")
 
 
-def onto_grid(rows: Predictions, size: int) -> tuple[Numbers, Numbers]:
-    """Weighted p - y and weights, shared among the points of an even grid; the weights sum to the number of rows."""
-    excess, mass = np.zeros(size), np.zeros(size)
-    binning.onto_grid(rows.y, rows.proba, rows.weight, excess, mass)
-    scale = len(rows.y) / mass.sum()
-    return excess * scale, mass * scale
-
-
-def smooth_error(rows: Predictions) -> tuple[float, float]:
-    """The smooth calibration error of binary predictions, and the width of its kernel."""
-    grids: dict[int, tuple[Numbers, Numbers]] = {}
-
-    def at_width(width: float) -> float:
-        size = max(2000, round(20 / width)) // 2 + 1
-        if size not in grids:
-            grids[size] = onto_grid(rows, size)
-        return _smoothed(*grids[size], width)
-
-    # The error falls as the width grows, so they cross once; ten steps of halving, as in the authors' code.
-    high, low = 1.0, 0.0
-    for _ in range(10):
-        middle = (high + low) / 2.0
-        if middle < _LEAST_WIDTH or middle < at_width(middle):
-            low = middle
-        else:
-            high = middle
-    return at_width(high), high
-
-
-# ---- errors ---------------------------------------------------------------------------------------------------------
-
-
-def _doubles(y: Array, proba: Array, weight: Array | None) -> Predictions:
-    return Predictions(np.ascontiguousarray(y, np.float64), np.ascontiguousarray(proba, np.float64), weight)
-
-
 def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
-    """The error of bins with these sums, ``(B, 4)``."""
+    """Return the error of bins with these sums, ``(B, 4)``."""
     weight, label, probability, squared = sums[sums[:, binning.WEIGHT] > 0.0].T
     plain = float(norm_of(weight, probability - label, norm))
     if not debiased:
@@ -345,37 +233,9 @@ def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
 
 
 def _mean_of_folded_normal(mean: Numbers, spread: Numbers) -> Numbers:
-    """E|X| for X normal."""
+    """Return ``E|X|`` for a normal X."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(spread > 0.0, mean / spread, np.inf)
     inside = np.array([math.erf(r / math.sqrt(2.0)) for r in ratio])
     folded: Numbers = spread * math.sqrt(2.0 / math.pi) * np.exp(-0.5 * ratio * ratio) + mean * inside
     return folded
-
-
-def _smoothed(excess: Numbers, mass: Numbers, width: float) -> float:
-    """The integral of the absolute smoothed residuals, divided by that of the smoothed weights."""
-    size = len(excess)
-    distance = np.linspace(0.0, 1.0, size) - 0.5
-    kernel = np.exp(-distance * distance / (2.0 * width * width)) / (np.sqrt(2.0 * np.pi) * width)
-    points = np.linspace(0.0, 1.0, max(round(10 / width), 200))
-    grid = np.linspace(0.0, 1.0, size)
-    residual, density = (np.interp(points, grid, _reflected(values, kernel)) for values in (excess, mass))
-    inner = np.ones(len(points))
-    inner[[0, -1]] = 0.5  # half of what an end stands for lies outside
-    return float(inner @ np.abs(residual) / (inner @ density))
-
-
-def _reflected(values: Numbers, kernel: Numbers) -> Numbers:
-    """The convolution on [0, 1] of what is mirrored at both ends, by Fourier transform."""
-    size = len(values)
-    mirrored = np.concatenate([values, values[-2:0:-1]])
-    mirrored[[0, size - 1]] *= 2.0  # what lies at an end is its own mirror image: of rare events, nearly all
-    # Of the kernel's points, from -1/2 to 1/2, the one at 0 comes first; period 2.
-    half = size // 2
-    around = np.zeros(len(mirrored))
-    around[: size - half] = kernel[half:]
-    around[len(mirrored) - half :] = kernel[:half]
-    spectrum = np.fft.rfft(mirrored) * np.fft.rfft(around)
-    smooth: Numbers = np.fft.irfft(spectrum, len(mirrored))[:size]
-    return smooth

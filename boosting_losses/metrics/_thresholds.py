@@ -1,4 +1,4 @@
-"""What decisions at a threshold would be worth: rates of the confusion matrix, and net benefit."""
+"""Predictions at a threshold of the probability: rates of the confusion matrix, and net benefit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def at_thresholds(
     thresholds: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
 ) -> ThresholdTable:
-    """Precision, recall, F1, specificity and net benefit of calling positive what reaches a threshold.
+    """Return precision, recall, F1, specificity and net benefit of calling positive what reaches a threshold.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def at_thresholds(
 
 
 def threshold_of_costs(false_positive: float, false_negative: float) -> float:
-    """The threshold above which calling a row positive costs less on average than calling it negative.
+    """Return the threshold above which calling a row positive costs less on average than calling it negative.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def threshold_of_costs(false_positive: float, false_negative: float) -> float:
 
 
 def from_and_below(cells: Numbers) -> tuple[Numbers, Numbers]:
-    """Sums from each of T rising thresholds on, and below it, ``(T, ...)``, from those between them, ``(T + 1, ...)``.
+    """Return sums from each of T rising thresholds on, and below it, ``(T, ...)``, from those between, ``(T + 1, ...)``.
 
     They are taken from either end: no small count is the difference of two large ones.
     """

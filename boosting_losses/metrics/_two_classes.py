@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ._predictions import Predictions
-from ._reliability import checked
+from ._predictions import Predictions, checked
 
 Numbers = npt.NDArray[np.float64]
 
@@ -17,7 +16,7 @@ class TwoClasses:
     """Labels, probabilities of 1 and weights, each float64 ``(n,)``; rows of weight 0 are left out."""
 
     def __init__(self, data: Predictions) -> None:
-        """Of predictions whose values have been looked at; raises ValueError for more than two classes."""
+        """Keep predictions whose values have been looked at; raises ValueError for more than two classes."""
         if data.classes > 2:
             others = "proba[:, k] with y_true == k looks at one class"
             raise ValueError(f"proba must be that of two classes, (n,) or (n, 2), got {data.proba.shape}; {others}")
@@ -57,5 +56,5 @@ def two_classes(
     sample_weight: npt.ArrayLike | None,
     raw: npt.ArrayLike | None,
 ) -> TwoClasses:
-    """Predictions of two classes whose values have been looked at."""
+    """Check the shapes and the values of predictions of two classes."""
     return TwoClasses(checked(y_true, proba, sample_weight, raw))

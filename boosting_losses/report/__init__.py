@@ -1,15 +1,16 @@
-"""Reports on probabilities: numbers with intervals, pictures, and warnings in words.
+"""Reports on probabilities: numbers with intervals, pictures, and findings in words.
 
-* ``_binned_rows`` puts rows of like probability together, ``_model_sums`` keeps what is needed of one model and
-  ``_accumulator`` adds up all of them, block by block: data of any length are evaluated in bounded memory.
-* ``_scores`` lists the scores that a report can hold, and ``_settings`` which of them, how; ``_findings`` says in words what
-  they mean.
-* ``_report`` takes predictions (``_input``) and makes of their sums (``_build``) a ``ProbabilityReport``, whose parts are in
-  ``_results``; ``_text``, ``_figures`` and ``_page`` show it.
-* A page is made of ``_page_tables`` and ``_page_pictures``: those of ``_figures`` and ``_figures_compared``, in the
-  ``_looks`` of its models, as SVG (``_svg``).
+* ``_accumulator`` adds up predictions block by block, with ``_moments`` for means and ``_tables`` for slices and
+  thresholds: data of any length are evaluated in bounded memory. ``_settings`` says what is evaluated, and ``_input`` makes
+  data uniform.
+* ``_build`` makes ``_results`` of the sums. ``_findings`` says in words what they mean, and ``_significance`` which
+  differences chance explains.
+* ``_views`` shows results, and ``_report`` joins everything in ``ProbabilityReport``.
 """
 
+from ..metrics._scores import SCORES
+from ._accumulator import Accumulator
 from ._report import ProbabilityReport
+from ._settings import Settings
 
-__all__ = ["ProbabilityReport"]
+__all__ = ["SCORES", "Accumulator", "ProbabilityReport", "Settings"]

@@ -1,10 +1,8 @@
-"""What a report is made of, added up block by block in bounded memory."""
+"""The sums that a report is made of, added up block by block in bounded memory."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,55 +10,66 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels.row_by_row import ROW_SUM_TOLERANCE
-from ..metrics import Estimate, _statistics
-from ..metrics._bootstrap import Numbers, Totals
-from ..metrics._differences import difference_of
-from ..metrics._known_statistics import Sample
-from ..metrics._predictions import Predictions, check, each
-from ..metrics._redrawn import RedrawnLabels
-from ..metrics._reliability import tamed
-from ..metrics._replicates import Replicates, events
-from ..metrics._residuals import FlexibleError
-from ..metrics._row_losses import Labels, Losses
-from ..metrics._statistics import Sampled, Source, Statistic, Summed
-from ._input import normalized
-from ._model_sums import ModelSums
+from ..metrics import Estimate
+from ..metrics._base_rate import ProperScore
+from ..metrics._model_sums import ModelSums
+from ..metrics._predictions import Numbers, Predictions, each, tamed
+from ..metrics._scores import SCORES
+from ..metrics._statistics.base import Sampled, Source, Statistic, Summed, minus
+from ..metrics._statistics.bootstrap import Replicates, Totals
+from ..metrics._statistics.differences import difference_of
+from ..metrics._statistics.means import Labels, Losses, events
+from ..metrics._statistics.redrawn_labels import RedrawnLabels
+from ..metrics._statistics.residuals import FlexibleError
+from ..metrics._statistics.sample import Sample
+from ._input import normalized, ready, rows_named, with_meaning
 from ._moments import Moments
-from ._scores import MEANS, SCORES
 from ._settings import Settings
 from ._tables import AtThresholds, BySlice, PerModel
 
-#: The columns of the moments of a model, in the order in which rows lose.
-_COLUMN = {name: k for k, name in enumerate(MEANS)}
+#: The columns of the moments of a model.
+_COLUMNS: tuple[ProperScore, ProperScore] = ("log_loss", "brier")
 #: Which share of the distances is not larger than each error of the flexible curve; None for their mean.
 _FLEXIBLE = {"mean": None, "e50": 0.5, "e90": 0.9, "largest": 1.0}
 
 
-class Evaluation:
-    """Adds up predictions of one or several models of the same rows.
+class Accumulator:
+    """Sums over the predictions of one or several models of the same rows, added up block by block in bounded memory.
+
+    :meth:`ProbabilityReport.from_accumulator` makes a report of them: use it where the rows do not fit in memory.
 
     Parameters
     ----------
     names : sequence of str
-        Of the models.
-    settings : Settings
+        The names of the models.
+    settings : Settings, optional
     n_groups : int, optional
-        Of how many groups the rows come, where they do.
+        The number of groups that the rows come from, where they do. Memory grows with it.
     slices : mapping of str to sequence of str, optional
-        The categories of each variable by which the rows are looked at in parts.
+        The categories, at most 200, of each variable by which the rows are also looked at in parts.
+
+    Raises
+    ------
+    ValueError
+        For too many categories, and for a reference that is no model.
     """
+
+    #: More categories of a variable than this are no table.
+    MOST_CATEGORIES = 200
 
     def __init__(
         self,
         names: Sequence[str],
-        settings: Settings,
+        settings: Settings | None = None,
         n_groups: int | None = None,
         slices: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.names, self.settings, self.n_groups = list(names), settings, n_groups
-        self.reference = settings.reference_among(self.names)
+        self.names, self.n_groups = list(names), n_groups
+        self.settings = Settings() if settings is None else settings
+        self.reference = self.settings.reference_among(self.names)
         self.slices = {} if slices is None else dict(slices)
+        for name, categories in self.slices.items():
+            self.refuse_many_categories(name, len(categories))
         self.rows = 0
         #: Probabilities that rounding had put outside [0, 1].
         self.rounded = 0
@@ -78,14 +87,27 @@ class Evaluation:
         self._replicates: Replicates | None = None
         self._last_group = -1
 
-    def prepare(
-        self, y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
-    ) -> None:
-        """Look at a sample of all rows, from which bins of equal weight and the width of a kernel are found.
+    @classmethod
+    def refuse_many_categories(cls, name: str, n: int) -> None:
+        """Raise ValueError for a variable with more categories than a table has rows."""
+        if n > cls.MOST_CATEGORIES:
+            raise ValueError(
+                f"slices must have at most {cls.MOST_CATEGORIES} categories, got {n} of {name!r}: put them into bins"
+            )
 
-        Without this the first rows that are added are the sample. Their values need not have a meaning yet.
+    def prepare(
+        self, y_true: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
+    ) -> None:
+        """Find bins of equal weight and the width of a kernel from a sample of all rows.
+
+        Without this call the rows that are added first are the sample, so that they should be like the others.
+
+        Parameters
+        ----------
+        y_true, probas, sample_weight
+            As for :meth:`add`. Rows without meaning are left out here, and refused when they are added.
         """
-        data = [_ready(*_with_meaning(y, proba, sample_weight)) for proba in self._forms(probas)]
+        data = [ready(*with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
@@ -102,7 +124,8 @@ class Evaluation:
             known = {}
             for name, options in self.settings.metrics.items():
                 statistic = SCORES[name].statistic(shared, options)
-                if statistic is not None:
+                # An error with its noise is no estimate of the true one, and no interval is around it.
+                if statistic is not None and options.get("debiased") is not False:
                     known[name] = statistic
             flexible = {name: FlexibleError(shared.flexible, share) for name, share in _FLEXIBLE.items()}
             self._statistics.append(known)
@@ -116,7 +139,7 @@ class Evaluation:
 
     def add(
         self,
-        y: npt.ArrayLike,
+        y_true: npt.ArrayLike,
         probas: Sequence[npt.ArrayLike],
         sample_weight: npt.ArrayLike | None = None,
         *,
@@ -124,27 +147,37 @@ class Evaluation:
         groups: npt.NDArray[np.intp] | None = None,
         slices: Mapping[str, npt.NDArray[np.intp]] | None = None,
     ) -> None:
-        """Add rows; those of a group must come together.
+        """Add a block of rows.
 
         Parameters
         ----------
-        y, probas, sample_weight
-            Labels, each model's probabilities and weights, as the metrics take them.
+        y_true : array-like of shape (n,)
+            Labels 0 and 1, or class codes 0..K-1.
+        probas : sequence of array-likes of shape (n,) or (n, K)
+            The probabilities of each model, in the order of the names.
+        sample_weight : array-like of shape (n,), optional
         index : ndarray of shape (n,), optional
-            The numbers of the rows; by default they are counted on.
+            The numbers by which errors and lists name the rows; by default these are counted on.
         groups : ndarray of shape (n,), optional
-            The code of each row's group.
+            The code, from 0 on, of each row's group. The rows of a group must follow each other, also across blocks.
         slices : mapping of str to ndarray of shape (n,), optional
-            The code of each row's category.
+            For each variable the code of each row's category, its position among those given at the start.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
+            For other models, slices or groups than were announced at the start.
         """
+        self._refuse_what_was_not_announced(len(probas), groups, slices or {})
         if not self.models:
-            self.prepare(y, probas, sample_weight)
+            self.prepare(y_true, probas, sample_weight)
         if index is None:
-            index = np.arange(self.rows, self.rows + len(np.asarray(y)))
-        with _rows_named(index):
+            index = np.arange(self.rows, self.rows + len(np.asarray(y_true)))
+        with rows_named(index):
             inside = [_validation.moved_inside(proba) for proba in self._forms(probas)]
             self.rounded += sum(count for _, count in inside)
-            data = [_ready(y, proba, sample_weight) for proba, _ in inside]
+            data = [ready(y_true, proba, sample_weight) for proba, _ in inside]
             weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
             if not weight.any():  # all of this block, but perhaps not all of the data
                 data = [rows._replace(weight=None) for rows in data]
@@ -165,7 +198,7 @@ class Evaluation:
             model.moved += moved
         own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
         first = 2 * self.reference
-        differences = _statistics.minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
+        differences = minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
         self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
         for m, redrawn in self._redrawn.items():
             redrawn.add(data[m], data[self.reference], weight)
@@ -174,7 +207,7 @@ class Evaluation:
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def scores(self) -> list[dict[str, Estimate]]:
-        """Each model's scores with intervals, NaN where there is none."""
+        """Return each model's scores with intervals, NaN where there is none."""
         return [self._of_model(m) for m in range(len(self.models))]
 
     @cached_property
@@ -184,19 +217,19 @@ class Evaluation:
         return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
 
     def flexible_errors(self) -> list[dict[str, Estimate]]:
-        """How far each model's probabilities are from the flexible curve, less what noise adds."""
+        """Return how far each model's probabilities are from the flexible curve, less what noise adds."""
         return [
             {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
             for flexible in self._flexible
         ]
 
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """The other models' scores minus those of the reference."""
+        """Return the other models' scores minus those of the reference."""
         others = [m for m in range(len(self.models)) if m != self.reference]
         return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
 
     def tables(self) -> list[list[Any]]:
-        """For each model what is told by slice and by threshold."""
+        """Return for each model the tables by slice and by threshold."""
         level = self.settings.level
         return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
 
@@ -215,9 +248,12 @@ class Evaluation:
     def _of_model(self, m: int) -> dict[str, Estimate]:
         of_model = {}
         for name, value in self.values[m].items():
-            if name in MEANS:
-                range_ = Losses(MEANS[name], 0).range(self.models[m].classes)
-                of_model[name] = self._moments.interval(2 * m + _COLUMN[name], value, self.settings.level, range_)
+            mean_of = SCORES[name].computation.mean_of
+            if mean_of is not None:
+                range_ = Losses(mean_of, 0).range(self.models[m].classes)
+                of_model[name] = self._moments.interval(
+                    2 * m + _COLUMNS.index(mean_of), value, self.settings.level, range_
+                )
             elif name in self._sampled[m]:
                 of_model[name] = self._sampled[m][name].estimate
             else:
@@ -228,9 +264,10 @@ class Evaluation:
         pair = {}
         for name, here in self.values[m].items():
             there = self.values[self.reference][name]
-            if name in MEANS:
-                column, value = 2 * (len(self.models) + m) + _COLUMN[name], here - there
-                expected = self._redrawn[m].moments(MEANS[name], value) if m in self._redrawn else None
+            mean_of = SCORES[name].computation.mean_of
+            if mean_of is not None:
+                column, value = 2 * (len(self.models) + m) + _COLUMNS.index(mean_of), here - there
+                expected = self._redrawn[m].moments(mean_of, value) if m in self._redrawn else None
                 pair[name] = self._moments.interval(column, value, self.settings.level, expected=expected)
             elif name in self._sampled[m]:
                 pair[name] = difference_of(self._sampled[m][name], self._sampled[self.reference][name])
@@ -253,6 +290,26 @@ class Evaluation:
 
     def _drawn(self, statistic: Statistic, value: float) -> Sampled:
         return Sampled(statistic, value, *self._totals[statistic.source], self.settings.level, self.events)
+
+    def _refuse_what_was_not_announced(
+        self, n_models: int, groups: npt.NDArray[np.intp] | None, slices: Mapping[str, npt.NDArray[np.intp]]
+    ) -> None:
+        """Raise ValueError unless there is an array for each model, and codes for groups and slices."""
+        if n_models != len(self.names):
+            raise ValueError(f"probas must hold one array per model, {len(self.names)} of them, got {n_models}")
+        if set(slices) != set(self.slices):
+            raise ValueError(f"slices must have codes of the variables {list(self.slices)}, got {list(slices)}")
+        codes = [(name, slices[name], len(categories)) for name, categories in self.slices.items()]
+        if self.n_groups is not None or groups is not None:
+            if self.n_groups is None or groups is None:
+                raise ValueError(
+                    f"groups must be given where n_groups is, got {groups!r} and n_groups={self.n_groups!r}"
+                )
+            codes.append(("groups", groups, self.n_groups))
+        for name, values, size in codes:
+            odd = (values < 0) | (values >= size)
+            if odd.any():
+                raise ValueError(f"codes of {name} must lie in [0, {size}), got {values[odd][0]}")
 
     def _each(self, data: Predictions, name: str) -> tuple[Numbers, Numbers, int]:
         try:
@@ -293,7 +350,7 @@ class Evaluation:
         return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
 
     def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
-        """Probabilities of each model, with what rounding has done to them undone where it was asked for."""
+        """Return the probabilities of each model, divided by their sums where that was asked for."""
         forms = []
         for proba in probas:
             p = _validation.numeric("proba", proba)
@@ -301,43 +358,3 @@ class Evaluation:
                 p = p[:, 0]
             forms.append(normalized(p) if self.settings.normalize and p.ndim == 2 else p)
         return forms
-
-
-def _ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
-    """Checked predictions of hard labels."""
-    data = check(y, proba, sample_weight)
-    if data.y.ndim == 2:
-        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
-    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)
-
-
-def _with_meaning(
-    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
-) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """The rows that count and have no fault; those with one are refused when they are added."""
-    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
-    weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
-    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
-        return labels, p, weight  # refused at once
-    columns = p.reshape(len(p), -1)
-    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
-    if columns.shape[1] > 1:
-        fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
-        fine &= labels == np.floor(labels)
-    else:
-        fine &= labels <= 1
-    if weight is not None:
-        fine &= (weight > 0.0) & (weight < np.inf)
-    if fine.all() or not fine.any():
-        return labels, p, weight
-    return labels[fine], p[fine], None if weight is None else weight[fine]
-
-
-@contextmanager
-def _rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
-    """Errors name the rows of all data instead of those of a block."""
-    try:
-        yield
-    except ValueError as error:
-        text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
-        raise ValueError(text) from None

@@ -1,4 +1,4 @@
-"""From what has been added up to the parts of a report."""
+"""The parts of a report, made of what has been added up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..metrics import Estimate, ReliabilityCurve
-from ..metrics._bootstrap import Numbers
+from ..metrics._binned_rows import ProbabilityPoints
 from ..metrics._decomposition import binary_entropy, isotonic
-from ..metrics._flexible_curve import Points
+from ..metrics._flexible_curve import FlexibleFit
+from ..metrics._model_sums import ModelSums
+from ..metrics._predictions import Numbers
 from ..metrics._reliability import curve_of_sums
-from ._binned_rows import Pooled, quantile_edges
-from ._model_sums import ModelSums
+from ..metrics._scores import SCORES
 from ._results import Baseline, FlexibleResult, LossByDecile, ModelResult, SliceTable, ThresholdRow, quiet_ratio
-from ._scores import SCORES
 from ._settings import Settings
 
 HISTOGRAM_BINS = 50
@@ -32,9 +32,9 @@ def model_result(
     tables: Sequence[SliceTable | tuple[ThresholdRow, ...]],
     level: float,
 ) -> ModelResult:
-    """What there is to say of one model."""
-    pooled = sums.pooled
-    curve = _curve(pooled)
+    """Return all results of one model."""
+    points = sums.points
+    curve = _curve(points)
     low, high = _consistency_band(curve, level)
     limit = _limit(curve, high)
     shown = np.linspace(0.0, limit, HISTOGRAM_BINS + 1)
@@ -50,12 +50,12 @@ def model_result(
         curve=curve,
         band_low=low,
         band_high=high,
-        isotonic_proba=pooled.proba,
-        isotonic_frequency=isotonic(pooled.weight, pooled.label / pooled.weight),
-        flexible=_flexible(pooled, flexible_errors, level),
+        isotonic_proba=points.proba,
+        isotonic_frequency=isotonic(points.weight, points.label / points.weight),
+        flexible=_flexible(points, flexible_errors, level),
         shown_up_to=limit,
         histogram_edges=shown,
-        histogram=pooled.sums(shown)[:, 0],
+        histogram=points.sums(shown)[:, 0],
         deciles=_deciles(sums),
         class_share=sums.shares,
         class_proba=sums.class_proba / sums.weight,
@@ -64,19 +64,19 @@ def model_result(
             (int(row), float(y), float(share)) for row, y, share in zip(worst.row, worst.label, shares, strict=True)
         ),
         clipped_rows=sums.moved,
-        class_curves=tuple(_curve(pooled) for pooled in sums.class_pools),
+        class_curves=() if sums.is_binary else tuple(map(_curve, sums.points_of_classes)),
         slices=tuple(table for table in tables if isinstance(table, SliceTable)),
         thresholds=tuple(row for table in tables if isinstance(table, tuple) for row in table),
     )
 
 
-def _curve(pooled: Pooled) -> ReliabilityCurve:
-    edges = quantile_edges(pooled, CURVE_BINS)
-    return curve_of_sums(edges, pooled.sums(edges)[:, :4])
+def _curve(points: ProbabilityPoints) -> ReliabilityCurve:
+    edges = points.edges("quantile", CURVE_BINS)
+    return curve_of_sums(edges, points.sums(edges)[:, :4])
 
 
 def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
-    """Where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
+    """Return where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
     rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
     proba = np.nan_to_num(curve.predicted)
     low, high = (_binomial_quantile(tail, rows, proba) / rows for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
@@ -84,7 +84,7 @@ def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, N
 
 
 def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
-    """The least count whose distribution function reaches ``tail``."""
+    """Return the least count whose distribution function reaches ``tail``."""
     from scipy.special import bdtr, bdtrik  # noqa: PLC0415  (scipy.stats takes a second to import)
 
     count = np.where(proba >= 1.0, rows, np.maximum(np.ceil(np.nan_to_num(bdtrik(tail, rows, proba))), 0.0))
@@ -93,32 +93,32 @@ def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
     return quantile
 
 
-def _flexible(pooled: Pooled, errors: Mapping[str, Estimate], level: float) -> FlexibleResult:
-    few = pooled.coarser(FLEXIBLE_POINTS)
-    points = Points(few.proba, few.weight, few.label, few.squared)
-    return FlexibleResult(points.curve(level), errors, points.errors)
+def _flexible(points: ProbabilityPoints, errors: Mapping[str, Estimate], level: float) -> FlexibleResult:
+    few = points.coarser(FLEXIBLE_POINTS)
+    fit = FlexibleFit(few.proba, few.weight, few.label, few.squared)
+    return FlexibleResult(fit.curve(level), errors, fit.errors)
 
 
 def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:
-    """Where a diagram may end: of rare events, all would lie in one corner of the whole."""
+    """Return where a diagram may end: of rare events, all would lie in one corner of the whole."""
     some = curve.weight > 0.0
     farthest = max(float(part[some].max()) for part in (curve.predicted, curve.observed, band_high))
     return 1.0 if farthest > 0.5 else 1.15 * farthest
 
 
 def _deciles(sums: ModelSums) -> LossByDecile:
-    pooled = sums.pooled
-    edges = quantile_edges(pooled, 10)
-    weight, _, _, _, loss = pooled.sums(edges).T
+    points = sums.points
+    edges = points.edges("quantile", 10)
+    weight, _, _, _, loss = points.sums(edges).T
     expected = np.full(len(weight), np.nan)
     if sums.is_binary:
-        doubt = pooled._replace(loss=pooled.weight * binary_entropy(pooled.proba, "log_loss"))
+        doubt = points._replace(loss=points.weight * binary_entropy(points.proba, "log_loss"))
         expected = quiet_ratio(doubt.sums(edges)[:, 4], weight)
     return LossByDecile(edges[:-1], edges[1:], weight, quiet_ratio(loss, weight), expected)
 
 
 def baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
-    """Always predicting the shares of the classes, and all classes alike."""
+    """Return the scores of always predicting the shares of the classes, and all classes alike."""
     even = np.full(len(shares), 1.0 / len(shares))
     coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
     return tuple(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..metrics import Estimate
-from ..metrics._means import entropy
-from ._accumulator import Evaluation
-from ._model_sums import ModelSums
+from ..metrics._base_rate import entropy
+from ..metrics._model_sums import ModelSums
+from ._accumulator import Accumulator
 from ._results import Finding
 
 #: Kind, text and rows of a finding.
@@ -25,8 +25,8 @@ FEW_EVENTS = 10
 WORTH_IT = 0.02
 
 
-def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
-    """Everything that a reader should know before believing the scores."""
+def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
+    """Return everything that a reader should know before believing the scores."""
     found = []
     some = evaluation.effective_rows
     if some < 0.5 * evaluation.rows:
@@ -50,7 +50,7 @@ def findings(evaluation: Evaluation, scores: list[dict[str, Estimate]], classes:
     return found
 
 
-def _few_events(evaluation: Evaluation, classes: list[str]) -> str:
+def _few_events(evaluation: Accumulator, classes: list[str]) -> str:
     sums = evaluation.models[0]
     count = f"{evaluation.events:.1f}".removesuffix(".0")
     if sums.is_binary:
@@ -86,11 +86,11 @@ def _of_the_score(sums: ModelSums, miscalibration: Estimate | None) -> Iterator[
 def _of_probabilities(sums: ModelSums) -> Iterator[Part]:
     if not sums.is_binary:
         return
-    if len(sums.pooled.proba) == 1:
+    if len(sums.points.proba) == 1:
         yield "constant", "All rows have the same probability: there is nothing to rank by.", ()
         return
     mean, rate = sums.class_proba[1] / sums.weight, float(sums.shares[1])
-    spread = np.sqrt(rate * (1.0 - rate) * float(sums.pooled.squared.sum())) / sums.weight
+    spread = np.sqrt(rate * (1.0 - rate) * float(sums.points.squared.sum())) / sums.weight
     if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
         direction = "high" if mean > rate else "low"
         text = f"Too {direction} on the whole: {mean:.4f} is predicted on average, {rate:.4f} happens."

@@ -1,22 +1,23 @@
-"""What users hand over to a report: models under their names, labels as numbers, groups in order."""
+"""Data as users hand them over to a report, made uniform and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from ..metrics._intervals import group_codes, is_missing
-
-#: More categories than this are no table.
-MOST_SLICES = 200
+from .._kernels.row_by_row import ROW_SUM_TOLERANCE
+from ..metrics._groups import group_codes, is_missing
+from ..metrics._predictions import Predictions, check
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """The probabilities of each model, by its name."""
+    """Return the probabilities of each model, by its name."""
     if isinstance(proba, Mapping):
         if names is not None:
             raise ValueError("names must not be given with a mapping, whose keys they are, got both")
@@ -39,7 +40,7 @@ def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
 
 
 def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
-    """Labels as numbers, and the names of the classes."""
+    """Return labels as numbers, and the names of the classes."""
     n_classes = max(2, proba.shape[1]) if proba.ndim == 2 else 2
     if classes is None:
         y = np.asarray(y_true)
@@ -66,14 +67,14 @@ def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequenc
 
 
 def normalized(proba: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Rows of probabilities divided by their sums; a row whose sum is no positive number stays as it is."""
+    """Divide rows of probabilities by their sums; a row whose sum is no positive number stays as it is."""
     sums = proba.sum(axis=1, dtype=np.float64)
     fine = (sums > 0.0) & np.isfinite(sums)
     return proba / np.where(fine, sums, 1.0)[:, None]
 
 
 def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, npt.NDArray[np.intp]]]:
-    """The categories of each variable as texts, and the code of each row's category."""
+    """Return the categories of each variable as texts, and the code of each row's category."""
     if slices is None:
         return {}, {}
     if not isinstance(slices, Mapping) and not hasattr(slices, "columns"):
@@ -87,18 +88,11 @@ def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, np
         texts = np.array(["missing" if is_missing(value) else str(value) for value in column.tolist()], dtype=object)
         unique, codes[str(name)] = np.unique(texts.astype(str), return_inverse=True)
         values[str(name)] = unique.tolist()
-        refuse_many_slices(str(name), len(unique))
     return values, codes
 
 
-def refuse_many_slices(name: str, n: int) -> None:
-    """Raise ValueError for a variable with more categories than a table has rows."""
-    if n > MOST_SLICES:
-        raise ValueError(f"slices must have at most {MOST_SLICES} categories, got {n} of {name!r}: put them into bins")
-
-
 def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.intp] | None]:
-    """The order in which rows of a group come together, and codes of the groups."""
+    """Return the order in which rows of a group come together, and codes of the groups."""
     if groups is None:
         return None, None
     codes = group_codes(groups, n)
@@ -116,3 +110,46 @@ def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None
             )
         if proba.shape != first.shape:
             raise ValueError(f"all models must have proba of one shape, got {first.shape} and {proba.shape}")
+
+
+# ---- blocks of rows -------------------------------------------------------------------------------------------------
+
+
+def ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
+    """Check predictions of hard labels."""
+    data = check(y, proba, sample_weight)
+    if data.y.ndim == 2:
+        raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
+    return Predictions(np.ascontiguousarray(data.y), np.ascontiguousarray(data.proba), data.weight)
+
+
+def with_meaning(
+    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
+    """Return the rows that count and have no fault; those with one are refused when they are added."""
+    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
+    weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
+    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
+        return labels, p, weight  # refused at once
+    columns = p.reshape(len(p), -1)
+    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
+    if columns.shape[1] > 1:
+        fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
+        fine &= labels == np.floor(labels)
+    else:
+        fine &= labels <= 1
+    if weight is not None:
+        fine &= (weight > 0.0) & (weight < np.inf)
+    if fine.all() or not fine.any():
+        return labels, p, weight
+    return labels[fine], p[fine], None if weight is None else weight[fine]
+
+
+@contextmanager
+def rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
+    """Let errors name the rows of all data instead of those of a block."""
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"in row (\d+)$", lambda match: f"in row {index[int(match[1])]}", str(error))
+        raise ValueError(text) from None

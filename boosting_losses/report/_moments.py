@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..metrics import Estimate
-from ..metrics._analytic import of_moments
-from ..metrics._bootstrap import Numbers
+from ..metrics._predictions import Numbers
+from ..metrics._statistics.base import central_sums
+from ..metrics._statistics.closed_form import of_moments
 
 
 class Moments:
@@ -17,7 +18,7 @@ class Moments:
     ----------
     n_columns : int
     n_groups : int, optional
-        Of how many groups the rows come, where they do.
+        The number of groups that the rows come from, where they do.
     """
 
     def __init__(self, n_columns: int, n_groups: int | None = None) -> None:
@@ -51,7 +52,7 @@ class Moments:
         range_: tuple[float, float] = (-np.inf, np.inf),
         expected: tuple[float, float] | None = None,
     ) -> Estimate:
-        """The interval of the mean of a column, which is ``value``, with the moments that are ``expected`` of it."""
+        """Return the interval of the mean of a column, which is ``value``, with the moments that are ``expected`` of it."""
         if not np.isfinite(value):
             return Estimate(value, float("nan"), float("nan"))
         assert self._centre is not None
@@ -63,8 +64,7 @@ class Moments:
         else:
             n = self._n
             s = {key: float(power[column]) for key, power in self._powers.items()}
-            square = s[2, 2] - 2.0 * mean * s[2, 1] + mean * mean * s[2, 0]
-            cube = s[3, 3] - 3.0 * mean * s[3, 2] + 3.0 * mean**2 * s[3, 1] - mean**3 * s[3, 0]
+            square, cube = central_sums(s, mean)
             if square <= 1e-14 * (s[2, 2] + mean * mean * s[2, 0]):  # rounding
                 square = cube = 0.0
         return of_moments(value, square, cube, n, float(self._powers[1, 0][column]), level, range_, expected=expected)

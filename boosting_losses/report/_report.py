@@ -1,27 +1,25 @@
-"""ProbabilityReport: how good are these probabilities, and how sure are we."""
+"""The report on probabilities that users meet."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from ..metrics import Estimate
-from ..metrics._bootstrap import Numbers
-from ._accumulator import Evaluation
+from ._accumulator import Accumulator
 from ._build import baselines, model_result
 from ._findings import findings
 from ._input import by_group, label_codes, models_by_name, refuse_other_lengths, slice_codes
-from ._results import Baseline, Finding, ModelResult
+from ._results import ModelResult, Results
 from ._settings import Settings, as_options
 from ._significance import holm
+from ._views.data import as_dict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,36 +28,14 @@ if TYPE_CHECKING:
 #: Rows that are added at a time.
 BLOCK = 2**17
 
-#: Of ``to_dict``: larger where a field has gone or has another meaning; new fields leave it as it is.
-SCHEMA_VERSION = 1
-
 
 @dataclass(frozen=True, repr=False)
-class ProbabilityReport:
-    """Scores with intervals, diagrams and warnings in words, of one or several models of the same rows.
+class ProbabilityReport(Results):
+    """Scores with intervals, diagrams and findings in words, of one or several models of the same rows.
 
-    Made by :meth:`from_predictions`. Shown as a table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and
-    ``plot`` give it in other forms.
+    :meth:`from_predictions` makes it of arrays, :meth:`from_accumulator` of data that come in blocks. It shows itself as a
+    table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and ``plot`` give it in other forms.
     """
-
-    rows: int
-    weight: float
-    classes: tuple[str, ...]
-    base_rates: Numbers  #: weighted shares of the classes, (K,)
-    level: float
-    eps: float | None
-    models: tuple[ModelResult, ...]
-    baselines: tuple[Baseline, ...]
-    events: float  #: how many independent rows the rarer label is worth; of K classes, of right and wrong predictions
-    reference: str  #: the model with which the others are compared
-    #: (a model, the reference): its scores minus those of the reference, on the same rows
-    differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
-    #: of the same pairs: how likely such a difference is where there is none, corrected for the number of pairs (Holm)
-    p_values: Mapping[tuple[str, str], Mapping[str, float]]
-    findings: tuple[Finding, ...]
-    #: False where there were more than a million rows: diagrams and what is made of them then look at cells of probabilities
-    #: that differ by less than 0.4 %
-    is_exact: bool
 
     @classmethod
     def from_predictions(
@@ -88,11 +64,12 @@ class ProbabilityReport:
         y_true : array-like of shape (n,)
             Labels: 0 and 1, class codes 0..K-1, or any labels that ``classes`` names.
         proba : array-like, sequence of array-likes, or mapping of names to array-likes
-            Of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1) and one of shape
-            ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is looked at.
+            The probabilities of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1)
+            and one of shape ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is
+            looked at.
         sample_weight : array-like of shape (n,), optional
         names : sequence of str, optional
-            Of the models.
+            The names of the models.
         classes : sequence, optional
             The labels in the order of the columns; by default 0..K-1.
         groups : array-like of shape (n,), optional
@@ -105,18 +82,16 @@ class ProbabilityReport:
         reference : str, optional
             The model with which the others are compared; by default the first.
         metrics : sequence of str, or mapping of str to mapping, optional
-            By name, with their options, those of :mod:`boosting_losses.metrics` that are one number: ``log_loss``,
-            ``brier_score``, ``normalized_cross_entropy``, ``d2``, ``calibration_error``, ``smooth_calibration_error``,
-            ``miscalibration`` and ``discrimination``; by default all but ``d2``. The last two have intervals for two classes.
+            Names, with options, of scores in :data:`boosting_losses.report.SCORES`; by default the usual ones.
         normalize : bool
             Whether rows of ``(n, K)`` are divided by their sums, as probabilities that were rounded to a few digits need it.
         eps : float, optional
             Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
             report counts the rows.
         level : float
-            Of the confidence intervals.
+            The level of the confidence intervals.
         n_resamples, random_state : int
-            Bootstrap replicates, and their seed.
+            The number of bootstrap replicates, and their seed.
 
         Raises
         ------
@@ -135,14 +110,14 @@ class ProbabilityReport:
         refuse_other_lengths(y, models, weight)
         categories, of_slice = slice_codes(slices, len(y))
         sample = slice(None, None, -(-len(y) // BLOCK))
-        evaluation = Evaluation(list(models), settings, None if codes is None else int(codes.max()) + 1, categories)
-        evaluation.prepare(
+        accumulator = Accumulator(list(models), settings, None if codes is None else int(codes.max()) + 1, categories)
+        accumulator.prepare(
             y[sample], [values[sample] for values in models.values()], None if weight is None else weight[sample]
         )
         for start in range(0, len(y), BLOCK):
             rows = slice(start, start + BLOCK) if order is None else order[start : start + BLOCK]
             index = np.arange(start, min(start + BLOCK, len(y))) if order is None else order[start : start + BLOCK]
-            evaluation.add(
+            accumulator.add(
                 y[rows],
                 [values[rows] for values in models.values()],
                 None if weight is None else weight[rows],
@@ -150,47 +125,65 @@ class ProbabilityReport:
                 groups=None if codes is None else codes[index],
                 slices={name: values[rows] for name, values in of_slice.items()},
             )
-        return cls.from_evaluation(evaluation, labels)
+        return cls.from_accumulator(accumulator, labels)
 
     @classmethod
-    def from_evaluation(cls, evaluation: Evaluation, classes: Sequence[str] | None = None) -> ProbabilityReport:
-        """The report of what has been added up."""
-        first = evaluation.models[0]
+    def from_accumulator(cls, accumulator: Accumulator, classes: Sequence[str] | None = None) -> ProbabilityReport:
+        """Evaluate what has been added up.
+
+        Parameters
+        ----------
+        accumulator : Accumulator
+        classes : sequence of str, optional
+            The names of the classes in the order of their codes; by default 0..K-1.
+
+        Returns
+        -------
+        ProbabilityReport
+
+        Raises
+        ------
+        ValueError
+            When no rows have been added, all weights are 0, or the labels are all of one class.
+        """
+        if not accumulator.rows:
+            raise ValueError("the accumulator must have rows, got none")
+        first = accumulator.models[0]
         labels = [str(k) for k in range(first.classes)] if classes is None else [str(label) for label in classes]
         if not first.weight > 0.0:
-            raise ValueError(f"sample_weight must have a sum > 0, got {evaluation.rows} weights that are all 0")
+            raise ValueError(f"sample_weight must have a sum > 0, got {accumulator.rows} weights that are all 0")
         if np.count_nonzero(first.class_weight) < 2:
             only = labels[int(np.argmax(first.shares))]
             raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
-        scores = evaluation.scores()
-        level = evaluation.settings.level
-        errors, tables = evaluation.flexible_errors(), evaluation.tables()
+        scores = accumulator.scores()
+        level = accumulator.settings.level
+        errors, tables = accumulator.flexible_errors(), accumulator.tables()
         models = (
-            model_result(name, sums, scores[m], evaluation.values[m], errors[m], tables[m], level)
-            for m, (name, sums) in enumerate(zip(evaluation.names, evaluation.models, strict=True))
+            model_result(name, sums, scores[m], accumulator.values[m], errors[m], tables[m], level)
+            for m, (name, sums) in enumerate(zip(accumulator.names, accumulator.models, strict=True))
         )
-        differences = evaluation.differences()
+        differences = accumulator.differences()
         return cls(
-            rows=evaluation.rows,
-            weight=first.weight / evaluation.scale,
+            rows=accumulator.rows,
+            weight=first.weight / accumulator.scale,
             classes=tuple(labels),
             base_rates=first.shares,
             level=level,
-            eps=evaluation.settings.eps,
+            eps=accumulator.settings.eps,
             models=tuple(models),
-            baselines=baselines(first.shares, evaluation.settings),
-            events=evaluation.events,
-            reference=evaluation.names[evaluation.reference],
+            baselines=baselines(first.shares, accumulator.settings),
+            events=accumulator.events,
+            reference=accumulator.names[accumulator.reference],
             differences=differences,
             p_values=holm(differences, level),
-            findings=tuple(findings(evaluation, scores, labels)),
-            is_exact=all(sums.is_exact for sums in evaluation.models),
+            findings=tuple(findings(accumulator, scores, labels)),
+            is_exact=all(sums.is_exact for sums in accumulator.models),
         )
 
     # ---- forms ------------------------------------------------------------------------------------------------------
 
     def to_frame(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
-        """The scores as a data frame: one row per model and score, then the baselines and the differences.
+        """Return the scores as a data frame: one row per model and score, then the baselines and the differences.
 
         Parameters
         ----------
@@ -200,88 +193,64 @@ class ProbabilityReport:
         -------
         A frame of that library with the columns ``model``, ``score``, ``value``, ``low``, ``high``.
         """
-        import narwhals as nw  # noqa: PLC0415
+        from ._views.data import as_frame  # noqa: PLC0415
 
-        rows = [(model.name, name, *map(float, e)) for model in self.models for name, e in model.scores.items()]
-        for baseline in self.baselines:
-            rows += [(baseline.name, name, v, None, None) for name, v in baseline.scores.items() if v is not None]
-        for (here, there), pair in self.differences.items():
-            rows += [(f"{here} - {there}", name, *map(float, e)) for name, e in pair.items()]
-        columns = dict(zip(("model", "score", "value", "low", "high"), zip(*rows, strict=True), strict=True))
-        texts, numbers = ("model", "score"), ("value", "low", "high")
-        data = {key: list(columns[key]) for key in texts}
-        nan = float("nan")
-        data |= {key: [nan if value is None else value for value in columns[key]] for key in numbers}
-        return nw.from_dict(data, backend=backend).to_native()
+        return as_frame(self, backend)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole report as lists, dictionaries, texts and numbers; what is missing is None.
+        """Return the whole report as lists, dictionaries, texts and numbers; what is missing is None.
 
-        ``schema.json`` beside this file describes it, docs/report_json.md in words.
+        ``schema.json`` in this package describes it, and docs/report_json.md in words.
         """
-        whole = {
-            "schema_version": SCHEMA_VERSION,
-            "rows": self.rows,
-            "weight": self.weight,
-            "classes": self.classes,
-            "base_rates": self.base_rates,
-            "events": self.events,
-            "level": self.level,
-            "eps": self.eps,
-            "reference": self.reference,
-            "is_exact": self.is_exact,
-            "models": self.models,
-            "baselines": self.baselines,
-            "differences": [
-                {"model": here, "minus": there, "scores": pair, "p_values": self.p_values[here, there]}
-                for (here, there), pair in self.differences.items()
-            ],
-            "findings": self.findings,
-        }
-        plain: dict[str, Any] = _plain(whole)
-        return plain
+        return as_dict(self)
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """The same as JSON, also written to ``path``."""
+        """Return the report as JSON, also written to ``path``."""
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
         return _written(text, path)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """One self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
-        from ._page import page  # noqa: PLC0415
+        """Return one self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
+        from ._views.page import page  # noqa: PLC0415
 
         return _written(page(self), path)
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Reliability diagrams, histograms of the probabilities, and loss by tenths of the rows; needs matplotlib.
+    def plot(self, path: str | Path | IO[bytes] | None = None, *, format: str | None = None) -> Figure:
+        """Draw reliability diagrams, histograms of the probabilities, and loss by tenths of the rows; needs matplotlib.
 
         Parameters
         ----------
-        path : str or Path, optional
-            Where to write the picture, in the format that the ending names.
+        path : str, Path or binary file, optional
+            Where to write the picture.
+        format : str, optional
+            The format of the file: "png", "svg" or "pdf"; by default that of the ending of the path.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
         """
-        from ._figures import overview, save  # noqa: PLC0415
+        from ._views.figures import overview, save  # noqa: PLC0415
 
         figure = overview(self)
         if path is not None:
-            save(figure, path, dpi=150)
+            save(figure, path, format=format, dpi=150)
         return figure
 
     def __rich__(self) -> RenderableType:
-        from ._text import tables  # noqa: PLC0415
+        from ._views.text import tables  # noqa: PLC0415
 
         return tables(self)
 
     def __repr__(self) -> str:
         try:
-            from ._text import as_text  # noqa: PLC0415
+            from ._views.text import as_text  # noqa: PLC0415
         except ImportError:  # without rich
             losses = ", ".join(f"{model.name}: {_first(model)}" for model in self.models)
             return f"ProbabilityReport({self.rows} rows; {losses})"
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from ._page import fragment  # noqa: PLC0415
+        from ._views.page import fragment  # noqa: PLC0415
 
         return fragment(self)
 
@@ -291,23 +260,8 @@ def _first(model: ModelResult) -> str:
     return f"{name} {estimate.value:.4f}"
 
 
-def _plain(value: Any) -> Any:
-    """Lists, dictionaries, texts and numbers; None for what is no finite number."""
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        value = value._asdict()
-    elif is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    elif isinstance(value, (np.ndarray, np.generic)):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _written(text: str, path: str | Path | None) -> str:
-    """The text, which a file at ``path`` then holds wholly or not at all."""
+    """Write the text to ``path``, wholly or not at all, and return it."""
     if path is not None:
         target = Path(path)
         scratch = target.with_name(target.name + ".part")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..metrics import Estimate, FlexibleCurve, FlexibleErrors, ReliabilityCurve
-from ..metrics._bootstrap import Numbers
+from ..metrics._predictions import Numbers
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,40 @@ class ModelResult:
     thresholds: tuple[ThresholdRow, ...]
 
 
+#: Errors of the flexible curve, by the fields of ``FlexibleErrors``: what R's ``val.prob`` calls them, and what they are.
+FLEXIBLE_ERRORS = {
+    "mean": ("Eavg", "mean distance of the probabilities from the flexible (lowess) curve, less what noise adds to it"),
+    "e50": ("E50", "the median of these distances"),
+    "e90": ("E90", "of nine rows in ten the distance is smaller"),
+    "largest": ("Emax", "the largest of these distances"),
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Results:
+    """All results of one or several models of the same rows."""
+
+    rows: int
+    weight: float
+    classes: tuple[str, ...]
+    base_rates: Numbers  #: weighted shares of the classes, (K,)
+    level: float
+    eps: float | None
+    models: tuple[ModelResult, ...]
+    baselines: tuple[Baseline, ...]
+    events: float  #: how many independent rows the rarer label is worth; of K classes, of right and wrong predictions
+    reference: str  #: the model with which the others are compared
+    #: (a model, the reference): its scores minus those of the reference, on the same rows
+    differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    #: of the same pairs: how likely such a difference is where there is none, corrected for the number of pairs (Holm)
+    p_values: Mapping[tuple[str, str], Mapping[str, float]]
+    findings: tuple[Finding, ...]
+    #: False where there were more than a million rows: diagrams and what is made of them then look at cells of probabilities
+    #: that differ by less than 0.4 %
+    is_exact: bool
+
+
 def quiet_ratio(numerator: Numbers, denominator: Numbers | float) -> Numbers:
-    """NaN where there is nothing to divide by."""
+    """Return the ratio; NaN where there is nothing to divide by."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return numerator / denominator

@@ -1,4 +1,4 @@
-"""How predictions are evaluated: which scores, with which options, and how their intervals are made."""
+"""Settings of a report: which scores, with which options, and how their intervals are made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..metrics._intervals import refuse_odd_resampling
-from ._scores import SCORES, Options
+from ..metrics._score import Options
+from ..metrics._scores import SCORES
 
 #: What a report holds unless it is told otherwise.
 DEFAULT_METRICS: Mapping[str, Options] = {
@@ -33,21 +34,27 @@ class Settings:
     Parameters
     ----------
     metrics : mapping of str to mapping
-        Names of scores in :mod:`boosting_losses.metrics`, with their options.
+        Names of scores in :data:`boosting_losses.report.SCORES`, with their options. Options that are not given have the
+        defaults of reports: calibration errors are debiased.
     eps : float, optional
         Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype.
     level : float
-        Of the confidence intervals.
+        The level of the confidence intervals.
     n_resamples : int
-        Bootstrap replicates.
+        The number of bootstrap replicates.
     random_state : int
-        Their seed.
+        The seed of the replicates.
     thresholds : sequence of float
-        Of the probability, at which predictions of the second class are looked at.
+        Probabilities from which on the second class is predicted: precision, recall and more at each.
     reference : str, optional
         The model with which the others are compared; by default the first.
     normalize : bool
         Whether rows of probabilities are divided by their sums.
+
+    Raises
+    ------
+    ValueError
+        For values without meaning, and for scores and options that there are not.
     """
 
     metrics: Mapping[str, Options] = field(default_factory=lambda: DEFAULT_METRICS)
@@ -75,7 +82,7 @@ class Settings:
                 raise ValueError(f"thresholds must lie in (0, 1), got {threshold!r}")
 
     def for_classes(self, n_classes: int) -> Settings:
-        """Those for so many classes: of more than two, some scores of the default are left out."""
+        """Return the settings for so many classes: of more than two, some scores of the default are left out."""
         odd = [name for name in self.metrics if SCORES[name].two_classes_only]
         if n_classes == 2 or not odd:
             return self
@@ -86,7 +93,7 @@ class Settings:
         return replace(self, metrics={name: options for name, options in self.metrics.items() if name not in odd})
 
     def reference_among(self, names: Sequence[str]) -> int:
-        """The number of the model with which the others are compared."""
+        """Return the number of the model with which the others are compared."""
         if self.reference is None:
             return 0
         if self.reference not in names:
@@ -94,12 +101,12 @@ class Settings:
         return list(names).index(self.reference)
 
     def bins(self) -> int:
-        """Of the calibration error, and of the diagrams."""
+        """Return the number of bins of the calibration error."""
         return int(self.metrics.get("calibration_error", {}).get("n_bins", 15))
 
 
 def as_options(metrics: Any) -> Mapping[str, Options]:
-    """Metrics given as names alone, or as names with options."""
+    """Return metrics, given as names alone or as names with options, with their options."""
     if metrics is None:
         return DEFAULT_METRICS
     if not isinstance(metrics, Mapping):

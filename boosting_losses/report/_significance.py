@@ -1,4 +1,4 @@
-"""Several models compared with one: which differences would chance alone make so large."""
+"""P values of the differences between several models and one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from statistics import NormalDist
 
 from ..metrics import Estimate
-from ..metrics._statistics import normal_quantile
+from ..metrics._statistics.base import normal_quantile
 
 Pair = tuple[str, str]
 
 
 def holm(differences: Mapping[Pair, Mapping[str, Estimate]], level: float) -> dict[Pair, dict[str, float]]:
-    """P values of differences, corrected for the number of pairs by score (Holm 1979); NaN where there is no interval."""
+    """Return p values corrected for the number of pairs by score (Holm 1979); NaN where there is no interval."""
     adjusted: dict[Pair, dict[str, float]] = {pair: {} for pair in differences}
     for name in dict.fromkeys(name for scores in differences.values() for name in scores):
         single = {pair: p_value(scores[name], level) for pair, scores in differences.items()}
@@ -28,7 +28,7 @@ def holm(differences: Mapping[Pair, Mapping[str, Estimate]], level: float) -> di
 
 
 def p_value(difference: Estimate, level: float) -> float:
-    """The p value of no difference, from the side of the interval that lies towards it.
+    """Return the p value of no difference, from the side of the interval that lies towards it.
 
     Where the interval ends at 0 it is ``1 - level``.
     """

@@ -1,4 +1,4 @@
-"""What is told of parts of the rows, and of predictions at thresholds: tables with intervals, from sums in replicates."""
+"""Tables of parts of the rows, and of predictions at thresholds, with intervals from sums in replicates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..metrics import Estimate
-from ..metrics._bootstrap import Columns, Numbers, Totals
-from ..metrics._predictions import Predictions
-from ..metrics._reliability import one_column
-from ..metrics._statistics import Summed, expanded, independent_rows, normal_quantile, percentiles, within
+from ..metrics._predictions import Numbers, Predictions, one_column
+from ..metrics._statistics.base import Summed, expanded, independent_rows, normal_quantile, percentiles, within
+from ..metrics._statistics.bootstrap import Columns, Totals
 from ..metrics._thresholds import from_and_below
 from ._results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
 
@@ -24,11 +23,11 @@ class PerModel(Summed, ABC):
 
     @abstractmethod
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
-        """What is summed of each row."""
+        """Return what is summed of each row."""
 
     @abstractmethod
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable | tuple[ThresholdRow, ...]:
-        """The table."""
+        """Return the table."""
 
 
 class BySlice(PerModel):
@@ -37,9 +36,9 @@ class BySlice(PerModel):
     Parameters
     ----------
     name : str
-        Of the variable.
+        The name of the variable.
     values : sequence of str
-        Its categories, in the order of their codes.
+        The categories, in the order of their codes.
     """
 
     def __init__(self, name: str, values: Sequence[str]) -> None:
@@ -143,14 +142,14 @@ class AtThresholds(PerModel):
 
 
 def _counts(totals: Totals) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Weights of true and false positives, false and true negatives from each threshold on, ``(T, R)``."""
+    """Return weights of true and false positives, false and true negatives from each threshold on, ``(T, R)``."""
     tp, fn = from_and_below(totals.cell_amounts)
     fp, tn = from_and_below(np.maximum(totals.cell_weight - totals.cell_amounts, 0.0))
     return tp, fp, fn, tn
 
 
 def proportion(value: float, replicates: Numbers, rows: float, level: float) -> Estimate:
-    """Wilson's interval of a share (Wilson 1927), for as many rows as its variance in replicates is worth.
+    """Return Wilson's interval of a share (Wilson 1927), for as many rows as its variance in replicates is worth.
 
     ``rows`` says how many that are where replicates do not vary.
     """
@@ -164,5 +163,5 @@ def proportion(value: float, replicates: Numbers, rows: float, level: float) -> 
 
 
 def _between(value: float, replicates: Numbers, level: float) -> Estimate:
-    """A value and the percentiles of its replicates."""
+    """Return a value and the percentiles of its replicates."""
     return within((-np.inf, np.inf), value, *percentiles(replicates, level))

@@ -1,4 +1,4 @@
-"""Train at random until the time is over, and show every kind of failure once."""
+"""Command that trains at random until the time is over, and shows every kind of failure once."""
 
 from __future__ import annotations
 

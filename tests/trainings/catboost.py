@@ -39,7 +39,7 @@ class Case:
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Parameters; those that ask for nothing are left out, so that a case stays readable."""
+    """Draw parameters; those that ask for nothing are left out, so that a case stays readable."""
     chosen: dict[str, Any] = {
         "iterations": draw(st.sampled_from([1, 3, 8, 15])),
         "depth": draw(st.sampled_from([1, 2, 4])),
@@ -79,7 +79,7 @@ def settings(draw) -> dict[str, Any]:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case that CatBoost can train."""
+    """Draw a case that CatBoost can train."""
     data = draw(drawn.data())
     chosen = draw(settings())
     evals = draw(st.lists(st.sampled_from(["training", "near", "other"]), unique=True, max_size=2))
@@ -118,7 +118,7 @@ def cases(draw) -> Case:
 
 
 def named(case: Case, y: np.ndarray) -> np.ndarray:
-    """Labels as a user may have them."""
+    """Return labels as a user may have them."""
     if case.data.soft or case.labels == "codes":
         return y
     return np.array(["cat", "dog", "eel", "fox"])[y.astype(int)] if case.labels == "strings" else 10 * y.astype(int) + 5
@@ -144,7 +144,7 @@ _QUIET = {"logging_level": "Silent", "allow_writing_files": False}
 
 
 def first_model(case: Case) -> Any:
-    """The model to continue."""
+    """Return the model to continue."""
     rows = case.data.draw(0)
     small = {"iterations": 3, "depth": 2, "thread_count": 1, **_QUIET}
     if "grow_policy" in case.settings:
@@ -240,7 +240,7 @@ def agree(case: Case, folder: Path) -> None:
 def logged_values_are_those_of_the_model(
     case: Case, parts: dict[str, Rows], scores: dict[str, np.ndarray], last: Last, model: cb.CatBoost
 ) -> None:
-    """The value of each evaluation set at the model's last round; CatBoost cuts the model after the first set's best."""
+    """Compare the values at the model's last round; CatBoost cuts the model after the best round of the last set."""
     names = ["validation"] if len(case.evals) == 1 else [f"validation_{index}" for index in range(len(case.evals))]
     cut = case.settings.get("use_best_model", True)
     for name, part in zip(names, case.evals, strict=True):
@@ -253,7 +253,7 @@ def logged_values_are_those_of_the_model(
 
 
 def weighted(case: Case, rows: Rows) -> Rows:
-    """Rows with the weights that CatBoost's class weights give them."""
+    """Return rows with the weights that CatBoost's class weights give them."""
     automatic = case.settings.get("auto_class_weights")
     if automatic is None:
         return rows
@@ -268,7 +268,7 @@ def weighted(case: Case, rows: Rows) -> Rows:
 
 
 def first_and_second(case: Case, parts: dict[str, Rows], first: cb.CatBoost, model: cb.CatBoost, near: cb.Pool) -> None:
-    """A continued model is the first plus one that is trained on its scores."""
+    """Check that a continued model is the first plus one that is trained on its scores."""
     sets = [parts[name] for name in case.evals]
     on_top = [rows._replace(margin=adapter.raw_score(first, pool(case, rows))) for rows in (parts["training"], *sets)]
     params = {**case.settings, **_QUIET}

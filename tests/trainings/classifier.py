@@ -62,7 +62,7 @@ class Case:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case that can be fitted."""
+    """Draw a case that can be fitted."""
     data = draw(drawn.data().filter(lambda data: not (data.soft or data.margins)))
     library = draw(st.sampled_from(list(_SMALL)))
     sampled = tuple(name for name in _SAMPLED[library] if draw(st.integers(0, 3)) == 0)
@@ -110,7 +110,7 @@ def classifier(case: Case) -> CalibratedBoostingClassifier:
 
 
 def rows_of(case: Case, part: int) -> tuple[Rows, np.ndarray]:
-    """Rows, and labels as a user may have them."""
+    """Return rows, and labels as a user may have them."""
     rows = case.data.draw(part)
     if case.library == "catboost" and case.data.categories:
         rows = rows._replace(X=rows.X.astype({"kind": str}))
@@ -159,7 +159,7 @@ def agree(case: Case) -> None:
 
 
 def posteriors_of_models(case: Case, model: CalibratedBoostingClassifier, near: Rows, proba: np.ndarray) -> None:
-    """Without calibration the probabilities are the mean of the posteriors of the models."""
+    """Check that probabilities without calibration are the mean of the posteriors of the models."""
     if case.calibration is not None:
         return
     adapter = _SMALL[case.library][2]

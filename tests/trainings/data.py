@@ -39,7 +39,7 @@ class Data:
         return self.weights in ("integer", "zeros")
 
     def draw(self, part: int = 0, lacks: bool = False) -> Rows:
-        """Rows of one part: 0 to train with, others to evaluate or continue with; ``lacks`` leaves out the last class."""
+        """Draw one part: 0 to train with, others to evaluate or continue with; ``lacks`` leaves out the last class."""
         rng = np.random.default_rng([self.seed, part])
         n, k = self.rows, self.classes
         X = np.column_stack([rng.integers(0, 10, n), rng.integers(0, 4, n), rng.standard_normal(n), rng.random(n)])
@@ -101,7 +101,7 @@ class Training:
 
 
 def repeated(rows: Rows) -> Rows:
-    """Each row as often as its integer weight says."""
+    """Repeat each row as often as its integer weight says."""
     count = rows.weight.astype(int)
     X = rows.X.loc[np.repeat(rows.X.index, count)] if hasattr(rows.X, "loc") else np.repeat(rows.X, count, axis=0)
     return Rows(
@@ -111,7 +111,7 @@ def repeated(rows: Rows) -> Rows:
 
 @st.composite
 def data(draw, *, soft_classes: bool = False) -> Data:
-    """Two to four classes; soft labels of more than two only where the library knows them."""
+    """Draw two to four classes; soft labels of more than two only where the library knows them."""
     classes = draw(st.sampled_from([2, 2, 3, 4]))
     return Data(
         seed=draw(st.integers(0, 10_000)),
@@ -128,7 +128,7 @@ def data(draw, *, soft_classes: bool = False) -> Data:
 
 @st.composite
 def losses(draw, classes: int) -> Loss:
-    """Every kind of loss for so many classes; the plain one as often as the others together."""
+    """Draw a loss for so many classes; the plain one as often as the others together."""
     gamma = draw(st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0]))
     hessian = draw(st.sampled_from(["guarded", "guarded", "exact"]))
     kind = draw(st.sampled_from(["plain", "plain", "weighted", "focal", "focal"]))

@@ -16,7 +16,7 @@ from .data import Rows
 
 
 def probabilities_fit_scores(loss: Loss, raw: np.ndarray, proba: np.ndarray) -> None:
-    """Probabilities sum to 1, and without class weights they have the order of the raw scores."""
+    """Check that probabilities sum to 1 and, without class weights, have the order of the raw scores."""
     assert proba.ndim == 2
     assert np.isfinite(proba).all()
     assert (proba >= 0).all()
@@ -29,12 +29,12 @@ def probabilities_fit_scores(loss: Loss, raw: np.ndarray, proba: np.ndarray) -> 
 
 
 def same_scores(found: Any, expected: Any, what: str, atol: float = 0.0) -> None:
-    """Raw scores of one model on two ways."""
+    """Compare raw scores that must be the same."""
     assert_allclose(found, expected, atol=atol, rtol=0, err_msg=what)
 
 
 def metric_value(name: str, loss: Loss, rows: Rows, raw: np.ndarray) -> float | None:
-    """A metric by the name that libraries log it under, from raw scores; None where it is not known here."""
+    """Return the metric that a library logs under this name, from raw scores, or None if the name is not known here."""
     hard = rows.y if rows.y.ndim == 1 else rows.y.argmax(1)
     if name == "merror":
         return float(np.average(raw.argmax(1) != hard, weights=rows.weight))
@@ -58,7 +58,7 @@ class Unchanged:
         self.before = copy.deepcopy((settings, parts))
 
     def check(self) -> None:
-        """Compare."""
+        """Check that nothing has changed."""
         settings, parts = self.before
         assert self.settings == settings
         for now, then in zip(self.parts, parts, strict=True):

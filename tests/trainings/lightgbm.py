@@ -36,7 +36,7 @@ class Case(Training):
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Parameters; those that ask for nothing are left out, so that a case stays readable.
+    """Draw parameters; those that ask for nothing are left out, so that a case stays readable.
 
     ``use_quantized_grad`` is not among them: on few rows LightGBM's own losses too stop with "Check failed".
     """
@@ -70,7 +70,7 @@ def settings(draw) -> dict[str, Any]:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case that LightGBM can train."""
+    """Draw a case that LightGBM can train."""
     data = draw(drawn.data())
     chosen = draw(settings())
     if chosen.get("data_sample_strategy") == "goss":
@@ -104,7 +104,7 @@ _FIRST = {"verbosity": -1, "num_threads": 1, "num_leaves": 4, "min_data_in_leaf"
 
 
 def first_model(case: Case, rows: Rows) -> Any:
-    """The model to continue."""
+    """Return the model to continue."""
     if case.first == "classifier":
         bare = adapter.params(case.loss, rows.y, rows.weight, sklearn=True)
         model = lgb.LGBMClassifier(n_estimators=3, **_FIRST, **bare)
@@ -141,7 +141,15 @@ def trained(case: Case, parts: dict[str, Rows], first: Any) -> tuple[lgb.Booster
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "training stopped at round .*: it found no leaf to split")
         model = adapter.train(
-            params, own, case.rounds, sets or None, list(case.evals) or None, feval, first, callbacks, loss=case.loss
+            params,
+            own,
+            case.rounds,
+            loss=case.loss,
+            valid_sets=sets or None,
+            valid_names=list(case.evals) or None,
+            feval=feval,
+            init_model=first,
+            callbacks=callbacks,
         )
     watched.check()
     return model, history, last
@@ -177,7 +185,7 @@ def check(case: Case) -> None:
         same_scores(last.raw, raw["near"], "what a callback saw last")
     if first is not None:
         before = adapter.raw_score(first, parts["near"].X)
-        same_scores(adapter.raw_score(model, parts["near"].X, num_iteration=started), before, "the first model", 1e-9)
+        same_scores(adapter.raw_score(model, parts["near"].X, rounds=started), before, "the first model", 1e-9)
     if not case.dart:  # which LightGBM does not repeat under a custom objective
         again, _, _ = trained(case, parts, first)
         same_scores(adapter.raw_score(again, parts["near"].X), raw["near"], "the same training again")
@@ -188,7 +196,7 @@ def check(case: Case) -> None:
 def logged_values_are_those_of_the_model(
     case: Case, parts: dict[str, Rows], scores: dict[str, np.ndarray], history: dict[str, Any], best: int
 ) -> None:
-    """The value of each metric and set at the model's last round."""
+    """Compare the value of each metric and set at the model's last round."""
     for name, values in history.items():
         rows = parts[name]
         for metric, series in values.items():
@@ -198,7 +206,7 @@ def logged_values_are_those_of_the_model(
 
 
 def served(case: Case, model: lgb.Booster, X: Any) -> None:
-    """A served model's own predictions are the posterior."""
+    """Check that a served model's own predictions are the posterior."""
     expected = adapter.predict_proba(model, X)
     if case.loss.posterior_offset(case.data.classes) is None:
         return
@@ -218,7 +226,7 @@ _ROWS_COUNT = (
 
 
 def weights_count_rows(case: Case, parts: dict[str, Rows]) -> None:
-    """An integer weight does what repeating the row does, in the first round."""
+    """Check that an integer weight does what repeating the row does, in the first round."""
     rows = parts["training"]
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
@@ -235,7 +243,7 @@ def weights_count_rows(case: Case, parts: dict[str, Rows]) -> None:
 
 
 def the_builtin_model(case: Case, parts: dict[str, Rows], model: lgb.Booster) -> None:
-    """The loss that LightGBM has itself gives its model, from the same intercept."""
+    """Check that LightGBM's own loss gives the same model, from the same intercept."""
     if case.loss not in (LogLoss(), SoftmaxCrossEntropy()) or case.first is not None or case.data.soft or case.stopping:
         return
     if case.settings.get("linear_tree") and case.settings.get("learning_rate") == 1.0:  # rounding errors grow

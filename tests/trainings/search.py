@@ -1,4 +1,4 @@
-"""Checks many cases of a library in a process of its own."""
+"""Many cases of a library, checked in a process of their own."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Case(Training):
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Parameters; those that ask for nothing are left out, so that a case stays readable."""
+    """Draw parameters; those that ask for nothing are left out, so that a case stays readable."""
     chosen: dict[str, Any] = {"max_depth": draw(st.sampled_from([1, 2, 3]))}
     options = {
         "booster": ["dart", "gblinear"],
@@ -68,7 +68,7 @@ def settings(draw) -> dict[str, Any]:
 
 @st.composite
 def cases(draw) -> Case:
-    """A case that XGBoost can train."""
+    """Draw a case that XGBoost can train."""
     data = draw(drawn.data(soft_classes=True))
     chosen = draw(settings())
     classes = data.classes
@@ -118,7 +118,7 @@ def cases(draw) -> Case:
 
 
 def matrix(case: Case, rows: Rows, reference: xgb.DMatrix | None = None) -> xgb.DMatrix:
-    """A matrix; a quantile one has bins of its own, or those of the training rows."""
+    """Return a matrix; a quantile one has bins of its own, or those of the training rows."""
     common = {"weight": rows.weight, "base_margin": rows.margin, "enable_categorical": True, "nthread": 1}
     if case.quantile:
         max_bin = case.settings.get("max_bin", 256)
@@ -127,14 +127,14 @@ def matrix(case: Case, rows: Rows, reference: xgb.DMatrix | None = None) -> xgb.
 
 
 class Last(xgb.callback.TrainingCallback):
-    """Keeps the raw scores that the model had last."""
+    """Callback that keeps the raw scores that the model had last."""
 
     def __init__(self, rows: xgb.DMatrix) -> None:
         self.rows = rows
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: Any) -> bool:
         self.raw = model.predict(self.rows, output_margin=True)
-        self.proba = adapter.predict_proba(model, self.rows, iteration_range=(0, 0))
+        self.proba = adapter.predict_proba(model, self.rows, rounds=model.num_boosted_rounds())
         return False
 
 
@@ -225,18 +225,18 @@ def agree(case: Case, parts: dict[str, Rows]) -> None:
     for other in (loaded, pickle.loads(pickle.dumps(model)), copy.deepcopy(model), model.copy()):
         same_scores(adapter.raw_score(other, data["near"]), raw["near"], "file, pickle, copy")
         assert_array_equal(adapter.predict_proba(other, data["near"]), adapter.predict_proba(model, data["near"]))
-    everything = adapter.raw_score(model, data["near"], iteration_range=(0, 0))
+    everything = adapter.raw_score(model, data["near"], rounds=model.num_boosted_rounds())
     same_scores(last.raw, everything, "what a callback saw last")
-    assert_array_equal(last.proba, adapter.predict_proba(model, data["near"], iteration_range=(0, 0)))
+    assert_array_equal(last.proba, adapter.predict_proba(model, data["near"], rounds=model.num_boosted_rounds()))
     proba = adapter.predict_proba(model, data["near"])
     probabilities_fit_scores(case.loss, raw["near"], proba)
     if case.settings.get("booster") != "gblinear":
         rounds = model.num_boosted_rounds() if best is None else int(best) + 1
         cut = model[:rounds]
-        same_scores(adapter.raw_score(cut, data["near"], iteration_range=(0, 0)), raw["near"], "slice", 1e-5)
+        same_scores(adapter.raw_score(cut, data["near"], rounds=rounds), raw["near"], "slice", 1e-5)
         if first is not None and case.settings.get("booster") != "dart":  # which gives old trees new weights
             before = adapter.raw_score(first, data["near"])
-            same_scores(adapter.raw_score(model, data["near"], iteration_range=(0, started)), before, "the first model")
+            same_scores(adapter.raw_score(model, data["near"], rounds=started), before, "the first model")
     served(case, model, data["near"], proba)
     if case.continued_bare:
         continued_by_xgboost_alone(case, model, parts["training"], data["near"])
@@ -260,7 +260,7 @@ def bare_objective_leaves_scores_alone(case: Case, rows: Rows) -> None:
 
 
 def served(case: Case, model: xgb.Booster, near: xgb.DMatrix, proba: np.ndarray) -> None:
-    """A served model's own predictions are the posterior; XGBoost leaves its intercept out where there are margins."""
+    """Check a served model's own predictions; XGBoost leaves its intercept out where there are margins."""
     if case.loss.posterior_offset(case.data.classes) is None or (case.data.margins and not case.loss.is_proper):
         return
     own = adapter.servable(model).predict(near)
@@ -268,7 +268,7 @@ def served(case: Case, model: xgb.Booster, near: xgb.DMatrix, proba: np.ndarray)
 
 
 def continued_by_xgboost_alone(case: Case, model: xgb.Booster, rows: Rows, near: xgb.DMatrix) -> None:
-    """After rounds of a builtin loss the model is of that loss, or ``predict_proba`` refuses."""
+    """Check that after rounds of a builtin loss the model is of that loss, or ``predict_proba`` refuses it."""
     if case.data.soft or case.settings.get("booster") == "gblinear":
         return
     builtin = {"objective": "binary:logistic"}
@@ -282,7 +282,7 @@ def continued_by_xgboost_alone(case: Case, model: xgb.Booster, rows: Rows, near:
         return
     expected = other.predict(near)
     try:
-        found = adapter.predict_proba(other, near, iteration_range=(0, 0))
+        found = adapter.predict_proba(other, near, rounds=other.num_boosted_rounds())
     except ValueError:
         return
     assert_allclose(found if expected.ndim == 2 else found[:, 1], expected, atol=1e-6, err_msg="continued by XGBoost")
@@ -293,7 +293,7 @@ _ROWS_COUNT = ("subsample", "max_bin", "booster", "colsample_bytree", "colsample
 
 
 def weights_count_rows(case: Case, rows: Rows) -> None:
-    """An integer weight does what repeating the row does, in the first round."""
+    """Check that an integer weight does what repeating the row does, in the first round."""
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
     if case.first is not None:  # classes may be missing
@@ -312,7 +312,7 @@ def weights_count_rows(case: Case, rows: Rows) -> None:
 
 
 def the_builtin_model(case: Case, rows: Rows, model: xgb.Booster) -> None:
-    """The loss that XGBoost has itself gives its model, from the same intercept."""
+    """Check that XGBoost's own loss gives the same model, from the same intercept."""
     if case.loss not in (LogLoss(), SoftmaxCrossEntropy()) or case.first is not None or case.stopping:
         return
     if case.settings.get("lambda") == 0.0:  # children of nearly no Hessian, whose gains are rounding errors
@@ -332,7 +332,7 @@ def the_builtin_model(case: Case, rows: Rows, model: xgb.Booster) -> None:
 
 
 def differ_by_a_tie(one: xgb.Booster, other: xgb.Booster) -> bool:
-    """Has the first tree of another structure the same gains? Rounding decides between splits that are as good."""
+    """Return whether the first tree of another structure has the same gains: rounding decides between equal splits."""
     if json.loads(one.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
         return False
     pairs = zip(one.trees_to_dataframe().groupby("Tree"), other.trees_to_dataframe().groupby("Tree"), strict=True)

@@ -1,0 +1,109 @@
+"""What the eval metrics of all libraries have in common."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import metrics
+from ..losses import Loss
+from ..metrics._raw_scores import means_of_raw
+from ._init_score import InitScore, as_init_score, plus_init_score
+from ._loss import check_loss
+
+Score = Callable[..., float]
+
+#: Scores that a kernel computes from raw scores, in the order of its results.
+_OF_RAW: tuple[Score, ...] = (metrics.log_loss, metrics.brier_score)
+
+
+@dataclass(frozen=True)
+class MetricBase:
+    """A loss, or a score of the probabilities that it implies, as an eval metric.
+
+    ``init_score`` is the constant that the objective adds to the scores that the library hands over.
+    """
+
+    loss: Loss
+    score: Score | None = None
+    _: KW_ONLY
+    input: Literal["raw", "proba"] = "raw"
+    name: str | None = None
+    greater_is_better: bool = False
+    init_score: InitScore = 0.0
+
+    def __post_init__(self) -> None:
+        check_loss(self.loss)
+        if self.score is not None and not callable(self.score):
+            raise TypeError(f"score must be a function (y_true, proba, sample_weight), got {self.score!r}")
+        if self.input not in ("raw", "proba"):
+            raise ValueError(f"input must be 'raw' or 'proba', got {self.input!r}")
+        if self.name is not None and not re.fullmatch(r"[A-Za-z]\w*", self.name):
+            raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {self.name!r}")
+        if not re.fullmatch(r"[^\s:]+", self.label):
+            raise ValueError(
+                f"score must have a __name__ without blanks and colons, which libraries cannot read back, got {self.label!r};"
+                " pass name="
+            )
+        object.__setattr__(self, "init_score", as_init_score(self.init_score))
+
+    @property
+    def label(self) -> str:
+        """The name that logs show."""
+        if self.name is not None:
+            return self.name
+        if self.score is not None:
+            return str(getattr(self.score, "__name__", type(self.score).__name__))
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self.loss).__name__).lower()
+
+    def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
+        """Return the metric of predictions that are raw scores or probabilities, as ``input`` says."""
+        init_score = self.init_score if np.any(self.init_score) else None
+        if self.score is None:
+            raw = predictions if self.input == "raw" else metrics.logits(predictions)
+            total, weight = self.loss.sum_and_weight(y_true, raw, sample_weight, shift=init_score)
+            return total / weight
+        if self.input == "raw":
+            classes = np.shape(predictions)[1] if self.loss.multiclass else 2
+            offset = self.loss.posterior_offset(classes) if self.score in _OF_RAW else None
+            if offset is not None:  # in one pass, without the probabilities
+                constant = offset if init_score is None else offset + np.asarray(init_score)
+                return means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
+            predictions = plus_init_score(predictions, self.init_score)
+            if self.score is metrics.refinement_loss:  # which probabilities that round to 0 or 1 would spoil
+                return metrics.refinement_loss(y_true, None, sample_weight, raw=self.loss.posterior_logits(predictions))
+            predictions = self.loss.posterior(predictions)
+        if sample_weight is None:
+            return float(self.score(y_true, predictions))
+        return float(self.score(y_true, predictions, sample_weight=sample_weight))
+
+    def with_init_score(self, init_score: InitScore) -> Self:
+        """Return the same metric of scores that lack another constant."""
+        metric = copy.copy(self)
+        object.__setattr__(metric, "init_score", init_score)
+        return metric
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # immutable
+
+
+def check_metric(metric: object, loss: Loss) -> None:
+    """Refuse a :class:`MetricBase` that would misread the raw scores of a training with this loss."""
+    if not isinstance(metric, MetricBase):
+        return
+    if metric.input != "raw":
+        raise ValueError(
+            f"the metric {metric.label!r} must have input='raw': training with loss= hands over raw scores, got"
+            f" input={metric.input!r}"
+        )
+    if metric.loss != loss:
+        raise ValueError(
+            f"the metric {metric.label!r} must be of the loss that is trained, {loss}, got one of {metric.loss}; for another"
+            " score of the same probabilities use Metric(loss, score)"
+        )

@@ -1,0 +1,45 @@
+"""LightGBM's models whose own ``predict`` gives the posterior."""
+
+from __future__ import annotations
+
+import lightgbm as lgb
+import numpy as np
+
+from ...losses import Loss
+from .._loss import ATTRIBUTE, servable_offset, served_loss
+from ._model import Model, booster_of, edited, link_line, link_params, loss_of, missing_init_score
+
+
+def servable(model: Model, loss: Loss | None = None) -> lgb.Booster:
+    """Return a copy whose own ``predict`` gives the posterior, in any language.
+
+    The sigmoid or softmax is stored as the model's link, and the posterior offset of class weights is added to the leaves
+    of the first trees.
+
+    Parameters
+    ----------
+    model : Booster or LGBMModel
+    loss : Loss, optional
+        Needed only where the model carries none. Default: the loss that it carries.
+
+    Returns
+    -------
+    Booster
+        Also of an ``LGBMModel``, into which LightGBM can load no trees.
+
+    Raises
+    ------
+    ValueError
+        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
+        none is given.
+    """
+    loss = loss_of(model, loss)
+    booster = booster_of(model)
+    n_classes = booster.num_model_per_iteration()
+    init_score = np.atleast_1d(servable_offset(loss, n_classes) + np.asarray(missing_init_score(model)))
+    link = link_line(loss.multiclass, n_classes)
+    served = lgb.Booster(model_str=edited(booster.model_to_string(num_iteration=-1), init_score.tolist(), link))
+    served.params.update(link_params(link))  # which LightGBM before 4.7 does not read from a text
+    served.best_iteration = booster.best_iteration
+    setattr(served, ATTRIBUTE, served_loss(loss))
+    return served

@@ -1,0 +1,129 @@
+"""The sums that are kept of one model's predictions, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ._base_rate import ProperScore
+from ._binned_rows import BinnedRows, ProbabilityPoints
+from ._means import log_loss_by_class
+from ._predictions import Numbers, Predictions, class_columns, each_class, one_column
+
+#: Rows that are named when they make much of the loss.
+WORST = 20
+#: Rows of K classes that are kept for temperature scaling.
+SAMPLE = 2**18
+
+
+@dataclass(frozen=True)
+class WorstRows:
+    """The rows that lose most, the worst first; each field ``(W,)``."""
+
+    row: npt.NDArray[np.intp]
+    label: Numbers
+    weighted_loss: Numbers
+
+
+class ModelSums:
+    """All that is kept of one model's predictions."""
+
+    def __init__(self, classes: int, *, is_binary: bool, n_bins: int, eps: float | None) -> None:
+        self.is_binary, self.classes, self.eps = is_binary, classes, eps
+        self.loss = self.square = self.weight = 0.0
+        self.moved = 0
+        self.class_weight, self.class_loss, self.class_proba = np.zeros(classes), np.zeros(classes), np.zeros(classes)
+        self._binned = [BinnedRows(n_bins) for _ in range(1 if is_binary else 1 + classes)]
+        self._worst: WorstRows | None = None
+        self._sample: list[Predictions] = []
+        self._step, self._seen = 1, 0
+
+    def add(
+        self, data: Predictions, weight: Numbers, losses: Numbers, squares: Numbers, index: npt.NDArray[np.intp]
+    ) -> None:
+        """Add checked rows and what they lose."""
+        weighted = np.where(weight > 0.0, weight, 0.0) * np.where(weight > 0.0, losses, 0.0)
+        self.loss += float(weighted.sum())
+        self.square += float(weight @ squares)
+        self.weight += float(weight.sum())
+        columns = class_columns(data) * weight[:, None]
+        self.class_weight += columns.sum(axis=0)
+        if self.is_binary:  # labels may be shares
+            self.class_loss += self._loss_of_classes(data, weight)
+        else:
+            self.class_loss += np.bincount(data.y.astype(np.intp), weights=weighted, minlength=self.classes)
+        proba = np.stack([1.0 - data.proba, data.proba], axis=1) if self.is_binary else data.proba
+        self.class_proba += weight @ proba
+        top = one_column(data)
+        self._binned[0].add(top.proba, top.y, weight, losses)
+        for binned, rows in zip(self._binned[1:], [] if self.is_binary else each_class(data), strict=True):
+            binned.add(rows.proba, rows.y, weight, losses)
+        self._keep_worst(data, weighted, index)
+        if not self.is_binary:
+            self._keep_sample(data, weight)
+
+    @property
+    def shares(self) -> Numbers:
+        """Shares of the classes among the labels, by weight."""
+        shares: Numbers = self.class_weight / self.class_weight.sum()
+        return shares
+
+    @cached_property
+    def points(self) -> ProbabilityPoints:
+        """Probabilities of y = 1, or the largest of K, and whether it was right."""
+        return self._binned[0].points()
+
+    @cached_property
+    def points_of_classes(self) -> list[ProbabilityPoints]:
+        """Probabilities of each of K classes against the others; of two classes, of y = 1 alone."""
+        return [self.points] if self.is_binary else [binned.points() for binned in self._binned[1:]]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no rows have been put into cells."""
+        return self._binned[0].is_exact
+
+    @property
+    def worst(self) -> WorstRows:
+        """The rows that lose most."""
+        assert self._worst is not None
+        return self._worst
+
+    def mean(self, score: ProperScore) -> float:
+        """Return the mean of the log loss or of the squared error."""
+        return (self.loss if score == "log_loss" else self.square) / self.weight
+
+    def rows(self) -> Predictions:
+        """Return weighted rows that stand for all: binned ones, or, of K classes, some that are evenly taken from them."""
+        if self.is_binary:
+            return self.points.hard_rows()
+        parts = [(part.y, part.proba, part.weight) for part in self._sample]
+        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _loss_of_classes(self, data: Predictions, weight: Numbers) -> Numbers:
+        by_class = log_loss_by_class(data.y, data.proba, weight, eps=self.eps) if weight.any() else np.zeros(2)
+        share = np.array([weight @ (1.0 - data.y), weight @ data.y])
+        return np.where(share > 0.0, by_class * share, 0.0)
+
+    def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
+        some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
+        rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), weighted[some])
+        if self._worst is not None:
+            pairs = zip(vars(self._worst).values(), vars(rows).values(), strict=True)
+            rows = WorstRows(*(np.concatenate(pair) for pair in pairs))
+        order = np.lexsort((rows.row, -rows.weighted_loss))[:WORST]
+        self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
+
+    def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
+        """Keep an even sample: where its rows become too many, every second of them is let go."""
+        first = -self._seen % self._step
+        every = slice(first, None, self._step)
+        self._seen += len(weight)
+        self._sample.append(Predictions(data.y[every], data.proba[every], weight[every]))
+        while sum(len(part.y) for part in self._sample) > SAMPLE:
+            kept = self.rows()
+            self._step *= 2
+            self._sample = [Predictions(kept.y[::2], kept.proba[::2], kept.weight[::2])]  # type: ignore[index]

@@ -1,0 +1,80 @@
+"""Raw scores and the probabilities that they give."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _validation
+from .._kernels import logistic, softmax
+from .._types import Array
+from ._predictions import Predictions, add_up
+
+
+def logits(proba: npt.ArrayLike) -> Array:
+    """Return raw scores that give these probabilities; 0 and 1 are first moved inwards by the machine epsilon.
+
+    Parameters
+    ----------
+    proba : array-like of shape (n,) or (n, K)
+
+    Returns
+    -------
+    ndarray of the shape of ``proba``
+        Log odds, or logarithms for K columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they are no probabilities.
+    """
+    p = _validation.numbers("proba", proba)
+    _validation.refuse_bad_probabilities(p)
+    eps = np.finfo(p.dtype).eps
+    inner = np.clip(p, eps, 1 - eps)
+    scores: Array = np.log(inner) - np.log1p(-inner) if p.ndim == 1 else np.log(inner)
+    return scores
+
+
+def means_of_raw(
+    y_true: npt.ArrayLike,
+    raw: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+    shift: npt.ArrayLike | None = None,
+) -> tuple[float, float]:
+    """Return log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first.
+
+    Two columns are scored like their difference, the log odds of the second class.
+    """
+    if np.ndim(raw) == 2 and np.shape(raw)[1] == 2:
+        scores, labels = _validation.numeric("raw", raw), _validation.numeric("y_true", y_true)
+        if labels.ndim == 2:
+            _validation.refuse_other_shape(labels, scores, "raw")
+            _validation.refuse_class_labels(labels)
+            y_true = labels[:, 1]
+        raw = scores[:, 1].astype(np.float64) - scores[:, 0]
+        shift = None if shift is None else float(np.diff(np.broadcast_to(np.asarray(shift, dtype=np.float64), 2))[0])
+    if np.ndim(raw) == 1:
+        data = _validation.binary(y_true, raw, sample_weight)
+        constant = None if shift is None else float(np.asarray(shift))
+        sums = [logistic.sums(y, z, constant, w, 1.0, 1.0, 0.0) for _, y, z, w in _validation.blocks(*data)]
+        refuse = _validation.refuse_binary
+    else:
+        data = _validation.multiclass(y_true, raw, sample_weight)
+        classes = data[1].shape[1]
+        constants = None if shift is None else np.broadcast_to(np.asarray(shift, dtype=np.float64), classes).copy()
+        if data[0].ndim == 2:  # soft labels
+            proba = np.empty_like(data[1], dtype=np.float64)
+            if not softmax.posterior(
+                data[1].astype(np.float64), np.zeros(classes) if constants is None else constants, 0.0, proba
+            ):
+                _validation.refuse_raw(data[1])
+            of_rows = add_up(Predictions(data[0], proba, data[2]), eps=0.0)
+            return of_rows.loss / of_rows.weight, of_rows.square / of_rows.weight
+        ones = np.ones(classes)
+        sums = [softmax.sums(y, z, constants, w, ones, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
+        refuse = _validation.refuse_multiclass
+    loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
+    if not (all(fine for fine, *_ in sums) and 0.0 < weight < np.inf):
+        refuse(*data)
+    return loss / weight, square / weight

@@ -1,0 +1,149 @@
+"""Sums of rows in many Poisson replicates at once, added to block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..._kernels import poisson
+from .._predictions import Numbers
+
+if TYPE_CHECKING:
+    from .base import Summed
+
+
+class Columns(NamedTuple):
+    """What a statistic needs of each row, so that sums suffice for it."""
+
+    values: Numbers  #: (n, m): means are of these
+    cells: npt.NDArray[np.int32]  #: (n, v): the row adds its weight and an amount to these cells
+    amounts: Numbers  #: (n, v)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Columns:
+        """Return these rows, in this order."""
+        return Columns(self.values[rows], self.cells[rows], self.amounts[rows])
+
+
+class Totals(NamedTuple):
+    """Weighted sums over rows, in each of R replicates."""
+
+    weight: Numbers  #: (R,)
+    values: Numbers  #: (m, R)
+    cell_weight: Numbers  #: (C, R)
+    cell_amounts: Numbers  #: (C, R)
+
+
+class Bootstrap:
+    """The totals of Poisson replicates; the same seed gives the same counts to the same rows in the same order.
+
+    Parameters
+    ----------
+    n_values, n_cells : int
+        The numbers of values and of cells in the columns that will be added.
+    n_resamples : int
+        The number of replicates.
+    seed : int
+    """
+
+    def __init__(self, n_values: int, n_cells: int, n_resamples: int, seed: int) -> None:
+        size = -(-n_resamples // poisson.TILE) * poisson.TILE
+        self._asked = n_resamples
+        states = np.random.SeedSequence(seed).generate_state(size // 2, np.uint64).astype(np.uint64)
+        self._first, self._second = states[: size // 4].copy(), states[size // 4 :].copy()
+        self._drawn = np.zeros(size)
+        self._sums = Totals(
+            np.zeros(size), np.zeros((n_values, size)), np.zeros((n_cells, size)), np.zeros((n_cells, size))
+        )
+
+    def add(self, weight: Numbers, columns: Columns, follows: npt.NDArray[np.bool_] | None = None) -> None:
+        """Add rows; ``follows`` says of each whether it belongs to the group of the one before, and so counts as often."""
+        if follows is None:
+            follows = np.zeros(len(weight), dtype=np.bool_)
+        values, cells, amounts = columns
+        poisson.add(
+            weight,
+            np.ascontiguousarray(values),
+            np.ascontiguousarray(cells),
+            np.ascontiguousarray(amounts),
+            follows,
+            self._first,
+            self._second,
+            self._drawn,
+            *self._sums,
+        )
+
+    def totals(self) -> Totals:
+        """Return the sums up to now; replicates that have drawn no row are left out."""
+        some = np.flatnonzero(self._sums.weight[: self._asked] > 0.0)
+        return Totals(*(part[..., some] for part in self._sums))
+
+
+class Replicates:
+    """The sums of each source, of the rows as they are and of Poisson replicates of them.
+
+    Parameters
+    ----------
+    sources : sequence of Summed
+    n_resamples, seed : int
+    """
+
+    def __init__(self, sources: Sequence[Summed], n_resamples: int, seed: int) -> None:
+        self._n_values, self._n_cells = [s.n_values for s in sources], [s.n_cells for s in sources]
+        self._bootstrap = Bootstrap(sum(self._n_values), sum(self._n_cells), n_resamples, seed)
+        self._observed: Totals | None = None
+
+    def add(self, parts: Sequence[Columns], weight: Numbers, follows: npt.NDArray[np.bool_] | None = None) -> None:
+        """Add rows: the columns of each source, and the weights, which all share.
+
+        ``follows`` says of each row whether it belongs to the group of the one before.
+        """
+        columns = side_by_side(parts, self._n_cells)
+        self._bootstrap.add(weight, columns, follows)
+        block = observed(weight, columns, sum(self._n_cells))
+        before = self._observed
+        self._observed = block if before is None else Totals(*(a + b for a, b in zip(before, block, strict=True)))
+
+    def totals(self) -> list[tuple[Totals, Totals]]:
+        """Return for each source the sums of the rows, and those of the replicates."""
+        assert self._observed is not None
+        seen, then = (apart(sums, self._n_values, self._n_cells) for sums in (self._observed, self._bootstrap.totals()))
+        return list(zip(seen, then, strict=True))
+
+
+def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:
+    """Return the same sums of the rows as they are: one replicate in which each counts once."""
+    cells = columns.cells.ravel()
+    by_row = np.repeat(weight, columns.cells.shape[1])
+    return Totals(
+        np.array([weight.sum()]),
+        (weight @ columns.values)[:, None],
+        np.bincount(cells, weights=by_row, minlength=n_cells).astype(np.float64)[:, None],
+        np.bincount(cells, weights=by_row * columns.amounts.ravel(), minlength=n_cells).astype(np.float64)[:, None],
+    )
+
+
+def side_by_side(parts: Sequence[Columns], n_cells: Sequence[int]) -> Columns:
+    """Return the columns of several statistics as those of one."""
+    starts = np.concatenate([[0], np.cumsum(n_cells)[:-1]])
+    return Columns(
+        np.concatenate([part.values for part in parts], axis=1),
+        np.concatenate([part.cells + np.int32(start) for part, start in zip(parts, starts, strict=True)], axis=1),
+        np.concatenate([part.amounts for part in parts], axis=1),
+    )
+
+
+def apart(totals: Totals, n_values: Sequence[int], n_cells: Sequence[int]) -> list[Totals]:
+    """Return the totals of each of several statistics whose columns stand side by side."""
+    rows, cells = np.cumsum([0, *n_values]), np.cumsum([0, *n_cells])
+    return [
+        Totals(
+            totals.weight,
+            totals.values[rows[i] : rows[i + 1]],
+            totals.cell_weight[cells[i] : cells[i + 1]],
+            totals.cell_amounts[cells[i] : cells[i + 1]],
+        )
+        for i in range(len(n_values))
+    ]

@@ -1,0 +1,118 @@
+"""The split of K classes' log loss into calibration and refinement, by one inverse temperature, as functions of sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import _newton_fit
+from .._base_rate import entropy
+from .._predictions import Numbers, Predictions, class_columns
+from .._raw_scores import logits
+from .base import (
+    Estimate,
+    Sampled,
+    Source,
+    Statistic,
+    minus,
+    normal_quantile,
+    percentiles,
+    within,
+    without_cells,
+)
+from .bootstrap import Columns, Totals
+
+
+class Tempered(Source):
+    """Log losses as they are and at the best inverse temperature of a sample, their derivatives there, and labels."""
+
+    def __init__(self, sample: Predictions) -> None:
+        self.n_values = 4 + sample.classes
+        scores = np.ascontiguousarray(logits(sample.proba), np.float64)
+        self.inverse = _newton_fit.temperature(_newton_fit.Rows(sample.y, scores, sample.weight))
+
+    def columns(self, data: Predictions) -> Columns:
+        scores = np.asarray(logits(data.proba), dtype=np.float64)
+        own = scores[np.arange(len(scores)), data.y.astype(np.intp)]
+        as_is = np.log(np.exp(scores).sum(axis=1)) - own
+        cooled = self.inverse * scores
+        top = cooled.max(axis=1, keepdims=True)
+        proba = np.exp(cooled - top)
+        total = proba.sum(axis=1, keepdims=True)
+        best = np.log(total[:, 0]) + top[:, 0] - self.inverse * own
+        proba /= total
+        mean = (proba * scores).sum(axis=1)
+        spread = (proba * scores * scores).sum(axis=1) - mean * mean
+        return without_cells(np.column_stack([as_is, best, mean - own, spread, class_columns(data)]))
+
+    def move(self, totals: Totals) -> Numbers:
+        """Return how far the replicates' best inverse temperature lies from the sample's: one step of Newton's method."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            step: Numbers = np.where(totals.values[3] > 0.0, -totals.values[2] / totals.values[3], 0.0)
+        return step
+
+    def recalibrated(self, totals: Totals) -> Numbers:
+        """Return the log loss at the replicates' own best inverse temperature."""
+        move = self.move(totals)
+        gain = 0.5 * move * move * totals.values[3]
+        loss: Numbers = (totals.values[1] - gain) / totals.weight
+        return loss
+
+
+class MiscalibrationOfClasses(Statistic):
+    """What the best inverse temperature takes off the log loss."""
+
+    range = (0.0, np.inf)
+    is_inflated = True
+
+    def __init__(self, source: Tempered) -> None:
+        self.source: Tempered = source
+
+    def of(self, totals: Totals) -> Numbers:
+        return minus(totals.values[0] / totals.weight, self.source.recalibrated(totals))
+
+    def estimate(self, sampled: Sampled) -> Estimate:
+        """Return the interval from that of the distance to the best inverse temperature, which is nearly normal.
+
+        The loss grows with the square of this distance, so noise adds its variance to the square. Far from 0 the loss
+        varies as its mean over rows does.
+        """
+        value, observed, replicates, level = sampled.value, sampled.observed, sampled.replicates, sampled.wide_level
+        error = float(self.source.move(replicates).std())
+        distance = 1.0 - (self.source.inverse + float(self.source.move(observed)[0]))
+        half = normal_quantile(level) * error
+        per_square = 0.5 * float(observed.values[3, 0] / observed.weight[0])
+        if abs(distance) <= half:
+            found = max(value - per_square * error**2, 0.0)
+            return within(self.range, found, 0.0, max(per_square * (abs(distance) + half) ** 2, found))
+        linear = minus(*(part / totals.weight for part, totals in _gains(observed, replicates)))
+        low, high = percentiles(linear, level)
+        found = max(value - per_square * error**2, 0.0)
+        return within(self.range, found, found + low, found + high)
+
+
+class DiscriminationOfClasses(Statistic):
+    """What the probabilities at the best inverse temperature take off the uncertainty."""
+
+    range = (0.0, np.inf)
+    is_inflated = True
+
+    def __init__(self, source: Tempered) -> None:
+        self.source: Tempered = source
+
+    def of(self, totals: Totals) -> Numbers:
+        shares = (totals.values[4:] / totals.weight).T
+        return minus(entropy(shares, "log_loss"), self.source.recalibrated(totals))
+
+    def estimate(self, sampled: Sampled) -> Estimate:
+        error, curvature = float(self.source.move(sampled.replicates).std()), sampled.observed.values[3, 0]
+        found = max(sampled.value - 0.5 * float(curvature / sampled.observed.weight[0]) * error**2, 0.0)
+        low, high = percentiles(sampled.change, sampled.wide_level)
+        return within(self.range, found, found + low, found + high)
+
+
+def _gains(observed: Totals, replicates: Totals) -> tuple[tuple[Numbers, Totals], tuple[Numbers, Totals]]:
+    """Return what the sample's inverse temperature takes off the losses, in the replicates and in the data."""
+    return (replicates.values[0] - replicates.values[1], replicates), (
+        observed.values[0] - observed.values[1],
+        observed,
+    )

@@ -1,0 +1,171 @@
+"""The pictures of a page, each with its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...metrics._scores import SCORES
+from .._results import Results
+from . import figures_compared
+from .figures import histogram, loss_by_decile, reliability_diagram
+from .looks import BAND, EDGE, INK, LESSER, look
+from .svg import RC, inline
+from .words import number
+
+#: Inches: on a telephone letters keep their size.
+WIDTH = 3.7
+#: Pictures of so many classes are shown, of the commonest.
+MOST_CLASSES = 24
+
+
+class Picture(NamedTuple):
+    """An element of the page, what it is about, and a sentence."""
+
+    svg: Markup
+    title: str
+    text: str
+    swatch: Markup | None = None
+
+
+def of_models(report: Results) -> list[Picture]:
+    """Draw a reliability diagram over a histogram, for each model."""
+    found = []
+    for i, model in enumerate(report.models):
+        with mpl.rc_context(RC):
+            figure = Figure(figsize=(WIDTH, 4.7), layout="constrained")
+            top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.1, 1.0])
+            reliability_diagram(top, model, report, i)
+            histogram(below, model, report, i)
+        some = model.curve.weight > 0.0
+        points = zip(model.curve.predicted[some], model.curve.observed[some], strict=True)
+        words = ", ".join(f"{number(predicted)} and {number(observed)}" for predicted, observed in points)
+        what = f"Reliability diagram of {model.name}, over a histogram of its probabilities."
+        label = f"{what} Predicted and observed: {words}."
+        found.append(Picture(inline(figure, label, f"m{i}"), model.name, "", _swatch(i, "of")))
+    return found
+
+
+def of_all(report: Results) -> list[Picture]:
+    """Draw the pictures that all models share."""
+    several = len(report.models) > 1
+    found = [
+        _picture(
+            lambda axes: loss_by_decile(axes, report),
+            "Loss by tenths of the rows",
+            "Mean log loss of each tenth." + (_expected(report) if not several else ""),
+            "deciles",
+            "; ".join(f"{model.name}: {', '.join(map(number, model.deciles.loss))}" for model in report.models),
+        )
+    ]
+    for score in _compared(report):
+        words = [f"{here}: {number(s[score].value)}" for (here, _), s in report.differences.items()]
+        better = {"lower": "Left of the line is better.", "higher": "Right of the line is better."}
+        found.append(
+            _picture(
+                lambda axes, score=score: figures_compared.differences(axes, report, score),  # type: ignore[misc]
+                f"Differences in {SCORES[score].title}",
+                f"Minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
+                f" {better.get(SCORES[score].better, '')}",
+                f"difference-{score}",
+                "; ".join(words),
+                height=0.55 + figures_compared.height_of_differences(report),
+            )
+        )
+    if report.models[0].thresholds:
+        band = f" Band: {report.level:.0%} interval." if not several and len(report.models[0].thresholds) > 1 else ""
+        words = [
+            f"{model.name}: {', '.join(number(row.net_benefit.value) for row in model.thresholds)}"
+            for model in report.models
+        ]
+        found.append(
+            _picture(
+                lambda axes: figures_compared.net_benefit(axes, report),
+                "Net benefit by threshold",
+                f"Grey: class {report.classes[1]} predicted for every row; the line at zero: for none.{band}",
+                "benefit",
+                "; ".join(words),
+            )
+        )
+    return found
+
+
+def shown_classes(report: Results) -> list[int]:
+    """Return the commonest of K classes, in their own order."""
+    if not report.models[0].class_curves:
+        return []
+    commonest = np.argsort(-report.base_rates, kind="stable")[:MOST_CLASSES]
+    return sorted(int(k) for k in commonest)
+
+
+def of_classes(report: Results) -> list[Picture]:
+    """Draw observed against predicted frequency, for each class."""
+    return [
+        _picture(
+            lambda axes, k=k: figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
+            f"Class {report.classes[k]}",
+            f"Share {number(float(report.base_rates[k]))}.",
+            f"class-{k}",
+            "; ".join(
+                f"{model.name}: {number(float(model.class_proba[k]))} predicted on average" for model in report.models
+            ),
+            height=2.7,
+        )
+        for k in shown_classes(report)
+    ]
+
+
+def legend(report: Results, prefix: str) -> list[tuple[Markup, str]]:
+    """Draw the look of each model; none is needed for one alone."""
+    several = len(report.models) > 1
+    return [(_swatch(i, prefix), model.name) for i, model in enumerate(report.models) if several]
+
+
+def signs() -> dict[str, Markup]:
+    """Draw what lines and bands of reliability diagrams look like."""
+    return {
+        "calibrated": _sign("calibrated", color=INK, linewidth=0.8),
+        "band": _sign("band", color=BAND, linewidth=8.0),
+        "isotonic": _sign("isotonic", color=LESSER, linewidth=1.2, linestyle=":"),
+        "flexible": _sign("flexible", color=look(0)["color"], linewidth=1.2),
+    }
+
+
+def _compared(report: Results) -> list[str]:
+    """Return the scores whose differences are shown."""
+    if not report.differences:
+        return []
+    scores = list(report.models[0].scores)
+    return [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
+
+
+def _expected(report: Results) -> str:
+    known = np.isfinite(report.models[0].deciles.expected).any()
+    return " Dotted: what it would be if the model were calibrated." if known else ""
+
+
+def _picture(
+    draw: Callable[[Axes], None], title: str, text: str, prefix: str, words: str, *, height: float = 3.1
+) -> Picture:
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        draw(figure.add_subplot())
+    return Picture(inline(figure, f"{title}. {words}.", prefix), title, text)
+
+
+def _swatch(i: int, prefix: str) -> Markup:
+    return _sign(f"{prefix}{i}", markersize=7, **EDGE, **look(i))
+
+
+def _sign(prefix: str, **options: object) -> Markup:
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(0.5, 0.18))
+        figure.add_artist(Line2D([0.04, 0.5, 0.96], [0.5] * 3, markevery=[1], **options))  # type: ignore[arg-type]
+    return inline(figure, "", f"sign-{prefix}")

@@ -1,0 +1,107 @@
+"""Pictures as SVG elements of a page, with its font and its colours by day and by night."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from .figures import save
+from .looks import COLORS, INK, ON_BLACK, printable
+
+#: How pictures of a page are made, whatever the user's own settings are.
+RC: dict[Any, Any] = {
+    **{
+        key: value
+        for key, value in mpl.rcParamsDefault.items()
+        if key.split(".")[0] not in ("backend", "date", "webagg")
+    },
+    "font.size": 9.0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+}
+_NAMES = {color: f"var(--m{i})" for i, color in enumerate(COLORS)}
+_NAMES |= {color: f"var(--c{color[1:]})" for color in ON_BLACK if color not in COLORS} | {INK: "currentColor"}
+
+
+def variables(*, black: bool) -> Markup:
+    """Return the colours of all pictures, as properties of CSS."""
+    by_name = {name[4:-1]: (ON_BLACK[color] if black else color) for color, name in _NAMES.items() if color != INK}
+    return Markup(" ".join(f"{name}: {color};" for name, color in by_name.items()))
+
+
+def inline(figure: Figure, label: str, prefix: str) -> Markup:
+    """Return a picture as an element of a page.
+
+    Parameters
+    ----------
+    figure : Figure
+        A figure made under ``RC``.
+    label : str
+        What it shows, in words.
+    prefix : str
+        The prefix of identifiers, which must differ on a page.
+    """
+    out = io.BytesIO()
+    with mpl.rc_context(RC):
+        save(figure, out, format="svg", transparent=True, metadata={"Date": None})
+    root = ET.fromstring(out.getvalue())
+    used = {name for element in root.iter() for value in element.attrib.values() for name in _REFERENCE.findall(value)}
+    new = {name: f"{prefix}-{i}" for i, name in enumerate(sorted(used))}
+    _clean(root, new)
+    width, height = root.attrib["viewBox"].split()[2:]
+    root.attrib |= {"width": f"{float(width) / 0.75:g}", "height": f"{float(height) / 0.75:g}"}
+    root.attrib |= {"role": "img", "aria-label": printable(label)}
+    return Markup(ET.tostring(root, encoding="unicode"))  # in which names are escaped
+
+
+#: How an attribute refers to an element.
+_REFERENCE = re.compile(r"(?<=#)[A-Za-z][\w.]*(?=$|\))")
+_NOT_NEEDED = ("version", "width", "height")
+_COLOR = re.compile(r"#[0-9a-f]{6}\b")
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
+def _clean(element: ET.Element, new: dict[str, str]) -> None:
+    """Leave out what a page does not need, and give colours and identifiers their names there."""
+    element.tag = element.tag.rpartition("}")[2]
+    element.tail = None
+    if element.tag != "text":
+        element.text = None
+    attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+    element.attrib.clear()
+    for key, value in attributes.items():
+        if key == "id":
+            if value in new:
+                element.set(key, new[value])
+        elif key == "style":
+            element.set(key, _style(value))
+        elif key == "href" or value.startswith("url("):
+            element.set(key, _REFERENCE.sub(lambda found: new[found[0]], value))
+        elif (key not in _NOT_NEEDED or element.tag == "rect") and not value.startswith("rotate(-0 "):
+            element.set(key, _LONG.sub(lambda found: f"{float(found[0]):.2f}", " ".join(value.split())))
+    for child in list(element):
+        if child.tag.rpartition("}")[2] in ("metadata", "style"):
+            element.remove(child)
+            continue
+        _clean(child, new)
+        if child.tag in ("g", "defs") and not len(child):
+            element.remove(child)
+
+
+def _style(value: str) -> str:
+    """Return a style with the colours of the page, and without a font, which is the page's."""
+    parts = [part for part in value.split("; ") if not part.startswith("font-family:")]
+    return _COLOR.sub(lambda found: _NAMES.get(found[0], found[0]), "; ".join(parts))

@@ -1,0 +1,64 @@
+"""Words and numbers that the text, the page and its pictures share."""
+
+from __future__ import annotations
+
+import math
+
+from ...metrics import Estimate
+from .._results import Results
+
+#: Columns of the table of thresholds, by the fields of a row.
+THRESHOLD_COLUMNS = {
+    "flagged": "share of rows",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "f1": "F1",
+    "net_benefit": "net benefit",
+}
+
+
+def number(value: float | None) -> str:
+    """Return a number with as many digits as tell something."""
+    if value is not None and abs(value) < 1e-12:
+        value = 0.0  # rounding, not news
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:.4f}" if math.isinf(value) or abs(value) >= 1e-3 or value == 0.0 else f"{value:.1e}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Return the interval in brackets, where there is one."""
+    return "" if math.isnan(estimate.low) else f"[{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def title(report: Results) -> str:
+    """Return in a line what the report is about."""
+    rates = ", ".join(
+        f"{label}: {rate:.2%}" for label, rate in zip(report.classes[:10], report.base_rates[:10], strict=True)
+    )
+    more = ", ..." if len(report.classes) > 10 else ""
+    return f"{report.rows:,} rows; classes {rates}{more}; {report.level:.0%} intervals"
+
+
+def slice_columns(report: Results) -> dict[str, str]:
+    """Return the columns of the tables by slice, by the fields of a row."""
+    two = len(report.classes) == 2
+    return {
+        "observed": f"share of class {report.classes[1]}" if two else "share of right classes",
+        "predicted": "mean probability" if two else "mean largest probability",
+        "observed_over_expected": "observed / expected",
+        "log_loss": "log loss",
+        "brier_score": "Brier score",
+    }
+
+
+def differences_note(report: Results) -> str:
+    """Say what the p values are."""
+    n = len(report.differences)
+    return "p: of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
+
+
+def p_value(p: float) -> str:
+    """Return the p value as text."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
