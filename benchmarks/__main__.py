@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     probabilities = add("probabilities", "probabilities", words)
     probabilities.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
     probabilities.add_argument("--rounds", type=int, default=100, help="rounds of boosting (default: %(default)s)")
-    for command in (kernels, training, imports, calibration, metrics, coverage, probabilities):
+    for command in (kernels, training, imports, calibration, metrics, coverage, monitoring, probabilities):
         command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * stands for anything")
         command.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")

@@ -20,7 +20,7 @@ from .vector import exp
 
 @jit_sum
 def centre(z: Array, power: Array) -> float:
-    """The mean logit, weighted by the variance of the labels: there shift and slope do not depend on each other."""
+    """Return the mean logit, weighted by the variance of the labels, around which shift and slope are independent."""
     total, moment = 0.0, 0.0
     for i in range(z.shape[0]):
         p, q = sigmoid(z[i])
@@ -32,7 +32,7 @@ def centre(z: Array, power: Array) -> float:
 
 @jit_sum
 def gains(y: Array, z: Array, power: Array, middle: float, shift: Array, slope: Array, out: Array) -> None:
-    """The log likelihood of each map minus that of the served probabilities."""
+    """Write the log likelihood of each map minus that of the served probabilities."""
     base = 0.0
     for i in range(z.shape[0]):
         base += power[i] * (softplus(z[i]) - y[i] * z[i])
@@ -49,7 +49,7 @@ def gains(y: Array, z: Array, power: Array, middle: float, shift: Array, slope: 
 def derivatives(
     y: Array, z: Array, power: Array, middle: float, shift: float, slope: float
 ) -> tuple[float, float, float, float, float]:
-    """Gradient of the log likelihood of a map in (shift, slope), and the negative Hessian's upper triangle."""
+    """Return the gradient of the log likelihood in (shift, slope), and the negative Hessian's upper triangle."""
     first, second, h_one, h_mixed, h_two = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(z.shape[0]):
         x = z[i] - middle
@@ -68,7 +68,7 @@ def derivatives(
 
 @jit
 def centres_of_classes(z: Array, power: Array) -> Array:
-    """The mean logit of each class, weighted by the variance of its indicator."""
+    """Return the mean logit of each class, weighted by the variance of its indicator."""
     n, classes = z.shape
     total, moment, p = np.zeros(classes), np.zeros(classes), np.zeros(classes)
     for i in range(n):
@@ -99,7 +99,7 @@ def softmax(u: Array, p: Array) -> float:
 
 @jit
 def gains_of_classes(y: Array, z: Array, power: Array, middle: Array, bias: Array, slope: Array, out: Array) -> None:
-    """The log likelihood of each map, of which ``bias`` is (J, K), minus that of the served probabilities."""
+    """Write the log likelihood of each map minus that of the served probabilities; ``bias`` is (J, K)."""
     n, classes = z.shape
     u, p = np.zeros(classes), np.zeros(classes)
     out[:] = 0.0
