@@ -8,9 +8,8 @@ import pytest
 
 from boosting_losses.metrics import logits as logits_of_metrics
 from boosting_losses.monitor import Detector
-from boosting_losses.monitor._detector import entropy
+from boosting_losses.monitor._detector import entropy, powers
 from boosting_losses.monitor._maps import maps_of
-from boosting_losses.monitor._watch import powers
 
 
 def sigmoid(z):
@@ -128,7 +127,7 @@ def test_copies_of_a_row_in_a_group_are_evidence_for_one_row():
     once, copied = Detector(min_saving=0.0), Detector(min_saving=0.0)
     triple = np.repeat(np.arange(100), 3)
     a = once.update(y, z)
-    b = copied.update(y[triple], z[triple], powers(np.ones(300), triple))
+    b = copied.update(y[triple], z[triple], group=triple)
     assert b.nats == pytest.approx(a.nats, rel=1e-9)
 
 

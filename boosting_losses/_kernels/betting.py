@@ -1,7 +1,8 @@
-"""Log likelihoods of recalibrated probabilities, relative to the probabilities that were served.
+"""Log likelihoods of recalibrated probabilities, relative to those of the served probabilities.
 
-A *map* recalibrates logits: of one score, ``z + shift + slope * (z - centre)``; of K scores, ``z_k + bias_k + slope * (z_k -
-centre_k)``. Kernels sum over the rows of a look, in double precision; ``power`` multiplies the logarithms of a row.
+A *map* recalibrates logits: one score to ``z + shift + slope * (z - middle)``, K scores to
+``z_k + bias_k + slope * (z_k - middle_k)``. Kernels sum over the rows of a look in double precision and multiply the log
+likelihood of a row by its ``power``.
 """
 
 from __future__ import annotations
@@ -116,9 +117,9 @@ def gains_of_classes(y: Array, z: Array, power: Array, middle: Array, bias: Arra
 def derivatives_of_classes(
     y: Array, z: Array, power: Array, middle: Array, bias: Array, slope: float, gradient: Array, hessian: Array
 ) -> None:
-    """Add gradient and negative Hessian of the log likelihood of a map in its biases and its slope, which comes last.
+    """Add the gradient and the negative Hessian of the log likelihood in the biases and, last, the slope.
 
-    Each row counts ``power`` times in the gradient and in the Hessian.
+    Both are weighted by ``power``.
     """
     n, classes = z.shape
     u, p, x = np.zeros(classes), np.zeros(classes), np.zeros(classes)

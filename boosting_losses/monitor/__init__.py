@@ -1,6 +1,6 @@
-"""Watching served probabilities: know soon that they have gone bad, and raise no alarm while they are right.
+"""Monitoring of served probabilities: early detection of miscalibration with a guaranteed rate of false alarms.
 
-* :class:`Monitor` joins predictions with labels that come late, and gives curves, alerts and recalibrations.
+* :class:`Monitor` joins predictions with labels that arrive late, and provides curves, alerts and recalibrations.
 * :class:`Detector` is the sequential test alone, for arrays.
 """
 

@@ -1,10 +1,18 @@
-"""Alerts: a sentence with numbers, and a record with fields."""
+"""Alerts: records whose text is a sentence with the numbers that matter."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ._recalibration import Recalibration, recalibrate
+from ._sums import Vector, terms_of
+from ._time import datetime_of, words
 
 Kind = Literal["miscalibrated", "impossible", "threshold"]
 State = Literal["open", "acknowledged", "resolved"]
@@ -20,10 +28,11 @@ class Alert:
     Attributes
     ----------
     number : int
-        Counts from 1; what ``acknowledge`` and ``resolve`` take.
+        Numbers start at 1; ``acknowledge`` and ``resolve`` take them.
     kind : {"miscalibrated", "impossible", "threshold"}
-        The sequential test found probabilities that a recalibration would improve; an event happened whose probability was
-        served as exactly 0; or the rolling log loss exceeded the baseline by the given share.
+        "miscalibrated": the sequential test found that a recalibration would improve the probabilities. "impossible": an
+        event happened although its served probability was exactly 0. "threshold": the rolling log loss exceeded the limit
+        of a :class:`ThresholdRule`.
     model : str
     slice : str or None
         As ``"country=DE"``; None for all rows.
@@ -32,20 +41,20 @@ class Alert:
     since : datetime or None
         An estimate of when the change happened.
     labels : int
-        How many labels there are since then.
+        The number of labelled rows on which the alert is based.
     evidence, needed : float
-        In nats: the log loss that bets against the probabilities have saved, and what an alarm takes.
+        The evidence and the evidence that an alarm requires, in nats.
     run_length : float
-        The least average number of looks to a false alarm of any stream that is watched.
+        The guaranteed average number of looks until a false alarm of any watched stream.
     saving, saving_low, saving_high : float
-        Nats a row that recalibrating would save, cross-fitted on the rows since the estimated change, with a 95 % interval
-        that is not corrected for choosing them.
+        The log loss, in nats a row, that a recalibration would save: a cross-fitted estimate from the rows of the alert
+        with a 95 % interval. The interval is not corrected for the choice of these rows.
     mean_proba, mean_label : float or None
-        Of these rows, for two classes.
+        The mean prediction and the event rate of these rows, for two classes.
     shift, slope : float or None
-        The recalibration that would help now, for two classes: ``shift + slope * log odds``.
+        The recalibration of the log odds z, for two classes: ``shift + slope * z``.
     text : str
-        All of it in a sentence.
+        A sentence with these numbers.
     state : {"open", "acknowledged", "resolved"}
     schema_version : int
     """
@@ -90,9 +99,10 @@ class Alert:
 class ThresholdRule:
     """Alert when the rolling log loss exceeds a baseline by a share.
 
-    This is what most dashboards do. In simulations (``python -m benchmarks monitoring``) it raises an alarm with every change
-    of the mix of customers though the probabilities stay right, never sees predictions that are too high, whose loss
-    falls, and needs several times as many labels as the sequential test. It is here for those who must have it.
+    Most dashboards use this rule. It raises an alarm with every change of the mix of rows although the probabilities are
+    right, it misses predictions that are too high, since these lower the log loss of rare events, and it needs several
+    times as many labels as the sequential test (``examples/monitor_drift.py`` shows all three). It is provided for users
+    who are required to have it.
 
     Parameters
     ----------
@@ -100,8 +110,9 @@ class ThresholdRule:
         Log loss of the validation data, in nats.
     alert_threshold_pct : float, default 10
     rolling_window : int, default 5000
-        How many labelled rows, the latest by time of prediction.
+        The number of labelled rows, the latest by their prediction time.
     min_samples_for_alert : int, default 200
+        The number of labelled rows below which there is no alert.
     """
 
     baseline: float
@@ -127,3 +138,98 @@ class ThresholdRule:
     def limit(self) -> float:
         """The log loss above which there is an alert."""
         return self.baseline * (1.0 + self.alert_threshold_pct / 100.0)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of an alert that do not depend on its rows; times are in microseconds."""
+
+    kind: Kind
+    model: str
+    slice: str | None
+    time: int
+    since: int | None
+    evidence: float
+    needed: float
+    run_length: float
+    rule: ThresholdRule | None
+
+    @property
+    def name(self) -> str:
+        """The model and its slice."""
+        return self.model if self.slice is None else f"{self.model}, {self.slice}"
+
+
+def alert_of(facts: Facts, proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Alert:
+    """Return the alert for labelled rows in the order of time; its number is 0."""
+    try:
+        found = recalibrate(proba, y, weight, datetime_of(0), None)
+    except ValueError:  # there are too few rows, or all labels are of one class
+        found = None
+    binary = proba.ndim == 1
+    slope, shift = found.calibrator.fitted_[0] if found is not None and binary else (None, None)
+    return Alert(
+        number=0,
+        kind=facts.kind,
+        model=facts.model,
+        slice=facts.slice,
+        time=datetime_of(facts.time),
+        since=None if facts.since is None else datetime_of(facts.since),
+        labels=len(y),
+        evidence=facts.evidence,
+        needed=facts.needed,
+        run_length=facts.run_length,
+        saving=math.nan if found is None else found.saving,
+        saving_low=math.nan if found is None else found.low,
+        saving_high=math.nan if found is None else found.high,
+        mean_proba=float(np.average(proba, weights=weight)) if binary else None,
+        mean_label=float(np.average(y, weights=weight)) if binary else None,
+        shift=None if shift is None else float(shift),
+        slope=None if slope is None else float(slope),
+        text=_sentence(facts, proba, y, weight, found, slope),
+    )
+
+
+def _sentence(
+    facts: Facts,
+    proba: Vector,
+    y: npt.NDArray[np.int32],
+    weight: Vector,
+    found: Recalibration | None,
+    slope: float | None,
+) -> str:
+    if facts.kind == "threshold":
+        rule = cast(ThresholdRule, facts.rule)
+        loss = float(np.average(terms_of(proba, y, weight).loss, weights=weight))
+        return (
+            f"{facts.name}: the log loss of the last {len(y):,} labelled rows is {loss:.4f}, above {rule.limit:.4f} ="
+            f" {rule.baseline:.4f} + {rule.alert_threshold_pct:g} %"
+        )
+    if facts.kind == "impossible":
+        events = "1 event" if len(y) == 1 else f"{len(y):,} events"
+        return f"{facts.name}: {events} of {words(facts.time - 1)} had a served probability of exactly 0"
+    text = f"{facts.name}: since {words(facts.since or 0)} {_direction(proba, y, weight, slope)}"
+    if found is not None:
+        text += (
+            f": recalibration would save {found.saving:.3g} nats a row ({found.low:.3g} to {found.high:.3g}, not corrected"
+            " for the choice of the start)"
+        )
+    odds = math.exp(min(facts.evidence, 700.0))
+    return text + f"; evidence 1 : {odds:{',.0f' if odds < 1e7 else '.0e'}}; {len(y):,} labels"
+
+
+def _direction(proba: Vector, y: npt.NDArray[np.int32], weight: Vector, slope: float | None) -> str:
+    """Return in words which way the probabilities are wrong."""
+    columns = proba[:, None] if proba.ndim == 1 else proba
+    events = (y[:, None] == (np.arange(columns.shape[1]) if proba.ndim == 2 else np.array([1]))).astype(np.float64)
+    predicted, observed = (np.average(part, axis=0, weights=weight) for part in (columns, events))
+    error = np.sqrt(np.maximum(predicted * (1.0 - predicted), 1e-12) / len(y))
+    k = int(np.argmax(np.abs(observed - predicted) / error))
+    parts = []
+    if abs(observed[k] - predicted[k]) > 2.0 * error[k]:
+        class_ = "" if proba.ndim == 1 else f" for class {k}"
+        direction = "low" if observed[k] > predicted[k] else "high"
+        parts.append(f"too {direction}{class_} (mean prediction {predicted[k]:.3g}, event rate {observed[k]:.3g})")
+    if slope is not None and abs(slope - 1.0) > 0.1:
+        parts.append(f"{'overconfident' if slope < 1.0 else 'underconfident'} (slope {slope:.2f})")
+    return f"predictions are {' and '.join(parts)}" if parts else "predictions are miscalibrated"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ._sums import BINS, BOUND, Terms, Vector, confidence_sequence
 from ._time import Times
 
-#: Differences need so many rows before their intervals are as narrow as they get.
+#: Confidence sequences are most efficient from about this number of rows on.
 _ROWS_FOR_INTERVAL = 100.0
 
 
@@ -22,24 +22,24 @@ class Curve:
     Attributes
     ----------
     start, end : ndarray of datetime64
-        The window, without its end; of a window of rows, the times of its first and last row.
+        The window [start, end); for a window of rows, the times of its first and last row.
     rows, labelled : ndarray of int
-        Predictions, and how many of them have a label.
+        The numbers of predictions and of labelled predictions.
     weight : ndarray
-        Sum of the weights of labelled rows. The scores below are means over these.
+        The sum of the weights of labelled rows, over which the scores below are means.
     log_loss, expected_log_loss : ndarray
-        What happened, and what is expected if the served probabilities are right, whatever the mix of the rows is.
+        The observed log loss and its expectation under the served probabilities, for the mix of rows in the window.
     difference, low, high : ndarray
-        The mean of observed minus expected log loss, and its 95 % confidence sequence. Log losses above 10 nats count as 10
-        nats in all three, observed and expected.
+        The mean of observed minus expected log loss with a 95 % confidence sequence. In these three, log losses are clipped
+        at 10 nats.
     normalized_cross_entropy, brier_score, calibration_error : ndarray
-        As in :mod:`boosting_losses.metrics`; the calibration error has 15 bins of equal width.
+        As defined in :mod:`boosting_losses.metrics`; the calibration error uses 15 bins of equal width.
     mean_label, mean_proba : ndarray of shape (W,), or (W, K)
-        What happened and what was predicted.
+        Event rates and mean predictions.
     expected_of_all : ndarray
-        The expected log loss of all rows, with a label or without.
+        The expected log loss of all rows, labelled or not.
     provisional : ndarray of bool
-        True where labels may still come.
+        True for windows whose labels are not final.
     """
 
     start: npt.NDArray[np.datetime64]
@@ -64,7 +64,7 @@ class Curve:
         return len(self.end)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return columns for a data frame; those of K classes have the class in their names."""
+        """Return columns for a data frame; columns of K classes end in the class code."""
         columns: dict[str, Any] = {}
         for name in (field.name for field in fields(self)):
             values = getattr(self, name)
@@ -76,16 +76,16 @@ class Curve:
 
 
 class EvidenceCurve(NamedTuple):
-    """The evidence against a stream, after each of its looks.
+    """The evidence after each look of a stream.
 
     Attributes
     ----------
     end : ndarray of datetime64
         The end of each look.
     nats : ndarray
-        After an alert it begins anew.
+        The evidence; it restarts after an alert.
     needed : float
-        What an alarm takes now; it grows with the number of streams.
+        The evidence that an alarm requires now; it grows with the number of streams.
     """
 
     end: npt.NDArray[np.datetime64]
@@ -94,7 +94,7 @@ class EvidenceCurve(NamedTuple):
 
 
 def time_windows(time: Times, length: int, step: int) -> tuple[Times, Times]:
-    """Return starts and ends of windows that end at multiples of ``step`` and hold the times."""
+    """Return the starts and ends of the windows that end at multiples of ``step`` and cover sorted times."""
     if not len(time):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     ends = np.arange(int(time[0]) // step + 1, int(time[-1]) // step + 2) * step
@@ -115,13 +115,13 @@ def curve_of(
     time : ndarray of shape (n,)
         Sorted.
     terms : Terms
-        What each row adds, in the same order.
+        The terms of the rows, in the same order.
     bounds : pair of ndarrays
-        First row of each window, and the row after its last.
+        The first row of each window, and the row after its last one.
     edges : pair of ndarrays
-        Start and end of each window.
+        The start and end time of each window.
     mature_until : int
-        The end of the last cohort whose labels are final.
+        The end of the last mature cohort.
     """
     first, last = bounds
     w = np.where(terms.labelled, terms.weight, 0.0)
@@ -137,7 +137,7 @@ def curve_of(
         weight, every = total(w), total(terms.weight)
         loss, difference = total(w * terms.loss) / weight, total(w * terms.surprise) / weight
         labels, probas = (total(w[:, None] * part) / weight[:, None] for part in (label, proba))
-        # Weights and probabilities do not depend on labels: so may the variance from which an interval is narrow.
+        # The reference variance of the sequence may depend on weights and probabilities, but not on labels.
         squares = total((w * terms.surprise) ** 2)
         least = _ROWS_FOR_INTERVAL * np.maximum(total(w**2) / np.maximum(total(terms.labelled * 1.0), 1.0), 1e-300)
         typical = total(w * terms.expected) / weight
@@ -180,7 +180,7 @@ def _calibration_errors(
     cuts, position = np.unique(np.concatenate([first, last]), return_inverse=True)
     segment = np.searchsorted(cuts, np.arange(len(w)), side="right")
     cells = np.bincount(segment * BINS + bins, w * (hit - proba), (len(cuts) + 1) * BINS).reshape(-1, BINS)
-    running = np.cumsum(cells, axis=0)[position]  # up to, without, the row of the cut
+    running = np.cumsum(cells, axis=0)[position]  # sums over all rows before each cut
     gaps = running[len(first) :] - running[: len(first)]
     errors: Vector = np.abs(gaps).sum(axis=1) / weight
     return errors

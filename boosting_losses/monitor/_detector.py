@@ -1,4 +1,4 @@
-"""The sequential test: evidence, in nats, that recalibrated probabilities would have been better than the served ones."""
+"""The sequential test: evidence, in nats, that a recalibration would improve the served probabilities."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ import numpy.typing as npt
 from .._types import Array
 from ._maps import Maps, Vector, maps_of
 
-#: The tolerance where none is given, as a share of the expected log loss.
+#: The default tolerance, as a share of the expected log loss.
 _SHARE_TOLERATED = 1e-4
-#: The share of the bets that goes to the learned map.
+#: The share of the stake that is put on the learned map.
 _LEARNED_SHARE = 0.1
-#: Precision of the learned map's prior around the map that changes nothing: it counts like some hundred rows.
+#: Precision of the prior of the learned map around the identity; it has the weight of a few hundred rows.
 _PRIOR_PRECISION = 50.0
 _NEWTON_STEPS = 4
-#: A Newton step squares the error; what is left of so small a one is nothing beside the noise of the labels.
+#: Newton's method stops after a step this small: the remaining error is far below the noise of the labels.
 _SMALL_STEP = 1e-4
-#: The information of a look whose probabilities are all 0 or 1 to the last digit.
+#: Lower bound of the information of a look, which underflows when all probabilities are 0 or 1.
 _LEAST_INFORMATION = 1e-100
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the looks so far say.
+    """The evidence after some looks.
 
     Attributes
     ----------
     nats : float
-        The logarithm of the detector's statistic; an alarm is raised at ``log(run_length)``.
+        The logarithm of the detector's statistic.
     alarm : bool
+        Whether ``nats`` has reached ``log(run_length)``.
     since : int
-        The number of the look at which the best bet's winning streak began: an estimate of when the change happened.
+        The index of the look at which the gains of the best bet began: an estimate of the change point.
     looks : int
-        How many looks have been counted.
+        The number of looks so far.
     """
 
     nats: float
@@ -47,42 +48,45 @@ class Evidence:
 
 
 class Detector:
-    """Watch looks at labelled predictions for recalibrations that would pay.
+    """Sequential test of served probabilities, for arrays.
 
-    Each look is a batch of rows whose labels are all that will be known of it, such as the predictions of a day.
+    It receives one batch of labelled predictions after another. Such a batch is called a look; the predictions of one day
+    are an example. The labels of a look must be final.
 
     Parameters
     ----------
     n_classes : int, default 2
     run_length : float, default 1000
-        The least average number of looks to a false alarm.
+        The guaranteed average number of looks until a false alarm.
     min_saving : float, optional
-        The tolerance, in nats a row: evidence counts only against models that a recalibration would improve by more.
-        By default 0.01 % of the expected log loss of each look; 0 tests whether the probabilities are exactly right.
+        The tolerance, in nats a row. Errors that a recalibration would reduce by less are not evidence. The default is
+        0.01 % of the expected log loss of each look. With 0 the test is whether the probabilities are exactly right.
     look_effect : float, default 0.1
-        The standard deviation, in log odds, by which looks as a whole are expected to vary around the probabilities; after
-        a while it is learned from the looks. 0 takes labels for independent given the probabilities, and so does
-        ``min_saving=0``.
+        The expected standard deviation, in log odds, of an effect that all rows of a look share, such as the weather of a
+        day. The detector starts from this value and learns the actual one. With 0, or with ``min_saving=0``, labels are
+        assumed to be independent given the probabilities.
 
     Notes
     -----
-    Let p be the served probabilities and q a recalibration of them that was chosen before the labels of the look were seen.
-    If p is right, the product of q(y) / p(y) over the rows has the expectation 1: it is a bet against p at fair odds, whose
-    logarithm is the log loss that q saves. The detector bets on a grid of maps and on one that it learns, each with its
-    share of 1 at every look, and sums what the bets of all looks have come to (Shiryaev-Roberts; Shin, Ramdas and
-    Rinaldo 2022, arXiv 2203.03532). Where p is right, that sum minus the number of looks is a supermartingale, so that on
-    average at least ``run_length`` looks pass before it reaches ``run_length``, whatever the scores do.
+    Let p be the served probabilities and q a recalibration that was fixed before the labels of the look were seen. If p is
+    right, the product of q(y) / p(y) over the rows has expectation 1. It is the payoff of a fair bet against p, and its
+    logarithm is the log loss that q saves. At every look the detector puts a stake of 1 on a grid of maps and on a map that
+    it learns, and lets the payoffs of earlier looks ride. The statistic is the sum of all payoffs (Shiryaev-Roberts; Shin,
+    Ramdas and Rinaldo 2022, arXiv 2203.03532). If p is right, the statistic minus the number of looks is a supermartingale.
+    Therefore the statistic needs at least ``run_length`` looks on average to reach ``run_length``, for any distribution of
+    the scores.
 
-    Tolerance: the bets are divided by the likelihood of the best tolerated map of the look (universal inference; Wasserman,
-    Ramdas and Balakrishnan 2020, arXiv 1912.11436). The guarantee then holds whenever the truth of each look is some
-    tolerated map of p, which may differ from look to look. Tolerated are the maps that save at most ``min_saving`` a row to
-    second order, ``theta' J theta / 2 <= min_saving * n`` with J the information of the look.
+    Tolerance: payoffs are divided by the likelihood ratio of the best tolerated map of the look (universal inference;
+    Wasserman, Ramdas and Balakrishnan 2020, arXiv 1912.11436). The guarantee then holds if the truth of each look is a
+    tolerated map of p, which may change from look to look. A map is tolerated if it saves at most ``min_saving`` a row to
+    second order: ``theta' J theta / 2 <= min_saving * n``, where J is the information of the look.
 
-    Look effects: the logarithm of each bet is divided by the overdispersion that its direction has shown in earlier
-    looks. A power between 0 and 1 of a fair bet is a supermartingale, so the guarantee stays.
+    Look effects: the log payoff of each map is divided by the overdispersion of earlier looks in the direction of the map.
+    A power between 0 and 1 of a fair payoff has an expectation of at most 1, so the guarantee is kept.
 
-    Weights enter as powers of the bets, divided by the largest of the look; of a group of rows each counts one over the size
-    of the group, which is valid however their labels depend on each other (Hoelder's inequality).
+    Weights: the log payoff of a row is multiplied by its weight over the largest weight of the look, and divided by the size
+    of the group of the row. By Hoelder's inequality the payoff of a group has an expectation of at most 1 for any
+    dependence of its labels.
     """
 
     def __init__(
@@ -113,14 +117,20 @@ class Detector:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the evidence, as after an alarm; what is known of look effects stays."""
+        """Reset the evidence, as after an alarm; the learned size of look effects is kept."""
         self._log_sum = np.full(len(self._log_share), -np.inf)
         self._streak = np.zeros(len(self._log_share))
         self._since = np.full(len(self._log_share), self._looks)
         self._learned = _LearnedMap(self._maps.grid.shape[1])
 
-    def update(self, y: npt.ArrayLike, logits: Array, power: Array | None = None) -> Evidence:
-        """Count a look.
+    def update(
+        self,
+        y: npt.ArrayLike,
+        logits: Array,
+        weight: Array | None = None,
+        group: npt.NDArray[np.int64] | None = None,
+    ) -> Evidence:
+        """Add a look and return the evidence after it.
 
         Parameters
         ----------
@@ -128,13 +138,15 @@ class Detector:
             Class codes.
         logits : ndarray of shape (n,) or (n, K), float64
             Of the served probabilities: log odds, or logarithms of the probabilities.
-        power : ndarray of shape (n,), optional
-            In [0, 1]: weights over the largest of the look, divided by the size of a row's group.
+        weight : ndarray of shape (n,), optional
+            Finite and >= 0.
+        group : ndarray of shape (n,), optional
+            Codes; rows of one group may have labels that depend on each other.
         """
         y = np.asarray(y, np.float64)
         if not len(y):
             return self.evidence()
-        power = np.ones(len(y)) if power is None else power
+        power = powers(np.ones(len(y)) if weight is None else weight, group)
         middle = self._maps.middle(logits, power)
         zero = np.zeros(self._maps.grid.shape[1])
         score, information = self._maps.derivatives(y, logits, power, middle, zero)
@@ -152,7 +164,7 @@ class Detector:
         return self.evidence()
 
     def evidence(self) -> Evidence:
-        """Return what the looks so far say."""
+        """Return the evidence after the looks so far."""
         nats = float(np.logaddexp.reduce(self._log_sum))
         since = int(self._since[np.argmax(self._log_sum)])
         return Evidence(nats, nats >= math.log(self.run_length), since, self._looks)
@@ -167,9 +179,9 @@ class Detector:
     def _tolerated(
         self, y: Array, logits: Array, power: Array, middle: Vector, score: Vector, information: Vector
     ) -> float:
-        """Return an upper bound of the gain of the best tolerated map, which is close to it.
+        """Return a tight upper bound of the gain of the best tolerated map.
 
-        The log likelihood is concave: it lies below its tangent at any map. The map taken is the best one by the
+        The log likelihood is concave, so it lies below its tangent at any map. The tangent is taken at the maximum of the
         quadratic approximation.
         """
         if self.min_saving == 0.0:
@@ -190,6 +202,16 @@ class Detector:
         return gain - float(slope @ best) + radius * float(np.linalg.norm(slope))
 
 
+def powers(weight: Array, group: npt.NDArray[np.int64] | None) -> Vector:
+    """Return the exponent of the payoff of each row, from its weight and the size of its group."""
+    largest = float(weight.max())
+    power: Vector = np.asarray(weight / (largest if largest > 0.0 else 1.0), np.float64)
+    if group is not None:
+        _, position, size = np.unique(group, return_inverse=True, return_counts=True)
+        power = power / size[position]
+    return power
+
+
 def entropy(logits: Array) -> Vector:
     """Return the expected log loss of each row if its probabilities are right."""
     if logits.ndim == 1:
@@ -206,9 +228,9 @@ def entropy(logits: Array) -> Vector:
 
 @dataclass
 class _LearnedMap:
-    """The served probabilities recalibrated on the looks since a restart: the mode of a normal approximation.
+    """A map learned from the looks since a restart: the posterior mode of a Laplace approximation.
 
-    Its slope turns around the middle of the first look that it has seen.
+    Its slope pivots on the middle of the first of these looks.
     """
 
     dimensions: int
@@ -221,13 +243,13 @@ class _LearnedMap:
         self.precision = _PRIOR_PRECISION * np.eye(self.dimensions)
 
     def gain(self, maps: Maps, y: Array, logits: Array, power: Array) -> float:
-        """Return the log likelihood that it gains on a look that it has not learned from."""
+        """Return the gain in log likelihood on a look from which the map has not learned."""
         if self.middle is None:
             return 0.0
         return float(maps.gains(y, logits, power, self.middle, self.at[None])[0])
 
     def update(self, maps: Maps, y: Array, logits: Array, power: Array, middle: Vector) -> None:
-        """Learn from a look."""
+        """Update the map with a look."""
         if self.middle is None:
             self.middle = middle
         before = self.at
@@ -241,18 +263,18 @@ class _LearnedMap:
 
 
 class _LookEffects:
-    """How much more than chance the looks vary, in the direction of each map of the grid.
+    """The variance of effects that the rows of a look share, in the direction of each map of the grid.
 
-    The effect of a look is estimated by its score over its information. Half the squared difference between one look and
-    the next has the variance of effects in it, and a change of the model only once.
+    The score divided by the information estimates the effect of a look. The variance of effects is estimated from
+    differences between consecutive looks, to which a lasting change contributes only once.
     """
 
-    #: How many looks the expected size of effects counts like, and after how many looks half of what was seen is forgotten.
+    #: The weight of the expected variance, in looks, and the half-life of estimates, in looks.
     PRIOR_LOOKS = 2.0
     HALF_LIFE = 100.0
-    #: A change needs some looks to be found: their own differences do not count before.
+    #: Differences count after this delay, so that a change does not weaken the bets that are to find it.
     LAG = 5
-    #: One difference counts at most as this many times what is expected.
+    #: Squared differences are capped at this multiple of their expectation.
     CAP = 9.0
 
     def __init__(self, grid: Vector, expected: float) -> None:
@@ -264,10 +286,10 @@ class _LookEffects:
         self._waiting: deque[tuple[Vector, Vector]] = deque()
 
     def overdispersion(self, score: Vector, information: Vector, spread: Vector) -> Vector:
-        """Return the factor, at least 1, by which the variance of each bet is larger than its labels alone make it.
+        """Return the overdispersion of the score in the direction of each map, at least 1, from earlier looks.
 
-        The last one is of the learned map, which may go in any direction. ``spread`` is the variance of the score. This look
-        counts only later.
+        The last entry, for the learned map, is the largest of the others. ``spread`` is the variance of the score for
+        independent labels.
         """
         if self._expected == 0.0:
             return np.ones(len(self._grid) + 1)

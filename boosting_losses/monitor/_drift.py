@@ -1,4 +1,4 @@
-"""What can be said without labels: how the served probabilities themselves have changed."""
+"""Drift of the served probabilities, which needs no labels."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class ScoreDrift:
-    """Served probabilities of some rows against those of a reference.
+    """Comparison of served probabilities with a reference.
 
     Attributes
     ----------
     psi : float
-        Population stability index over the reference's tenths, ``sum (a - b) log(a / b)`` of the shares in each; half a row
-        is added to every bin.
+        Population stability index over the deciles of the reference, ``sum (a - b) log(a / b)`` with the shares a and b of
+        each bin; half a row is added to every bin.
     expected_psi : float
-        What it is on average if nothing has changed: ``(bins - 1) (1 / n + 1 / m)``.
+        The expectation of the index without a change: ``(bins - 1) (1 / n + 1 / m)``.
     p_value : float
-        The probability of such an index or a larger one if nothing has changed: then ``n m / (n + m)`` times it is about
-        chi-square with ``bins - 1`` degrees of freedom.
+        The probability of an index at least this large without a change. The index times ``n m / (n + m)`` then has
+        approximately a chi-square distribution with ``bins - 1`` degrees of freedom.
     share_of_zeros, share_of_ones, share_of_invalid : float
-        Of the rows whose probability is exactly 0, exactly 1, or none (NaN, or outside [0, 1]). A broken feature pipeline
-        shows there first.
+        The shares of rows whose probability is exactly 0, exactly 1, or invalid (NaN or outside [0, 1]). A broken feature
+        pipeline often shows here first.
     rows, reference_rows : int
     """
 
@@ -51,7 +51,7 @@ class ScoreDrift:
 
 
 def score_drift(proba: Vector, reference: Vector, invalid: int) -> ScoreDrift:
-    """Compare scores, ``(n,)`` each, with those of a reference."""
+    """Compare probabilities (n,) with those of a reference (m,)."""
     inner = np.unique(np.quantile(reference, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
     bins = len(inner) + 1
     now, before = (_shares(part, inner) for part in (proba, reference))

@@ -1,8 +1,8 @@
-"""Joins predictions with their labels, and says when the labels of a cohort are final.
+"""Joining predictions with labels, and reporting each cohort when its labels are final.
 
-A *cohort* is the rows of a model whose predictions were made within one look, such as a day. It is *mature* when
-``label_delay`` has passed since its end. Time passes with the labels: the clock stands at the latest time of a label, or
-where ``advance`` has put it. So a replay of the same calls gives the same result.
+A *cohort* contains the rows of a model that were predicted within one look, such as a day. It is *mature* when
+``label_delay`` has passed since its end. The clock is the latest label time, or a later time set by ``advance``, so a
+replay of the same calls gives the same result.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ._time import Times
 
 Codes = npt.NDArray[np.int32]
 
-#: The label time of a label that is assumed at maturity: any real one replaces it.
+#: The label time of a label that was assumed at maturity, so that any actual label replaces it.
 _ASSUMED = np.iinfo(np.int64).min
 _BEGINNING = np.iinfo(np.int64).min
 
 
 class Ledger:
-    """Rows of models in memory.
+    """The rows of all models, in memory.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class Ledger:
     look, label_delay : int
         Microseconds.
     assumed : int
-        The class of rows without a label at maturity, or ``UNLABELLED``.
+        The class that is assumed for rows without a label at maturity, or ``UNLABELLED``.
     when_mature : callable
-        Is called with a model, the number of a cohort and the numbers of its rows, once, in the order of maturity.
+        Called once for each mature cohort with the model, the cohort number and the row numbers, in order of maturity.
     """
 
     def __init__(
@@ -52,22 +52,22 @@ class Ledger:
         self._assumed = assumed
         self._when_mature = when_mature
         self.models: dict[str, Rows] = {}
-        #: How often each case has happened; the documentation of ``Monitor`` has a table of them.
+        #: Counts of the cases in the table of docs/monitoring.md.
         self.counts: Counter[str] = Counter()
         self.clock = _BEGINNING
-        #: Labels of rows that have not come yet.
+        #: Labels whose predictions have not arrived yet.
         self._waiting: dict[Hashable, tuple[int, int]] = {}
         self._invalid: dict[str, list[int]] = {}
 
     @property
     def mature_until(self) -> int:
-        """The end of the last cohort that is mature, in microseconds."""
+        """The end of the last mature cohort, in microseconds."""
         if self.clock == _BEGINNING:
             return _BEGINNING
         return (self.clock - self._label_delay) // self._look * self._look
 
     def invalid_between(self, model: str, start: int, end: int) -> int:
-        """Return how many predictions of a model within a time had no probability."""
+        """Return the number of invalid predictions of a model in [start, end)."""
         times = np.array(self._invalid.get(model, []), np.int64)
         return int(np.sum((times >= start) & (times < end)))
 
@@ -81,7 +81,7 @@ class Ledger:
         groups: Sequence[Hashable] | None,
         slices: Mapping[str, Sequence[str]],
     ) -> None:
-        """Add predictions; those without a probability (NaN) are only counted."""
+        """Add predictions; invalid ones (NaN) are only counted."""
         rows = self.models.setdefault(model, Rows(self._n_classes, self._look))
         valid = np.isfinite(proba if proba.ndim == 1 else proba.sum(axis=1))
         fresh = valid & (rows.row_numbers(ids) < 0)
@@ -108,7 +108,7 @@ class Ledger:
         self._drop_late(rows)
 
     def label(self, ids: list[Hashable], y: Codes, time: Times) -> None:
-        """Add labels; cohorts that mature between them are closed with the labels known until then."""
+        """Add labels in order of time, and close each cohort with the labels known at its maturity."""
         if not len(time):
             return
         if np.any(time[1:] < time[:-1]):
@@ -124,7 +124,7 @@ class Ledger:
         self.clock = max(self.clock, int(time[-1]))
 
     def advance(self, clock: int) -> None:
-        """Let time pass, and close the cohorts that mature."""
+        """Move the clock and close the cohorts that become mature."""
         for maturity in self._maturities(clock):
             self._close(maturity)
         self.clock = max(self.clock, clock)
@@ -139,7 +139,7 @@ class Ledger:
         self.counts["conflicting"] += int((~same).sum())
 
     def _label_known(self, rows: Rows, numbers: range, ids: list[Hashable]) -> None:
-        """Give new rows the labels that came before them, or that the same row of another model has."""
+        """Label new rows whose labels arrived earlier, or are known from another model."""
         found: list[tuple[int, int, int]] = []
         if self._waiting:
             found += [
@@ -163,7 +163,7 @@ class Ledger:
             rows.set_labels(number, y.astype(np.int32), time)
 
     def _drop_late(self, rows: Rows) -> None:
-        """Keep rows of cohorts that have been counted out of the evidence."""
+        """Exclude new rows of closed cohorts from the evidence."""
         for cohort in [cohort for cohort in rows.open if self._maturity(cohort) <= self.clock]:
             late = rows.open.pop(cohort)
             self.counts["late_predictions"] += sum(map(len, late))
@@ -171,7 +171,7 @@ class Ledger:
     # ---- labels -------------------------------------------------------------------------------------------------
 
     def _apply(self, ids: list[Hashable], y: Codes, time: Times) -> None:
-        """Set labels that come in the order of time."""
+        """Set labels, which are in order of time."""
         unknown = np.ones(len(ids), bool)
         for rows in self.models.values():
             numbers = rows.row_numbers(ids)
@@ -185,7 +185,7 @@ class Ledger:
         self.counts["early_labels"] += int(unknown.sum())
 
     def _apply_to(self, rows: Rows, numbers: RowNumbers, y: Codes, time: Times) -> None:
-        """Set labels in the order of time; of one row there may be several."""
+        """Set labels in order of time; a row may have several."""
         while len(numbers):
             _, once = np.unique(numbers, return_index=True)
             self._set(rows, numbers[once], y[once], time[once])

@@ -1,8 +1,8 @@
-"""Maps that recalibrate probabilities, as coordinates: what the detector bets on, and what it learns.
+"""Recalibration maps in coordinates, for the bets of the detector.
 
-Of two classes a map has two coordinates, the shift of the log odds and the change of their slope. Of K classes it has K: the
-biases of the classes, which sum to 0, in K - 1 orthonormal contrasts, and the change of the slope. The slope turns around
-the middle of the logits, where it does not depend on the shift.
+For two classes a map has two coordinates: the shift of the log odds and the relative change of their slope. For K classes it
+has K coordinates: the biases of the classes, which sum to 0, in K - 1 orthonormal contrasts, and the relative change of the
+slope. The slope pivots on the middle of the logits, where shift and slope are orthogonal.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from .._types import Array
 
 Vector = npt.NDArray[np.float64]
 
-#: Shifts of log odds and relative changes of the slope that are bet on: odds times 1.5 and 2.2, slopes of 0.5 to 2.
+#: The grid: shifts that multiply odds by 1.5 and 2.2 or divide them, and slopes from 0.5 to 2.
 _SHIFTS = (0.4, 0.8)
 _SLOPES = (-0.5, -0.3, 0.4, 1.0)
-#: Of more classes, only the learned map has a bias for each.
+#: With more classes, only the learned map has biases.
 _MOST_CLASSES = 12
 
 
 class Maps(Protocol):
-    """The maps of a number of classes, over logits of shape ``(n,)`` or ``(n, K)``."""
+    """Maps of logits of shape ``(n,)`` or ``(n, K)``."""
 
-    #: Those that are bet on from the first look, (J, d).
+    #: The maps of the grid, (J, d).
     grid: Vector
 
     def middle(self, logits: Array, power: Array) -> Vector:
-        """Return the point that slopes turn around; it depends on no label."""
+        """Return the pivot of slopes, which does not depend on labels."""
 
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
-        """Return the log likelihood of each of ``maps`` (J, d) minus that of the logits as they are."""
+        """Return the log likelihood of each map (J, d) minus that of the served probabilities."""
 
     def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
-        """Return the gradient (d,) of the log likelihood at a map, and the negative Hessian (d, d)."""
+        """Return gradient (d,) and negative Hessian (d, d) of the log likelihood at a map."""
 
 
 def maps_of(n_classes: int) -> Maps:
@@ -66,7 +66,7 @@ class _TwoClasses:
 
 class _ManyClasses:
     def __init__(self, n_classes: int) -> None:
-        #: Orthonormal contrasts, (K, K - 1): the columns of a Helmert matrix.
+        #: Orthonormal contrasts, (K, K - 1), from a Helmert matrix.
         self._contrasts = np.zeros((n_classes, n_classes - 1))
         for k in range(1, n_classes):
             self._contrasts[:k, k - 1] = 1.0
@@ -76,7 +76,7 @@ class _ManyClasses:
         rows = [np.column_stack([np.zeros((len(slopes), n_classes - 1)), slopes])]
         if n_classes <= _MOST_CLASSES:
             signed = np.array([sign * s for s in _SHIFTS for sign in (1.0, -1.0)])
-            # A class's bias in contrasts; relative to the others its log odds move by the whole of it.
+            # The contrasts of a bias of one class: its log odds against each other class move by the bias.
             for k, shift in itertools.product(range(n_classes), signed):
                 rows.append(np.append(shift * self._contrasts[k], 0.0)[None])
         self.grid = np.concatenate(rows)

@@ -1,9 +1,10 @@
-"""The monitor: predictions and labels go in, in any order; curves and alerts come out."""
+"""The monitor: it receives predictions and labels in any order, and provides curves and alerts."""
 
 from __future__ import annotations
 
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ _CLOCK_SKEW = 60_000_000
 
 
 class Monitor:
-    """Watch served probabilities whose labels come later.
+    """Monitor of served probabilities whose labels arrive later.
 
     >>> from boosting_losses.monitor import Monitor
     >>> monitor = Monitor(label_delay="7d")
@@ -42,32 +43,32 @@ class Monitor:
     Parameters
     ----------
     label_delay : timedelta, str or number of seconds
-        How long after a prediction its label is final, such as ``"30d"``. It decides whether the numbers mean anything:
-        frauds are known within days and their absence after a month, so labels as they arrive are a biased sample. Rows
-        are counted by their time of prediction, once this delay has passed; then a missing label is missing.
+        The time after a prediction at which its label is final, such as ``"30d"``. There is no default, because a wrong
+        value invalidates every number: a fraud is confirmed within days, its absence only after a month, so labels in
+        order of arrival are a biased sample. Rows are counted by prediction time, after this delay.
     look : timedelta, str or number of seconds, default "1d"
-        Predictions are counted in cohorts of this length, aligned to UTC.
+        The length of the cohorts of prediction times, aligned to UTC.
     n_classes : int, default 2
     run_length : float, default 1000
-        The least average number of looks to a false alarm of all streams together.
+        The guaranteed average number of looks until a false alarm, for all streams together.
     min_saving : float, optional
-        The tolerance, in nats a row; by default 0.01 % of the expected log loss. See :class:`Detector`.
+        The tolerance, in nats a row. The default is 0.01 % of the expected log loss. See :class:`Detector`.
     look_effect : float, default 0.1
         See :class:`Detector`.
     missing : {None, int}, default None
-        The class of rows without a label at maturity, such as 0 where only events are reported.
+        The class that is assumed for rows without a label at maturity, such as 0 if only events are reported.
     min_labels : int, default 100
-        No alert of miscalibration before a stream has so many labels.
+        The number of labels below which a stream raises no alert of miscalibration.
     cool_down : int, default 7
-        How many looks pass after an alert before the same stream may raise another one of that kind. While the last one is
-        acknowledged but not resolved, it raises none.
+        The number of looks after an alert during which the stream raises no other alert of the same kind. An acknowledged
+        alert also prevents further ones until it is resolved.
     max_streams : int, default 100
-        At most so many models and slices are watched; curves can be had of all.
+        The largest number of models and slices that are watched. Curves of other slices are available.
     rule : ThresholdRule, optional
-        The rule of a rolling log loss against a baseline, beside the sequential test.
+        A threshold on the rolling log loss, in addition to the sequential test.
     clock : callable, optional
-        Returns the seconds since 1970; times more than a minute later are refused as coming from the future. None takes any
-        time, as in simulations. By default ``time.time``.
+        Returns the current time in seconds since 1970. Rows whose times are more than a minute later are refused. With None
+        all times are accepted, as in simulations. The default is ``time.time``.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Monitor:
         )
         self._alerts: list[Alert] = []
 
-    # ---- what goes in -------------------------------------------------------------------------------------------
+    # ---- input --------------------------------------------------------------------------------------------------
 
     def record(
         self,
@@ -127,25 +128,25 @@ class Monitor:
         Parameters
         ----------
         ids : sequence of length n
-            What labels refer to: texts, numbers, anything that a dict takes as a key. A row that is known with the same
-            probability and time is a replay and changes nothing; with others it is a conflict, and the first one stays.
+            Hashable keys that labels refer to, such as strings or numbers. A known id with the same probability and time
+            is a replay and changes nothing. A known id with other values is a conflict; the first values are kept.
         proba : array-like of shape (n,), (n, 2) or (n, K)
-            Served probabilities. Rows with NaN or values outside [0, 1] are counted as invalid and not scored.
+            Served probabilities. Rows with NaN or values outside [0, 1] are counted as invalid and are not scored.
         time : datetime, str, number or array-like of shape (n,)
-            When the predictions were made.
+            Prediction times.
         model : str, default "default"
         slices : dict of str to str or sequence, optional
-            Such as ``{"country": countries}``; each value is watched by itself too.
+            Such as ``{"country": countries}``. Every value is watched as a stream of its own.
         weight : array-like of shape (n,), optional
             Finite, >= 0.
         group : sequence of length n, optional
-            Rows of one group, such as a merchant or a storm, have labels that depend on each other; together they count as
-            one row in the evidence of a look.
+            Rows of one group, such as a merchant, may have labels that depend on each other. In the evidence of a look they
+            count as one row.
 
         Raises
         ------
         TypeError, ValueError
-            When shapes disagree or a time has no meaning; nothing is recorded then.
+            If shapes disagree or an argument is invalid. Nothing is recorded in this case.
         """
         keys = _list("ids", ids)
         served = self._probabilities(proba, len(keys))
@@ -164,21 +165,21 @@ class Monitor:
         self._ledger.record(str(model), keys, times, served, weights, groups, by_slice)
 
     def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any) -> None:
-        """Add labels, of known rows or of rows that are still to come.
+        """Add labels of rows that are known or will be recorded later.
 
         Parameters
         ----------
         ids : sequence of length n
         y : array-like of shape (n,)
-            Class codes 0..K-1. Another label for a labelled row corrects it if its time is not earlier: curves
-            change, evidence that has been counted does not.
+            Class codes 0..K-1. A different label for a labelled row corrects it unless its time is earlier. Corrections
+            change curves, but not evidence that has been counted.
         time : datetime, str, number or array-like of shape (n,)
-            When the labels became known. The clock of the monitor moves to the latest one.
+            The times at which the labels became known. The clock of the monitor moves to the latest of them.
 
         Raises
         ------
         TypeError, ValueError
-            When shapes disagree or a label is no class code; nothing is recorded then.
+            If shapes disagree or a label is not a class code. Nothing is recorded in this case.
         """
         keys = _list("ids", ids)
         codes = _validation.numbers("y", y)
@@ -195,12 +196,12 @@ class Monitor:
         self._ledger.label(keys, codes.astype(np.int32), times)
 
     def advance(self, now: Any) -> None:
-        """Move the clock, as when no label comes any more, and count the cohorts that are mature then."""
+        """Move the clock and count the cohorts that become mature, for times when no labels arrive."""
         moment = times_of("now", now, 1)
         if self._not_from_the_future(moment).all():
             self._ledger.advance(int(moment[0]))
 
-    # ---- what comes out -----------------------------------------------------------------------------------------
+    # ---- output -------------------------------------------------------------------------------------------------
 
     def status(self) -> Status:
         """Return the state of all streams; ``print`` shows it as text."""
@@ -219,15 +220,15 @@ class Monitor:
         )
 
     def alerts(self, state: State | None = None) -> list[Alert]:
-        """Return all alerts in the order in which they were raised, or those in one state."""
+        """Return the alerts in order of time, all of them or those in one state."""
         return [alert for alert in self._alerts if state in (None, alert.state)]
 
     def acknowledge(self, number: int) -> None:
-        """Say that somebody knows of an alert: its stream raises none until it is resolved."""
+        """Mark an alert as known: its stream raises no alert of the same kind until it is resolved."""
         self._set_state(number, "acknowledged")
 
     def resolve(self, number: int) -> None:
-        """Say that an alert is dealt with."""
+        """Mark an alert as resolved."""
         self._set_state(number, "resolved")
 
     def curve(
@@ -238,12 +239,12 @@ class Monitor:
         Parameters
         ----------
         window : int, str or timedelta, default "7d"
-            An int is a number of labelled rows in the order of prediction time, anything else a duration.
+            An int is a number of labelled rows in order of prediction time; other values are durations.
         step : int, str or timedelta, optional
-            From one window to the next: by default one look, or a twentieth of a number of rows. Equal to ``window``, windows
-            do not overlap.
+            The distance between windows. The default is one look, or a twentieth of a number of rows. With a step equal to
+            ``window``, windows do not overlap.
         model : str, optional
-            May be left out where there is one.
+            May be omitted if there is only one model.
         slice : str, optional
             As ``"country=DE"``.
 
@@ -272,7 +273,7 @@ class Monitor:
         return curve_of(time, terms, (first, last), edges, self._ledger.mature_until)
 
     def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
-        """Return the evidence after each look that has been counted."""
+        """Return the evidence after each counted look."""
         name = self._model(model)
         found = [stream for stream in self._watch.streams.values() if (stream.model, stream.slice) == (name, slice)]
         cohorts, nats = (found[0].cohorts, found[0].nats) if found else ([], [])
@@ -288,7 +289,7 @@ class Monitor:
         slice: str | None = None,
         n_bins: int = 15,
     ) -> metrics.ReliabilityCurve:
-        """Return the reliability curve of mature labelled rows that were predicted in [start, end)."""
+        """Return the reliability curve of the mature labelled rows predicted in [start, end)."""
         rows, numbers = self._rows_of(model, slice)
         chosen = self._mature(rows, numbers, start, end)
         return metrics.reliability_curve(
@@ -304,13 +305,13 @@ class Monitor:
         model: str | None = None,
         slice: str | None = None,
     ) -> ScoreDrift:
-        """Compare the probabilities served in [start, end) with a reference; no label is needed.
+        """Compare the probabilities served in [start, end) with a reference, without labels.
 
         Parameters
         ----------
         start, end : datetime, str or number
         reference : pair of times, or array-like of shape (m,)
-            Another time of the same stream, or probabilities such as those of the validation data. Of K classes, the
+            Another period of the same stream, or probabilities such as those of the validation data. For K classes, the
             largest probability of each row is compared.
         """
         rows, numbers = self._rows_of(model, slice)
@@ -341,25 +342,25 @@ class Monitor:
         slice: str | None = None,
         calibrator: Calibrator | None = None,
     ) -> Recalibration:
-        """Fit a calibrator to mature labelled rows that were predicted in [start, end), and say what it would save.
+        """Fit a calibrator to the mature labelled rows predicted in [start, end), and estimate the saving.
 
         Parameters
         ----------
         start, end : datetime, str or number, optional
-            By default all mature rows; after an alert, ``start=alert.since``.
+            The default is all mature rows. After an alert, use ``start=alert.since``.
         calibrator : Calibrator, optional
-            Of :mod:`boosting_losses.calibration`, unfitted. By default Platt scaling for two classes; for more, vector
-            scaling, or temperature scaling of few rows.
+            An unfitted calibrator of :mod:`boosting_losses.calibration`. The default is Platt scaling for two classes, and
+            vector scaling for more, or temperature scaling if there are few rows.
         """
         rows, numbers = self._rows_of(model, slice)
         chosen = self._mature(rows, numbers, start, end)
         since = datetime_of(int(rows.time[chosen[0]])) if len(chosen) else datetime_of(0)
         return recalibrate(rows.proba[chosen], rows.y[chosen], rows.weight[chosen], since, calibrator)
 
-    # ---- inside -------------------------------------------------------------------------------------------------
+    # ---- internals ----------------------------------------------------------------------------------------------
 
-    def _raise(self, record: dict[str, Any]) -> None:
-        self._alerts.append(Alert(number=len(self._alerts) + 1, **record))
+    def _raise(self, alert: Alert) -> None:
+        self._alerts.append(replace(alert, number=len(self._alerts) + 1))
 
     def _is_muted(self, stream: Stream, kind: str) -> bool:
         whose = (stream.model, stream.slice, kind)
@@ -413,7 +414,7 @@ class Monitor:
         return rows, np.flatnonzero(rows.slice_codes(column) == rows.slice_values[column].index(value))
 
     def _mature(self, rows: Rows, numbers: RowNumbers, start: Any, end: Any) -> RowNumbers:
-        """Return the labelled rows that were predicted in [start, end) and are final, in the order of time."""
+        """Return the mature labelled rows predicted in [start, end), in order of time."""
         until = self._ledger.mature_until
         if end is not None:
             until = min(until, int(times_of("end", end, 1)[0]))
@@ -425,7 +426,7 @@ class Monitor:
         return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
 
     def _probabilities(self, proba: npt.ArrayLike, count: int) -> Vector:
-        """Return probabilities in the form that rows have, NaN where they are none."""
+        """Return probabilities in the form of ``Rows``, with NaN in invalid rows."""
         p = np.asarray(_validation.numeric("proba", proba), np.float64)
         if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
             p = np.where(np.abs(p.sum(axis=1) - 1.0) <= 1e-4, p[:, 1], np.nan)

@@ -1,4 +1,4 @@
-"""The calibrator that would help now, and what it would save."""
+"""A calibrator for the served probabilities, with an estimate of the log loss that it saves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..calibration import Calibrator, PlattScaling, TemperatureScaling, VectorSc
 from ._sums import Vector, logits_of
 
 _NORMAL_95 = 1.959963984540054
-#: Of fewer rows a class, a slope and an intercept for each would be noise.
+#: With fewer labels per class, vector scaling would overfit.
 _ROWS_PER_CLASS = 50
 _LEAST_ROWS = 10
 _FOLDS = 5
@@ -26,14 +26,13 @@ class Recalibration:
     Attributes
     ----------
     calibrator : Calibrator
-        Fitted on all the rows; apply it with :meth:`predict_proba`, or to logits by itself.
+        Fitted on all rows. :meth:`predict_proba` applies it to probabilities; the calibrator itself takes logits.
     saving, low, high : float
-        Nats a row that it saves on rows that it was not fitted on (5-fold cross-fitting in the order of time), with a 95 %
-        interval.
+        The log loss that it saves, in nats a row, from 5-fold cross-fitting on contiguous periods, with a 95 % interval.
     rows : int
-        How many labelled rows it was fitted on.
+        The number of labelled rows in the fit.
     since : datetime
-        The time of the first of them.
+        The prediction time of the first of them.
     """
 
     calibrator: Calibrator
@@ -58,7 +57,7 @@ class Recalibration:
 
 
 def default_calibrator(proba: Vector, labels: int) -> Calibrator:
-    """Return an unfitted calibrator that so many labels can feed."""
+    """Return an unfitted calibrator that suits the number of labels."""
     if proba.ndim == 1:
         return PlattScaling()
     return VectorScaling() if labels >= _ROWS_PER_CLASS * proba.shape[1] else TemperatureScaling()
@@ -67,7 +66,7 @@ def default_calibrator(proba: Vector, labels: int) -> Calibrator:
 def recalibrate(
     proba: Vector, y: npt.NDArray[np.int32], weight: Vector, since: datetime, calibrator: Calibrator | None
 ) -> Recalibration:
-    """Fit a calibrator to labelled rows in the order of time, and estimate what it saves.
+    """Fit a calibrator to labelled rows, which are in order of time, and estimate its saving.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Predictions of one model and their labels, in memory: columns that grow, and the row of each id."""
+"""The predictions of one model and their labels, in memory: growing columns and an index of ids."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class _Column:
 
 
 class Rows:
-    """The rows of one model in the order in which they were recorded.
+    """The rows of one model, in the order of recording.
 
     Parameters
     ----------
     n_classes : int
     look : int
-        Length of a cohort of prediction times, in microseconds.
+        The length of a cohort, in microseconds.
     """
 
     def __init__(self, n_classes: int, look: int) -> None:
@@ -61,11 +61,11 @@ class Rows:
         self._y = _Column(np.int32)
         self._label_time = _Column(np.int64)
         self._slices: dict[str, _Column] = {}
-        #: The values of each slicing column, by their codes.
+        #: The values of each slicing column; their positions are the codes.
         self.slice_values: dict[str, list[str]] = {}
         self._slice_codes: dict[str, dict[str, int]] = {}
         self._group_codes: dict[Hashable, int] = {}
-        #: The rows of cohorts that have not been counted yet.
+        #: Row numbers of each cohort that is not closed yet.
         self.open: dict[int, list[RowNumbers]] = defaultdict(list)
 
     def __len__(self) -> int:
@@ -85,12 +85,12 @@ class Rows:
 
     @property
     def group(self) -> npt.NDArray[np.int64]:
-        """A code for each group; a row without one has a negative code of its own."""
+        """Group codes; a row without a group has a unique negative code."""
         return self._group.values
 
     @property
     def y(self) -> npt.NDArray[np.int32]:
-        """Class codes, ``UNLABELLED`` where none is known."""
+        """Class codes, or ``UNLABELLED``."""
         return self._y.values
 
     @property
@@ -98,11 +98,11 @@ class Rows:
         return self._label_time.values
 
     def slice_codes(self, name: str) -> npt.NDArray[np.int32]:
-        """Return the code of each row's slice; rows that came before the column have -1."""
+        """Return the slice code of each row, -1 for rows that were recorded without this column."""
         return self._slices[name].values
 
     def row_numbers(self, ids: Sequence[Hashable]) -> RowNumbers:
-        """Return the row of each id, -1 where it is not known."""
+        """Return the row number of each id, -1 for unknown ids."""
         return np.fromiter(map(self._row_of.get, ids, repeat(-1)), np.intp, len(ids))
 
     def append(
@@ -114,7 +114,7 @@ class Rows:
         groups: Sequence[Hashable] | None,
         slices: Mapping[str, Sequence[str]],
     ) -> None:
-        """Add rows whose ids are new and differ from each other."""
+        """Append rows; their ids must be new and unique."""
         first = len(self)
         self._row_of.update(zip(ids, range(first, first + len(ids)), strict=True))
         self._time.append(time)

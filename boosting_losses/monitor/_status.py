@@ -1,4 +1,4 @@
-"""The state of a monitor for a reader."""
+"""The state of a monitor, as a record and as text."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """What is known of a model, or of one of its slices.
+    """The state of a model or of one of its slices.
 
     Attributes
     ----------
     model, slice : str, str or None
     rows, labelled : int
-        All predictions, and those with a label.
+        The numbers of predictions and of labelled predictions.
     coverage : float
-        The share of labelled rows among those of mature cohorts; NaN before there are any.
+        The share of labelled rows in mature cohorts; NaN if there are none.
     looks, evidence, needed : int, float, float
-        Mature cohorts that were counted, their evidence in nats, and what an alarm takes.
+        The number of counted cohorts, their evidence in nats, and the evidence that an alarm requires.
     log_loss, expected_log_loss : float
-        Of all labelled rows of mature cohorts.
+        Over the labelled rows of mature cohorts.
     missing_at_random : bool
-        False where labels are missing more often for some probabilities than for others: then the scores are of a selection.
+        False if labelled and unlabelled rows have different mean probabilities. All scores then describe a selection of
+        the rows.
     """
 
     model: str
@@ -47,7 +48,7 @@ class StreamStatus:
             f" evidence {max(self.evidence, 0.0):.1f} of {self.needed:.1f} nats after {self.looks} looks"
         )
         if not self.missing_at_random:
-            text += "; labels are missing more often for some probabilities than for others"
+            text += "; labelled and unlabelled rows have different mean probabilities"
         return text
 
 
@@ -58,14 +59,14 @@ class Status:
     Attributes
     ----------
     clock : datetime or None
-        The latest time of a label, or where ``advance`` has put the clock.
+        The latest label time, or a later time set by ``advance``.
     mature_until : datetime or None
-        Rows predicted before this are final.
+        Labels of rows predicted before this time are final.
     streams : list of StreamStatus
     open_alerts : int
-        Alerts that are not resolved.
+        The number of alerts that are not resolved.
     counts : dict
-        How often each case of the table in the documentation has happened.
+        Counts of the cases in the table of docs/monitoring.md.
     """
 
     clock: datetime | None

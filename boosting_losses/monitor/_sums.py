@@ -1,4 +1,4 @@
-"""Sums over rows that add up over windows, slices and processes, and the scores that follow from them."""
+"""The terms that rows contribute to sums over windows, and confidence sequences of these sums."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Vector = npt.NDArray[np.float64]
 
 #: Bins of equal width for the calibration error.
 BINS = 15
-#: Log losses above so many nats count as so many in differences of observed and expected loss, whose intervals need a bound.
+#: Log losses are clipped at this bound, in nats, for confidence sequences, which need bounded terms.
 BOUND = 10.0
-#: Probabilities are moved this far away from 0 and 1.
+#: The distance that probabilities keep from 0 and 1.
 EPS = 1e-15
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What each row adds to the sums of a window; all arrays have one row per prediction.
+    """The terms of each row; the first axis of every array has one entry per prediction.
 
-    Rows without a label add to the expected log loss alone.
+    ``surprise`` is the clipped log loss minus its expectation. Terms of unlabelled rows are meaningless except ``expected``.
     """
 
     weight: Vector
@@ -39,7 +39,7 @@ class Terms:
 
 
 def terms_of(proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Terms:
-    """Return what rows add; ``y`` is -1 where no label is known."""
+    """Return the terms of rows; ``y`` is -1 for rows without a label."""
     labelled = y >= 0
     codes = np.where(labelled, y, 0).astype(np.float64)
     loss, square, _ = each(Predictions(codes, proba, None), EPS)
@@ -53,7 +53,7 @@ def terms_of(proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Terms:
 
 
 def logits_of(proba: Vector) -> Vector:
-    """Return log odds, or logarithms of K probabilities; 0 and 1 are moved inwards."""
+    """Return log odds, or logarithms of K probabilities, after clipping at ``EPS``."""
     if proba.ndim == 1:
         p = np.clip(proba, EPS, 1.0 - EPS)
         log_odds: Vector = np.log(p) - np.log1p(-p)
@@ -63,7 +63,7 @@ def logits_of(proba: Vector) -> Vector:
 
 
 def expected_clipped(proba: Vector) -> Vector:
-    """Return what the clipped log loss of each row will be on average if its probabilities are right."""
+    """Return the expectation of the clipped log loss of each row under its probabilities."""
     if proba.ndim == 1:
         columns = np.stack([1.0 - proba, proba], axis=1)
         p = np.clip(proba, EPS, 1.0 - EPS)
@@ -76,16 +76,16 @@ def expected_clipped(proba: Vector) -> Vector:
 
 
 def confidence_sequence(variance: Vector, least: Vector, span: float, level: float = 0.95) -> Vector:
-    """Return half the width of the interval of a sum of bounded terms, valid at every moment.
+    """Return the half-width of an interval for a sum of bounded terms that is valid at all times simultaneously.
 
     Parameters
     ----------
     variance : ndarray
-        Sums of their squares.
+        Sums of the squared terms.
     least : ndarray
-        The variance from which the interval is made to be narrow; it must not depend on labels.
+        The variance at which the interval starts to be efficient; it must not depend on labels.
     span : float
-        The width of the range of a term.
+        The width of the range of the terms.
     level : float, default 0.95
 
     Notes
