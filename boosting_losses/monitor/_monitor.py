@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from ._status import Status, StreamStatus
 from ._sums import Vector, terms_of
 from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
+
+if TYPE_CHECKING:
+    from ._log import Log
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
@@ -69,6 +73,13 @@ class Monitor:
     clock : callable, optional
         Returns the current time in seconds since 1970. Rows whose times are more than a minute later are refused. With None
         all times are accepted, as in simulations. The default is ``time.time``.
+    store : str or Path, optional
+        A database that keeps all calls: the path of an SQLite file, or an SQLAlchemy URL such as
+        ``"postgresql+psycopg://user@host/database"``. A call returns after its commit. A monitor with the same store and
+        settings has the same state, after a restart or in another process. Without a store, all is in memory.
+    synchronous : bool, default False
+        Whether SQLite flushes each call to the disk. Without it, a call survives the death of the process, but not
+        necessarily a power cut.
     """
 
     def __init__(
@@ -86,6 +97,8 @@ class Monitor:
         max_streams: int = 100,
         rule: ThresholdRule | None = None,
         clock: Callable[[], float] | None = wall.time,
+        store: str | Path | None = None,
+        synchronous: bool = False,
     ) -> None:
         _check_number("n_classes", n_classes, 2)
         _check_number("min_labels", min_labels, 0)
@@ -109,6 +122,65 @@ class Monitor:
             lambda model, cohort, rows: self._watch.count(model, self._ledger.models[model], cohort, rows),
         )
         self._alerts: list[Alert] = []
+        #: The settings that determine the state for given calls, as JSON stores them.
+        self._settings: dict[str, Any] = {
+            "label_delay": duration_of("label_delay", label_delay, zero=True) / 1e6,
+            "look": self._look / 1e6,
+            "n_classes": n_classes,
+            "run_length": run_length,
+            "min_saving": min_saving,
+            "look_effect": look_effect,
+            "missing": None if missing is None else int(missing),
+            "min_labels": min_labels,
+            "cool_down": cool_down,
+            "max_streams": max_streams,
+            "rule": None if rule is None else asdict(rule),
+        }
+        self._log: Log | None = None
+        self._seen = 0
+        if store is not None:
+            self._log = _log(store, synchronous=synchronous)
+            self.refresh()
+            if not self._seen:
+                self._call("settings", self._settings)
+
+    @classmethod
+    def open(
+        cls,
+        store: str | Path,
+        *,
+        clock: Callable[[], float] | None = wall.time,
+        synchronous: bool = False,
+    ) -> Self:
+        """Open a store with the settings with which it was made.
+
+        Raises
+        ------
+        ValueError
+            If the store is empty.
+        """
+        log = _log(store, synchronous=synchronous)
+        first = next(log.read(), None)
+        log.close()
+        if first is None:
+            raise ValueError(f"store must have been made by Monitor(store=...), got an empty one: {store}")
+        settings = dict(first.payload)
+        if settings["rule"] is not None:
+            settings["rule"] = ThresholdRule(**settings["rule"])
+        return cls(**settings, clock=clock, store=store, synchronous=synchronous)
+
+    def refresh(self) -> None:
+        """Apply the calls that other processes have added to the store."""
+        if self._log is None:
+            return
+        for call in self._log.read(self._seen):
+            self._apply(call.kind, call.payload)
+            self._seen = call.number
+
+    def close(self) -> None:
+        """Close the store; the monitor in memory remains usable for reading."""
+        if self._log is not None:
+            self._log.close()
 
     # ---- input --------------------------------------------------------------------------------------------------
 
@@ -162,7 +234,18 @@ class Monitor:
             keys, served, times, weights = [keys[i] for i in chosen], served[chosen], times[chosen], weights[chosen]
             groups = None if groups is None else [groups[i] for i in chosen]
             by_slice = {name: [values[i] for i in chosen] for name, values in by_slice.items()}
-        self._ledger.record(str(model), keys, times, served, weights, groups, by_slice)
+        self._call(
+            "record",
+            {
+                "model": str(model),
+                "ids": keys,
+                "time": times,
+                "proba": served,
+                "weight": weights,
+                "groups": groups,
+                "slices": by_slice,
+            },
+        )
 
     def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any) -> None:
         """Add labels of rows that are known or will be recorded later.
@@ -193,13 +276,13 @@ class Monitor:
         here = np.flatnonzero(self._not_from_the_future(times))
         if len(here) < len(keys):
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]
-        self._ledger.label(keys, codes.astype(np.int32), times)
+        self._call("label", {"ids": keys, "y": codes.astype(np.int32), "time": times})
 
     def advance(self, now: Any) -> None:
         """Move the clock and count the cohorts that become mature, for times when no labels arrive."""
         moment = times_of("now", now, 1)
         if self._not_from_the_future(moment).all():
-            self._ledger.advance(int(moment[0]))
+            self._call("advance", {"clock": int(moment[0])})
 
     # ---- output -------------------------------------------------------------------------------------------------
 
@@ -359,6 +442,34 @@ class Monitor:
 
     # ---- internals ----------------------------------------------------------------------------------------------
 
+    def _call(self, kind: str, payload: dict[str, Any]) -> None:
+        """Apply a valid call; with a store, commit it first."""
+        if self._log is None:
+            self._apply(kind, payload)
+            return
+        for name in ("ids", "groups"):
+            _refuse_unstorable(name, payload.get(name))
+        self._log.append(kind, payload)
+        self.refresh()
+
+    def _apply(self, kind: str, payload: dict[str, Any]) -> None:
+        if kind == "record":
+            self._ledger.record(**payload)
+        elif kind == "label":
+            self._ledger.label(**payload)
+        elif kind == "advance":
+            self._ledger.advance(**payload)
+        elif kind == "state":
+            index = payload["number"] - 1
+            self._alerts[index] = self._alerts[index].in_state(payload["state"])
+        else:
+            self._refuse_other_settings(payload)
+
+    def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
+        for name, value in self._settings.items():
+            if stored[name] != value:
+                raise ValueError(f"{name} must be that of the store, {stored[name]!r}, got {value!r}")
+
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))
 
@@ -370,7 +481,7 @@ class Monitor:
     def _set_state(self, number: int, state: State) -> None:
         if not 1 <= number <= len(self._alerts):
             raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
-        self._alerts[number - 1] = self._alerts[number - 1].in_state(state)
+        self._call("state", {"number": int(number), "state": state})
 
     def _stream_status(self, stream: Stream) -> StreamStatus:
         rows = self._ledger.models[stream.model]
@@ -457,6 +568,20 @@ class Monitor:
         if not here.all():
             self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
+
+
+def _log(store: str | Path, *, synchronous: bool) -> Log:
+    try:
+        from ._log import Log  # noqa: PLC0415  (a monitor in memory needs no SQLAlchemy)
+    except ImportError:
+        raise ImportError('store= needs SQLAlchemy: pip install "boosting-losses[monitor]"') from None
+    return Log(str(store), synchronous=synchronous)
+
+
+def _refuse_unstorable(name: str, values: Sequence[Hashable] | None) -> None:
+    for value in values or ():
+        if type(value) not in (str, int):
+            raise TypeError(f"{name} must be texts or integers in a store, got {value!r}")
 
 
 def _check_number(name: str, value: object, least: int) -> int:
