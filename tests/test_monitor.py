@@ -244,7 +244,7 @@ def streams(draw):
     classes = draw(st.sampled_from([2, 3]))
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
-    rows = draw(st.integers(1, 60))
+    rows = draw(st.integers(1, 40))
     calls = []
     for row in range(rows):
         proba = rng.dirichlet(np.ones(classes))
@@ -257,11 +257,21 @@ def streams(draw):
     return classes, [calls[i] for i in rng.permutation(len(calls))]
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(streams())
+def test_windows_of_many_streams(stream):
+    check_windows(*stream)
+
+
+@settings(max_examples=10, deadline=None)
 @given(streams())
 def test_windows_are_those_of_the_metrics_on_their_rows(stream):
+    check_windows(*stream)
+
+
+def check_windows(classes, calls):
     """Brute force: the last label of each row by time, the rows of each window, scikit-learn's scores."""
-    classes, calls = stream
     monitor = Monitor(label_delay="2d", n_classes=classes, clock=None)
     served, labels = {}, {}
     for kind, row, value, time, weight in calls:
@@ -536,6 +546,7 @@ def test_drift_of_scores_needs_no_labels():
         monitor.drift(START + 9 * DAY, START + 10 * DAY, reference=first)
 
 
+@pytest.mark.slow
 def test_psi_of_no_change_is_chi_square():
     rng = np.random.default_rng(11)
     monitor = Monitor(label_delay="1d", clock=None)

@@ -24,7 +24,7 @@ def served(random, rows=200):
     return 1.0 / (1.0 + np.exp(-z)), z
 
 
-def fill(monitor, days=25, shift=0.7, seed=0):
+def fill(monitor, days=16, shift=1.0, seed=0):
     random = np.random.default_rng(seed)
     for day in range(days):
         proba, z = served(random)
