@@ -26,9 +26,9 @@ def test_linear_models_of_many_classes_are_refused(run):
 def test_linear_models_of_many_classes_are_not_served_nor_continued():
     data = xgb.DMatrix(WINE, KINDS)
     model = xgb.train({**LINEAR, **params(SoftmaxCrossEntropy(), KINDS)}, data, 1)
-    with pytest.raises(ValueError, match="the model must be of trees for many classes, got 'gblinear'"):
+    with pytest.raises(ValueError, match="the model must consist of trees for a multiclass loss, got 'gblinear'"):
         servable(model, SoftmaxCrossEntropy())
-    with pytest.raises(ValueError, match="xgb_model must be of trees for SoftmaxCrossEntropy"):
+    with pytest.raises(ValueError, match="xgb_model must consist of trees for SoftmaxCrossEntropy"):
         train({}, data, 1, loss=SoftmaxCrossEntropy(), xgb_model=model)
 
 

@@ -76,7 +76,7 @@ def test_a_worker_whose_rows_have_no_weight_adds_nothing():
     weight[:60] = 0.0
     values = together(lambda rank: Metric(loss)(y[SHARES[0][rank]], raw[SHARES[0][rank]], weight[SHARES[0][rank]]))
     assert_allclose(values, loss(y, raw, weight), rtol=1e-12)
-    with pytest.raises(ValueError, match="must have rows of weight > 0 in one process at least, got none"):
+    with pytest.raises(ValueError, match="must have rows of weight > 0 in at least one process, got none"):
         together(lambda _: Metric(loss)([0.0], [0.0], [0.0]))
 
 
