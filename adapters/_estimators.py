@@ -146,7 +146,7 @@ def _checked(library: Library, estimator: Any, options: Mapping[str, Any]) -> An
         value = given.get(name)
         if value is None or value is False or (name in _NEUTRAL and value == _NEUTRAL[name]):
             continue
-        if name.startswith("early_stopping") and value == 0:  # off
+        if name.startswith("early_stopping") and value == 0:  # early stopping is disabled
             continue
         raise ValueError(f"{kind} must not set {name}, got {value!r}; use {instead}")
     for name in options:

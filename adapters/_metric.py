@@ -72,7 +72,7 @@ class MetricBase:
         if self.input == "raw":
             classes = np.shape(predictions)[1] if self.loss.multiclass else 2
             offset = self.loss.posterior_offset(classes) if self.score in _OF_RAW else None
-            if offset is not None:  # in one pass, without the probabilities
+            if offset is not None:  # one pass over the raw scores, without computing probabilities
                 constant = offset if init_score is None else offset + np.asarray(init_score)
                 return means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
             predictions = plus_init_score(predictions, self.init_score)

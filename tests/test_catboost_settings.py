@@ -372,7 +372,7 @@ def test_rows_without_weight_are_refused_under_ordered_boosting(loss):
     settings = {**SETTINGS, "boosting_type": "Ordered"}
     for run in (train, cv):
         with pytest.raises(
-            ValueError, match=r"rows of weight 0 must be omitted with boosting_type='Ordered'.* got 80 of"
+            ValueError, match=r"rows of weight 0 must be omitted with boosting_type='Ordered'.* got 80 such rows"
         ):
             run(pool, settings, loss=loss)
     rows = np.flatnonzero(np.arange(len(y)) % 3)

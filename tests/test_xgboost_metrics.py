@@ -185,7 +185,7 @@ def test_a_callback_that_follows_a_metric_by_its_plain_name_is_told_the_right_on
     metric = Metric(LOSS, roc_auc_score, greater_is_better=True, name="skill")
     stop = xgb.callback.EarlyStopping(rounds=2, metric_name="skill")
     options = {} if run is cv else {"evals": [(halves[1], "valid")], "verbose_eval": False}
-    with pytest.raises(ValueError, match="metric_name of the EarlyStopping callback must be 'auc_skill', by which"):
+    with pytest.raises(ValueError, match="metric_name of the EarlyStopping callback must be 'auc_skill', from which"):
         run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[stop], **options)
     found = xgb.callback.EarlyStopping(rounds=2, metric_name="auc_skill")
     run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[found], **options)

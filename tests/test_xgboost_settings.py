@@ -63,9 +63,9 @@ def test_none_from_a_fold_is_a_parameter_that_was_not_given():
 def test_hard_and_soft_labels_are_not_mixed():
     hard, soft = xgb.DMatrix(WINE, KINDS), xgb.DMatrix(WINE, 0.7 * np.eye(3)[KINDS] + 0.1)
     for loss in (SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
-        with pytest.raises(ValueError, match=r"evals 't': y_true must hold class codes \(n,\) as dtrain does"):
+        with pytest.raises(ValueError, match=r"evals 't': y_true must hold class codes \(n,\), as dtrain does"):
             train({}, hard, 1, loss=loss, evals=[(soft, "t")])
-        with pytest.raises(ValueError, match=r"evals 't': y_true must hold soft labels \(n, K\) as dtrain does"):
+        with pytest.raises(ValueError, match=r"evals 't': y_true must hold soft labels \(n, K\), as dtrain does"):
             train({}, soft, 1, loss=loss, evals=[(hard, "t")])
 
 

@@ -90,7 +90,7 @@ def test_a_score_that_is_no_mean_warns_once():
     def work(rank):
         return metric(y[parts[rank]], raw[parts[rank]], weight[parts[rank]])
 
-    with pytest.warns(UserWarning, match="'auc_no_mean' is not known to be a mean over rows: with several"):
+    with pytest.warns(UserWarning, match="'auc_no_mean' is not known to be a mean over rows: in distributed"):
         values = together(work)
     assert together(work) == values  # a second warning would be an error
     own = [roc_auc_score(y[part], raw[part], sample_weight=weight[part]) for part in parts]

@@ -104,7 +104,7 @@ def _sum(parts: list[cb.CatBoost]) -> cb.CatBoost:
         return cb.sum_models(parts)
     try:
         total = cb.sum_models(parts, ctr_merge_policy="KeepAllTables")
-    except cb.CatBoostError:  # not supported for trees that are not symmetric
+    except cb.CatBoostError:  # CatBoost does not support this for non-symmetric trees
         return _sum_of_equal_statistics(parts)
     if not total.tree_count_:
         return total

@@ -87,7 +87,7 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
             f"{harmless:.1f}",
         ):
             raise ValueError(
-                f"{name} has no effect under a custom objective, got {settings[name]}; use LogLoss(pos_weight=...),"
+                f"{name} has no effect with a custom objective, got {settings[name]}; use LogLoss(pos_weight=...),"
                 " FocalLoss(alpha=...) or sample weights"
             )
     for alias in _BOOSTING:
@@ -122,7 +122,7 @@ def _checked_metrics(metric: Any) -> Any:
     for name in names:
         if str(name).strip() not in (*_RANK_METRICS, "", "None", "none", "null", "custom", "na"):
             raise ValueError(
-                f"metric must be one of {', '.join(_RANK_METRICS)} or 'None' under a custom objective, got {name!r}, which"
+                f"metric must be one of {', '.join(_RANK_METRICS)} or 'None' with a custom objective, got {name!r}, which"
                 " would read raw scores as probabilities; use feval=Metric(loss, score)"
             )
     return (metric if isinstance(metric, str) else names) or "None"

@@ -123,7 +123,7 @@ def _weighted_trees(stored: dict[str, Any]) -> dict[str, Any]:
 
     Most tools that read model files do not support tree weights.
     """
-    if stored["name"] == "dart":  # before 3.4
+    if stored["name"] == "dart":  # the file format before xgboost 3.4
         weights, stored = stored["weight_drop"], stored["gbtree"]
     else:
         weights = stored["model"].pop("weight_drop", None) or ()

@@ -98,7 +98,7 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
         )
     if not is_one(settings.get("scale_pos_weight", 1)):
         raise ValueError(
-            f"scale_pos_weight has no effect under a custom objective, got {settings['scale_pos_weight']}; use"
+            f"scale_pos_weight has no effect with a custom objective, got {settings['scale_pos_weight']}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or sample weights"
         )
     if not switch("disable_default_eval_metric", settings.get("disable_default_eval_metric", True)):

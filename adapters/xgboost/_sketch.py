@@ -26,7 +26,7 @@ from ._settings import VECTOR_LEAVES
 
 try:
     from xgboost import objective as _interface
-except ImportError:  # before 3.2
+except ImportError:  # xgboost before 3.2 lacks the interface
     _interface = None  # type: ignore[assignment]
 
 
