@@ -454,12 +454,12 @@ def test_settings_under_other_names():
         make("lightgbm", {**sampled, "seed": seed}, calibration=None).fit(X, y).raw_score(X) for seed in (1, 2)
     )
     assert np.abs(one - other).max() > 0.01
-    with pytest.raises(ValueError, match="must leave out early_stopping_rounds, got 1"):
+    with pytest.raises(ValueError, match="must not set early_stopping_rounds, got 1"):
         make("xgboost", {"early_stopping_rounds": 1}).fit(X, y)
-    with pytest.raises(ValueError, match="early_stopping must be left out for dart"):
+    with pytest.raises(ValueError, match="early_stopping must be omitted for dart"):
         make("lightgbm", {"boosting_type": "dart"}, early_stopping=3).fit(X, y)
     forest = lightgbm.LGBMClassifier(boosting_type="rf", n_estimators=3, **sampled, verbosity=-1).fit(X, y)
-    with pytest.raises(ValueError, match="the model must be of boosting, got a random forest"):
+    with pytest.raises(ValueError, match="the model must be a boosting model, got a random forest"):
         CalibratedBoostingClassifier(FrozenEstimator(forest)).fit(X, y)
 
 
@@ -691,21 +691,21 @@ def test_parameters_without_meaning_are_refused(parameters, error, message):
 @pytest.mark.parametrize(
     ("library", "parameters", "message"),
     [
-        ("xgboost", {"objective": "reg:squarederror"}, "XGBClassifier must have no objective of its own"),
-        ("xgboost", {"early_stopping_rounds": 5}, "must leave out early_stopping_rounds, got 5; use early_stopping="),
-        ("xgboost", {"eval_metric": "auc"}, "XGBClassifier must leave out eval_metric, got 'auc'"),
-        ("xgboost", {"scale_pos_weight": 3}, "XGBClassifier must leave out scale_pos_weight, got 3; use class_weight="),
-        ("lightgbm", {"objective": "cross_entropy"}, "LGBMClassifier must have no objective of its own"),
-        ("lightgbm", {"class_weight": "balanced"}, "LGBMClassifier must leave out class_weight, got 'balanced'"),
-        ("lightgbm", {"early_stopping_round": 5}, "LGBMClassifier must leave out early_stopping_round, got 5"),
+        ("xgboost", {"objective": "reg:squarederror"}, "XGBClassifier must not set an objective"),
+        ("xgboost", {"early_stopping_rounds": 5}, "must not set early_stopping_rounds, got 5; use early_stopping="),
+        ("xgboost", {"eval_metric": "auc"}, "XGBClassifier must not set eval_metric, got 'auc'"),
+        ("xgboost", {"scale_pos_weight": 3}, "XGBClassifier must not set scale_pos_weight, got 3; use class_weight="),
+        ("lightgbm", {"objective": "cross_entropy"}, "LGBMClassifier must not set an objective"),
+        ("lightgbm", {"class_weight": "balanced"}, "LGBMClassifier must not set class_weight, got 'balanced'"),
+        ("lightgbm", {"early_stopping_round": 5}, "LGBMClassifier must not set early_stopping_round, got 5"),
         (
             "catboost",
             {"loss_function": "Focal:focal_alpha=0.5;focal_gamma=1"},
-            "CatBoostClassifier must have no objective",
+            "CatBoostClassifier must not set an objective",
         ),
-        ("catboost", {"auto_class_weights": "Balanced"}, "CatBoostClassifier must leave out auto_class_weights"),
-        ("catboost", {"early_stopping_rounds": 5}, "CatBoostClassifier must leave out early_stopping_rounds, got 5"),
-        ("catboost", {"eval_metric": "AUC"}, "CatBoostClassifier must leave out eval_metric, got 'AUC'"),
+        ("catboost", {"auto_class_weights": "Balanced"}, "CatBoostClassifier must not set auto_class_weights"),
+        ("catboost", {"early_stopping_rounds": 5}, "CatBoostClassifier must not set early_stopping_rounds, got 5"),
+        ("catboost", {"eval_metric": "AUC"}, "CatBoostClassifier must not set eval_metric, got 'AUC'"),
     ],
 )
 def test_parameters_of_the_estimator_that_would_be_ignored_are_refused(library, parameters, message):

@@ -134,7 +134,9 @@ def test_lightgbms_columns_must_stand_where_they_stood(bare):
     expected = trained.predict_proba(X)
     assert_allclose(fitted.predict_proba(X), expected)
     for odd in (X[X.columns[::-1]], X.rename(columns={"b": "z"})):
-        with pytest.raises(ValueError, match="X must have the columns that the model was trained with, in that order"):
+        with pytest.raises(
+            ValueError, match="X must have the columns that the model was trained with, in the same order"
+        ):
             CalibratedBoostingClassifier(model, calibration=None).fit(odd, y)
     for odd in (X.drop(columns="e"), X.assign(f=0.0), CANCER[0]):
         with pytest.raises(ValueError, match="X must have the 5 columns that the model was trained with, got"):
