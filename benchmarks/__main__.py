@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     training = add("training", "training", "whole training runs against the libraries' builtin losses", seconds=10.0)
     training.add_argument("--threads", type=int, help="threads of the boosting library (default: all cores)")
-    training.add_argument("--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)")
+    training.add_argument(
+        "--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)"
+    )
     training.add_argument("--quick", action="store_true", help="use a tenth of the rows and at most 10 classes")
     imports = add("import", "imports", "imports, first calls and their compilations, in fresh processes")
     imports.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")

@@ -115,7 +115,7 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     }
     builtin = {**settings, "loss_function": "Logloss" if case.classes == 2 else "MultiClass"}
     if case.classes > 2:
-        del builtin["boost_from_average"]  # always False for MultiClass, which rejects the parameter
+        del builtin["boost_from_average"]  # does not apply to MultiClass
     return partial(adapter.train, pool, settings, loss=case.loss), partial(cb.train, pool, builtin)
 
 
