@@ -23,7 +23,9 @@ FOR_SHAPES = ("waves, 10 classes", "waves, 20 classes, 2000 rows")
 #: Captions of the tables.
 ABOVE = "Test loss in per cent above that of the better builtin strategy, on the seeds common to all methods"
 TIMES = "Seconds to the lowest builtin validation loss / those of the better builtin strategy (medians, same seeds)"
-OTHER_TREES = "Other tree shapes, one seed: test loss and seconds of the sketch, as above, against builtin trees of the same shape"
+OTHER_TREES = (
+    "Other tree shapes, one seed: test loss and time of the sketch, as above, against builtin trees of that shape"
+)
 JUDGED = (
     "Test loss; its difference from the better builtin strategy, in per cent of the latter; and the time to the lowest"
     " validation loss of that strategy, relative to its own time (medians). The last rows contain means with 95 % intervals:"

@@ -225,7 +225,7 @@ def agree(case: Case, folder: Path) -> None:
     if first is not None:
         first_and_second(case, parts, first, model, pools["near"])
     elif case.settings.get("boosting_type") != "Ordered" and case.settings.get("random_strength") != 0.0:
-        # In both cases, rounding decides near ties.
+        # With ordered boosting or without random strength, rounding decides near ties.
         model, _ = trained(case, parts, given, {"never": "auto", "auto": "never"}[case.builtin])
         other = adapter.raw_score(model, pools["training"])
         rows = parts["training"]
@@ -259,7 +259,7 @@ def weighted(case: Case, rows: Rows) -> Rows:
         return rows
     train = case.data.draw(2 if case.first == "new" else 0)
     weight = np.ones(len(train.y)) if train.weight is None else train.weight
-    # CatBoost counts integer weights.
+    # CatBoost rounds the total weight of a class down.
     sums = np.floor(np.bincount(train.y.astype(int), weight, case.data.classes))
     factor = np.where(sums > 0, sums.max() / np.maximum(sums, 1), 1.0)
     own = np.ones(len(rows.y)) if rows.weight is None else rows.weight
