@@ -22,7 +22,7 @@ from .screen import progress
 
 try:
     from sklearn.calibration import _TemperatureScaling
-except ImportError:  # before 1.8
+except ImportError:  # scikit-learn before 1.8
     _TemperatureScaling = None
 
 Data = tuple[Array, npt.NDArray[np.int64]]

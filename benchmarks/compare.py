@@ -49,7 +49,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def is_regression(old: Row, new: Row, threshold: float) -> bool:
-    """Return whether the new figure is worse by more than the threshold, and beyond both intervals."""
+    """Return whether the new figure is worse by more than the threshold, and the intervals do not overlap."""
     if old.low is None or old.high is None or new.low is None or new.high is None:
         return False
     if new.higher_is_better:

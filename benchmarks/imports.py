@@ -49,7 +49,7 @@ def _imports(repeats: int) -> list[Row]:
 
 def _cold_start(name: str, repeats: int) -> list[Row]:
     warm, cold = [], []
-    for _ in range(max(repeats // 5, 1)):  # compiling is slow and varies little
+    for _ in range(max(repeats // 5, 1)):  # cold starts are slow and vary little, so few suffice
         with tempfile.TemporaryDirectory() as folder:
             cold.append(_first_calls(name, folder))
             warm += [_first_calls(name, folder) for _ in range(3)]

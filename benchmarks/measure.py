@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from .screen import progress
 
 Timed = Callable[[], object]
-#: A function of this package and its reference.
+#: A function of this package and the reference function.
 Pair = tuple[Timed, Timed]
 
 #: The smallest number of blocks for which order statistics give a 95 % interval of the median.

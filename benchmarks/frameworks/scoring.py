@@ -119,7 +119,7 @@ def _against_truth(test: DataSet, proba: Array) -> dict[str, float | None]:
     if test.proba is None:
         return {"excess_log_loss": None, "proba_error": None}
     predicted = np.column_stack([1.0 - proba, proba]) if proba.ndim == 1 else proba
-    eps = float(np.finfo(np.float64).eps)  # as in the log loss
+    eps = float(np.finfo(np.float64).eps)  # the clipping bound of the log loss
     ratio = np.log(np.clip(test.proba, eps, None)) - np.log(np.clip(predicted.astype(np.float64), eps, None))
     divergence = (test.proba * ratio).sum(axis=1)
     error = np.abs(test.proba - predicted).mean(axis=1)

@@ -28,7 +28,7 @@ class Best(NamedTuple):
 
 
 class Results:
-    """The races of a stage."""
+    """The races of one stage with their answers."""
 
     def __init__(self, answers: Mapping[Race, Mapping[str, Any]]) -> None:
         self._answers = answers

@@ -230,7 +230,7 @@ def weights_count_rows(case: Case, parts: dict[str, Rows]) -> None:
     rows = parts["training"]
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
-    if case.first is not None:  # classes may be missing
+    if case.first is not None:  # later data may lack a class
         return
     # Bins and the minimum number of rows in a leaf ignore weights; with many leaves, some splits are nearly equally good.
     params = {**case.settings, "num_leaves": 2, "min_data_in_leaf": 0, "max_bin": 4000, "min_data_in_bin": 1}
@@ -246,7 +246,7 @@ def the_builtin_model(case: Case, parts: dict[str, Rows], model: lgb.Booster) ->
     """Check that LightGBM's own loss gives the same model from the same intercept."""
     if case.loss not in (LogLoss(), SoftmaxCrossEntropy()) or case.first is not None or case.data.soft or case.stopping:
         return
-    if case.settings.get("linear_tree") and case.settings.get("learning_rate") == 1.0:  # rounding errors grow
+    if case.settings.get("linear_tree") and case.settings.get("learning_rate") == 1.0:  # rounding errors accumulate
         return
     rows, classes = parts["training"], case.data.classes
     own = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}

@@ -296,7 +296,7 @@ def weights_count_rows(case: Case, rows: Rows) -> None:
     """Check that an integer weight has the same effect as repeating the row, in the first round."""
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
-    if case.first is not None:  # classes may be missing
+    if case.first is not None:  # later data may lack a class
         return
     params = {**case.settings, "max_depth": 1, "max_bin": 4000}
     keep = rows.weight > 0
