@@ -102,12 +102,13 @@ def _best(comparison: Comparison) -> str:
         return f"{words} It is unknown whether the other {many(others, 'combination')} would be worse on other rows."
     if not ties:
         return f"{words} All {others} other combinations with results for every set are clearly worse."
-    words += f" Of the {others} other combinations with results for every set, {len(ties)} are not shown to be worse"
+    words += f" The difference may be due to chance for {len(ties)} of the {others} other combinations"
+    words += " with results for every set"
     fastest = min(ties, key=lambda one: one.fit_seconds)
     if fastest.fit_seconds < best.fit_seconds:
         words += f"; the fastest of these is {name_of(fastest)}, which trains in {number(fastest.fit_seconds, 2)} s"
         words += f" instead of {number(best.fit_seconds, 2)} s"
-    return f"{words}. The best of many combinations is so partly by chance, and may differ on another sample."
+    return f"{words}. Being the best of many combinations is partly chance: the order may differ on another sample."
 
 
 def what_ran(comparison: Comparison) -> str:
