@@ -105,7 +105,7 @@ def spoil(frame, **changes):
 
 
 BAD = {
-    "missing column": (lambda f: f.drop(columns="p"), "the file must have the column 'p' once, got y, q, w"),
+    "missing column": (lambda f: f.drop(columns="p"), "the file must contain the column 'p' exactly once, got y, q, w"),
     "text": (lambda f: spoil(f, p=(7, "oops")), "'oops'"),
     "text as label": (lambda f: spoil(f, y=(7, "oops")), "'oops'"),
     "outside": (lambda f: spoil(f, p=(300, 1.5)), r"proba must lie in \[0, 1\], got 1.5 in row 300"),
@@ -140,8 +140,8 @@ def test_broken_files(files):
     Path("ragged.csv").write_text("y,p\n0,0.2\n1,0.4,0.6\n")
     Path("a.xlsx").write_bytes(b"PK")
     for name, message in (
-        ("cut.parquet", "the file must be whole Parquet"),
-        ("hole.parquet", "the file (cannot be read|must be whole)"),
+        ("cut.parquet", "the file must be complete Parquet"),
+        ("hole.parquet", "the file (cannot be read|must be complete)"),
         ("no.csv", "the file cannot be read, Empty CSV"),
         ("ragged.csv", "the file cannot be read, .*Expected 2 columns, got 3"),
         ("a.xlsx", "the file must be .csv, .tsv or .parquet, got .xlsx"),
@@ -155,7 +155,7 @@ def test_broken_files(files):
         ("a,b,c", ["m_a,m_b,p"], "rows of proba must sum to 1"),
         ("a,x,c", ["m_a,m_b,m_c"], "'kind' must hold one of a, x, c, got 'b' in row"),
         ("a,b,c", ["p"], "--classes must name 2 different labels, got a, b, c"),
-        ("a,b,c", ["p", "m_a,m_b,m_c"], "--proba must name as many columns"),
+        ("a,b,c", ["p", "m_a,m_b,m_c"], "--proba must name the same number of columns"),
     ],
 )
 def test_classes_that_do_not_fit(files, classes, probas, message):
@@ -215,8 +215,8 @@ def test_nothing_that_is_read_is_overwritten(files):
     [
         (("--label", "y", "--proba", "y"), "--label, --proba and --weight must name different columns"),
         (("--label", "y", "--proba", "p", "--weight", "p"), "must name different columns"),
-        (("--label", "y", "--proba", "p", "--weight", ""), "must have the column '' once"),
-        (("--label", "y", "--proba", "twice"), "must have the column 'twice' once"),
+        (("--label", "y", "--proba", "p", "--weight", ""), "must contain the column '' exactly once"),
+        (("--label", "y", "--proba", "twice"), "must contain the column 'twice' exactly once"),
         (("--label", "parts", "--proba", "p", "--classes", "0,1"), "'parts' must hold texts or integers, got list"),
     ],
 )

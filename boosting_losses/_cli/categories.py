@@ -45,7 +45,10 @@ class Categories:
         return codes
 
     def ranks(self, *, as_numbers: bool) -> Codes:
-        """Return the rank of each code in the order of the texts, or of the numbers if ``as_numbers`` and all are integers."""
+        """Return the rank of each code in the sorted texts.
+
+        If ``as_numbers`` and all texts are integers, they are sorted as numbers.
+        """
         names = self.names
         keys: list[int] | list[str] = names
         if as_numbers:

@@ -44,7 +44,9 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
 
 @commands.command()
 @click.argument("file", type=click.Path(exists=True, allow_dash=True, path_type=Path))
-@click.option("--label", metavar="COLUMN", required=True, help="Column of the labels: 0 and 1, 0 to K-1, or the labels in --classes.")
+@click.option(
+    "--label", metavar="COLUMN", required=True, help="Column of the labels: 0 and 1, 0 to K-1, or those of --classes."
+)
 @click.option(
     "--proba",
     "probas",
@@ -82,7 +84,9 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     help="Costs of a false positive and a false negative, which imply a threshold: 1:9 is --threshold 0.1.",
 )
-@click.option("--reference", metavar="NAME", help="Model with which the other models are compared.  [default: the first]")
+@click.option(
+    "--reference", metavar="NAME", help="Model with which the other models are compared.  [default: the first]"
+)
 @click.option("--normalize", is_flag=True, help="Divide the probabilities of K classes by their sum in each row.")
 @click.option(
     "--format",
@@ -90,7 +94,7 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(["csv", "tsv", "parquet"]),
     help="Format of FILE, if the extension of its name does not tell.",
 )
-@click.option("--delimiter", metavar="MARK", help='Delimiter of a CSV file: ";", "|", "tab", ...  [default: ","]')
+@click.option("--delimiter", metavar="CHAR", help='Delimiter of a CSV file: ";", "|", "tab", ...  [default: ","]')
 @click.option("--decimal", type=click.Choice([".", ","]), help="Decimal separator of a CSV file.  [default: .]")
 @click.option(
     "--config", "config_path", metavar="PATH", type=_EXISTING, help="YAML file of settings; options override them."
@@ -159,7 +163,9 @@ def evaluate(
     multiple=True,
     help="Library to compile for. Repeat for additional libraries.  [default: all installed]",
 )
-@click.option("--report/--no-report", "with_report", default=True, help="Also compile for reports.  [default: --report]")
+@click.option(
+    "--report/--no-report", "with_report", default=True, help="Also compile for reports.  [default: --report]"
+)
 def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
     """Compile all kernels in advance, so that later processes start fast.
 

@@ -51,7 +51,10 @@ class Bootstrap(Section):
 
 
 class Limits(Section):
-    """The thresholds of a score; neither its value nor its whole interval, depending on ``by``, may be beyond them."""
+    """The limits of a score.
+
+    A score violates a limit if its value, or its whole interval, is beyond the limit; ``by`` selects which.
+    """
 
     min: Number | None = None
     max: Number | None = None
@@ -107,7 +110,7 @@ class Evaluation(Section):
             for key in options.model_fields_set:
                 refuse_unknown(key, sorted(SCORES[name].options), at=("metrics", name, key))
         if self.bins is not None and "calibration_error" not in self.metrics:
-            raise refusal("be given with calibration_error among the metrics", ", ".join(self.metrics), at=("bins",))
+            raise refusal("be given only if metrics name calibration_error", ", ".join(self.metrics), at=("bins",))
         return self
 
     @property

@@ -45,7 +45,8 @@ class Part:
         for column in columns:
             if here.count(column) != 1:
                 shown = ", ".join(here[:20]) + (", ..." if len(here) > 20 else "") + self.file.hint(names)
-                raise FileError(f"{self.file.name}: the file must have the column {column!r} once, got {shown}")
+                rule = f"the file must contain the column {column!r} exactly once"
+                raise FileError(f"{self.file.name}: {rule}, got {shown}")
         for batch in self.file.batches([column for column in columns if column in names], numbers):
             whole = batch
             for key in columns:
@@ -116,11 +117,11 @@ def _file(path: Path, name: str, kind: str, delimiter: str | None, decimal: str 
     if kind == "parquet":
         if delimiter is not None or decimal is not None:
             option = "--delimiter" if delimiter is not None else "--decimal"
-            raise FileError(f"{name}: {option} must be given with CSV, got Parquet")
+            raise FileError(f"{name}: {option} must be given for CSV only, got Parquet")
         return ParquetFile(path, name)
     mark = "\t" if delimiter == "tab" else delimiter
     if mark is not None and (len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in '"\r\n\0'):
-        raise FileError(f"{name}: --delimiter must be tab or one mark such as ; or |, got {mark!r}")
+        raise FileError(f"{name}: --delimiter must be tab or one character such as ; or |, got {mark!r}")
     return CsvFile(path, name, mark or ("\t" if kind == "tsv" else ","), decimal or ".")
 
 

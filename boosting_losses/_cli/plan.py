@@ -153,7 +153,7 @@ def _refuse_odd_columns(plan: Plan, options: Options, config: Evaluation) -> Non
 def _refuse_odd_settings(plan: Plan, options: Options, config: Evaluation) -> None:
     if plan.n_classes > 2 and plan.settings.thresholds:
         given = "threshold" if options.thresholds else "costs" if options.costs else None
-        raise _error(given, "decision_thresholds", config, "be given with two classes", f"{plan.n_classes} classes")
+        raise _error(given, "decision_thresholds", config, "be given for two classes only", f"{plan.n_classes} classes")
     if plan.settings.reference not in (None, *plan.names):
         given = None if options.reference is None else "reference"
         got = repr(plan.settings.reference)

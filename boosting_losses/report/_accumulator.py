@@ -297,7 +297,7 @@ class Accumulator:
     ) -> None:
         """Raise ValueError unless there is one array per model, and the codes of groups and slices are valid."""
         if n_models != len(self.names):
-            raise ValueError(f"probas must contain one array for each of {len(self.names)} models, got {n_models}")
+            raise ValueError(f"probas must contain one array per model ({len(self.names)} expected), got {n_models}")
         if set(slices) != set(self.slices):
             raise ValueError(f"slices must contain the codes of the variables {list(self.slices)}, got {list(slices)}")
         codes = [(name, slices[name], len(categories)) for name, categories in self.slices.items()]

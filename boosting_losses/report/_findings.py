@@ -37,7 +37,7 @@ def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes
     if evaluation.rounded:
         one = evaluation.rounded == 1
         what = "probability was" if one else "probabilities were"
-        text = f"{evaluation.rounded:,} {what} outside [0, 1] because of rounding and moved to 0 or 1."
+        text = f"{evaluation.rounded:,} {what} outside [0, 1] because of rounding; such values are clipped to [0, 1]."
         found.append(Finding(None, "rounded", text))
     options = evaluation.settings.metrics.get("miscalibration")
     of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
@@ -80,7 +80,9 @@ def _of_the_score(sums: ModelSums, miscalibration: Estimate | None) -> Iterator[
             yield "miscalibration", text, ()
             return
     if loss > base:
-        text = f"Worse than the base rate: the log loss is {loss:.4f}; always predicting the base rate gives {base:.4f}."
+        text = (
+            f"Worse than the base rate: the log loss is {loss:.4f}; always predicting the base rate gives {base:.4f}."
+        )
         yield "worse than the base rate", text, ()
 
 

@@ -106,7 +106,7 @@ def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None
     for name, proba in models.items():
         if proba.ndim not in (1, 2) or len(proba) != len(y):
             raise ValueError(
-                f"proba must have one row for each of {len(y)} labels, got shape {proba.shape} of model {name!r}"
+                f"proba must have one row per label ({len(y)} expected), got shape {proba.shape} of model {name!r}"
             )
         if proba.shape != first.shape:
             raise ValueError(f"all models must have proba of the same shape, got {first.shape} and {proba.shape}")

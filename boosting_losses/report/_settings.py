@@ -88,9 +88,7 @@ class Settings:
         if n_classes == 2 or not odd:
             return self
         if set(self.metrics) != set(DEFAULT_METRICS):
-            raise ValueError(
-                f"metrics must be scores of {n_classes} classes, got {odd[0]}, which requires two classes"
-            )
+            raise ValueError(f"metrics must be scores of {n_classes} classes, got {odd[0]}, which requires two classes")
         return replace(self, metrics={name: options for name, options in self.metrics.items() if name not in odd})
 
     def reference_among(self, names: Sequence[str]) -> int:

@@ -35,7 +35,8 @@ def differences(axes: Axes, report: Results, score: str) -> None:
         axes.text(0.0, top + 0.06, text, transform=axes.get_yaxis_transform(), va="top", parse_math=False)
         top += SLOT + LINE * (1 + label.count("\n"))
         at = top - 0.15
-        axes.plot([0.0, 0.0], [at - 0.11, at + 0.11], color=INK, linewidth=1.0)  # one line per model, so that no line crosses a name
+        # One short line per model, so that no line crosses a name.
+        axes.plot([0.0, 0.0], [at - 0.11, at + 0.11], color=INK, linewidth=1.0)
         if np.isfinite(value):
             if np.isfinite(low) and np.isfinite(high):
                 axes.plot([low, high], [at, at], color=style["color"], linewidth=1.6, solid_capstyle="butt")
