@@ -113,7 +113,7 @@ BAD = {
     "missing value": (lambda f: spoil(f, p=(12, np.nan)), "'p' must have no missing values, got one in row 12"),
     "negative weight": (lambda f: spoil(f, w=(3, -1.0)), "sample_weight must be finite and >= 0, got -1.0 in row 3"),
     "label": (lambda f: spoil(f, y=(3, 2)), r"y_true must lie in \[0, 1\], got 2.0 in row 3"),
-    "one class": (lambda f: f[f["y"] == 1], "more than one class to be evaluated, got class 1 only"),
+    "one class": (lambda f: f[f["y"] == 1], "y_true must contain more than one class, got class 1 only"),
     "empty": (lambda f: f.head(0), "at least one row, got none"),
 }
 
@@ -229,7 +229,7 @@ def test_columns_that_cannot_be_meant(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a.csv", *COLUMNS, "--html", "nowhere/r.html"), "the folder must exist"),
+        (("a.csv", *COLUMNS, "--html", "nowhere/r.html"), "the output folder must exist"),
         (("a.csv", *COLUMNS, "--plot", "r.xyz"), "xyz"),
         (("absent.csv", *COLUMNS), "absent.csv"),
         (("a.csv", "--label", "y"), "--proba"),
@@ -272,4 +272,4 @@ def test_what_is_missing_is_said(monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2
-    assert 'needs pip install "boosting-losses[cli]"' in capsys.readouterr().err
+    assert 'requires pip install "boosting-losses[cli]"' in capsys.readouterr().err

@@ -348,7 +348,7 @@ def test_values_over_lines_and_many_blocks(frame, monkeypatch):
         (b"y,p\n0,0.5\n1," + b"9" * 3_000_000 + b"\n", (), "each line must be shorter than 1 MiB"),
         ("y,p\n0,0.5\né\n".encode("latin-1"), (), "the file cannot be read, .*Expected 2 columns, got 1"),
         (gzip.compress(b"y,p\n0,0.5\n"), (), "the file must be CSV, got gzip .unpack it first"),
-        (b'y,p,t\n0,0.5,"a\n' + b"1,0.5,b\n" * 400_000, (), "shorter than 1 MiB, got a longer one or a quote"),
+        (b'y,p,t\n0,0.5,"a\n' + b"1,0.5,b\n" * 400_000, (), "shorter than 1 MiB, got a longer line or an unclosed quote"),
     ],
     ids=range(17),
 )  # fmt: skip

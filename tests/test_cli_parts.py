@@ -188,10 +188,10 @@ def test_rows_keep_their_numbers_when_they_are_sorted(frame):
         (("--slice", "nowhere"), "the file must contain the column 'nowhere' exactly once, got y, p"),
         (("--groups", "nowhere"), "the file must contain the column 'nowhere' exactly once, got y, p"),
         (("--slice", ""), "the file must contain the column '' exactly once"),
-        (("--slice", "y"), "--slice must name another column than that of the labels, got 'y'"),
-        (("--groups", "y"), "--groups must name another column than that of the labels, got 'y'"),
+        (("--slice", "y"), "--slice must name a column other than that of the labels, got 'y'"),
+        (("--groups", "y"), "--groups must name a column other than that of the labels, got 'y'"),
         (("--slice", "kind", "--slice", "kind"), "--slice must name each column once, got 'kind' a second time"),
-        (("--slice", "number"), "slices must have at most 200 categories, got 300 of 'number': put them into bins"),
+        (("--slice", "number"), "slices must have at most 200 categories, got 300 of 'number': bin its values"),
         (("--slice", "three_hundred"), "slices must have at most 200 categories, got 300 of 'three_hundred'"),
         (("--groups", "same"), "groups must name at least 2 groups, got only 'x' in 'same'"),
         (("--groups", "area"), r"the column 'area' must have no missing values, got one in row \d+"),
@@ -225,7 +225,7 @@ def test_what_three_classes_do_not_have(frame):
         ("decision_thresholds: [0.5]", "line 1: decision_thresholds must be given for two classes only, got 3 classes"),
         (
             "thresholds:\n  calibration_slope: {min: 1}",
-            "line 2: thresholds.calibration_slope must be of a score that is computed",
+            "line 2: thresholds.calibration_slope must name a score that is computed",
         ),
         ("metrics: [log_loss, calibration_slope]", "scores of 3 classes, got calibration_slope"),
     ):

@@ -96,7 +96,7 @@ def _of_probabilities(sums: ModelSums) -> Iterator[Part]:
     spread = np.sqrt(rate * (1.0 - rate) * float(sums.points.squared.sum())) / sums.weight
     if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
         direction = "high" if mean > rate else "low"
-        text = f"Too {direction} on average: the mean probability is {mean:.4f}, the event rate {rate:.4f}."
+        text = f"Too {direction} on average: the mean probability is {mean:.4f}, the event rate is {rate:.4f}."
         yield "biased", text, ()
 
 

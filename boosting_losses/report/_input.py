@@ -17,7 +17,7 @@ from ..metrics._predictions import Predictions, check
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """Return the probabilities of each model, by its name."""
+    """Return a mapping of model names to probabilities."""
     if isinstance(proba, Mapping):
         if names is not None:
             raise ValueError("names must not be given with a mapping, whose keys are the names, got both")

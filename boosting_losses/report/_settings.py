@@ -29,7 +29,7 @@ DEFAULT_METRICS: Mapping[str, Options] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How predictions are evaluated.
+    """The settings that determine how predictions are evaluated.
 
     Parameters
     ----------
