@@ -236,7 +236,11 @@ def test_masked_entries_and_numbers_as_text(loss):
     check(every_call(loss, y, scores), ValueError, "raw must not contain masked entries")
     for kind in (str, lambda label: str(label).encode()):
         labels = np.array([kind(label) for label in y], dtype=object)
-        check([*every_call(loss, labels, raw), *label_call(loss, labels)], TypeError, "y_true must be numeric, got obj")
+        check(
+            [*every_call(loss, labels, raw), *label_call(loss, labels)],
+            TypeError,
+            "y_true must be numeric, got non-numeric obj",
+        )
 
 
 @each_loss

@@ -664,7 +664,7 @@ def test_the_callers_estimator_and_data_stay_as_they_are(library):
         (
             {"early_stopping": {"rounds": 3, "metric": "auc"}},
             ValueError,
-            "'loss', 'refinement' or a function, got 'auc'",
+            "'loss', 'refinement' or a callable, got 'auc'",
         ),
         (
             {"early_stopping": {"rounds": 3, "metric": 5}},
@@ -754,7 +754,7 @@ def test_parameters_of_a_loss():
     assert model.set_params(loss=SoftmaxFocalLoss(), loss__gamma=0.5).loss == SoftmaxFocalLoss(0.5)
     with pytest.raises(ValueError, match="loss__delta must be a parameter of SoftmaxFocalLoss"):
         model.set_params(loss__delta=1)
-    with pytest.raises(ValueError, match="loss must be an object for loss__gamma, such as FocalLoss"):
+    with pytest.raises(ValueError, match=r"loss must be an object such as FocalLoss\(\) to set loss__gamma"):
         make("xgboost", loss="focal").set_params(loss__gamma=1.0)
 
 

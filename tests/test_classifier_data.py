@@ -273,7 +273,7 @@ def test_the_rows_of_all_folds_stand_in_for_parts_of_one_class(calibration):
     X, y, groups = pure_groups()
     model = make(calibration=calibration, cv=GroupKFold(12), ensemble=True)
     with pytest.warns(
-        UserWarning, match="fold 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 of 12: a held-out part of one class"
+        UserWarning, match="fold 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 of 12: the held-out rows must hold"
     ):
         model.fit(X, y, groups=groups)
     together = make(calibration=calibration, cv=GroupKFold(12)).fit(X, y, groups=groups)
@@ -299,7 +299,7 @@ def test_the_warning_names_the_folds():
 
 def test_parts_of_one_row():
     X, y = WINE[0][::6], WINE[1][::6]
-    with pytest.warns(UserWarning, match="a held-out part of one class"):
+    with pytest.warns(UserWarning, match="the held-out rows must hold at least 2 classes"):
         every = make(calibration="sigmoid", cv=LeaveOneOut(), ensemble=True).fit(X, y)
     together = make(calibration="sigmoid", cv=LeaveOneOut()).fit(X, y)
     assert abs(metrics.log_loss(y, every.predict_proba(X)) - metrics.log_loss(y, together.predict_proba(X))) < 0.1
