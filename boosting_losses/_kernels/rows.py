@@ -28,7 +28,7 @@ from .row_by_row import factors
 HEADER = 4
 
 #: The error message for a row that would be read or written out of bounds.
-MISFIT = "a row must have as many scores as the loss has classes, and one of these as its label"
+MISFIT = "a row must have one score for each class of the loss, and its label must be a class code of the loss"
 
 #: The largest double.
 LARGEST = 1.7976931348623157e308
