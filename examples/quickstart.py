@@ -45,7 +45,7 @@ for title, load, plain, focal in (
     results = {}
     for fit, test in track([folds[0], *folds], title, transient=True):  # the first run only compiles the kernels
         for library, (adapter, dataset, own_2, own_10, train_own, train) in LIBRARIES.items():
-            ways = {"builtin": (train_own, own_10 if plain.multiclass else own_2), "our log loss": (train, plain)}
+            ways = {"builtin": (train_own, own_10 if plain.multiclass else own_2), type(plain).__name__: (train, plain)}
             for name, (way, what) in {**ways, "focal": (train, focal)}.items():
                 start = time.perf_counter()
                 model = way(dataset(X[fit], y[fit]), what)

@@ -355,7 +355,9 @@ def test_a_fold_without_a_class_is_named(library):
     X, y = WINE
     order = np.argsort(y, kind="stable")
     folds = [(np.arange(len(y)), np.arange(10)), (order[:100], order[100:])]
-    with pytest.raises(ValueError, match=r"training part of fold 2: y_true must hold every class 0..2 with weight"):
+    with pytest.raises(
+        ValueError, match=r"training part of fold 2: y_true must hold every class 0..2 with positive weight"
+    ):
         library.cv(library.data(X, y), 3, loss=SoftmaxCrossEntropy(), folds=folds)
 
 
@@ -594,7 +596,12 @@ def refused(library, error, message, data, loss, settings=None):
         (FocalLoss(), lambda y: 2 * y - 1, None, "y_true must lie in [0, 1], got -1.0 in row"),
         (LogLoss(), np.ones_like, None, "got only class 1"),
         (LogLoss(), lambda y: y, np.zeros_like, "sample_weight must have a sum > 0, got 569 weights that are all 0"),
-        (SoftmaxCrossEntropy(), lambda y: 2 * y, None, "hold every class 0..2 with weight, got none of class 1"),
+        (
+            SoftmaxCrossEntropy(),
+            lambda y: 2 * y,
+            None,
+            "hold every class 0..2 with positive weight, got none of class 1",
+        ),
         (SoftmaxFocalLoss(), lambda y: y / 2, None, "y_true must hold class codes 0, 1, 2, ..., got 0.5"),
         (SoftmaxCrossEntropy((1.0, 2.0, 3.0)), lambda y: y, None, "must hold one weight per class, got 3 for 2"),
     ],

@@ -365,7 +365,11 @@ def refused(message, loss, pool, settings=None, error=ValueError):
     [
         (LogLoss(), lambda y: np.arange(len(y)) % 3, "labels must be of 2 classes for the binary LogLoss"),
         (FocalLoss(), lambda y: np.ones(len(y)), "labels must be of 2 classes for the binary FocalLoss"),
-        (SoftmaxFocalLoss(), lambda y: np.ones(len(y), int), "y_true must hold at least 2 classes with weight"),
+        (
+            SoftmaxFocalLoss(),
+            lambda y: np.ones(len(y), int),
+            "y_true must hold at least 2 classes with positive weight",
+        ),
         (LogLoss(), lambda y: y + 0.5, "labels that are not integers must lie in [0, 1], or be listed in class_names"),
         (LogLoss(), lambda y: None, "the data must have labels, got none"),
     ],

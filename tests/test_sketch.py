@@ -369,7 +369,7 @@ def test_other_libraries_have_no_sketch(digits):
 
 def test_parameters_of_a_sketch_are_set_in_an_object():
     model = CalibratedBoostingClassifier(xgb.XGBClassifier(), sketch=Sketch())
-    with pytest.raises(ValueError, match=r"sketch__columns must be set in an object, sketch=Sketch\(...\)"):
+    with pytest.raises(ValueError, match=r"sketch__columns must be set through a new object, sketch=Sketch\(...\)"):
         model.set_params(sketch__columns=1)
     assert type(Sketch(np.int64(3)).columns) is int
 
