@@ -68,7 +68,8 @@ class KeepColumnSampler:
     """Callback that makes column sampling the same as with a builtin objective.
 
     On the first update with a custom objective, ``Booster.update`` resets the parameter ``objective``, although its value
-    is already "none". The reset makes the column sampler draw an additional time (and disturbs dart), so that a run with
+    is already "none". The reset makes the column sampler draw one extra time (and changes the results of dart),
+    so that a run with
     ``feature_fraction < 1`` differs from the same run with a builtin objective. Marking the reset as done prevents it.
     """
 

@@ -66,8 +66,9 @@ def train(
         contains a metric.
     init_model : Booster, LGBMModel or path, optional
         A model to continue, trained with the same loss. It keeps its init score, including the one in the
-        :class:`Objective` of an ``LGBMClassifier``. A ``Booster`` that was trained by passing an :class:`Objective` to
-        ``lightgbm.train`` does not contain its init score, nor do model files of such boosters and classifiers.
+        :class:`Objective` of an ``LGBMClassifier``. A ``Booster`` trained by passing an :class:`Objective` to
+        ``lightgbm.train`` does not contain its init score. Neither do model files saved from such a booster or from an
+        ``LGBMClassifier`` with an :class:`Objective`.
 
     Returns
     -------

@@ -62,7 +62,7 @@ class Plan:
 def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Plan:
     """Return the plan; options override the configuration.
 
-    Raise ValueError if options or keys contradict each other or the columns of the first file.
+    Raise ValueError if options or keys conflict with each other or with the columns of the first file.
     """
     models = tuple(_split(proba, columns) for proba in options.probas)
     classes = None if options.classes is None else tuple(part.strip() for part in options.classes.split(","))

@@ -45,7 +45,10 @@ def _train(library: str, loss: Loss) -> None:
 
 
 def _labels(n: int, loss: Loss) -> Any:
-    """Return labels with unequal shares; with equal shares, training starts from 0 and compiles other kernels."""
+    """Return labels with unequal class frequencies.
+
+    With equal frequencies, training would start from a raw score of 0 and compile other kernels.
+    """
     return np.minimum(np.arange(n) % 4, 2 if loss.multiclass else 1)
 
 

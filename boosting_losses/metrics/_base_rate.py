@@ -61,5 +61,8 @@ def class_shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, 
 
 
 def _factor(classes: int) -> float:
-    """Return the factor of the Brier score summed over all columns: for two classes, only one column is scored."""
+    """Return the factor that converts a Brier score summed over all columns to the usual score.
+
+    For two classes, the usual score has one column.
+    """
     return 0.5 if classes == 2 else 1.0

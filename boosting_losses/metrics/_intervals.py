@@ -96,9 +96,10 @@ def confidence_interval(
     errors, the gaps between predicted and observed frequencies are multiplied by a factor c, and the noise of the
     replicates is added. The interval contains the errors of all c for which the observed error is not extreme, and the
     value is the error of the c for which the observed error is the median. For miscalibration and discrimination of two
-    classes, labels are simulated with the recalibrated frequencies, for which the true score is known. A difference of
-    such scores is computed from the corrected values, and its interval from the intervals of both (Zou and Donner
-    2008). ``python -m benchmarks coverage`` measures the coverage of these intervals.
+    classes, labels are simulated with the recalibrated frequencies, for which the true score is known. The difference
+    between two such scores is computed from the corrected values. Its confidence interval is derived from the
+    intervals of the two scores (Zou and Donner 2008). ``python -m benchmarks coverage`` measures the coverage of these
+    intervals.
     """
     _refuse(level, n_resamples, random_state, method)
     every = check(y_true, proba, sample_weight, raw)

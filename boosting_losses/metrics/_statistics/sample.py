@@ -41,7 +41,7 @@ class Sample:
 
     @cached_property
     def cells(self) -> Cells:
-        """Narrow cells of the probability; for K classes, of the largest probability."""
+        """Narrow bins of the predicted probability, or of the largest predicted probability for K classes."""
         return Cells(self.data, self.eps)
 
     @cached_property
