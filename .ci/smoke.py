@@ -1,4 +1,4 @@
-"""Try the installed wheel from a folder that is not the repository."""
+"""Test the installed wheel from a folder outside the repository."""
 
 import importlib.util
 import pathlib
@@ -17,7 +17,7 @@ from boosting_losses.report import ProbabilityReport
 
 assert "site-packages" in boosting_losses.__file__, boosting_losses.__file__
 assert (pathlib.Path(boosting_losses.__file__).parent / "py.typed").exists()
-assert importlib.util.find_spec("adapters") is None, "adapters/ must not install under a name of its own"
+assert importlib.util.find_spec("adapters") is None, "adapters/ must not be installed as a top-level package"
 X = np.random.default_rng(0).standard_normal((200, 3))
 y = (X[:, 0] > 0).astype(int)
 loss = FocalLoss()

@@ -1,8 +1,8 @@
-"""Boosting libraries: one package each, with the same public names in all.
+"""Adapters: one package per boosting library, all with the same public names.
 
-They translate conventions (shape, order, sign, dtype, weights, init score, metric direction) and do no mathematics.
-Importing one imports its library and no other.
+The adapters translate conventions (shape, order, sign, dtype, weights, init score, metric direction) and contain no
+mathematics. Importing an adapter imports only its own library.
 
-The folder stands at the top of the repository, where users look for it. The link ``boosting_losses/adapters`` lets a checkout
-import it under its name, ``boosting_losses.adapters``; an installed package holds it there as a folder.
+The folder is in the top-level directory of the repository. The symbolic link ``boosting_losses/adapters`` makes it importable
+as ``boosting_losses.adapters`` from a checkout. In an installed package it is a regular folder at that location.
 """

@@ -1,4 +1,4 @@
-"""Estimators of the libraries behind one interface: an unfitted one that is trained with a loss, or a trained model."""
+"""A common interface to the libraries' estimators: unfitted ones to train with a loss, and trained models."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..losses import Loss
 from ._features import as_library_takes
 from ._metric import MetricBase, Score
 
-#: Values that ask for nothing.
+#: Values of refused parameters that have no effect and are therefore allowed.
 _NEUTRAL = {"scale_pos_weight": 1, "num_class": 1, "num_classes": 1}
 
 
 class Labelled(NamedTuple):
-    """Rows with class codes and, where they have any, weights."""
+    """Rows with class codes and optional weights."""
 
     X: Any
     y: npt.NDArray[np.intp]
@@ -28,7 +28,7 @@ class Labelled(NamedTuple):
 
 @dataclass(frozen=True)
 class Stopping:
-    """When to stop a training early: after so many rounds without a better score on the held-out rows."""
+    """Early-stopping settings: the maximum number of rounds without a better score on the held-out rows."""
 
     rounds: int
     score: Score | None = None
@@ -36,7 +36,7 @@ class Stopping:
 
 
 class EarlyStopping(NamedTuple):
-    """The held-out rows of a training, the metric of them, and the rounds without a better value after which it stops."""
+    """The held-out rows, their metric, and the number of rounds without improvement after which training stops."""
 
     held_out: Labelled
     metric: Callable[..., Any]
@@ -45,59 +45,60 @@ class EarlyStopping(NamedTuple):
 
 @dataclass(frozen=True)
 class Library:
-    """What differs between the libraries.
+    """The library-specific functions and constants.
 
-    ``estimator`` in the functions is the unfitted one of a :class:`Trainer`, None for a model that came trained.
+    In the functions, ``estimator`` is the unfitted estimator of a :class:`Trainer`, or None if the caller passed a trained
+    model.
     """
 
-    #: The class of its unfitted estimators.
+    #: The class of the library's estimators.
     kind: type
-    #: Objectives that such an estimator may have, since a loss stands for them.
+    #: Builtin objectives that an estimator may have set, because a loss of this package replaces them.
     usual_objectives: tuple[str, ...]
-    #: Parameters that it must leave out, with what to use instead.
+    #: Parameters that an estimator must not set, each with its replacement.
     refused: Mapping[str, str]
-    #: Arguments of its ``fit`` that concern columns.
+    #: Arguments of the estimator's ``fit`` that concern columns.
     column_options: tuple[str, ...]
     metric: type[MetricBase]
-    #: A model of the library's own; the number of rounds, if given, replaces the estimator's.
+    #: Trains a native model of the library; the number of rounds, if given, replaces the estimator's.
     train: Callable[[Trainer, Labelled, EarlyStopping | None, int | None], Any]
-    #: ``(model, X, estimator)``: raw scores with the init score.
+    #: ``(model, X, estimator)``: returns raw scores that include the init score.
     raw_score: Callable[[Any, Any, Any], Array]
-    #: The number of rounds that the raw scores of a model use: up to the best round of an early-stopped one.
+    #: Returns the number of rounds used for raw scores: up to the best round for an early-stopped model.
     rounds: Callable[[Any], int]
-    #: ``(model, estimator)``: one number per feature, as the estimator would give.
+    #: ``(model, estimator)``: returns one importance per feature, as the estimator would.
     feature_importances: Callable[[Any, Any], Array]
-    #: ``(model, given)``: its loss, or the one given where the model carries none and has no objective that tells it.
+    #: ``(model, given)``: returns the model's loss, or the given one if neither the model nor its objective specifies a loss.
     loss_of: Callable[[Any, Loss | None], Loss]
     has_sketches: bool = False
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Models of a library, all of one loss, with what a classifier asks of them."""
+    """The operations that a classifier needs on models of one library and one loss."""
 
     library: Library
     loss: Loss
     estimator: Any = None
 
     def raw_score(self, model: Any, X: Any) -> Array:
-        """Return raw scores with the init score."""
+        """Return raw scores that include the init score."""
         return self.library.raw_score(model, as_library_takes(X), self.estimator)
 
     def rounds(self, model: Any) -> int:
-        """Return the number of rounds that its raw scores use."""
+        """Return the number of rounds used for the model's raw scores."""
         return self.library.rounds(model)
 
     def feature_importances(self, model: Any) -> Array:
-        """Return one number per feature, as the estimator would give."""
+        """Return one importance per feature, as the estimator would."""
         return self.library.feature_importances(model, self.estimator)
 
 
 @dataclass(frozen=True)
 class Trainer(Trained):
-    """An unfitted estimator and a loss, as something that trains models of the library's own.
+    """Trains native models of a library from an unfitted estimator and a loss.
 
-    ``options`` are arguments of the estimator's ``fit`` that concern columns, ``seed`` is for an estimator that has none.
+    ``options`` are arguments of the estimator's ``fit`` that concern columns. ``seed`` is used if the estimator has none.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class Trainer(Trained):
         object.__setattr__(self, "estimator", _checked(self.library, self.estimator, self.options))
         if self.sketch is not None and not self.library.has_sketches:
             kind = type(self.estimator).__name__
-            raise ValueError(f"sketch must be left out for {kind}, which has no such trees, got {self.sketch!r}")
+            raise ValueError(f"sketch must be omitted for {kind}, which has no sketched trees, got {self.sketch!r}")
 
     def train(
         self,
@@ -118,7 +119,7 @@ class Trainer(Trained):
         stopping: Stopping | None = None,
         rounds: int | None = None,
     ) -> Any:
-        """Train a model; ``rounds`` replaces the estimator's number of rounds, ``stopping`` looks at the held-out rows."""
+        """Train a model; ``rounds`` replaces the estimator's number of rounds, ``stopping`` uses the held-out rows."""
         early = None
         if held_out is not None and stopping is not None:
             metric: Any = self.library.metric(self.loss, stopping.score, greater_is_better=stopping.greater_is_better)
@@ -131,22 +132,23 @@ def _converted(data: Labelled) -> Labelled:
 
 
 def _checked(library: Library, estimator: Any, options: Mapping[str, Any]) -> Any:
-    """Return a new estimator of the same parameters; scikit-learn's clone would refuse CatBoost's lists.
+    """Return a new estimator with the same parameters, after checking them.
 
-    Refuse an objective beside the usual ones, which the loss would replace without a message; parameters that something else
-    stands for; and unknown options for ``fit``.
+    The function does not use scikit-learn's ``clone``, because ``clone`` rejects CatBoost's list parameters. It raises an
+    error for an unusual objective (the loss would silently replace it), for parameters that have a replacement, and for
+    unknown options of ``fit``.
     """
     kind, given = type(estimator).__name__, estimator.get_params()
     for name in ("objective", "loss_function"):
         if given.get(name) is not None and given[name] not in library.usual_objectives:
-            raise ValueError(f"{kind} must have no objective of its own, which loss= is for, got {given[name]!r}")
+            raise ValueError(f"{kind} must not set an objective, because loss= replaces it, got {given[name]!r}")
     for name, instead in library.refused.items():
         value = given.get(name)
         if value is None or value is False or (name in _NEUTRAL and value == _NEUTRAL[name]):
             continue
-        if name.startswith("early_stopping") and value == 0:  # off
+        if name.startswith("early_stopping") and value == 0:  # early stopping is disabled
             continue
-        raise ValueError(f"{kind} must leave out {name}, got {value!r}; use {instead}")
+        raise ValueError(f"{kind} must not set {name}, got {value!r}; use {instead}")
     for name in options:
         if name not in library.column_options:
             known = ", ".join(library.column_options)

@@ -1,4 +1,4 @@
-"""Features in a form that every library knows."""
+"""Conversion of features to a form that every library accepts."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 
 def as_library_takes(X: Any) -> Any:
-    """Return X in a form that every library knows.
+    """Return X in a form that every library accepts.
 
-    LightGBM predicts no sparse arrays and CatBoost takes none, but matrices with indices of 32 bits. A polars frame becomes
-    one of pandas, its categories pandas categories.
+    Sparse input becomes a CSR matrix with 32-bit indices: LightGBM cannot predict on sparse arrays, and CatBoost does not
+    accept them. A polars DataFrame becomes a pandas DataFrame, and its categorical columns become pandas categoricals.
     """
     if hasattr(X, "tocsr"):
-        from scipy.sparse import csr_matrix  # noqa: PLC0415  (it is there: X is one of its kind)
+        from scipy.sparse import csr_matrix  # noqa: PLC0415  (installed, because X is sparse)
 
         rows = X.tocsr()
         return csr_matrix((rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32)), shape=rows.shape)
     if type(X).__module__.partition(".")[0] != "polars":
         return X
     try:
-        import pandas as pd  # noqa: PLC0415  (only for this)
+        import pandas as pd  # noqa: PLC0415  (needed only here)
     except ImportError:
-        raise ImportError("X is a polars frame, which needs pandas on its way to the boosting library") from None
+        raise ImportError("X is a polars DataFrame; pandas is required to pass it to the boosting library") from None
     return pd.DataFrame({name: _column(X[name], pd) for name in X.columns})
 
 

@@ -1,4 +1,4 @@
-"""What the eval metrics of all libraries have in common."""
+"""The base class of the eval metrics of all libraries."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ._loss import check_loss
 
 Score = Callable[..., float]
 
-#: Scores that a kernel computes from raw scores, in the order of its results.
+#: Scores that a kernel computes directly from raw scores, in the order in which the kernel returns them.
 _OF_RAW: tuple[Score, ...] = (metrics.log_loss, metrics.brier_score)
 
 
 @dataclass(frozen=True)
 class MetricBase:
-    """A loss, or a score of the probabilities that it implies, as an eval metric.
+    """An eval metric: a loss, or a score of the probabilities that the loss implies.
 
-    ``init_score`` is the constant that the objective adds to the scores that the library hands over.
+    ``init_score`` is the constant that the objective adds to the scores that the library passes to it.
     """
 
     loss: Loss
@@ -48,14 +48,14 @@ class MetricBase:
             raise ValueError(f"name must be a letter followed by letters, digits or underscores, got {self.name!r}")
         if not re.fullmatch(r"[^\s:]+", self.label):
             raise ValueError(
-                f"score must have a __name__ without blanks and colons, which libraries cannot read back, got {self.label!r};"
-                " pass name="
+                "score must have a __name__ without spaces or colons, because libraries cannot parse such names, got"
+                f" {self.label!r}; pass name='...'"
             )
         object.__setattr__(self, "init_score", as_init_score(self.init_score))
 
     @property
     def label(self) -> str:
-        """The name that logs show."""
+        """The name shown in logs."""
         if self.name is not None:
             return self.name
         if self.score is not None:
@@ -63,7 +63,7 @@ class MetricBase:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self.loss).__name__).lower()
 
     def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
-        """Return the metric of predictions that are raw scores or probabilities, as ``input`` says."""
+        """Return the value of the metric; ``input`` says whether predictions are raw scores or probabilities."""
         init_score = self.init_score if np.any(self.init_score) else None
         if self.score is None:
             raw = predictions if self.input == "raw" else metrics.logits(predictions)
@@ -72,11 +72,11 @@ class MetricBase:
         if self.input == "raw":
             classes = np.shape(predictions)[1] if self.loss.multiclass else 2
             offset = self.loss.posterior_offset(classes) if self.score in _OF_RAW else None
-            if offset is not None:  # in one pass, without the probabilities
+            if offset is not None:  # one pass over the raw scores, without computing probabilities
                 constant = offset if init_score is None else offset + np.asarray(init_score)
                 return means_of_raw(y_true, predictions, sample_weight, constant)[_OF_RAW.index(self.score)]
             predictions = plus_init_score(predictions, self.init_score)
-            if self.score is metrics.refinement_loss:  # which probabilities that round to 0 or 1 would spoil
+            if self.score is metrics.refinement_loss:  # from raw scores, because probabilities may round to 0 or 1
                 return metrics.refinement_loss(y_true, None, sample_weight, raw=self.loss.posterior_logits(predictions))
             predictions = self.loss.posterior(predictions)
         if sample_weight is None:
@@ -84,7 +84,7 @@ class MetricBase:
         return float(self.score(y_true, predictions, sample_weight=sample_weight))
 
     def with_init_score(self, init_score: InitScore) -> Self:
-        """Return the same metric of scores that lack another constant."""
+        """Return a copy of the metric with another init score."""
         metric = copy.copy(self)
         object.__setattr__(metric, "init_score", init_score)
         return metric
@@ -94,16 +94,16 @@ class MetricBase:
 
 
 def check_metric(metric: object, loss: Loss) -> None:
-    """Refuse a :class:`MetricBase` that would misread the raw scores of a training with this loss."""
+    """Raise ValueError if a :class:`MetricBase` would misread the raw scores of a model trained with this loss."""
     if not isinstance(metric, MetricBase):
         return
     if metric.input != "raw":
         raise ValueError(
-            f"the metric {metric.label!r} must have input='raw': training with loss= hands over raw scores, got"
-            f" input={metric.input!r}"
+            f"the metric {metric.label!r} must have input='raw', because training with loss= passes raw scores to metrics,"
+            f" got input={metric.input!r}"
         )
     if metric.loss != loss:
         raise ValueError(
-            f"the metric {metric.label!r} must be of the loss that is trained, {loss}, got one of {metric.loss}; for another"
-            " score of the same probabilities use Metric(loss, score)"
+            f"the metric {metric.label!r} must use the training loss {loss}, got {metric.loss}; for another score of the same"
+            " probabilities, use Metric(loss, score)"
         )

@@ -1,4 +1,4 @@
-"""Parameters that the libraries have in common, in whatever form a caller gives them."""
+"""Parsing of parameters that the libraries have in common and accept in several forms."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..losses import Loss
 
 
 def without_none(params: Any) -> dict[str, Any]:
-    """Return parameters without those that are None, which to the libraries were not given."""
+    """Return the parameters that are not None; the libraries treat None as not given."""
     if params is not None and not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping, got {type(params).__name__}")
     return {name: value for name, value in (params or {}).items() if value is not None}
 
 
 def is_one(value: object) -> bool:
-    """Return whether a parameter is 1, as a number or as text."""
+    """Return whether a parameter equals 1, given as a number or as a string."""
     try:
         return float(str(value)) == 1.0
     except ValueError:
@@ -25,7 +25,7 @@ def is_one(value: object) -> bool:
 
 
 def switch(name: str, value: object) -> bool:
-    """Return a parameter that libraries take as a boolean, a 0 or 1, or a word."""
+    """Return a boolean parameter, given as a boolean, as 0 or 1, or as a string."""
     known = {"true": True, "1": True, "false": False, "0": False}
     word = str(value).strip().lower()
     if word not in known:
@@ -34,7 +34,7 @@ def switch(name: str, value: object) -> bool:
 
 
 def checked_num_class(value: object, loss: Loss) -> int | None:
-    """Return the number of classes, given as a number or as text; None for a binary loss or if not given."""
+    """Return the number of classes, given as a number or a string; return None for a binary loss or if not given."""
     if value is None:
         return None
     try:
@@ -45,7 +45,7 @@ def checked_num_class(value: object, loss: Loss) -> int | None:
         raise ValueError(f"num_class must be a whole number of classes, got {value!r}")
     if not loss.multiclass:
         if number > 1:
-            raise ValueError(f"num_class must be left out for the binary {loss}, got {value!r}")
+            raise ValueError(f"num_class must be omitted for the binary {loss}, got {value!r}")
         return None
     if number < 2:
         raise ValueError(f"num_class must be at least 2 for {loss}, got {value!r}")

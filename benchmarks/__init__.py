@@ -1,1 +1,1 @@
-"""Measurements against what a user would otherwise run. Timings belong here, never in a test."""
+"""Benchmarks of this package against its alternatives. Timings belong here, never in a test."""

@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks COMMAND``, of which ``--help`` has a list."""
+"""Command line: ``python -m benchmarks COMMAND``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .frameworks import options
 from .report import Output, publish
 from .study import TableError
 
-#: Options that do not change a figure, only its precision, or where it is written.
+#: Options that do not change a figure, but only its precision or the output files.
 _WITHOUT_EFFECT = ("module", "only", "seconds", "repeats", "json", "markdown")
 
 
 def main() -> int:
-    """Run the benchmark that the command names."""
+    """Run the requested benchmark."""
     arguments = _parser().parse_args()
     try:
-        # Each command imports only what it measures, and nothing else has to be installed.
+        # Each command imports only the packages that it measures, so that no others need to be installed.
         found = importlib.import_module(f".{arguments.module}", __package__).run(arguments)
     except (ImportError, TableError) as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    if isinstance(found, int):  # the command has written its results itself
+    if isinstance(found, int):  # the command has already written its results
         return found
     settings = {name: value for name, value in vars(arguments).items() if name not in _WITHOUT_EFFECT}
     if "data" in settings:
@@ -39,14 +39,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(name: str, module: str, words: str, seconds: float | None = None) -> Any:
-        """Add a command of a module, with the options of a budget if it has one."""
+        """Add the command of a module, with the options for the time budget if ``seconds`` is given."""
         command = commands.add_parser(name, help=words)
         command.set_defaults(module=module)
         if seconds is not None:
             command.add_argument(
-                "--seconds", type=float, default=seconds, help="least time per row (default: %(default)s)"
+                "--seconds", type=float, default=seconds, help="minimum time per row (default: %(default)s)"
             )
-            command.add_argument("--repeats", type=int, help="blocks of four runs per row, in place of --seconds")
+            command.add_argument("--repeats", type=int, help="blocks of four runs per row, instead of --seconds")
         return command
 
     kernels = add("kernels", "kernels", "values and derivatives of the losses on one thread", seconds=2.0)
@@ -55,19 +55,21 @@ def _parser() -> argparse.ArgumentParser:
         "--memory",
         choices=("kept", "fresh", "system"),
         default="kept",
-        help="pages of new arrays: kept from freed ones, fresh, or left to the C library (default: %(default)s)",
+        help="memory of new arrays: reused from freed ones, new, or left to the C library (default: %(default)s)",
     )
     training = add("training", "training", "whole training runs against the libraries' builtin losses", seconds=10.0)
     training.add_argument("--threads", type=int, help="threads of the boosting library (default: all cores)")
-    training.add_argument("--scale", type=float, default=1.0, help="factor of all row counts (default: %(default)s)")
-    training.add_argument("--quick", action="store_true", help="a tenth of the rows, and no more than 10 classes")
-    imports = add("import", "imports", "imports, first calls and their compilations in fresh processes")
+    training.add_argument(
+        "--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)"
+    )
+    training.add_argument("--quick", action="store_true", help="use a tenth of the rows and at most 10 classes")
+    imports = add("import", "imports", "imports, first calls and their compilations, in fresh processes")
     imports.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")
-    calibration = add("calibration", "calibration", "fits of calibrators against scikit-learn's", seconds=5.0)
-    metrics = add("metrics", "metrics", "scores, intervals and decompositions against other packages'", seconds=3.0)
+    calibration = add("calibration", "calibration", "calibrators against those of scikit-learn", seconds=5.0)
+    metrics = add("metrics", "metrics", "scores, intervals and decompositions against other packages", seconds=3.0)
     metrics.add_argument("--rows", type=int, default=1_000_000, help="rows of data (default: %(default)s)")
-    coverage = add("coverage", "coverage", "how often confidence intervals hold the truth, in simulations")
-    coverage.add_argument("--samples", type=int, default=1000, help="samples of each world (default: %(default)s)")
+    coverage = add("coverage", "coverage", "coverage of confidence intervals, in simulations")
+    coverage.add_argument("--samples", type=int, default=1000, help="samples per population (default: %(default)s)")
     coverage.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     monitoring = add("monitoring", "monitoring", "false alarms and delays of the monitor, in simulations")
     monitoring.add_argument("--years", type=int, default=100, help="years of each quiet world (default: %(default)s)")
@@ -75,44 +77,44 @@ def _parser() -> argparse.ArgumentParser:
     monitoring.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     words = "held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"
     probabilities = add("probabilities", "probabilities", words)
-    probabilities.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
-    probabilities.add_argument("--rounds", type=int, default=100, help="rounds of boosting (default: %(default)s)")
+    probabilities.add_argument("--seeds", type=int, default=5, help="splits of every data set (default: %(default)s)")
+    probabilities.add_argument("--rounds", type=int, default=100, help="boosting rounds (default: %(default)s)")
     for command in (kernels, training, imports, calibration, metrics, coverage, monitoring, probabilities):
-        command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * stands for anything")
+        command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * matches anything")
         command.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
 
     _add_studies(add, probabilities)
-    comparison = add("compare", "compare", "two files of --json; exit code 1 if the second is slower")
+    comparison = add("compare", "compare", "compare two JSON files; exit with 1 if the second is slower")
     comparison.add_argument("old", type=Path)
     comparison.add_argument("new", type=Path)
     comparison.add_argument(
-        "--threshold", type=float, default=0.1, help="least change that counts as slower (default: %(default)s)"
+        "--threshold", type=float, default=0.1, help="smallest change that counts as slower (default: %(default)s)"
     )
     return parser
 
 
 def _add_studies(add: Any, probabilities: Any) -> None:
-    words = "which library, loss and calibration has the best probabilities, on your data or on bundled and made sets"
+    words = "libraries, losses and calibrations by their probabilities, on your data or on bundled and synthetic sets"
     options.add_options(add("frameworks", "frameworks.command", words))
-    words = "a published table on focal boosting and a repetition of it, from a copy of its open data"
+    words = "a published table on focal boosting and a replication of it, from a copy of its public data"
     literature = add("literature", "frameworks.literature", words)
     literature.add_argument("--data", type=Path, required=True, metavar="FILE", help="BRFSS 2015 diabetes indicators")
     literature.add_argument("--label", default="Diabetes_binary", metavar="COLUMN", help="(default: %(default)s)")
     literature.add_argument("--seeds", type=int, default=10, help="splits (default: %(default)s)")
-    words = "trees of many classes on sketched gradients against XGBoost's own; an hour and a half"
+    words = "sketched trees for many classes against XGBoost's own; an hour and a half"
     sketch = add("sketch", "sketches.study", words)
     stages = ("development", "judging", "both")
     sketch.add_argument("--stage", choices=stages, default="both", help="(default: %(default)s)")
-    sketch.add_argument("--seeds", type=int, default=5, help="splits of every set (default: %(default)s)")
-    sketch.add_argument("--picture", type=Path, metavar="FILE", help="draw loss against seconds")
+    sketch.add_argument("--seeds", type=int, default=5, help="splits of every data set (default: %(default)s)")
+    sketch.add_argument("--picture", type=Path, metavar="FILE", help="plot loss against time")
     for command, folder in ((literature, "literature"), (sketch, "sketch-study")):
         command.add_argument("--out", type=Path, default=Path(folder), metavar="FOLDER", help="(default: %(default)s)")
     for command in (probabilities, sketch):
         command.add_argument(
-            "--data", type=Path, nargs="+", default=[], metavar="FILE", help="more sets, CSV or Parquet"
+            "--data", type=Path, nargs="+", default=[], metavar="FILE", help="additional data sets, CSV or Parquet"
         )
-        command.add_argument("--label", default="target", help="column of the labels in these (default: %(default)s)")
+        command.add_argument("--label", default="target", help="label column in these files (default: %(default)s)")
     for command in (literature, sketch):
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
 

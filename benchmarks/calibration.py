@@ -1,4 +1,4 @@
-"""Fits of calibrators against those of scikit-learn on the same scores: seconds, and the log loss of the result."""
+"""Calibrators against those of scikit-learn on the same scores: fit time in seconds, and log loss after calibration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .screen import progress
 
 try:
     from sklearn.calibration import _TemperatureScaling
-except ImportError:  # before 1.8
+except ImportError:  # scikit-learn before 1.8
     _TemperatureScaling = None
 
 Data = tuple[Array, npt.NDArray[np.int64]]
@@ -30,7 +30,7 @@ Data = tuple[Array, npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class _Case:
-    """A calibrator of this package and the one of scikit-learn."""
+    """A calibrator of this package and its counterpart in scikit-learn."""
 
     name: str
     data: Callable[[], Data]
@@ -40,7 +40,7 @@ class _Case:
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure the rows whose names match, on one thread."""
+    """Measure the rows whose names match ``--only``, on one thread."""
     rows, budget = [], Budget.of(arguments)
     with threadpool_limits(1):
         for case in progress(chosen(_cases(), lambda case: case.name, arguments.only), "calibration"):

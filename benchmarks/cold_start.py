@@ -1,6 +1,6 @@
-"""The child process of ``imports`` that times the first calls of a loss, or a first report, as JSON.
+"""The child process of ``imports`` that times the first calls of a loss, or a first report, and prints JSON.
 
-The time starts after the imports. The arrays of a loss are those of a first round of XGBoost: float32 labels and scores, no
+Timing starts after the imports. A loss is called on arrays as in the first round of XGBoost: float32 labels and scores, no
 weights. A report has 300 rows.
 """
 
@@ -21,12 +21,12 @@ from boosting_losses.losses.multiclass import MulticlassLoss
 
 LOSSES = {loss.__name__: loss for loss in (LogLoss, FocalLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss)}
 REPORT = "report"
-#: The name that stands for all functions of Numba itself, such as ``np.empty``.
+#: The common name of all functions that Numba itself implements, such as ``np.empty``.
 OF_NUMBA = "NumPy functions of Numba"
 
 
 class Compilations(event.Listener):
-    """The number of compilations and their seconds, without those of nested functions, by function."""
+    """The number of compilations of each function and their seconds, excluding nested compilations."""
 
     def __init__(self) -> None:
         self.by_function: dict[str, tuple[int, float]] = {}
@@ -34,12 +34,12 @@ class Compilations(event.Listener):
         self._running: list[list[float]] = []
 
     def on_start(self, event: Any) -> None:
-        """Note when a compilation starts."""
+        """Record the start of a compilation."""
         del event
         self._running.append([time.perf_counter(), 0.0])
 
     def on_end(self, event: Any) -> None:
-        """Count a compilation, and let the one around it know its seconds."""
+        """Count a compilation, and add its seconds to the nested time of the enclosing compilation."""
         start, nested = self._running.pop()
         seconds = time.perf_counter() - start
         if self._running:
@@ -53,16 +53,16 @@ class Compilations(event.Listener):
 
 @contextmanager
 def compilations() -> Iterator[Compilations]:
-    """Listen to all compilations in the block; code from the cache causes none."""
+    """Record all compilations in the block; loading code from the cache is not a compilation."""
     listener = Compilations()
     with event.install_listener("numba:compile", listener):
         yield listener
 
 
 def calls_of(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Return the first call, and the calls of all other kernels of a loss."""
+    """Return a function that makes the first call, and one that calls all other kernels of a loss."""
     if name == REPORT:
-        from boosting_losses.report import ProbabilityReport  # noqa: PLC0415  (other children must not wait for it)
+        from boosting_losses.report import ProbabilityReport  # noqa: PLC0415  (would slow down the other child processes)
 
         random = np.random.default_rng(0)
         proba = random.uniform(0.05, 0.95, 300)
@@ -84,7 +84,7 @@ def calls_of(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def main(name: str) -> None:
-    """Make the first call, then all others, and print the seconds of both and the compilations of the first."""
+    """Make the first call, then all others; print the seconds after each and the compilations of the first call."""
     first_call, others = calls_of(name)
     start = time.perf_counter()
     with compilations() as compiled:

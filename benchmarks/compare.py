@@ -1,6 +1,6 @@
-"""A comparison of two JSON files of the same command, which finds what has become slower.
+"""A comparison of two JSON files of the same command, which detects rows that have become slower.
 
-Figures are ratios to a reference that ran in between, so files of one machine compare even if it was busier once.
+Figures are ratios to a reference measured in alternation, so files from one machine are comparable even if its load differed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .screen import console, table
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print both files side by side; return 1 if a row is worse than chance and the threshold allow."""
+    """Print both files side by side; return 1 if ``is_regression`` holds for any row, else 0."""
     (old_facts, old), (new_facts, new) = read(arguments.old), read(arguments.new)
     threshold = arguments.threshold
     lines, worse = [], 0
@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     screen.print(table(("", "old", "new", "change", ""), lines))
     screen.print(f"{worse} of {len(old.keys() & new.keys())} rows are worse by more than {threshold:.0%}.")
     for difference in differences(old_facts, new_facts):
-        screen.print(f"[yellow]Not alike:[/] {difference}")
+        screen.print(f"[yellow]Different:[/] {difference}")
     return int(worse > 0)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return what else than the code may have changed the figures."""
+    """Return the differences other than the code that may have changed the figures."""
     before, after = ({"cpu": facts["cpu"], **facts["versions"], **facts["settings"]} for facts in (old, new))
     return [
         f"{name} {before.get(name)} and {after.get(name)}"
@@ -49,7 +49,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def is_regression(old: Row, new: Row, threshold: float) -> bool:
-    """Return whether the new figure is worse by more than the threshold, and beyond both intervals."""
+    """Return whether the new figure is worse by more than the threshold, and the intervals do not overlap."""
     if old.low is None or old.high is None or new.low is None or new.high is None:
         return False
     if new.higher_is_better:

@@ -1,4 +1,4 @@
-"""The share of confidence intervals that hold the truth, and of false findings, in samples of known worlds."""
+"""The coverage of confidence intervals, and the share of false findings, in samples from known populations ("worlds")."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from boosting_losses.report import SCORES, ProbabilityReport, Settings
 from .measure import Bar, Row, chosen
 from .screen import progress
 
-#: The bars of coverage over all worlds and in the worst one, in per cent, and the level of the intervals.
+#: The required coverage over all worlds and in the worst one, in per cent, and the level of the intervals.
 POOLED, WORST, LEVEL = 94.0, 92.0, 0.95
-#: The bar of the width of an interval over that of the sampling distribution of its estimate.
+#: The largest accepted ratio of the width of an interval to the width of the sampling distribution of its estimate.
 WIDER = 1.3
-#: The bars of false findings about calibrated models and of false differences, in per cent of the samples.
+#: The largest accepted shares of false findings about calibrated models and of false differences, in per cent.
 ACCUSED, PREFERRED = 5.0, 6.0
 
 #: Every interval that a report prints by default: scores by their names in the report, errors of the flexible curve,
-#: differences between scores, tables by slice and by threshold.
+#: differences between scores, and rows of the tables by slice and by threshold.
 NAMES = list(Settings().metrics)
 FLEXIBLE = {f"flexible curve: {key}": key for key in FlexibleErrors._fields}
 LARGEST = "flexible curve: largest"
@@ -45,7 +45,7 @@ THRESHOLD = {
 
 @dataclass(frozen=True)
 class World:
-    """A population of scores with this mean, and a model whose log odds are ``sureness`` times the true ones."""
+    """A population of scores with mean ``mean``, and a model whose log odds are ``sureness`` times the true ones."""
 
     rows: int
     mean: float
@@ -53,18 +53,18 @@ class World:
 
     @property
     def name(self) -> str:
-        """Rows, expected events and model."""
+        """The number of rows, the expected number of events and the model, as text."""
         events = self.rows * float(np.mean(expit(_scores(self.mean))))
         model = "calibrated" if self.sureness == 1.0 else f"log odds x {self.sureness:g}"
         return f"n = {self.rows:,}, {events:.0f} events, {model}"
 
 
-#: Standard deviations of the scores and of the noise that the other model adds, and the share of variance that it knows.
+#: The standard deviations of the scores and of the noise in the other model, and the share of variance that it explains.
 SPREAD, NOISE = 1.5, 1.0
 KNOWN = SPREAD**2 / (SPREAD**2 + NOISE**2)
-#: The number of points that stand for a population.
+#: The number of quantiles that represent a population.
 GRID = 50_000
-#: Means with which a third of the rows, or some fifteen rows, are events.
+#: The means for which about a third of the rows, or about 15 rows, are events, by number of rows.
 MEANS = {300: (-1.0, -3.9), 1_000: (-1.0, -5.25), 10_000: (-1.0, -7.75)}
 WORLDS = [
     World(rows, mean, sureness) for rows, means in MEANS.items() for mean in means for sureness in (1.0, 1.5, 0.6)
@@ -76,14 +76,14 @@ class Sample:
     """The intervals and findings of one report."""
 
     scores: dict[str, Estimate]
-    #: The largest true distance of the flexible curve over the rows of the sample, which a population does not have.
+    #: The true largest error of the flexible curve, which depends on the rows of the sample.
     largest: float
     hides_miscalibration: bool
     breaks_example: bool
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Draw samples of each world and count the intervals that hold the truth."""
+    """Draw samples from each world and count the intervals that contain the true value."""
     worlds, samples = chosen(WORLDS, lambda world: world.name, arguments.only), arguments.samples
     drawn: dict[World, list[Sample]] = defaultdict(list)
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -101,8 +101,8 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
     score = world.mean + SPREAD * random.standard_normal(world.rows)
     y = (random.random(world.rows) < expit(score)).astype(np.int64)
     if not 0 < y.sum() < world.rows:
-        return None  # there is no report of one class
-    # Given the noisy score, the score is normal again.
+        return None  # a report needs both classes
+    # Conditional on the noisy score, the score is normally distributed.
     seen = score + NOISE * random.standard_normal(world.rows)
     models = {"other": _other(world.mean + KNOWN * (seen - world.mean)), "model": expit(world.sureness * score)}
     report = ProbabilityReport.from_predictions(
@@ -125,12 +125,12 @@ def _drawn(task: tuple[World, int]) -> Sample | None:
         | {name: getattr(at_threshold, key) for name, key in THRESHOLD.items()},
         metrics.flexible_calibration_errors(expit(score), models["model"]).largest,
         any(finding.kind == "miscalibration" and finding.model == "model" for finding in report.findings),
-        own.scores["calibration_error"].low > 0.02,  # the threshold that docs/reports.md shows
+        own.scores["calibration_error"].low > 0.02,  # the threshold in the example of docs/reports.md
     )
 
 
 def _other(centre: Array) -> Array:
-    """Return a calibrated model that knows less: the mean probability of scores around this centre."""
+    """Return the probabilities of a calibrated, less informed model: means over normal scores around this centre."""
     points, weight = np.polynomial.hermite_e.hermegauss(41)
     spread = SPREAD * math.sqrt(1.0 - KNOWN)
     return np.asarray(expit(centre[:, None] + spread * points) @ (weight / weight.sum()))
@@ -142,7 +142,7 @@ def _coverage(drawn: dict[World, list[Sample]]) -> Iterator[Row]:
         for world, samples in drawn.items():
             truth = np.array([s.largest for s in samples]) if name == LARGEST else _truths(world)[name]
             estimates = np.array([sample.scores[name] for sample in samples])
-            # An interval that is left out counts as a miss.
+            # A missing interval counts as a miss.
             held[world] = int(np.sum((estimates[:, 1] - 1e-9 <= truth) & (truth <= estimates[:, 2] + 1e-9)))
             counts[world] = len(samples)
             spread = float(np.subtract(*np.quantile(estimates[:, 0], [0.975, 0.025])))
@@ -183,7 +183,7 @@ def _share(name: str, hits: list[bool], most: float) -> Row:
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the interval of a share (Wilson 1927)."""
+    """Return the confidence interval of a proportion (Wilson 1927)."""
     z, p = float(norm.ppf(0.5 + LEVEL / 2)), hits / n
     centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
@@ -191,13 +191,13 @@ def _wilson(hits: int, n: int) -> tuple[float, float]:
 
 @cache
 def _scores(mean: float, spread: float = SPREAD) -> Array:
-    """Return a fine grid of the quantiles of a population."""
+    """Return a fine grid of quantiles of the scores of a population."""
     return np.asarray(mean + spread * norm.ppf((np.arange(GRID) + 0.5) / GRID))
 
 
 @cache
 def _truths(world: World) -> dict[str, float]:
-    """Score the whole population, with both labels weighted by their probability."""
+    """Return the true scores of a population, in which both labels of a row are weighted by their probabilities."""
     score = _scores(world.mean)
     other = _other(_scores(world.mean, SPREAD * math.sqrt(KNOWN)))
     found = {}
@@ -228,7 +228,7 @@ def _truths(world: World) -> dict[str, float]:
 
 @cache
 def _threshold(world: World) -> float:
-    """Return the mean probability of the population, as a threshold."""
+    """Return the mean predicted probability of the population, which is used as a threshold."""
     return float(expit(world.sureness * _scores(world.mean)).mean())
 
 

@@ -1,4 +1,4 @@
-"""The time that a fresh process waits: imports, the first call with compiled kernels on disk or without, compilations."""
+"""Start-up times of a fresh process: imports, first calls with a warm or a cold kernel cache, and compilations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .cold_start import LOSSES, REPORT
 from .measure import Bar, Row, chosen, median_and_interval
 from .screen import progress
 
-#: The number of functions of each cold start that are listed.
+#: The number of functions that are listed for each cold start.
 _LISTED = 6
 _TIMED = """
 import json, time
@@ -31,7 +31,7 @@ print(json.dumps({"dependencies": middle - start, "ours": time.perf_counter() - 
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure in fresh processes, the cold figures with a new cache directory each time."""
+    """Measure start-up times in fresh processes; every cold start gets a new cache directory."""
     measurements: list[tuple[str, Callable[[int], list[Row]]]] = [("import", _imports)]
     measurements += [(f"cold start {name}", partial(_cold_start, name)) for name in (*LOSSES, REPORT)]
     wanted = chosen(measurements, lambda measurement: measurement[0], arguments.only)
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 
 
 def _imports(repeats: int) -> list[Row]:
-    _child(["-c", _TIMED])  # the first process reads the files from the disk and writes the bytecode
+    _child(["-c", _TIMED])  # the first process reads the files from disk and writes the bytecode
     found = [_child(["-c", _TIMED]) for _ in range(repeats)]
     return [
         _seconds("import numpy, numba", [one["dependencies"] for one in found]),
@@ -49,7 +49,7 @@ def _imports(repeats: int) -> list[Row]:
 
 def _cold_start(name: str, repeats: int) -> list[Row]:
     warm, cold = [], []
-    for _ in range(max(repeats // 5, 1)):  # compiling is slow and varies little
+    for _ in range(max(repeats // 5, 1)):  # cold starts are slow and vary little, so few suffice
         with tempfile.TemporaryDirectory() as folder:
             cold.append(_first_calls(name, folder))
             warm += [_first_calls(name, folder) for _ in range(3)]
@@ -70,7 +70,7 @@ def _cold_start(name: str, repeats: int) -> list[Row]:
 
 
 def _compilations(title: str, runs: Sequence[dict[str, tuple[int, float]]]) -> Iterator[Row]:
-    """Yield the number of functions that the first call compiles, their seconds, and the longest ones."""
+    """Yield the number of functions that the first call compiles, their total seconds, and the slowest ones."""
     counts = {name: count for name, (count, _) in runs[0].items()}
     yield _count(f"{title}: functions that it compiles", "functions", sum(counts.values()))
     yield _seconds(f"{title}: compilation of these", [sum(seconds for _, seconds in run.values()) for run in runs])
@@ -87,7 +87,7 @@ def _first_calls(name: str, cache: str) -> dict[str, Any]:
 
 
 def _child(arguments: Sequence[str], **environment: str) -> dict[str, Any]:
-    """Run a fresh interpreter and return what it prints."""
+    """Run a fresh interpreter and return the JSON object that it prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
         check=True,
@@ -106,5 +106,5 @@ def _seconds(name: str, seconds: Sequence[float], bar: Bar | None = None, measur
 
 
 def _count(name: str, unit: str, figure: float) -> Row:
-    """Return a row of a figure that does not vary."""
+    """Return a row for a figure without variation."""
     return Row(name, unit, figure, figure, figure, higher_is_better=False)

@@ -1,9 +1,9 @@
 """Values and derivatives of the losses on one thread, against a memory copy, NumPy and scikit-learn.
 
 Labels and weights are float32, as in all three boosting libraries. Raw scores are float32 in C order, as in XGBoost, or
-float64, in Fortran order for K classes, as in LightGBM. A reference that needs other labels gets them, made beforehand.
+float64, in Fortran order for K classes, as in LightGBM. If a reference needs other labels, they are converted beforehand.
 
-Rows with "given outputs" write into arrays that exist; the others allocate their results in every call, on both sides.
+Rows with "given outputs" write into preallocated arrays; in the others, both sides allocate their results in every call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from boosting_losses.losses import Loss
 from . import allocator, numpy_losses
 from .measure import Bar, Case, Pair, Row, Timed, speed_ups
 
-#: The rows for K classes over those for a binary loss: about as many cells, fewer where the references are slow.
+#: The ratio of rows for K classes to rows for a binary loss. It keeps the number of cells constant for derivatives, and
+#: reduces it for scores, whose references are slow.
 _SHARE_OF_ROWS = {3: 1.0, 10: 0.3, 100: 0.03}
 _SHARE_OF_METRIC_ROWS = {3: 0.1, 10: 0.1, 100: 0.01}
 
@@ -38,22 +39,22 @@ class _Data:
 
     @property
     def codes(self) -> npt.NDArray[np.int64]:
-        """Labels as integers."""
+        """The labels as integers."""
         return self.y.astype(np.int64)
 
     def outputs(self, dtype: npt.DTypeLike) -> tuple[Array, Array]:
-        """Return arrays for gradient and Hessian whose memory is already mapped."""
+        """Return arrays for the gradient and the Hessian whose memory is already mapped."""
         return np.full_like(self.raw, 0.0, dtype=dtype), np.full_like(self.raw, 0.0, dtype=dtype)
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure the rows whose names match."""
+    """Measure the rows whose names match ``--only``."""
     allocator.settle(arguments.memory)
     return speed_ups(_cases(arguments.rows), arguments)
 
 
 def derivatives(loss: Loss, y: Array, raw: Array, weight: Array | None, gradient: Array, hessian: Array) -> None:
-    """Write gradient and Hessian into given arrays."""
+    """Write the gradient and the Hessian into the given arrays."""
     loss.write_gradient_hessian(y, raw, weight, gradient, hessian)
 
 
@@ -65,7 +66,7 @@ def _cases(rows: int) -> Iterator[Case]:
     yield from _metrics_against_sklearn(rows)
 
 
-# ---- a copy of as many bytes -------------------------------------------------------------------------------------------
+# ---- memory copy -------------------------------------------------------------------------------------------------------
 
 
 def _against_copy(rows: int) -> Iterator[Case]:
@@ -76,7 +77,7 @@ def _against_copy(rows: int) -> Iterator[Case]:
 
 
 def _copy_pair(rows: int, weighted: bool, given: bool) -> Pair:
-    """Copy half of the bytes of labels, scores, weights and both outputs, which reads and writes as much as all of them."""
+    """Copy half the bytes of labels, scores, weights and outputs: reads plus writes then equal the bytes of all of them."""
     data = _data(rows, None, np.float32)
     weight = data.weight if weighted else None
     numbers = (5 if weighted else 4) * rows // 2
@@ -158,7 +159,7 @@ def _sklearn_pair(rows: int, classes: int | None, dtype: npt.DTypeLike, order: s
         if classes is None
         else (SoftmaxCrossEntropy(), HalfMultinomialLoss(n_classes=classes))
     )
-    y = data.y.astype(data.raw.dtype)  # scikit-learn takes labels and scores of one dtype only
+    y = data.y.astype(data.raw.dtype)  # scikit-learn requires labels and scores of the same dtype
     gradient, hessian = data.outputs(out)
     theirs = partial(reference.gradient_hessian, y, data.raw, None, gradient, hessian, n_threads=1)
     return _ours(loss, data, None, out), theirs
@@ -181,7 +182,7 @@ def _metrics_against_sklearn(rows: int) -> Iterator[Case]:
 
 
 def _log_loss_pair(loss: Loss, rows: int, classes: int | None, dtype: npt.DTypeLike) -> Pair:
-    """Start from raw scores here, and for scikit-learn from probabilities that are made beforehand."""
+    """Return the log loss from raw scores, and that of scikit-learn from precomputed probabilities."""
     data = _data(rows, classes, dtype)
     labels = None if classes is None else list(range(classes))
     reference = partial(
@@ -197,23 +198,23 @@ def _brier_pair(rows: int) -> Pair:
     return partial(metrics.brier_score, data.y, proba, data.weight), reference
 
 
-# ---- data and calls ----------------------------------------------------------------------------------------------------
+# ---- data and functions ------------------------------------------------------------------------------------------------
 
 
 def _ours(loss: Loss, data: _Data, weight: Array | None, out: npt.DTypeLike | None) -> Timed:
-    """Return the public method, or for an ``out`` dtype the one that writes into given arrays."""
+    """Return the public method, or, if ``out`` is a dtype, the method that writes into given arrays."""
     if out is None:
         return partial(loss.gradient_hessian, data.y, data.raw, weight)
     return partial(derivatives, loss, data.y, data.raw, weight, *data.outputs(out))
 
 
 def _data(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str = "C") -> _Data:
-    """Draw labels, scores and weights of K classes, or of two classes with one score for ``None``."""
+    """Draw labels, raw scores and weights of K classes; ``None`` means two classes with one score per row."""
     random = np.random.default_rng(0)
     if classes is None:
         raw = random.normal(0.0, 2.0, rows)
         y = random.random(rows) < 1.0 / (1.0 + np.exp(-raw))
-        y[:2] = (False, True)  # both classes, in the smallest data too
+        y[:2] = (False, True)  # the smallest data, too, contain both classes
     else:
         raw = random.normal(0.0, 1.5, (rows, classes))
         y = (raw + random.gumbel(size=raw.shape)).argmax(axis=1)
@@ -222,7 +223,7 @@ def _data(rows: int, classes: int | None, dtype: npt.DTypeLike, order: str = "C"
 
 
 def _types(scores: npt.DTypeLike, out: npt.DTypeLike | None, order: str = "") -> str:
-    """Name dtype and order of the scores, and the dtype of given outputs."""
+    """Return the dtype and order of the scores, and the dtype of given outputs, as text."""
     name = f"{np.dtype(scores).name} {order}".rstrip()
     if out is None:
         return name
@@ -230,5 +231,5 @@ def _types(scores: npt.DTypeLike, out: npt.DTypeLike | None, order: str = "") ->
 
 
 def _at_least_two(rows: float, classes: int) -> int:
-    """Return a number of rows that is enough for all classes."""
+    """Return the number of rows, but at least two for each class."""
     return max(int(rows), 2 * classes)

@@ -1,6 +1,6 @@
-"""Two functions timed in turn, and the ratio of their times with its interval.
+"""Alternating timings of two functions, and the ratio of their times with a confidence interval.
 
-The speed of a machine drifts: clocks change, other programs come and go. So this package and the reference run in blocks of
+The speed of a machine drifts with its clock frequency and load. Therefore, this package and the reference run in blocks of
 A B B A, in which a steady drift cancels. Each block gives one ratio; the interval is that of the median ratio over blocks.
 """
 
@@ -20,29 +20,29 @@ from threadpoolctl import threadpool_limits
 from .screen import progress
 
 Timed = Callable[[], object]
-#: A function of this package and its reference.
+#: A function of this package and the reference function.
 Pair = tuple[Timed, Timed]
 
-#: The least number of blocks whose order statistics can cover the median in 95 of 100 cases.
+#: The smallest number of blocks for which order statistics give a 95 % interval of the median.
 _LEAST_FOR_ORDER_STATISTICS = 6
-#: Two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom.
+#: Two-sided 95 % critical values of Student's t for 1, 2, ... degrees of freedom.
 _STUDENT = (12.706, 4.303, 3.182, 2.776)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The time for a row: some seconds and enough blocks for an interval, or ``repeats`` blocks."""
+    """The budget of a row: at least ``seconds`` and enough blocks for an interval, or exactly ``repeats`` blocks."""
 
     seconds: float
     repeats: int | None = None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Budget:
-        """Return the budget of ``--seconds`` and ``--repeats``."""
+        """Return the budget that ``--seconds`` and ``--repeats`` specify."""
         return cls(arguments.seconds, arguments.repeats)
 
     def is_spent(self, blocks: int, seconds: float) -> bool:
-        """Return whether so many blocks in so many seconds are enough."""
+        """Return whether the given number of blocks and elapsed seconds are sufficient."""
         if self.repeats is not None:
             return blocks >= self.repeats
         return blocks >= _LEAST_FOR_ORDER_STATISTICS and seconds >= self.seconds
@@ -50,13 +50,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Bar:
-    """A limit that a figure should reach."""
+    """A target for a figure: a lower bound, or an upper bound if ``at_least`` is False."""
 
     limit: float
     at_least: bool = True
 
     def is_met(self, figure: float) -> bool:
-        """Return whether a figure reaches the limit."""
+        """Return whether a figure meets the target."""
         return figure >= self.limit if self.at_least else figure <= self.limit
 
     def __str__(self) -> str:
@@ -67,8 +67,8 @@ class Bar:
 class Row:
     """One line of the table.
 
-    ``measure`` says what ``figure`` is; ``low`` and ``high`` are its 95 % interval where there is one. ``ours`` and
-    ``reference`` are median seconds.
+    ``measure`` describes ``figure``; ``low`` and ``high`` are its 95 % interval, or None. ``ours`` and ``reference`` are
+    median seconds of this package and of the reference.
     """
 
     name: str
@@ -85,13 +85,13 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the figure reaches its bar, None without one."""
+        """Whether the figure meets its bar, or None if it has no bar."""
         return None if self.bar is None else self.bar.is_met(self.figure)
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds of each run, block by block: two of this package and two of the reference in each."""
+    """Seconds of each run by block: two runs of this package and two of the reference in each block."""
 
     ours: list[tuple[float, float]]
     reference: list[tuple[float, float]]
@@ -107,12 +107,12 @@ class Timings:
         return statistics.median(seconds for block in self.reference for seconds in block)
 
     def speed_ups(self) -> list[float]:
-        """Return how many times faster than the reference this package is, for each block."""
+        """Return the time of the reference divided by that of this package, for each block."""
         return [sum(theirs) / sum(ours) for ours, theirs in zip(self.ours, self.reference, strict=True)]
 
 
 def interleave(ours: Timed, reference: Timed, budget: Budget) -> Timings:
-    """Time two functions in turn, after one run of each that compiles and warms the caches."""
+    """Time two functions in alternation, after one run of each that compiles code and warms the caches."""
     ours()
     reference()
     timings = Timings([], [])
@@ -132,7 +132,7 @@ def seconds_of(run: Timed) -> float:
 
 
 def speed_up_row(name: str, timings: Timings, items: float, rate_unit: str, bar: Bar | None) -> Row:
-    """Return a row of the speed-up against the reference, and of the million items in a second."""
+    """Return a row with the speed-up over the reference and the rate in million items per second."""
     figure, low, high = median_and_interval(timings.speed_ups())
     return Row(
         name,
@@ -150,7 +150,7 @@ def speed_up_row(name: str, timings: Timings, items: float, rate_unit: str, bar:
 
 @dataclass(frozen=True)
 class Case:
-    """A speed-up to measure; ``pair`` makes the data and returns the two functions."""
+    """A speed-up to measure; ``pair`` creates the data and returns the two functions."""
 
     name: str
     pair: Callable[[], Pair]
@@ -170,10 +170,10 @@ def speed_ups(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Row]
 
 
 def median_and_interval(figures: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """Return the median of positive figures and the ends of its 95 % interval, None for a single figure.
+    """Return the median of positive figures and the ends of its 95 % interval, which are None for a single figure.
 
-    From six figures on the ends are order statistics, which assumes nothing about the distribution. Fewer figures are taken
-    for log-normal.
+    With six or more figures, the ends are order statistics, which require no assumption about the distribution. Fewer
+    figures are assumed to be log-normal.
     """
     ordered = sorted(figures)
     count = len(ordered)
@@ -190,8 +190,8 @@ def median_and_interval(figures: Sequence[float]) -> tuple[float, float | None, 
 
 
 def _rank_of_lower_end(count: int) -> int:
-    """Return the largest rank (from 0) with a probability of at most 2.5 % that fewer figures lie below the median."""
-    if count > 1000:  # where 2**count is near the largest float, and the normal distribution as good
+    """Return the largest rank (from 0) whose figure exceeds the true median with a probability of at most 2.5 %."""
+    if count > 1000:  # close to the largest float, where the normal approximation is accurate
         return math.floor(count / 2 - 0.98 * math.sqrt(count)) - 1
     rank, tail = 0, 0.5**count
     while True:
@@ -205,5 +205,5 @@ _Chosen = TypeVar("_Chosen")
 
 
 def chosen(cases: Iterable[_Chosen], name: Callable[[_Chosen], str], pattern: str | None) -> list[_Chosen]:
-    """Return the cases whose name contains the pattern, in which ``*`` stands for anything."""
+    """Return the cases whose name contains the pattern, in which ``*`` matches anything."""
     return [case for case in cases if pattern is None or fnmatchcase(name(case).lower(), f"*{pattern.lower()}*")]

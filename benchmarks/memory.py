@@ -1,4 +1,4 @@
-"""The child process of ``training`` that measures how far a run raises memory, in bytes, as JSON."""
+"""The child process of ``training`` that measures the additional peak memory of a run in bytes, and prints JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .training_cases import Case, pair
 
 
 def main(case: Case, threads: int, side: str) -> None:
-    """Train once on small data, so that libraries and compiled code are in memory, then on the case's."""
+    """Train once on small data, so that libraries and compiled code are in memory, then measure the case."""
     for train in pair(replace(case, rows=10 * case.classes, rounds=1), threads):
         train()
     train = pair(case, threads)[0 if side == "ours" else 1]

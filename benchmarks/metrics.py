@@ -1,4 +1,4 @@
-"""Scores of probabilities against other packages, on the same arrays and one thread."""
+"""Scores of probabilities against other packages, on the same arrays and on one thread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .measure import Bar, Case, Pair, Row, speed_ups
 Data = tuple[npt.NDArray[np.int64], Array]
 Score = Callable[[npt.NDArray[np.int64], Array], Any]
 
-#: Replicates of the bootstrap: its time is proportional to them, on both sides.
+#: The number of bootstrap replicates; the time of both sides is proportional to it.
 REPLICATES = 128
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure the rows whose names match, on one thread."""
+    """Measure the rows whose names match ``--only``, on one thread."""
     return speed_ups(_cases(arguments.rows), arguments)
 
 
@@ -40,7 +40,7 @@ def _cases(n: int) -> Iterator[Case]:
     yield case("log loss / scikit-learn", binary, metrics.log_loss, log_loss, 30.0)
     yield case("Brier score / scikit-learn", binary, metrics.brier_score, brier, 30.0)
     yield case("log loss, K = 10 / scikit-learn", many, metrics.log_loss, log_loss, 30.0)
-    if hasattr(sklearn.metrics, "d2_brier_score"):  # since 1.8 the Brier score takes many classes
+    if hasattr(sklearn.metrics, "d2_brier_score"):  # since 1.8, the Brier score supports many classes
         brier_of_many = partial(brier, labels=np.arange(10))
         yield case("Brier score, K = 10 / scikit-learn", many, metrics.brier_score, brier_of_many, 30.0)
     replicates = f"{REPLICATES} replicates of log loss, Brier, ECE / NumPy"
@@ -56,7 +56,7 @@ def _cases(n: int) -> Iterator[Case]:
 
 
 def _optional(module: str, name: str) -> Any:
-    """Import a function of a package that need not be installed."""
+    """Return an attribute of an optional package, or None if the package is not installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -76,7 +76,7 @@ def _replicates(y: npt.NDArray[np.int64], p: Array) -> Any:
 
 
 def _numpy_replicates(y: npt.NDArray[np.int64], p: Array) -> Any:
-    """Compute scores by row once, then draw weights for each replicate, as one would write it in NumPy."""
+    """Compute scores by row once, then draw weights for each replicate, as in typical NumPy code."""
     random = np.random.default_rng(0)
     losses = -np.log(np.where(y == 1, p, 1.0 - p))
     squares = (y - p) ** 2

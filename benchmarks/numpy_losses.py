@@ -1,7 +1,7 @@
-"""Objectives as people write them with NumPy, without this package.
+"""Typical custom objectives in NumPy, written without this package.
 
-They follow the formulas of documentation and blogs, at the precision of the scores: powers by ``np.power``, a one-hot
-subtraction by indexing, the factor 2 of XGBoost's softmax Hessian.
+They follow formulas in documentation and blogs and compute in the dtype of the scores: powers with ``np.power``, one-hot
+subtraction by indexing, and the factor 2 of XGBoost's softmax Hessian.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from boosting_losses._types import Array
 
 Codes = npt.NDArray[np.integer]
 
-#: Keeps the logarithm and the powers of softmax focal loss finite.
+#: Clipping bound that keeps the logarithm and the powers in the softmax focal loss finite.
 _EDGE = 1e-6
 
 
 def logistic(y: Array, raw: Array) -> tuple[Array, Array]:
-    """Return gradient and Hessian of log loss."""
+    """Return the gradient and the Hessian of the log loss."""
     p = 1 / (1 + np.exp(-raw))
     return p - y, p * (1 - p)
 
 
 def focal(y: Array, raw: Array, gamma: float) -> tuple[Array, Array]:
-    """Apply the product rule to -(1 - pt) ** gamma * log(pt), with pt the probability of the label."""
+    """Return the derivatives of -(1 - pt) ** gamma * log(pt), with pt the probability of the label, by the product rule."""
     p = 1 / (1 + np.exp(-raw))
     sign = 2 * y - 1
     pt = np.where(y == 1, p, 1 - p)
@@ -36,7 +36,7 @@ def focal(y: Array, raw: Array, gamma: float) -> tuple[Array, Array]:
 
 
 def softmax(codes: Codes, raw: Array) -> tuple[Array, Array]:
-    """Return gradient and twice the diagonal Hessian of softmax cross-entropy."""
+    """Return the gradient and twice the diagonal Hessian of softmax cross-entropy."""
     p = _probabilities(raw)
     hessian = 2 * p * (1 - p)
     p[np.arange(len(codes)), codes] -= 1
@@ -44,7 +44,7 @@ def softmax(codes: Codes, raw: Array) -> tuple[Array, Array]:
 
 
 def softmax_focal(codes: Codes, raw: Array, gamma: float) -> tuple[Array, Array]:
-    """Return gradient and twice the diagonal Hessian of softmax focal loss."""
+    """Return the gradient and twice the diagonal Hessian of the softmax focal loss."""
     p = _probabilities(raw)
     rows = np.arange(len(codes))
     pt = np.clip(p[rows, codes], _EDGE, 1 - _EDGE)

@@ -1,10 +1,10 @@
 """Held-out log loss of ``CalibratedBoostingClassifier`` against ``CalibratedClassifierCV`` of scikit-learn.
 
-Both wrap the same estimator, are fitted to the same half of the rows and scored on the other half. The method of
-scikit-learn is chosen by cross-validation within the training half, that of this package by ``calibration="auto"``. A figure
-is the mean difference of log losses over pairs of set and split, in per cent of the mean log loss of scikit-learn; negative
-is better for this package. Differences are averaged before they become per cent, so that a tiny set with a log loss near 0
-does not outweigh the others.
+Both wrap the same estimator, are fitted to the same half of the rows and scored on the other half. The calibration method
+of scikit-learn is chosen by cross-validation within the training half, that of this package by ``calibration="auto"``. A
+figure is the mean difference of log losses over pairs of data set and split, in per cent of the mean log loss of
+scikit-learn; negative values favour this package. Differences are averaged before they are converted to per cent, so that a
+small data set with a log loss near 0 does not dominate.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from .study.data_sets import DataSet, Maker, made, real
 from .study.intervals import mean_of
 from .study.splits import two_parts
 
-#: The bar of the upper end of the interval over all sets, in per cent; it was fixed before any comparison.
+#: The bar for the upper end of the interval over all sets, in per cent, which was fixed before any comparison.
 MARGIN = 0.5
-#: The least rows of a class: half of them are for training, half of these for a fold, which is cut in five again.
+#: The minimum rows of a class: half are for training, half of those for one of two folds, which is split into five again.
 LEAST = 20
 _METHODS = ("sigmoid", "isotonic", "temperature")
 
-#: A figure of this package and one of scikit-learn.
+#: A figure of this package and the corresponding one of scikit-learn.
 Pair = tuple[float, float]
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Compare on all sets and seeds; ``--only`` chooses libraries and ensembles by their names."""
+    """Compare on all data sets and seeds; ``--only`` selects combinations of library and ensemble by name."""
     warnings.filterwarnings("ignore", message="The least populated class")
-    warnings.filterwarnings("ignore", message="The y_prob values do not sum to one")  # scikit-learn's, in float32
+    warnings.filterwarnings("ignore", message="The y_prob values do not sum to one")  # float32 in scikit-learn
     makers = {**real(), **made(), **{file.stem: tables.maker(file, arguments.label) for file in arguments.data}}
     for name, maker in makers.items():
         rarest = int(np.unique(maker(0).y, return_counts=True)[1].min())
         if rarest < LEAST:
             raise TableError(
-                f"{name} must have {LEAST} rows of every class, of which folds within folds get 5, got {rarest}"
+                f"{name} must have at least {LEAST} rows of every class, so that nested folds get 5 of them, got {rarest}"
             )
     names = {
         f"{library}, {words}: auto / CalibratedClassifierCV": (estimator, ensemble)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 
 
 def _estimators(rounds: int) -> dict[str, Callable[[], Any]]:
-    from catboost import CatBoostClassifier  # noqa: PLC0415  (heavy, and only this command needs all three)
+    from catboost import CatBoostClassifier  # noqa: PLC0415  (slow to import, and only this command needs all three)
     from lightgbm import LGBMClassifier  # noqa: PLC0415
     from xgboost import XGBClassifier  # noqa: PLC0415
 
@@ -75,7 +75,7 @@ def _estimators(rounds: int) -> dict[str, Callable[[], Any]]:
 def _compare(
     estimator: Callable[[], Any], ensemble: bool, makers: Mapping[str, Maker], seeds: int, title: str
 ) -> tuple[dict[str, list[Pair]], list[Pair]]:
-    """Return pairs of log losses by set, and pairs of mean absolute errors of all sets with known probabilities."""
+    """Return pairs of log losses by set, and pairs of mean absolute errors over all sets with known probabilities."""
     losses: dict[str, list[Pair]] = {}
     errors: list[Pair] = []
     for name, seed in progress([(name, seed) for name in makers for seed in range(seeds)], title):
@@ -104,7 +104,7 @@ def _chosen_by_cross_validation(estimator: Callable[[], Any], data: DataSet, ens
 
 
 def _rows(title: str, losses: Mapping[str, list[Pair]], errors: list[Pair]) -> Iterator[Row]:
-    """Yield a row for each set, one for all of them, and the bounded upper end of the interval."""
+    """Yield a row for each set, rows for all sets and the upper end of their interval, and one for known probabilities."""
     measure = "log loss, per cent above"
     for name, pairs in losses.items():
         yield _row(f"{title}: {name}", measure, pairs)
@@ -120,7 +120,7 @@ def _rows(title: str, losses: Mapping[str, list[Pair]], errors: list[Pair]) -> I
 
 
 def _row(name: str, measure: str, pairs: list[Pair], bar: Bar | None = None) -> Row:
-    """Return the mean difference in per cent of the mean of scikit-learn; the interval takes splits for independent."""
+    """Return the mean difference in per cent of the mean of scikit-learn; the interval treats splits as independent."""
     ours, reference = np.array(pairs).T
     mean = mean_of(100.0 * (ours - reference) / reference.mean())
     return Row(name, measure, mean.value, mean.low, mean.high, bar=bar, higher_is_better=False)

@@ -1,4 +1,4 @@
-"""The output of a benchmark: a table on the screen, JSON for ``compare``, Markdown for a page."""
+"""The output of a benchmark: a table in the terminal, JSON for ``compare``, and Markdown for a page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rat
 
 @dataclass(frozen=True)
 class Output:
-    """The files to write beside the screen, and the settings of the measurement."""
+    """The settings of the measurement, and the files to write in addition to the terminal output."""
 
     settings: Mapping[str, Any]
     json: Path | None = None
@@ -30,7 +30,7 @@ class Output:
 
 
 def publish(rows: Sequence[Row], output: Output) -> None:
-    """Print the rows and write the files that were asked for."""
+    """Print the rows and write the requested files."""
     screen = console()
     screen.print(table(_HEADINGS, [_cells(row) for row in rows]))
     missed = [row.name for row in rows if row.met is False]
@@ -44,18 +44,18 @@ def publish(rows: Sequence[Row], output: Output) -> None:
 
 
 def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
-    """Return the rows as a Markdown table, under a line that says where they were measured."""
+    """Return the rows as a Markdown table, preceded by a line on how they were measured."""
     return f"{measured(facts)}\n\n{markdown_table(_HEADINGS, [_cells(row) for row in rows])}\n"
 
 
 def measured(facts: Mapping[str, Any]) -> str:
-    """Return command, date, processor and versions as a line of Markdown."""
+    """Return the command, date, processor and versions as a line of Markdown."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return f"`{facts['command']}` on {facts['date']}, {facts['cpu']}, {versions}."
 
 
 def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table of which all columns but the first hold figures; cells are escaped."""
+    """Return a Markdown table in which all columns but the first contain figures; cells are escaped."""
     rows = [headings, ["---", *["---:"] * (len(headings) - 1)], *lines]
     return "\n".join("| " + " | ".join(map(_escaped, row)) + " |" for row in rows)
 
@@ -65,7 +65,7 @@ def _escaped(words: str) -> str:
 
 
 def environment(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the figures depend on: date, command, settings, processor, versions."""
+    """Return the conditions that affect the figures: date, command, settings, processor and versions."""
     return {
         "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
@@ -76,12 +76,12 @@ def environment(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Row]]:
-    """Return the environment and the rows, by their names, of a JSON file."""
+    """Return the environment of a JSON file, and its rows by name."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return document["environment"], {row["name"]: _from_dict(row) for row in document["rows"]}
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} must be a file that --json has written, got {error!r}") from error
+        raise ValueError(f"{path} must be a file written with --json, got {error!r}") from error
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _version(name: str) -> str:
 
 
 def _cpu() -> str:
-    """Return the name of the processor, which Python knows only on some systems."""
+    """Return the name of the processor, which ``platform`` provides only on some systems."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         for line in information.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""The memory that a call adds to this process, where the system tells it (Linux)."""
+"""The additional memory of a call in this process, where the system reports it (Linux)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _Result = TypeVar("_Result")
 
 
 def measured(call: Callable[[], _Result]) -> tuple[_Result, int | None]:
-    """Return the result of a call, and the bytes of its peak above the memory in use before, None where unknown.
+    """Return the result of a call, and its peak memory in bytes above the memory in use before, None if unknown.
 
-    Memory that earlier calls have freed goes back to the system first: the call would use it again and seem to take none.
-    ``ru_maxrss`` of Linux does not help: a process inherits the peak of the one that started it.
+    Memory freed by earlier calls is first returned to the system: otherwise the call would reuse it and its memory would
+    not be counted. ``ru_maxrss`` of Linux is unsuitable, because a process inherits the peak of its parent.
     """
     if not _STATUS.exists():
         return call(), None
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
     if trim is not None:
         trim(0)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     before = _peak()
     result = call()
-    return result, max(0, _peak() - before)  # the system counts pages of several threads a little late
+    return result, max(0, _peak() - before)  # the kernel updates the counters of several threads with a delay
 
 
 def _peak() -> int:

@@ -1,4 +1,4 @@
-"""Whole training runs with losses of this package and with builtin ones: time, share of the callback, memory."""
+"""Whole training runs with losses of this package and with builtin losses: time, share of the objective, and memory."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MEMORY_BAR = Bar(2.0, at_least=False)
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure the cases whose names match."""
+    """Measure the cases whose names match ``--only``."""
     budget, threads = Budget.of(arguments), arguments.threads or os.cpu_count() or 1
     wanted = [case for case in cases() if not arguments.quick or case.classes <= 10]
     factor = arguments.scale * (0.1 if arguments.quick else 1.0)
     wanted = [replace(case, rows=max(int(case.rows * factor), 10 * case.classes)) for case in wanted]
     rows: list[Row] = []
     for case in progress(chosen(wanted, lambda case: case.name, arguments.only), "training"):
-        # The scratch memory of CatBoost hides other arrays; other systems do not tell the peak.
+        # The scratch memory of CatBoost hides other arrays, and only Linux reports the peak.
         if case.library != "CatBoost" and sys.platform == "linux":
             rows.append(_memory_row(case, threads))
         rows += _time_rows(case, budget, threads)
@@ -51,7 +51,7 @@ def _time_rows(case: Case, budget: Budget, threads: int) -> list[Row]:
         if clock.calls:
             shares.append(clock.seconds / (time.perf_counter() - clock.first))
 
-    counted = case.library != "CatBoost"  # which calls per block or row: reading the clock would take longer
+    counted = case.library != "CatBoost"  # CatBoost calls the objective per block or row: timing would dominate
     timings = interleave(ours_with_clock if counted else ours, builtin, budget)
     middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
     rows = [
@@ -86,7 +86,7 @@ def _time_rows(case: Case, budget: Budget, threads: int) -> list[Row]:
 
 @dataclass
 class _Clock:
-    """Seconds in the objective, and the time of its first call: before it there is no round."""
+    """The total seconds in the objective, its number of calls, and the start time of its first call."""
 
     seconds: float = 0.0
     calls: int = 0
@@ -95,7 +95,7 @@ class _Clock:
 
 @contextmanager
 def _clock(library: str) -> Iterator[_Clock]:
-    """Time each call of the objective of the adapter's ``train`` while the block runs."""
+    """Time each call of the objective that the adapter's ``train`` uses, within the block."""
     name = "InPlaceObjective" if library == "XGBoost" else "Objective"
     objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}._objects"), name)
     original: Callable[..., Any] = objective.__call__
@@ -121,7 +121,7 @@ def _clock(library: str) -> Iterator[_Clock]:
 
 
 def _memory_row(case: Case, threads: int) -> Row:
-    """Measure the extra memory in gradient arrays, in fresh processes, since a peak never goes down."""
+    """Measure the extra memory in units of a gradient array, in fresh processes, since a peak never decreases."""
     extra = _peak(case, threads, "ours") - _peak(case, threads, "builtin")
     return Row(
         f"{case.name}: extra peak memory",

@@ -1,6 +1,6 @@
-"""Training runs with a loss of this package and with the same builtin loss: same data, settings and intercept.
+"""Training runs with a loss of this package and with the equivalent builtin loss: same data, settings and intercept.
 
-Data are binned beforehand where the library can keep the bins; nothing is evaluated in between.
+The data are binned beforehand if the library can store the bins; no metric is evaluated during training.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Library, size and classes."""
+        """The library, the size of the data and the number of classes, as text."""
         kind = "binary" if self.classes == 2 else f"K={self.classes}"
         return f"{self.library} {self.rows:,} x {self.features}, {kind}"
 
     @property
     def loss(self) -> Loss:
-        """The plain log loss."""
+        """The unweighted log loss."""
         return LogLoss() if self.classes == 2 else SoftmaxCrossEntropy()
 
     @property
     def gradient_bytes(self) -> int:
-        """The size of one gradient array, in the dtype of the library's raw scores."""
+        """The size in bytes of one gradient array, in the dtype of the library's raw scores."""
         return self.rows * (self.classes if self.classes > 2 else 1) * (4 if self.library == "XGBoost" else 8)
 
 
@@ -59,7 +59,7 @@ def cases() -> list[Case]:
 
 
 def pair(case: Case, threads: int) -> Pair:
-    """Return two functions that train, with the loss of this package and with the builtin one."""
+    """Return two training functions: one with the loss of this package, one with the builtin loss."""
     make: Callable[..., Pair] = {"XGBoost": _xgboost, "LightGBM": _lightgbm, "CatBoost": _catboost}[case.library]
     return make(importlib.import_module(f"boosting_losses.adapters.{case.library.lower()}"), case, threads)
 
@@ -70,7 +70,7 @@ def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
     X, y = _data(case)
     data = xgb.QuantileDMatrix(X, y, nthread=threads)
     settings = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "nthread": threads}
-    builtin = {**settings, **adapter.params(case.loss, y)}  # link, classes and intercept, but the builtin objective
+    builtin = {**settings, **adapter.params(case.loss, y)}  # same link, classes and intercept, builtin objective
     return (
         partial(adapter.train, settings, data, case.rounds, loss=case.loss),
         partial(xgb.train, builtin, data, case.rounds),
@@ -81,7 +81,7 @@ def _lightgbm(adapter: Any, case: Case, threads: int) -> Pair:
     import lightgbm as lgb  # noqa: PLC0415
 
     X, y = _data(case)
-    # Without force_col_wise each run first times both layouts and may choose another.
+    # Without force_col_wise, each run first times both layouts, and runs may choose different ones.
     settings = {"num_leaves": 31, "learning_rate": 0.1, "num_threads": threads, "force_col_wise": True, "verbosity": -1}
     data = lgb.Dataset(X, y, params=settings).construct()
     objective: dict[str, Any] = {"objective": "binary", "metric": "None"}
@@ -97,7 +97,7 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     import catboost as cb  # noqa: PLC0415
 
     pool = cb.Pool(*_data(case))
-    # A builtin loss has other defaults: these make both build the same trees. Both evaluate after the last round only.
+    # The defaults differ for a builtin loss; these settings give the same trees. Both evaluate only after the last round.
     settings = {
         "iterations": case.rounds,
         "metric_period": case.rounds,
@@ -115,16 +115,16 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     }
     builtin = {**settings, "loss_function": "Logloss" if case.classes == 2 else "MultiClass"}
     if case.classes > 2:
-        del builtin["boost_from_average"]  # False anyway, and not to be named
+        del builtin["boost_from_average"]  # does not apply to MultiClass
     return partial(adapter.train, pool, settings, loss=case.loss), partial(cb.train, pool, builtin)
 
 
 def _data(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Draw features and labels; classes are bands of a noisy linear score."""
+    """Draw features and labels; the classes are intervals of a noisy linear score."""
     random = np.random.default_rng(0)
     X = random.standard_normal((case.rows, case.features), dtype=np.float32)
     score = X @ random.standard_normal(case.features, dtype=np.float32) / np.float32(case.features**0.5)
     score += random.logistic(0.0, 0.5, case.rows).astype(np.float32)
     y = np.floor(case.classes / (1.0 + np.exp(-score)))
-    y[: case.classes] = np.arange(case.classes)  # every class, in the smallest data too
+    y[: case.classes] = np.arange(case.classes)  # the smallest data, too, contain every class
     return X, np.minimum(y, case.classes - 1).astype(np.float32)

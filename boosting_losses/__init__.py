@@ -27,13 +27,13 @@ __all__ = [
     "SoftmaxFocalLoss",
     "__version__",
 ]
-# ``import *`` imports every name of ``__all__``, so the classifier is one only where scikit-learn is installed.
+# ``import *`` imports every name of ``__all__``, so the classifier is included only if scikit-learn is installed.
 if find_spec("sklearn"):
     __all__ += ["CalibratedBoostingClassifier"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the classifier on first use: it alone needs scikit-learn."""
+    """Import the classifier on first use, because only the classifier depends on scikit-learn."""
     if name == "CalibratedBoostingClassifier":
         from .classifier import CalibratedBoostingClassifier  # noqa: PLC0415
 

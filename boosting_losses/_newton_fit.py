@@ -1,8 +1,8 @@
-"""The best rescaling of scores for their labels: Newton's method on the sums of the kernels.
+"""Fits of the parameters of calibrators by Newton's method, with the sums that the kernels compute.
 
-Labels, scores and weights have been checked by the caller. The objective is the mean log loss plus a prior: half the
-squared distance of the parameters from those that leave scores unchanged, counted like one row. A thousand rows outweigh
-it, but scores that separate the classes keep a finite best scale.
+The caller must have checked labels, scores and weights. The objective is the mean log loss plus a prior with the influence
+of one row: half the squared distance of the parameters from the identity, which leaves scores unchanged. The prior is
+negligible for a thousand rows, but keeps the best scale finite if the scores separate the classes.
 """
 
 from __future__ import annotations
@@ -22,50 +22,51 @@ from ._kernels import scaling
 from ._types import Array
 
 Parameters = npt.NDArray[np.float64]
-#: Gradient and Hessian of the mean loss at some parameters.
+#: Gradient and Hessian of the mean loss with respect to the parameters.
 Derivatives = tuple[Parameters, Parameters]
 
-#: A Newton step is the last one if the quadratic model lowers the mean loss by less than half of this: the step squares
-#: the error, so that nothing is left.
+#: A Newton step is the last step if, by the quadratic model, it decreases the mean loss by less than half of this number.
+#: The step squares the error, so the remaining error is negligible.
 _LAST_DECREMENT = 1e-8
-#: The model holds if no score moves further than this: over such a distance the curvature hardly changes.
+#: The quadratic model is valid if no score moves further than this, since the curvature then hardly changes.
 _LAST_MOVE = 0.5
-#: A step with so small a decrement is the last one in any case: the rest is rounding.
+#: A step with a smaller decrement is always the last step, because the remaining decrement is rounding error.
 _NO_DECREMENT = 1e-14
-#: A Newton step lowers the loss for certain if no score moves further than this (Bach 2010, arXiv 0910.4627, section 2:
-#: the third derivative of a logistic loss is at most the second one times the distance).
+#: A Newton step is certain to decrease the loss if no score moves further than this (Bach 2010, arXiv 0910.4627, section 2:
+#: the third derivative of a logistic loss is at most its second derivative times the distance).
 _SAFE_MOVE = 1.0
 _MOST_STEPS = 1000
-#: The decrement of the last step, relative to the variance of the labels, where the parameters are the result itself: no
-#: error but rounding is left.
+#: The decrement of the last step, relative to the variance of the labels, for fits whose parameters are reported. The
+#: remaining error is rounding error.
 _EXACT = 1e-13
-#: Sums of n terms, divided by n, are known to about this.
+#: The approximate relative rounding error of a mean.
 _SUM_ROUNDING = 1e-14
-#: The largest score at the start: the loss of larger ones may be flat up to rounding.
+#: The largest magnitude of a scaled score at the start; for larger scores the loss may be flat up to rounding.
 _STEEP = 8.0
-#: A fit to a sample of this many rows gives a starting point close to the minimum at a tenth of the cost.
+#: A fit to a sample of about this many rows gives a starting point close to the minimum at a tenth of the cost.
 _SAMPLE = 16_384
-#: Scores of which the median is taken, to centre all.
+#: The approximate number of scores whose median is used to centre the scores.
 _MOST_FOR_MIDDLE = 256
-#: Uninformative or anti-informative scores are scaled down until the largest is this: the temperature stays finite.
+#: The smallest allowed value of the largest scaled score, which keeps the temperature finite for uninformative or
+#: anti-informative scores.
 _LEAST_PEAK = 1e-4
-#: Beyond this the sums of squares of scores overflow.
+#: For scores of larger magnitude, sums of squares overflow.
 _MOST_PEAK = 1e150
-#: A direction whose curvature is a smaller share of that along the parameters is flat up to rounding.
+#: A direction with a smaller curvature, relative to the curvature along the parameters, is flat up to rounding.
 _LEAST_CURVATURE = 1e-14
-#: Scores that differ by less than this share of their magnitude differ by rounding.
+#: Scores whose difference is less than this fraction of their magnitude are considered equal up to rounding.
 _ROUNDING = 1e-10
 #: The reciprocal of a smaller sum of weights may overflow.
 _LEAST_TOTAL = 1e-290
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit has stopped before its parameters were the best."""
+    """Warning that a fit stopped before it reached the minimum."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Labels, scores and weights, ready for kernels in blocks."""
+    """Labels, scores and weights, which ``blocks`` passes to the kernels."""
 
     y: Array
     raw: Array
@@ -78,16 +79,16 @@ class Rows:
 
     @cached_property
     def total(self) -> float:
-        """The sum of the weights, which every step divides by."""
+        """The sum of the weights, by which every step divides."""
         return float(len(self.y)) if self.weight is None else _validation.sum_of_weights(self.weight)
 
     @cached_property
     def count(self) -> float:
-        """The number of rows that the weights are worth; the prior counts like one.
+        """The effective number of rows; the prior has the influence of one row.
 
-        Weights that are counts are worth their sum. Weights may also be shares, which say nothing about the number of rows:
-        they are worth at least Kish's effective sample size, the square of the sum over the sum of squares (Kish 1965,
-        Survey Sampling, section 11.7), which their scale does not change.
+        For weights that are counts it is their sum. Weights may also be normalised, for example to a sum of 1, and then their
+        sum contains no information about the number of rows. The effective number is therefore at least Kish's effective
+        sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), which does not depend on scale.
         """
         if self.weight is None:
             return self.total
@@ -96,12 +97,12 @@ class Rows:
 
     @property
     def share_of_ones(self) -> float:
-        """The mean label."""
+        """The weighted mean label."""
         return float(np.sum(self.y if self.weight is None else self.weight * self.y, dtype=np.float64)) / self.total
 
     @cached_property
     def span(self) -> tuple[float, float]:
-        """The least and the largest score."""
+        """The smallest and the largest score."""
         return float(self.raw.min()), float(self.raw.max())
 
     @property
@@ -111,11 +112,11 @@ class Rows:
 
     @property
     def are_alike(self) -> bool:
-        """Whether scores differ by no more than rounding."""
+        """Whether all scores are equal up to rounding."""
         return self.span[1] - self.span[0] <= 2.0 * _ROUNDING * self.peak
 
     def sample(self) -> Rows | None:
-        """Return an even sample, or None where there are too few rows for one or the sample has no weight."""
+        """Return a sample of every k-th row, or None if there are too few rows or the sample has only weights of 0."""
         step = len(self.y) // _SAMPLE
         if step < 4:
             return None
@@ -126,13 +127,13 @@ class Rows:
         return Rows(self.y[every].copy(), self.raw[every].copy(), weight)
 
     def add_up(self, kernel: Callable[..., tuple[float, ...]], *parameters: float) -> npt.NDArray[np.float64]:
-        """Return the sums of a kernel over all rows, as means."""
+        """Return the sums of a kernel over all rows, divided by the sum of the weights."""
         unit = 1.0 / self.total
         total: npt.NDArray[np.float64] = np.sum([kernel(*block, unit, *parameters) for block in self.blocks()], axis=0)
         return total
 
     def blocks(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        """Return the blocks of rows that the kernels take."""
+        """Yield blocks of labels, scores and weights in the form that the kernels require."""
         return ((y, raw, weight) for _, y, raw, weight in _validation.blocks(self.y, self.raw, self.weight))
 
 
@@ -155,7 +156,7 @@ def temperature(rows: Rows) -> float:
 
 
 def platt(rows: Rows) -> Parameters:
-    """Return slope and intercept for the targets of Platt (1999), section 2.2, which are not quite 0 and 1."""
+    """Return slope and intercept for Platt's targets, which lie strictly between 0 and 1 (Platt 1999, section 2.2)."""
     share = rows.share_of_ones
     ones, zeros = rows.count * share, rows.count * (1.0 - share)
     low, high = 1.0 / (zeros + 2.0), (ones + 1.0) / (ones + 2.0)
@@ -163,19 +164,22 @@ def platt(rows: Rows) -> Parameters:
 
 
 def logistic_regression(rows: Rows) -> Parameters:
-    """Return slope and intercept for the labels as they are.
+    """Return slope and intercept for the original labels.
 
-    Both classes must be present, the scores must differ, and no threshold may separate the classes.
+    Both classes must be present, the scores must not be constant, and no threshold may separate the classes.
     """
     share = min(max(rows.share_of_ones, _SUM_ROUNDING), 1.0 - _SUM_ROUNDING)
     variance = share * (1.0 - share)
-    # No decrement is below that of the gradient's rounding.
+    # The decrement cannot be smaller than the decrement that results from rounding of the gradient.
     last_decrement = max(_EXACT * variance, _SUM_ROUNDING * _SUM_ROUNDING / variance)
     return _slope_and_intercept(rows, 0.0, 1.0, share, last_decrement)
 
 
 def shift(rows: Rows) -> float:
-    """Return the constant that brings the mean of the sigmoid to that of the labels, which must be of two classes."""
+    """Return the shift of the scores that makes the mean of the sigmoid equal to the mean label.
+
+    Labels of both classes must be present.
+    """
     ones, zeros = (
         float(np.sum(label if rows.weight is None else rows.weight * label, dtype=np.float64))
         for label in (rows.y, 1.0 - rows.y)
@@ -188,7 +192,7 @@ def shift(rows: Rows) -> float:
         if excess == 0.0:
             return constant
         least, most = (least, constant) if excess > 0.0 else (constant, most)
-        # Newton's step where it stays between the known bounds, otherwise bisection.
+        # Use Newton's step if it stays between the known bounds, otherwise bisection.
         there = constant - excess / slope if slope > 0.0 else math.inf
         if not least <= there <= most:
             there = 0.5 * (least + most)
@@ -203,8 +207,8 @@ def _slope_and_intercept(
 ) -> Parameters:
     """Return slope and intercept for the targets ``low`` and ``high``, whose mean is ``mean``."""
     flat = np.array([0.0, math.log(mean / (1.0 - mean))])
-    # There is no prior here, so the scores may be centred: at their median, so that a constant shared by most does not hide
-    # their differences.
+    # There is no prior here, so the scores may be centred. Centring at the median keeps small differences accurate if most
+    # scores share a large constant.
     some = np.sort(rows.raw[:: max(len(rows.raw) // _MOST_FOR_MIDDLE, 1)])
     centre = float(some[len(some) // 2])
     spread = max(rows.span[1] - centre, centre - rows.span[0])
@@ -228,7 +232,7 @@ def _linear(rows: Rows, low: float, high: float, centre: float, parameters: Para
 
 
 def beta(rows: Rows) -> Parameters:
-    """Return the a, b >= 0 and c of ``a log p - b log(1 - p) + c``."""
+    """Return the parameters a >= 0, b >= 0 and c of ``a log p - b log(1 - p) + c``."""
 
     def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
         sums = rows.add_up(scaling.beta, *map(float, parameters))
@@ -243,7 +247,7 @@ def beta(rows: Rows) -> Parameters:
 
 
 def beta_frequencies(frequency: Array, log_odds: Array, weight: Array) -> Array:
-    """Return beta calibrated probabilities of rows or cells, fitted to their frequencies of the label 1."""
+    """Return beta-calibrated probabilities of rows or cells, fitted to the frequencies of label 1."""
     a, b, c = beta(Rows(frequency, log_odds, weight))
     calibrated = -a * np.logaddexp(0.0, -log_odds) + b * np.logaddexp(0.0, log_odds) + c
     rate: Array = 1.0 / (1.0 + np.exp(-np.clip(calibrated, -700.0, 700.0)))
@@ -275,10 +279,10 @@ def per_class(rows: Rows) -> Parameters:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Derivatives, prior and bounds of a minimisation.
+    """Derivatives, prior and bounds of a minimisation problem.
 
-    ``identity`` are the parameters at the centre of the prior, ``reach`` is how far a score moves at most if one of them
-    changes by 1, ``least`` are their lower bounds.
+    ``identity`` contains the parameters at the centre of the prior, ``least`` their lower bounds, and ``reach`` for each
+    parameter the largest change of a score if the parameter changes by 1.
     """
 
     derivatives: Callable[[Rows, Parameters], Derivatives]
@@ -291,8 +295,8 @@ class _Problem:
 def _minimise(rows: Rows, problem: _Problem) -> Parameters:
     """Return the best parameters."""
     if rows.peak > _MOST_PEAK:
-        raise ValueError("raw must be small enough for its square to be a number, got scores beyond 1e150")
-    # With scores so large that the loss is flat up to rounding at the identity, start where it is not.
+        raise ValueError(f"raw must be at most {_MOST_PEAK:g} in magnitude, got {rows.peak:g}")
+    # If the scores are so large that the loss is flat up to rounding at the identity, start with a smaller scale.
     start = problem.identity * _STEEP / max(rows.peak, _STEEP)
     sample = rows.sample()
     if sample is not None:
@@ -301,11 +305,11 @@ def _minimise(rows: Rows, problem: _Problem) -> Parameters:
 
 
 def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decrement: float) -> Parameters:
-    """Minimise a convex function by Newton's method within the lower bounds.
+    """Minimise a convex function by Newton's method subject to lower bounds.
 
-    A step is halved until the function falls along all of it, which takes at least half of the possible gain along its
-    direction, or until the step is so short that the function must fall. That needs derivatives alone; the loss itself
-    would cost as much again.
+    A step is halved until the function decreases along the whole step, or until the step is so short that the function is
+    certain to decrease. In the first case the step attains at least half of the possible decrease along its direction. The
+    line search uses only derivatives, because computing the loss would double the cost.
     """
     strength = problem.rows_of_prior / rows.count
 
@@ -327,16 +331,18 @@ def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decremen
                 break
             share *= 0.5
         parameters, (gradient, hessian) = there, found
-    warnings.warn(f"the scaling did not converge, it stopped at {parameters}", ConvergenceWarning, stacklevel=6)
+    warnings.warn(
+        f"the fit did not converge; it stopped at the parameters {parameters}", ConvergenceWarning, stacklevel=6
+    )
     return parameters
 
 
 def _step(gradient: Parameters, hessian: Parameters, room: Parameters) -> Parameters:
-    """Return what to subtract from the parameters by the quadratic model, from each at most its ``room``."""
+    """Return the step that the quadratic model subtracts from the parameters, at most ``room`` for each parameter."""
     free_step = _solve(hessian, gradient)
     if (free_step <= room).all():
         return free_step
-    # Some stop at their bounds: those with which the model gains most.
+    # Some parameters stop at their bounds. Try every combination, and choose the one with the largest gain of the model.
     bounded = np.flatnonzero(np.isfinite(room))
     best, most = np.zeros_like(gradient), -math.inf
     for stopped in itertools.product((True, False), repeat=len(bounded)):
@@ -351,7 +357,7 @@ def _step(gradient: Parameters, hessian: Parameters, room: Parameters) -> Parame
 
 
 def _solve(hessian: Parameters, gradient: Parameters) -> Parameters:
-    """Return the Newton step, short along directions that change nothing but rounding."""
+    """Return the Newton step, with bounded length along directions in which the loss is flat up to rounding."""
     scale = np.sqrt(np.diag(hessian))
     scale[scale == 0.0] = 1.0
     curvature, directions = np.linalg.eigh(hessian / np.outer(scale, scale))

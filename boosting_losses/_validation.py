@@ -1,7 +1,7 @@
-"""Validation of data: labels, raw scores, sample weights and probabilities come in, checked arrays go out.
+"""Validation of labels, raw scores, sample weights and probabilities, and their conversion to arrays.
 
-Shapes, dtypes and lengths are checked here. Kernels check values as they go; when one reports an invalid row,
-``refuse_binary`` or ``refuse_multiclass`` finds it and raises the error.
+The functions check shapes, dtypes and lengths. Kernels check values during the computation. If a kernel reports an invalid
+value, ``refuse_binary`` or ``refuse_multiclass`` finds its row and raises the error.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy.typing as npt
 from ._kernels.row_by_row import ROW_SUM_TOLERANCE
 from ._types import Array
 
-#: Probabilities outside [0, 1] by no more than this are taken for rounded ones.
+#: Probabilities outside [0, 1] by no more than this are attributed to rounding.
 ROUNDING = 1e-6
 
-#: Rows that are converted at a time where the data are not as the kernels need them, instead of a copy of all.
+#: The number of rows per block if data must be converted for the kernels. Blocks avoid a copy of all data.
 BLOCK = 65536
 
 
 class RoundedWarning(UserWarning):
-    """Probabilities that rounding had put outside [0, 1] have been moved to 0 or 1."""
+    """Warning that probabilities slightly outside [0, 1], because of rounding, were moved to 0 or 1."""
 
 
 def binary(
@@ -55,9 +55,9 @@ def multiclass(
 def blocks(
     y: Array, raw: Array, weight: Array | None, *, rows_together: bool = False
 ) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    """Yield the rows of each block, and its labels, raw scores and weights, ready for the kernels.
+    """Yield the row slice, labels, raw scores and weights of each block in the form that the kernels require.
 
-    Data that need no conversion are one block. ``rows_together`` asks for raw scores in C order.
+    Data that require no conversion form a single block. With ``rows_together``, raw scores are in C order.
     """
     same_dtype = weight is None or weight.dtype == y.dtype
     in_order = not rows_together or raw.flags.c_contiguous
@@ -74,17 +74,17 @@ def blocks(
 
 
 def check_outputs(raw: Array, **outputs: Array) -> None:
-    """Raise ValueError for arrays into which the kernels could not write one number per raw score."""
+    """Raise ValueError if kernels cannot write one number per raw score to an output array."""
     for name, array in outputs.items():
         if array.shape != raw.shape or array.dtype not in (np.float32, np.float64) or not array.flags.writeable:
             form = f"{'writeable' if array.flags.writeable else 'read-only'} {array.dtype} of shape {array.shape}"
             raise ValueError(
-                f"{name} must be writeable, float32 or float64, of the shape {raw.shape} of raw, got {form}"
+                f"{name} must be writeable, float32 or float64, and have the shape {raw.shape} of raw, got {form}"
             )
 
 
 def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
-    """Return raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)`` with K >= 2 for a multiclass one."""
+    """Return raw scores as float32 or float64: ``(n,)`` for a binary loss, ``(n, K)``, K >= 2, for a multiclass loss."""
     scores = numbers("raw", raw)
     refuse_other_dimensions(scores, multiclass=multiclass)
     return scores
@@ -93,7 +93,7 @@ def raw_scores(raw: npt.ArrayLike, *, multiclass: bool) -> Array:
 def labels_and_weights(
     y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, multiclass: bool
 ) -> tuple[Array, Array | None]:
-    """Return labels and weights of equal length and, to bound the number of compiled variants, of equal dtype."""
+    """Return labels and weights of equal length and equal dtype, which limits the number of compiled variants."""
     y = numbers("y_true", y_true)
     weight = None if sample_weight is None else numbers("sample_weight", sample_weight)
     refuse_odd_labels_or_weights(y, weight, multiclass=multiclass)
@@ -103,31 +103,31 @@ def labels_and_weights(
 
 
 def numbers(name: str, values: npt.ArrayLike) -> Array:
-    """Return an aligned, writeable C-ordered array of native float32 or float64; a copy only where needed."""
+    """Return an aligned, writeable, C-ordered array of native float32 or float64; copy only if necessary."""
     array = numeric(name, values)
     result: Array = np.require(array, _dtype(array), ["C", "A", "W"])
     return result
 
 
 def numeric(name: str, values: npt.ArrayLike) -> Array:
-    """Return an array of any numeric dtype but half precision, without a conversion where possible.
+    """Return an array of any numeric dtype except half precision, without conversion if possible.
 
-    Objects that convert to numbers, such as a nullable pandas column, become float64. Half precision is refused: the
-    boosting libraries read it wrongly without an error. So are masked entries, whose hidden values would be used, and
-    text that looks like a number.
+    Objects that can be converted to numbers, such as a nullable pandas column, are converted to float64. Half precision
+    raises an error, because the boosting libraries silently misread it. Masked entries raise an error, because their hidden
+    values would be used. Text raises an error even if it represents a number.
     """
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise ValueError(f"{name} must hold no masked entries, got {np.sum(np.ma.getmaskarray(values))}")
+        raise ValueError(f"{name} must not contain masked entries, got {np.sum(np.ma.getmaskarray(values))}")
     array = np.asarray(values)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "O":
         text = next((value for value in array.flat if isinstance(value, (str, bytes))), None)
         if text is not None:
-            raise TypeError(f"{name} must be numeric, got objects that are not, such as {text!r}")
+            raise TypeError(f"{name} must be numeric, got non-numeric objects such as {text!r}")
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be numeric, got objects that are not: {error}") from None
+            raise TypeError(f"{name} must be numeric, got non-numeric objects: {error}") from None
     elif kind not in "biuf" or (kind == "f" and size not in (4, 8)):
         raise TypeError(f"{name} must be of a float32, float64, integer or boolean dtype, got {array.dtype}")
     return array
@@ -147,14 +147,14 @@ def _ready(array: Array) -> Array:
 
 
 def refuse_binary(y: Array, raw: Array, weight: Array | None) -> None:
-    """Raise ValueError for the first row that is invalid for a binary loss, if there is one."""
+    """Raise ValueError for the first row that is invalid for a binary loss, if any."""
     refuse_weights(weight)
     refuse_binary_labels(y)
     refuse_raw(raw)
 
 
 def refuse_multiclass(y: Array, raw: Array, weight: Array | None) -> None:
-    """Raise ValueError for the first row that is invalid for a multiclass loss, if there is one."""
+    """Raise ValueError for the first row that is invalid for a multiclass loss, if any."""
     refuse_weights(weight)
     refuse_class_labels(y, raw.shape[1])
     refuse_raw(raw)
@@ -171,7 +171,7 @@ def refuse_weights(weight: Array | None) -> None:
 
 
 def sum_of_weights(weight: npt.NDArray[Any]) -> float:
-    """Return the sum in float64; raise ValueError where it is infinite."""
+    """Return the sum of the weights in float64; raise ValueError if it is infinite."""
     with np.errstate(over="ignore"):
         total = float(np.sum(weight, dtype=np.float64))
     if total == np.inf:
@@ -185,7 +185,7 @@ def refuse_binary_labels(y: Array) -> None:
 
 
 def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
-    """Raise ValueError unless the labels are class codes ``(n,)`` below ``n_classes`` or rows of shares ``(n, K)``."""
+    """Raise ValueError unless labels are class codes ``(n,)`` below ``n_classes`` or valid soft labels ``(n, K)``."""
     if y.ndim == 1:
         bad = ~((y >= 0) & (y < (np.inf if n_classes is None else n_classes)) & (y == np.floor(y)))
         codes = "0, 1, 2, ..." if n_classes is None else f"0..{n_classes - 1}"
@@ -197,20 +197,20 @@ def refuse_class_labels(y: Array, n_classes: int | None = None) -> None:
 
 
 def refuse_bad_probabilities(proba: Array) -> None:
-    """Raise ValueError unless probabilities lie in [0, 1] and rows of them sum to 1."""
+    """Raise ValueError unless probabilities lie in [0, 1] and each row ``(n, K)`` sums to 1."""
     _refuse_first(~((proba >= 0) & (proba <= 1)), proba, "proba must lie in [0, 1]")
     refuse_other_row_sums(proba)
 
 
 def refuse_other_row_sums(proba: Array) -> None:
-    """Raise ValueError unless rows of probabilities sum to 1."""
+    """Raise ValueError unless each row of probabilities ``(n, K)`` sums to 1."""
     if proba.ndim == 2:
         sums = proba.sum(axis=1, dtype=np.float64)
         _refuse_first(~(abs(sums - 1) <= ROW_SUM_TOLERANCE), sums, "rows of proba must sum to 1")
 
 
 def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
-    """Move probabilities that rounding has put outside [0, 1] to 0 or 1; return all, and how many were moved."""
+    """Move probabilities that are outside [0, 1] because of rounding to 0 or 1; return the array and the number moved."""
     outside = (proba < 0.0) & (proba >= -ROUNDING) | (proba > 1.0) & (proba <= 1.0 + ROUNDING)
     if not outside.any():
         return proba, 0
@@ -218,14 +218,17 @@ def moved_inside(proba: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
 
 
 def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
-    """Move probabilities that rounding has put outside [0, 1] back, with a warning; refuse others."""
-    given = numbers("proba", proba) + 0.0  # a zero loses its sign
+    """Return valid probabilities: move those that are outside [0, 1] because of rounding, with a warning.
+
+    Raise ValueError if other probabilities are outside [0, 1] or rows do not sum to 1.
+    """
+    given = numbers("proba", proba) + 0.0  # -0.0 becomes 0.0
     values, moved = moved_inside(given)
     if moved:
         first = np.argwhere(values != given)[0]
         warnings.warn(
-            f"proba must lie in [0, 1]: {moved} values outside by at most {ROUNDING:g} were moved to 0 or 1, the first of"
-            f" them {given[tuple(first)]} in row {first[0]}",
+            f"proba must lie in [0, 1], got {moved} values outside by at most {ROUNDING:g}, which were moved to 0 or 1; the"
+            f" first is {given[tuple(first)]} in row {first[0]}",
             RoundedWarning,
             stacklevel=2,
         )
@@ -234,12 +237,12 @@ def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
 
 
 def refuse_raw(raw: Array) -> None:
-    """Raise ValueError for the first raw score that is not finite, if there is one."""
+    """Raise ValueError for the first raw score that is not finite, if any."""
     _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
 
 
 def refuse_other_dimensions(raw: Array, *, multiclass: bool) -> None:
-    """Raise ValueError unless raw scores have the shape that a loss needs."""
+    """Raise ValueError unless raw scores have the shape that the loss requires."""
     if multiclass and (raw.ndim != 2 or raw.shape[1] < 2):
         raise ValueError(f"raw must have shape (n, K) with K >= 2 for a multiclass loss, got {raw.shape}")
     if not multiclass and raw.ndim != 1:
@@ -247,7 +250,7 @@ def refuse_other_dimensions(raw: Array, *, multiclass: bool) -> None:
 
 
 def refuse_odd_labels_or_weights(y: Array, weight: Array | None, *, multiclass: bool) -> None:
-    """Raise ValueError unless labels have the shape that a loss needs, and weights one number for each."""
+    """Raise ValueError unless labels have the shape that the loss requires and there is one weight per label."""
     if y.ndim != 1 and not (multiclass and y.ndim == 2):
         shapes = "(n,) or (n, K)" if multiclass else "(n,)"
         raise ValueError(f"y_true must have shape {shapes}, got {y.shape}")

@@ -1,20 +1,23 @@
-"""Calibrators of raw scores: from the scores of a model to calibrated probabilities.
+"""Calibrators, which convert raw scores of a model to calibrated probabilities.
 
-Each takes scores whose plain sigmoid or softmax is a first estimate of the class probability, ``(n,)`` for two classes or
-``(n, K)``: the raw scores of a model trained with a proper loss, otherwise ``loss.posterior_logits(raw)``. Fit them to rows
-that the model has not seen, or to out-of-fold scores, as :class:`boosting_losses.CalibratedBoostingClassifier` does.
+Each calibrator takes scores whose plain sigmoid or softmax is a first estimate of the class probability, ``(n,)`` for two
+classes or ``(n, K)``. For a model trained with a proper loss these are the raw scores, otherwise
+``loss.posterior_logits(raw)``. Fit calibrators to rows that were not used to train the model, or to out-of-fold scores, as
+:class:`boosting_losses.CalibratedBoostingClassifier` does.
 
 >>> from boosting_losses.calibration import PlattScaling
 >>> PlattScaling().fit([-2.0, -1.0, 0.5, 2.0], ["no", "no", "yes", "yes"]).predict_proba([0.0]).round(2)
 array([[0.47, 0.53]])
 
-Most have a prior, which counts like one or two rows. The rows of the fit count like the larger of two numbers:
+Most calibrators have a prior with the influence of one or two rows. The effective number of rows of the fit is the larger
+of two numbers:
 
-* The sum of their weights, so that an integer weight does what repeating the row would do.
-* Kish's effective sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), so that weights that
-  are not counts may have any scale: with weights of 1 / n, or of 1e-6, n rows still count like n.
+* The sum of the weights, so that an integer weight is equivalent to repeating the row.
+* Kish's effective sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), so that small weights
+  may have any scale: n rows with weights of 1 / n, or of 1e-6, still have an effective number of n.
 
-Weights above 1 therefore count as repetitions. Divide other weights, such as inverse probabilities, by their mean.
+Weights above 1 are therefore treated as repetitions of rows. Divide weights that are not counts, such as inverse
+probabilities, by their mean.
 """
 
 from __future__ import annotations
@@ -45,12 +48,12 @@ __all__ = [
 
 
 class Calibrator(BaseEstimator):  # type: ignore[misc]
-    """Base class of all calibrators: it checks data, encodes labels and holds the classes.
+    """Base class of all calibrators, which validates data, encodes labels and stores the classes.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
-        The labels, sorted; the columns of ``predict_proba``.
+        The sorted class labels, in the order of the columns of ``predict_proba``.
     """
 
     def fit(self, raw: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
@@ -59,24 +62,24 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         raw : array-like of shape (n,), (n, 1) or (n, K)
-            Finite scores: the log odds of the second class, or one for each class.
+            Finite scores: the log odds of the second class, or one score per class.
         y : array-like of shape (n,)
-            Labels of any kind. Integers 0..K-1 are class codes, of which some may be missing; with other labels every
-            class must be present.
+            Labels of any type. Integers 0..K-1 are class codes, of which some may be missing. If the labels are not class
+            codes, every class must be present.
         sample_weight : array-like of shape (n,), optional
-            Finite, >= 0, not all 0. An integer weight does what repeating the row would do; weights that sum to 1 do what
-            the same weights with a mean of 1 do.
+            Finite, >= 0, not all 0. An integer weight is equivalent to repeating the row. Weights that sum to 1 are
+            equivalent to the same weights scaled to a mean of 1.
 
         Raises
         ------
         TypeError, ValueError
-            When shapes disagree, a value is invalid, or labels do not fit the number of scores; for a fit by derivatives,
-            also when scores are beyond 1e150.
+            If shapes disagree, a value is invalid, or the labels do not match the number of scores. Except for isotonic
+            calibration, also if the magnitude of a score exceeds 1e150.
 
         Warns
         -----
         ConvergenceWarning
-            If the best parameters were not found.
+            If the fit stops before it reaches the minimum.
         """
         scores = _scores(raw)
         weight = None if sample_weight is None else _validation.numbers("sample_weight", sample_weight)
@@ -95,7 +98,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         raw : array-like of shape (n,), (n, 1) or (n, K)
-            With as many scores per row as in ``fit``.
+            Finite scores, with the same number of scores per row as in ``fit``.
 
         Returns
         -------
@@ -104,7 +107,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            When the scores are not finite numbers or of another shape.
+            If the scores are not finite numbers or have a different shape.
         """
         check_is_fitted(self)
         scores = _scores(raw)
@@ -122,7 +125,10 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
 
 
 class _OneVsRest(Calibrator):
-    """A calibrator of one score; of K scores, it calibrates each class's log odds against the rest and normalises."""
+    """Base class of calibrators of one score per row.
+
+    For K scores, it calibrates the log odds of each class against the rest and normalises the probabilities.
+    """
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
         if self.n_scores_ == 1:
@@ -141,7 +147,7 @@ class _OneVsRest(Calibrator):
         columns = [self._estimate(odds[:, k], fitted)[:, 1] for k, fitted in enumerate(self.fitted_)]
         proba = np.column_stack(columns)
         total = proba.sum(axis=1, keepdims=True)
-        # Far from all rows of the fit every class may be ruled out.
+        # For scores outside the range of the fitted rows, the probabilities of all classes may be 0.
         return np.where(total > 0.0, proba / np.where(total > 0.0, total, 1.0), 1.0 / self.n_scores_)
 
     @abstractmethod
@@ -149,24 +155,25 @@ class _OneVsRest(Calibrator):
 
     @abstractmethod
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
-        """Return both probabilities, ``(n, 2)``, of log odds."""
+        """Return the probabilities of both classes, ``(n, 2)``, for log odds ``raw``."""
 
 
 class TemperatureScaling(Calibrator):
-    """All scores divided by one number, the temperature (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+    """Temperature scaling, which divides all scores by one number (Guo et al. 2017, arXiv 1706.04599, section 4.2).
 
     Attributes
     ----------
     temperature_ : float
-        Above 1 for overconfident scores; 1 changes nothing.
+        The divisor of the scores. It is above 1 for overconfident scores; 1 does not change the scores.
     classes_ : ndarray of shape (K,)
+        The sorted class labels.
 
     Notes
     -----
-    Minimises the mean log loss of ``softmax(raw / temperature)``, for two classes of the sigmoid, plus
-    ``(1 / temperature - 1)**2 / 2`` counted like one row, so that the temperature stays above 0 where scores separate the
-    classes. With m the larger of 1 and the largest magnitude of a score, the temperature is at most ``1e4 * m``: for
-    uninformative or anti-informative scores there is no finite best one.
+    The fit minimises the mean log loss of ``softmax(raw / temperature)``, or of the sigmoid for two classes, plus the penalty
+    ``(1 / temperature - 1)**2 / 2`` with the influence of one row. The penalty keeps the temperature above 0 if the scores
+    separate the classes. With m the larger of 1 and the largest magnitude of a score, the temperature is at most
+    ``1e4 * m``, because there is no finite optimum for uninformative or anti-informative scores.
     """
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
@@ -177,20 +184,21 @@ class TemperatureScaling(Calibrator):
 
 
 class PlattScaling(_OneVsRest):
-    """A logistic curve of the score, also called sigmoid calibration (Platt 1999).
+    """Platt scaling, also called sigmoid calibration: a logistic function of the score (Platt 1999).
 
     Attributes
     ----------
     fitted_ : list of ndarrays of shape (2,)
-        Slope and intercept: one pair for two classes, otherwise one for each class.
+        Slope and intercept: one pair for two classes, otherwise one pair per class.
     classes_ : ndarray of shape (K,)
+        The sorted class labels.
 
     Notes
     -----
-    Minimises the mean log loss of ``sigmoid(slope * raw + intercept)`` for Platt's targets: with N1 and N0 the weights of
-    the classes, ``(N1 + 1) / (N1 + 2)`` in place of 1 and ``1 / (N0 + 2)`` in place of 0. The slope is then finite for
-    scores that separate the classes. Constant scores get the slope 0. With K classes, each has a curve of its log odds
-    against the rest.
+    The fit minimises the mean log loss of ``sigmoid(slope * raw + intercept)`` for Platt's targets: with N1 and N0 the
+    effective numbers of rows of the classes, ``(N1 + 1) / (N1 + 2)`` replaces 1 and ``1 / (N0 + 2)`` replaces 0. The slope is
+    then finite even if the scores separate the classes. Constant scores result in the slope 0. For K classes, a separate
+    function of the log odds against the rest is fitted for each class.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -202,19 +210,22 @@ class PlattScaling(_OneVsRest):
 
 
 class BetaCalibration(_OneVsRest):
-    """A logistic curve with a separate slope for each tail (Kull, Silva Filho and Flach 2017, AISTATS, equation 3).
+    """Beta calibration, a logistic function with a separate slope for each tail.
+
+    The method is from Kull, Silva Filho and Flach (2017, AISTATS, equation 3).
 
     Attributes
     ----------
     fitted_ : list of ndarrays of shape (3,)
-        a, b >= 0 and c: one triple for two classes, otherwise one for each class.
+        The parameters a >= 0, b >= 0 and c: one triple for two classes, otherwise one triple per class.
     classes_ : ndarray of shape (K,)
+        The sorted class labels.
 
     Notes
     -----
-    With p the sigmoid of the score, minimises the mean log loss of ``sigmoid(a * log(p) - b * log(1 - p) + c)`` plus half the
-    squared distance of (a, b, c) from (1, 1, 0), the identity, counted like one row. With a = b it is a logistic curve.
-    With K classes, each has a curve of its log odds against the rest.
+    With p the sigmoid of the score, the fit minimises the mean log loss of ``sigmoid(a * log(p) - b * log(1 - p) + c)`` plus
+    a penalty with the influence of one row: half the squared distance of (a, b, c) from the identity, (1, 1, 0). If a = b,
+    the function is logistic. For K classes, a separate function of the log odds against the rest is fitted for each class.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -227,21 +238,23 @@ class BetaCalibration(_OneVsRest):
 
 
 class IsotonicCalibration(_OneVsRest):
-    """An increasing curve of any shape, scikit-learn's isotonic regression (Zadrozny and Elkan 2002).
+    """Isotonic regression of scikit-learn, an increasing function of any shape (Zadrozny and Elkan 2002).
 
-    It needs some thousand rows to find a shape.
+    It requires a few thousand rows to estimate the shape.
 
     Attributes
     ----------
     fitted_ : list of IsotonicRegression
-        One of the score for two classes, otherwise one of each class's log odds against the rest.
+        One regression on the score for two classes, otherwise one regression per class on its log odds against the rest.
     classes_ : ndarray of shape (K,)
+        The sorted class labels.
 
     Notes
     -----
-    A curve fitted to the rows alone would begin at exactly 0 and end at exactly 1, beyond the last row of the other class.
-    So a row of each class is added at the least score and at the largest. Where m rows of one class are at an end, the
-    other class then gets ``1 / (m + 2)``, by Laplace's rule of succession, from which Platt's targets also come.
+    A function fitted to the rows alone would be exactly 0 below the lowest score of class 1 and exactly 1 above the highest
+    score of class 0. The fit therefore adds one row of each class at the lowest score and at the highest score. If an
+    outermost step consists of m rows of one class, the probability of the other class is then ``1 / (m + 2)``, as in
+    Laplace's rule of succession, which is also the source of Platt's targets.
     """
 
     def _fit_one(self, rows: _newton_fit.Rows) -> Any:
@@ -256,19 +269,21 @@ class IsotonicCalibration(_OneVsRest):
 
 
 class VectorScaling(Calibrator):
-    """A slope and an intercept for each class's score (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+    """Vector scaling, with a slope and an intercept per class (Guo et al. 2017, arXiv 1706.04599, section 4.2).
 
-    The intercepts correct what no temperature can: a class with too high or too low probabilities everywhere.
+    Unlike a temperature, the intercepts can correct a class whose probabilities are all too high or all too low.
 
     Attributes
     ----------
     slope_, intercept_ : ndarrays of shape (K,), or (1,) for one score per row
+        The slopes and intercepts of the scores.
     classes_ : ndarray of shape (K,)
+        The sorted class labels.
 
     Notes
     -----
-    Minimises the mean log loss of ``softmax(slope * raw + intercept)`` plus half the squared distance of both from 1 and 0,
-    the identity, counted like one row.
+    The fit minimises the mean log loss of ``softmax(slope * raw + intercept)`` plus a penalty with the influence of one row:
+    half the squared distance of the parameters from the identity, where all slopes are 1 and all intercepts are 0.
     """
 
     def _fit(self, rows: _newton_fit.Rows) -> None:
@@ -279,7 +294,7 @@ class VectorScaling(Calibrator):
 
 
 class Uncalibrated(Calibrator):
-    """The posterior of the loss, without calibration: the simplest calibrator, which needs no fit."""
+    """The identity, which returns the posterior of the loss without calibration and requires no fit."""
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return self._probabilities(_scores(raw))
@@ -298,20 +313,21 @@ class Uncalibrated(Calibrator):
 
 
 def probabilities(logits: Array) -> npt.NDArray[np.float64]:
-    """Return sigmoid and complement, ``(n, 2)``, or softmax, ``(n, K)``; small values keep their digits in every column."""
+    """Return probabilities, ``(n, 2)`` by the sigmoid or ``(n, K)`` by the softmax; small values keep full precision."""
     if logits.ndim == 1:
         return np.column_stack([LogLoss().activation(-logits), LogLoss().activation(logits)])
     return SoftmaxCrossEntropy().activation(logits).astype(np.float64, copy=False)
 
 
 def log_odds(raw: Array) -> npt.NDArray[np.float64]:
-    """Return each class's log odds against the rest, ``(n, K)``; finite where probabilities round to 0 or 1."""
+    """Return each class's log odds against the rest, ``(n, K)``; they are finite even if probabilities round to 0 or 1."""
     scores = raw.astype(np.float64)
     best = scores.argmax(axis=1)[:, None]
     away = scores - np.take_along_axis(scores, best, axis=1)
     e = np.exp(away)
     others = e.sum(axis=1, keepdims=True) - e
-    # For the best class the others are summed on their own, relative to the largest of them, and lose no digits.
+    # For the largest score, the exponentials of the other classes are summed separately, relative to the second largest, so
+    # that no digits are lost.
     without = away.copy()
     np.put_along_axis(without, best, -np.inf, axis=1)
     second = without.max(axis=1, keepdims=True)
@@ -332,12 +348,12 @@ def _scores(raw: npt.ArrayLike) -> Array:
 
 
 def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
-    """Return the sorted classes, and the code of each label."""
+    """Return the sorted classes and the code of each label."""
     labels = np.asarray(y)
     if labels.ndim != 1 or not labels.size:
         raise ValueError(f"y must have shape (n,), n >= 1, got {labels.shape}")
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError(f"y must hold labels, got nan in row {int(np.argmax(np.isnan(labels)))}")
+        raise ValueError(f"y must not contain NaN, got nan in row {int(np.argmax(np.isnan(labels)))}")
     if labels.dtype.kind == "f" and (fractions := labels % 1 != 0).any():
         raise ValueError(f"y must hold class labels, got {labels[fractions][0]} in row {int(np.argmax(fractions))}")
     if labels.dtype.kind == "b" and n_classes != 2:

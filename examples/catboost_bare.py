@@ -1,4 +1,4 @@
-"""The bare objects in CatBoost: `loss_function=` and `eval_metric=`, with text labels."""
+"""Direct use of Objective and Metric with CatBoost: `loss_function=` and `eval_metric=`, with text labels."""
 
 import catboost as cb
 import numpy as np
@@ -15,13 +15,13 @@ X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0
 loss = SoftmaxFocalLoss(gamma=2.0)
 quiet = {"iterations": 100, "learning_rate": 0.1, "verbose": False}
 
-# `params` holds what CatBoost requires with a custom loss: an eval metric and the names of the classes. Its objective adds
-# the init score, which raw_score and predict_proba of the adapter also add for such a model.
+# `params` returns the settings that CatBoost requires with a custom loss: the objective, an eval metric and the class names.
+# The objective adds the init score, and raw_score and predict_proba of the adapter also add it for such a model.
 classifier = cb.CatBoostClassifier(**quiet, **params(loss, y_fit)).fit(X_fit, y_fit)
 test_codes = np.searchsorted(classifier.classes_, y_test)
 print("CatBoostClassifier: log loss", round(log_loss(test_codes, predict_proba(classifier, X_test)), 4))
 
-# `train` of the adapter stores the init score as the model's bias and the loss in its metadata: the file is complete.
+# `train` of the adapter stores the init score as the model's bias and the loss in its metadata, so the model file has both.
 model = train(
     cb.Pool(X_fit, y_fit),
     {**quiet, "eval_metric": Metric(loss, log_loss)},

@@ -1,7 +1,8 @@
-"""A report on the probabilities of two models on the same held-out rows, as a table, a page and a picture.
+"""A report on the probabilities of two models on the same held-out rows, as a table, an HTML page and a plot.
 
-`scale_pos_weight` does not change the ranking but makes the probabilities wrong. The report shows that, with intervals. The
-same from a file: boosting-losses evaluate predictions.csv --label y --proba plain --proba weighted --html report.html
+`scale_pos_weight` hardly changes the ranking, but it makes the probabilities wrong. The report shows this, with confidence
+intervals. The following command creates the same report from a file:
+boosting-losses evaluate predictions.csv --label y --proba plain --proba weighted --html report.html
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
-"""Fraud-like data, 1 % positive: a pipeline with calibrated probabilities, and a threshold with the lowest cost.
+"""Simulated fraud data with 1 % positives: a pipeline with calibrated probabilities, and a threshold that minimises the cost.
 
-Class weights give the rare class more weight in training; the posterior undoes them, so that probabilities stay calibrated.
+Class weights give the rare class more weight in training. The posterior undoes their effect, so the probabilities stay
+calibrated.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ PRICE_OF_A_MISS, PRICE_OF_AN_ALARM = 100.0, 5.0
 
 
 def claims(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
-    """Return amount, hour and channel of claims, and which were fraud."""
+    """Return the amount, hour and channel of each claim, and whether it was fraud."""
     random = np.random.default_rng(0)
     amount, hour, channel = random.lognormal(5, 1, n), random.integers(0, 24, n), random.integers(0, 3, n)
     score = -6.2 + 0.9 * (np.log(amount) - 5) + 1.5 * (hour < 5) + 1.2 * (channel == 2) * (amount > 300)
@@ -25,14 +26,14 @@ def claims(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pipeline(**parameters: object) -> object:
-    """Return one-hot columns for the channel, then boosting."""
+    """Return a pipeline of one-hot encoding for the channel and a boosting classifier."""
     columns = make_column_transformer((OneHotEncoder(), [2]), remainder="passthrough")
     estimator = XGBClassifier(n_estimators=60, max_depth=3, learning_rate=0.1)
     return make_pipeline(columns, CalibratedBoostingClassifier(estimator, **parameters))
 
 
 def cost(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the negative cost of misses and false alarms per claim: scikit-learn maximises."""
+    """Return the negative cost per claim of misses and false alarms; it is negative because scikit-learn maximises scores."""
     (_, alarms), (misses, _) = confusion_matrix(y, predicted)
     return -float(misses * PRICE_OF_A_MISS + alarms * PRICE_OF_AN_ALARM) / len(y)
 

@@ -1,4 +1,4 @@
-"""Search over gamma of the focal loss and the number of leaves, scored by the log loss of calibrated probabilities."""
+"""Grid search over the focal gamma and the number of leaves, scored by the log loss of calibrated probabilities."""
 
 from lightgbm import LGBMClassifier
 from sklearn.datasets import load_breast_cancer

@@ -1,4 +1,4 @@
-"""The bare objects in LightGBM: `params["objective"]`, `feval=` and `LGBMClassifier(objective=)`."""
+"""Direct use of Objective and Metric with LightGBM: `params["objective"]`, `feval=` and `LGBMClassifier(objective=)`."""
 
 import lightgbm as lgb
 from sklearn.datasets import load_breast_cancer
@@ -12,8 +12,9 @@ X, y = load_breast_cancer(return_X_y=True)
 X_fit, X_test, y_fit, y_test = train_test_split(X, y, stratify=y, random_state=0)
 loss = FocalLoss(gamma=2.0)
 
-# LightGBM has no init score of its own under a custom objective: `params` puts one into the objective, so that training
-# starts there. A booster does not contain it: add it to its raw scores (`train` of the adapter folds it into the trees).
+# LightGBM does not compute an init score for a custom objective. `params` therefore stores one in the objective, so that
+# training starts from it. The booster does not contain it, so add it to the raw scores. (`train` of the adapter adds it to
+# the trees.)
 settings = params(loss, y_fit)
 init_score = settings["objective"].init_score
 data = lgb.Dataset(X_fit, y_fit)
@@ -28,7 +29,8 @@ booster = lgb.train(
 proba = loss.posterior(booster.predict(X_test, raw_score=True) + init_score)
 print("lgb.train:      log loss", round(log_loss(y_test, proba), 4))
 
-# The scikit-learn interface; predict_proba of the adapter adds the init score. Its own gives raw scores without it.
+# The scikit-learn interface: predict_proba of the adapter adds the init score. The classifier's own predict_proba returns raw
+# scores without it.
 classifier = lgb.LGBMClassifier(verbosity=-1, n_estimators=50, **params(loss, y_fit, sklearn=True))
 classifier.fit(X_fit, y_fit)
 print("LGBMClassifier: log loss", round(log_loss(y_test, predict_proba(classifier, X_test)), 4))

@@ -1,4 +1,4 @@
-"""Twenty classes with XGBoost: a tree for each class, trees with vectors in their leaves, and sketched ones (XGBoost 3.2)."""
+"""Twenty classes with XGBoost 3.2: one tree per class, trees with vector leaves, and sketched trees."""
 
 import time
 
@@ -22,7 +22,7 @@ X_train, X_stop, y_train, y_stop = train_test_split(X_train, y_train, stratify=y
 data, stop, test = (xgb.DMatrix(*part) for part in ((X_train, y_train), (X_stop, y_stop), (X_test, y_test)))
 
 for name, sketch, more in (
-    ("one tree a class", None, {}),
+    ("one tree per class", None, {}),
     ("vector leaves", None, {"multi_strategy": "multi_output_tree"}),
     ("sketch", Sketch(seed=0), {}),
 ):

@@ -1,7 +1,7 @@
-"""Builtin log loss, LogLoss and FocalLoss in three libraries, by five-fold cross-validation on real data.
+"""Builtin log loss, LogLoss and FocalLoss in three libraries, compared by five-fold cross-validation on real data.
 
-All figures are of held-out rows. The focal loss appears twice: with the plain sigmoid or softmax of its scores, which a
-focal loss without a posterior leaves you with, and with the posterior that those scores imply.
+All scores are computed on held-out rows. The focal loss appears twice: with the plain sigmoid or softmax of its raw scores,
+as other implementations return it, and with the posterior that the raw scores imply.
 """
 
 import time
@@ -43,9 +43,9 @@ for title, load, plain, focal in (
     X, y = load(return_X_y=True)
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
     results = {}
-    for fit, test in track([folds[0], *folds], title, transient=True):  # the first, once more: it compiled the kernels
+    for fit, test in track([folds[0], *folds], title, transient=True):  # the first run only compiles the kernels
         for library, (adapter, dataset, own_2, own_10, train_own, train) in LIBRARIES.items():
-            ways = {"builtin": (train_own, own_10 if plain.multiclass else own_2), "our log loss": (train, plain)}
+            ways = {"builtin": (train_own, own_10 if plain.multiclass else own_2), type(plain).__name__: (train, plain)}
             for name, (way, what) in {**ways, "focal": (train, focal)}.items():
                 start = time.perf_counter()
                 model = way(dataset(X[fit], y[fit]), what)

@@ -1,7 +1,7 @@
-"""The effect of calibration: reliability diagrams of focal boosting, saved as reliability.png.
+"""The effect of calibration: reliability diagrams of a model trained with the focal loss, saved as reliability.png.
 
-The sigmoid of focal scores is underconfident. The posterior corrects it exactly for scores that minimise the loss, and a
-calibrator corrects the rest.
+The sigmoid of the raw scores is underconfident with a focal loss. The posterior is exact for scores that minimise the
+expected loss, and a calibrator corrects the remaining error.
 """
 
 import matplotlib as mpl

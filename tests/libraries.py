@@ -1,4 +1,4 @@
-"""The three libraries behind one interface, and the data that the tests of the adapters train on."""
+"""A common test interface to the three libraries, and the data sets that the adapter tests train on."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def _cancer():
     return X[:, :8], y
 
 
-#: Two classes, 569 rows of 8 features.
+#: Two classes, 569 rows, 8 features.
 CANCER = _cancer()
-#: Three classes, 178 rows of 13 features.
+#: Three classes, 178 rows, 13 features.
 WINE = load_wine(return_X_y=True)
-#: Ten classes, 600 rows of 64 features.
+#: Ten classes, 600 rows, 64 features.
 DIGITS = tuple(part[:600] for part in load_digits(return_X_y=True))
 
 
 def synthetic(classes, n=1000):
-    """Return classes that overlap, as single-precision features and labels."""
+    """Return single-precision features and the labels of overlapping classes."""
     X, y = make_classification(
         n, 15, n_informative=8, n_classes=classes, n_clusters_per_class=1, flip_y=0.1, random_state=classes
     )
@@ -40,7 +40,7 @@ def synthetic(classes, n=1000):
 
 
 def imbalanced(n=1500, rate=0.1, seed=0):
-    """Return two classes of which the second is rare."""
+    """Return features and labels of two classes, of which the second is rare."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, 6))
     logit = X[:, 0] + 0.7 * X[:, 1] * X[:, 2] + np.log(rate / (1 - rate))
@@ -48,17 +48,17 @@ def imbalanced(n=1500, rate=0.1, seed=0):
 
 
 def data_of(loss):
-    """Return real data for a loss: three classes if it is multiclass, otherwise two."""
+    """Return a real data set for a loss: three classes if the loss is multiclass, otherwise two."""
     return WINE if loss.multiclass else CANCER
 
 
 def columns(proba):
-    """Return probabilities of two classes as two columns, as those of many are."""
+    """Return probabilities with one column per class, also for two classes."""
     return np.column_stack([1 - proba, proba]) if proba.ndim == 1 else proba
 
 
 def plain_loss(y):
-    """Return the loss that every library has itself."""
+    """Return the loss for these labels that is built into every library."""
     return LogLoss() if y.max() == 1 else SoftmaxCrossEntropy()
 
 
@@ -66,46 +66,46 @@ def plain_loss(y):
 
 
 class Library:
-    """What every library does, under one name.
+    """The operations of a library, under names that are common to all libraries.
 
-    Each has ``data``, ``train``, ``train_builtin``, ``watched``, ``cv``, ``classifier``, ``load`` and others alike. Settings
-    come on top of ``quick``, and other options are the library's own.
+    Each subclass defines the same methods, such as ``data``, ``train``, ``train_builtin``, ``watched``, ``cv``,
+    ``classifier`` and ``load``. ``settings`` override ``quick``, and other options are passed to the library.
     """
 
-    #: Settings of a small training that is the same each time.
+    #: Settings of a fast and reproducible training.
     quick: ClassVar[dict] = {}
-    #: Settings that draw rows and features.
+    #: Settings that sample rows and features.
     sampled: ClassVar[dict] = {}
-    #: What a model may be, in messages.
+    #: The accepted types of a model, as error messages list them.
     kinds = ""
-    #: The argument that takes the model to continue.
+    #: The name of the argument for the model to continue.
     continues = "init_model"
-    #: How far the probabilities may be from those of the builtin loss, and logged values from those of its metric.
+    #: Tolerances for probabilities compared with the builtin loss, and for logged values compared with its metric.
     atol, metric_rtol = 1e-12, 1e-12
-    #: How far from the best round of the builtin loss early stopping may be.
+    #: The largest allowed difference between the best round and the best round of the builtin loss.
     round_slack = 0
-    #: Whether a model file keeps the loss.
+    #: Whether a model file stores the loss.
     file_keeps_loss = True
-    #: Whether the library's own predictions are raw scores under every loss.
+    #: Whether the library's own predictions are raw scores for every loss.
     predicts_raw = False
-    #: The library's own metrics of two and of many classes.
+    #: The library's own metrics for two classes and for many classes.
     builtin_metrics = ("", "")
-    #: Options under which the first round raises an error, where the library takes them in ``train`` and in ``cv``.
+    #: Options that make the first round raise an error, if the library accepts them in ``train`` and in ``cv``.
     without_rounds: ClassVar[dict] = {}
 
     def __repr__(self):
         return type(self).__name__
 
     def comparable(self, X, y, loss, weight=None, init=None):
-        """Return data with which the builtin loss starts from the intercept of ``loss``, or from ``init``."""
+        """Return data with which the builtin loss starts from the init score of ``loss``, or from ``init``."""
         return self.data(X, y, weight)
 
     def assert_same_model(self, ours, own, X, loss):
-        """Compare the probabilities of a model with those of one of the library's own loss."""
+        """Assert that a model and a model of the library's own loss predict the same probabilities."""
         assert self.difference(ours, own, X, loss) <= self.atol
 
     def difference(self, ours, own, X, loss):
-        """Return by how much the probabilities of two models differ."""
+        """Return the largest difference between the probabilities of two models."""
         scores = self.adapter.raw_score(ours, X), self.builtin_scores(own, X)
         return np.abs(np.subtract(*map(loss.activation, scores))).max()
 
@@ -125,7 +125,7 @@ class XGBoost(Library):
     builtin_metrics = ("logloss", "mlogloss")
     without_rounds: ClassVar[dict] = {"callbacks": [_NoRound()]}
     suffix = "ubj"
-    #: Reads a model with the library alone, and gives raw scores and the library's own predictions.
+    #: Code that loads a model without this package and returns raw scores and the library's own predictions.
     reader = """
 import xgboost
 def read(path, X):
@@ -188,9 +188,9 @@ def read(path, X):
         return model.predict(xgb.DMatrix(X), pred_contribs=True)
 
     def assert_same_model(self, ours, own, X, loss):
-        """Compare probabilities, or else the gains of the two candidates for the first split that differs.
+        """Assert that probabilities are equal, or that the first split that differs is a tie.
 
-        Rounding decides between equally good splits. To make no split at all is a candidate too, of gain 0.
+        Rounding decides between splits with equal gains. A leaf, that is, no split, is a candidate with gain 0.
         """
         if self.difference(ours, own, X, loss) <= self.atol:
             return
@@ -205,7 +205,7 @@ def read(path, X):
 
 
 def _splits(booster):
-    """Return the nodes in the order in which they were made; a leaf is a split of gain 0."""
+    """Return the nodes in the order of their creation; a leaf is a split with gain 0."""
     frame = booster.trees_to_dataframe()
     leaf = frame.Feature == "Leaf"
     keys = [f"{feature} {split}" for feature, split in zip(frame.Feature, frame.Split, strict=True)]
@@ -299,7 +299,7 @@ def read(path, X):
 
 class CatBoost(Library):
     adapter = catboost
-    #: Settings under which CatBoost treats its own and a custom loss alike; its defaults differ.
+    #: Settings with which CatBoost trains its own loss and a custom loss in the same way; its defaults differ.
     quick: ClassVar[dict] = {
         "depth": 3,
         "learning_rate": 0.1,
@@ -396,7 +396,7 @@ def _onnx_tools():
 
 
 def _onnx_outputs(graph, inputs):
-    """Return what ONNX Runtime makes of a graph, by name."""
+    """Return the outputs of ONNX Runtime for a graph, by name."""
     runtime = pytest.importorskip("onnxruntime")
     runtime.set_default_logger_severity(4)
     session = runtime.InferenceSession(graph)

@@ -300,14 +300,16 @@ def test_probabilities_of_a_builtin_objective_can_be_scored(library, loss):
 def test_metrics_that_would_misread_raw_scores_are_refused(library):
     data = library.data(*CANCER)
     for run in (lambda **options: library.watched(data, data, 1, **options), lambda **o: library.cv(data, 1, **o)):
-        other = r"the metric 'focal_loss' must be of the loss that is trained, LogLoss\(.*got one of Foc"
+        other = r"the metric 'focal_loss' must use the training loss LogLoss\(.*got Foc"
         with pytest.raises(ValueError, match=other):
             run(loss=LogLoss(), metric=library.adapter.Metric(FocalLoss()))
         if library is not CATBOOST:
             with pytest.raises(ValueError, match="the metric 'log_loss' must have input='raw'"):
                 run(loss=LogLoss(), metric=library.adapter.Metric(LogLoss(), input="proba"))
     if library is CATBOOST:
-        with pytest.raises(ValueError, match="input must be 'raw', which CatBoost hands over under every objective"):
+        with pytest.raises(
+            ValueError, match="input must be 'raw', because CatBoost passes raw scores with every objective"
+        ):
             library.adapter.Metric(LogLoss(), input="proba")
 
 
@@ -317,7 +319,7 @@ def test_names_of_scores(library):
         return 0.0
 
     score.__name__ = "log loss"
-    with pytest.raises(ValueError, match=r"score must have a __name__ without blanks and colons.* got 'log loss'"):
+    with pytest.raises(ValueError, match=r"score must have a __name__ without spaces or colons.* got 'log loss'"):
         library.adapter.Metric(LogLoss(), score)
     assert library.adapter.Metric(LogLoss(), score, name="mine").label == "mine"
     score.__name__ = "<lambda>"
@@ -353,7 +355,9 @@ def test_a_fold_without_a_class_is_named(library):
     X, y = WINE
     order = np.argsort(y, kind="stable")
     folds = [(np.arange(len(y)), np.arange(10)), (order[:100], order[100:])]
-    with pytest.raises(ValueError, match=r"training part of fold 2: y_true must hold every class 0..2 with weight"):
+    with pytest.raises(
+        ValueError, match=r"training part of fold 2: y_true must hold every class 0..2 with positive weight"
+    ):
         library.cv(library.data(X, y), 3, loss=SoftmaxCrossEntropy(), folds=folds)
 
 
@@ -592,7 +596,12 @@ def refused(library, error, message, data, loss, settings=None):
         (FocalLoss(), lambda y: 2 * y - 1, None, "y_true must lie in [0, 1], got -1.0 in row"),
         (LogLoss(), np.ones_like, None, "got only class 1"),
         (LogLoss(), lambda y: y, np.zeros_like, "sample_weight must have a sum > 0, got 569 weights that are all 0"),
-        (SoftmaxCrossEntropy(), lambda y: 2 * y, None, "hold every class 0..2 with weight, got none of class 1"),
+        (
+            SoftmaxCrossEntropy(),
+            lambda y: 2 * y,
+            None,
+            "hold every class 0..2 with positive weight, got none of class 1",
+        ),
         (SoftmaxFocalLoss(), lambda y: y / 2, None, "y_true must hold class codes 0, 1, 2, ..., got 0.5"),
         (SoftmaxCrossEntropy((1.0, 2.0, 3.0)), lambda y: y, None, "must hold one weight per class, got 3 for 2"),
     ],
@@ -623,15 +632,20 @@ def test_numbers_may_be_text(library):
         library.train(library.data(*WINE), 1, loss=SoftmaxCrossEntropy(), settings={"num_class": value})
     for settings in ({"scale_pos_weight": "1"}, {"num_class": "1"}):
         library.train(library.data(*CANCER), 1, loss=LogLoss(), settings=settings)
-    with pytest.raises(ValueError, match=r"num_class must be left out for the binary LogLoss.* got '2'"):
+    with pytest.raises(ValueError, match=r"num_class must be omitted for the binary LogLoss.* got '2'"):
         library.train(library.data(*CANCER), 1, loss=LogLoss(), settings={"num_class": "2"})
 
 
 @pytest.mark.parametrize(
     ("library", "loss", "settings", "message"),
     [
-        (XGBOOST, LogLoss(), {"objective": "binary:logistic"}, "params must not hold an objective beside loss=LogLoss"),
-        (XGBOOST, LogLoss(), {"scale_pos_weight": 9}, "scale_pos_weight has no effect under a custom objective, got 9"),
+        (
+            XGBOOST,
+            LogLoss(),
+            {"objective": "binary:logistic"},
+            "params must not contain 'objective' when a loss is given",
+        ),
+        (XGBOOST, LogLoss(), {"scale_pos_weight": 9}, "scale_pos_weight has no effect with a custom objective, got 9"),
         (XGBOOST, FocalLoss(), {"eval_metric": "logloss"}, "eval_metric must be one of auc, aucpr,"),
         (XGBOOST, FocalLoss(), {"eval_metric": ["auc", "error@0.3"]}, "eval_metric must be one of auc, aucpr,"),
         (XGBOOST, FocalLoss(), {"eval_metric": "mape"}, "eval_metric must be one of auc, "),
@@ -639,31 +653,36 @@ def test_numbers_may_be_text(library):
         (XGBOOST, FocalLoss(), {"eval_metric": "prec"}, "got 'prec'"),
         (XGBOOST, FocalLoss(), {"eval_metric": "aucx@3"}, "got 'aucx@3'"),
         (XGBOOST, SoftmaxFocalLoss(), {"eval_metric": "mlogloss"}, "eval_metric must be one of merror where"),
-        (LIGHTGBM, LogLoss(), {"objective": "binary"}, "params must not hold an objective beside loss=LogLoss"),
-        (LIGHTGBM, LogLoss(), {"application": "binary"}, "params must not hold an objective beside loss=LogLoss"),
+        (LIGHTGBM, LogLoss(), {"objective": "binary"}, "params must not contain 'objective' when a loss is given"),
+        (LIGHTGBM, LogLoss(), {"application": "binary"}, "params must not contain 'application' when a loss is given"),
         (
             LIGHTGBM,
             LogLoss(),
             {"scale_pos_weight": 9},
-            "scale_pos_weight has no effect under a custom objective, got 9",
+            "scale_pos_weight has no effect with a custom objective, got 9",
         ),
-        (LIGHTGBM, LogLoss(), {"is_unbalance": True}, "is_unbalance has no effect under a custom objective, got True"),
-        (LIGHTGBM, LogLoss(), {"sigmoid": 2}, "sigmoid has no effect under a custom objective, got 2"),
-        (LIGHTGBM, LogLoss(), {"pos_bagging_fraction": 0.5}, "pos_bagging_fraction has no effect under a custom"),
+        (LIGHTGBM, LogLoss(), {"is_unbalance": True}, "is_unbalance has no effect with a custom objective, got True"),
+        (LIGHTGBM, LogLoss(), {"sigmoid": 2}, "sigmoid has no effect with a custom objective, got 2"),
+        (LIGHTGBM, LogLoss(), {"pos_bagging_fraction": 0.5}, "pos_bagging_fraction has no effect with a custom"),
         (
             LIGHTGBM,
             LogLoss(),
             {"boosting": "rf"},
-            "boosting must not be 'rf': LightGBM's random forest takes no custom",
+            "boosting must not be 'rf': LightGBM's random forest does not support a custom",
         ),
         (LIGHTGBM, LogLoss(), {"metric": "binary_logloss"}, "metric must be one of auc, average_precision or 'None'"),
         (LIGHTGBM, LogLoss(), {"metrics": ["auc", "binary_error"]}, "got 'binary_error', which would read raw scores"),
-        (CATBOOST, LogLoss(), {"loss_function": "Logloss"}, "params must not hold a loss_function beside loss=LogLoss"),
-        (CATBOOST, LogLoss(), {"objective": "Logloss"}, "params must not hold a objective beside loss=LogLoss"),
+        (
+            CATBOOST,
+            LogLoss(),
+            {"loss_function": "Logloss"},
+            "params must not contain 'loss_function' when a loss is given",
+        ),
+        (CATBOOST, LogLoss(), {"objective": "Logloss"}, "params must not contain 'objective' when a loss is given"),
         (CATBOOST, LogLoss(), {"task_type": "GPU"}, "task_type must be 'CPU'"),
-        (CATBOOST, LogLoss(), {"scale_pos_weight": 9}, "scale_pos_weight is not for custom objectives, got 9"),
+        (CATBOOST, LogLoss(), {"scale_pos_weight": 9}, "scale_pos_weight is not supported with a custom objective"),
         (CATBOOST, LogLoss(), {"eval_metric": "Logloss"}, "eval_metric must be a Metric or one of AUC, PRAUC"),
-        (CATBOOST, LogLoss(), {"custom_metric": ["AUC", "F1"]}, "got 'F1', which would see scores without their"),
+        (CATBOOST, LogLoss(), {"custom_metric": ["AUC", "F1"]}, "got 'F1', which would receive scores without the"),
         (CATBOOST, LogLoss(), {"boost_from_average": "maybe"}, "boost_from_average must be true or false, got 'maybe'"),
     ],
     ids=str,

@@ -84,7 +84,7 @@ def test_rounds_that_a_model_does_not_have_are_refused(library, models, rounds, 
 
 def test_other_words_for_rounds_are_refused(models):
     for library, name in (("lightgbm", "num_iteration"), ("lightgbm", "start_iteration"), ("catboost", "ntree_end")):
-        with pytest.raises(TypeError, match=f"{name} must be left out, got 2; rounds= says"):
+        with pytest.raises(TypeError, match=f"{name} must be omitted, got 2; use rounds= to"):
             ADAPTERS[library].raw_score(models[library], X, **{name: 2})
 
 
@@ -93,7 +93,7 @@ def test_linear_models_have_no_first_rounds():
     model = xgboost.train(settings, xgb.DMatrix(X, Y), 3, loss=LogLoss())
     assert_array_equal(xgboost.raw_score(model, X, rounds=3), xgboost.raw_score(model, X))
     with pytest.raises(
-        ValueError, match="rounds must be 3 or None for 'gblinear', which keeps its last weights only, got 2"
+        ValueError, match="rounds must be 3 or None for 'gblinear', which keeps only its last weights, got 2"
     ):
         xgboost.raw_score(model, X, rounds=2)
 

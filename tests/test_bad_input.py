@@ -19,8 +19,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: FocalLoss(-1.0), ValueError, "gamma must be finite and >= 0, got -1.0"),
         (lambda: FocalLoss(NAN), ValueError, "gamma must be finite and >= 0, got nan"),
         (lambda: SoftmaxFocalLoss(INF), ValueError, "gamma must be finite and >= 0, got inf"),
-        (lambda: FocalLoss(1e300), ValueError, "gamma must be at most 100, far beyond any use, got 1e+300"),
-        (lambda: SoftmaxFocalLoss(100.5), ValueError, "gamma must be at most 100, far beyond any use, got 100.5"),
+        (lambda: FocalLoss(1e300), ValueError, "gamma must be at most 100, got 1e+300"),
+        (lambda: SoftmaxFocalLoss(100.5), ValueError, "gamma must be at most 100, got 100.5"),
         (lambda: FocalLoss("2"), TypeError, "gamma must be a number that is finite and >= 0, got '2'"),
         (lambda: FocalLoss(True), TypeError, "gamma must be a number that is finite and >= 0, got True"),
         (lambda: FocalLoss(None), TypeError, "gamma must be a number that is finite and >= 0, got None"),
@@ -35,7 +35,11 @@ NAN, INF = float("nan"), float("inf")
         (lambda: LogLoss(label_smoothing=-0.1), ValueError, "label_smoothing must be >= 0 and < 1, got -0.1"),
         (lambda: SoftmaxCrossEntropy([1, -1]), ValueError, "class_weight[1] must be finite and > 0, got -1.0"),
         (lambda: SoftmaxCrossEntropy([1, "a"]), TypeError, "class_weight[1] must be a number that is finite and > 0"),
-        (lambda: SoftmaxCrossEntropy([1.0]), ValueError, "class_weight must hold a weight for each of at least 2"),
+        (
+            lambda: SoftmaxCrossEntropy([1.0]),
+            ValueError,
+            "class_weight must hold at least 2 weights, one per class, got 1",
+        ),
         (lambda: SoftmaxCrossEntropy("balanced"), TypeError, "class_weight must be a sequence with one weight per"),
         (lambda: SoftmaxCrossEntropy({1.0, 2.0}), TypeError, "class_weight must be a sequence with one weight per"),
         (lambda: SoftmaxCrossEntropy(b"12"), TypeError, "class_weight must be a sequence with one weight per class"),
@@ -175,7 +179,7 @@ def test_dtypes(loss):
     check(every_call(loss, y.astype("datetime64[s]"), raw), TypeError, f"y_true {rule} datetime64")
     words = pd.Series(["no", "yes"] * 10)
     check(every_call(loss, words, raw), TypeError, "y_true must be")
-    check(every_call(loss, words.astype(object), raw), TypeError, "y_true must be numeric, got objects that are not")
+    check(every_call(loss, words.astype(object), raw), TypeError, "y_true must be numeric, got non-numeric objects")
     check(every_call(loss, words.astype("category"), raw), TypeError, "y_true must be")
     check(every_call(loss, pl.Series(["no", "yes"] * 10), raw), TypeError, "y_true must be")
     check(every_call(loss, y, raw, ["1"] * 20), TypeError, f"sample_weight {rule} <U1")
@@ -198,7 +202,7 @@ def test_one_class_only(loss):
 
 def test_a_missing_class():
     for loss in (SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
-        message = "y_true must hold every class 0..3 with weight, got none of class 1: its best score is minus infinity"
+        message = "y_true must hold every class 0..3 with positive weight, got none of class 1: its best score is"
         check([lambda loss=loss: loss.init_score([0, 2, 3, 3])], ValueError, message)
         check([lambda loss=loss: loss.init_score([0, 1, 2], n_classes=4)], ValueError, "got none of class 3")
     assert np.isfinite(SoftmaxCrossEntropy(label_smoothing=0.1).init_score([0, 2, 3, 3])).all()
@@ -221,7 +225,7 @@ def test_probabilities():
 @each_loss
 def test_masked_entries_and_numbers_as_text(loss):
     y, raw = sample(loss, 20)
-    message = "must hold no masked entries, got 1"
+    message = "must not contain masked entries, got 1"
     weight = np.ma.masked_equal(np.arange(20), 3)
     check(every_call(loss, np.ma.masked_array(y, np.arange(20) == 3), raw), ValueError, f"y_true {message}")
     check(every_call(loss, y, raw, weight), ValueError, f"sample_weight {message}")
@@ -229,10 +233,14 @@ def test_masked_entries_and_numbers_as_text(loss):
     scores = np.ma.masked_array(raw, np.zeros(raw.shape, bool))
     assert loss(y, scores) == loss(y, raw), "nothing is masked"
     scores[0] = np.ma.masked
-    check(every_call(loss, y, scores), ValueError, "raw must hold no masked entries")
+    check(every_call(loss, y, scores), ValueError, "raw must not contain masked entries")
     for kind in (str, lambda label: str(label).encode()):
         labels = np.array([kind(label) for label in y], dtype=object)
-        check([*every_call(loss, labels, raw), *label_call(loss, labels)], TypeError, "y_true must be numeric, got obj")
+        check(
+            [*every_call(loss, labels, raw), *label_call(loss, labels)],
+            TypeError,
+            "y_true must be numeric, got non-numeric obj",
+        )
 
 
 @each_loss
@@ -260,6 +268,10 @@ def test_numbers_of_classes(loss):
 @each_multiclass
 def test_huge_class_codes(loss):
     for code in (1e12, 1e300):
-        check(label_call(loss, [0.0, 1.0, 3.0, code]), ValueError, "with weight, got none of class 2 among 4 labels")
+        check(
+            label_call(loss, [0.0, 1.0, 3.0, code]),
+            ValueError,
+            "with positive weight, got none of class 2 among 4 labels",
+        )
     if not getattr(loss, "label_smoothing", 0.0):
         check([lambda: loss.init_score([0, 1, 2], n_classes=10**12)], ValueError, "got none of class 3 among 3 labels")

@@ -277,5 +277,5 @@ def test_compare_knows_figures_that_should_be_small():
 def test_compare_refuses_another_file(tmp_path):
     path = tmp_path / "other.json"
     path.write_text("[]", encoding="utf-8")
-    with pytest.raises(ValueError, match="must be a file that --json has written"):
+    with pytest.raises(ValueError, match="must be a file written with --json"):
         read(path)

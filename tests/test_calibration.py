@@ -245,7 +245,7 @@ def test_a_column_is_one_score():
         ([0.0, 1.0], [0, 1, 1], None, "y_true must have one label per row of raw, got 3 labels for 2 rows"),
         ([0.0, 1.0, 2.0], [0, 1, 2], None, r"y must hold 2 classes for these scores, got 3: \[0, 1, 2\]"),
         ([0.0, 1.0], ["a", "a"], None, "y must hold 2 classes for these scores, got 1"),
-        ([0.0, 1.0], [0.0, np.nan], None, "y must hold labels, got nan in row 1"),
+        ([0.0, 1.0], [0.0, np.nan], None, "y must not contain NaN, got nan in row 1"),
         ([0.0, 1.0], [0.1, 0.9], None, "y must hold class labels, got 0.1 in row 0"),
         ([0.0, 1.0], [[0], [1]], None, r"y must have shape \(n,\), n >= 1, got \(2, 1\)"),
         ([0.0, 1.0], [0, 1], [1.0, -1.0], "sample_weight must be finite and >= 0, got -1.0 in row 1"),

@@ -333,7 +333,7 @@ def test_continuation_keeps_the_classes():
             "init_model must have the classes ['b', 'a'] in this order",
         ),
         (np.array(["b", "c"])[y], {}, "labels must be among the classes ['a', 'b'], got 'c' in row 19"),
-        (np.full(len(y), "a"), {}, "labels must be of every class ['a', 'b'] of init_model, got none of 'b'"),
+        (np.full(len(y), "a"), {}, "labels must contain every class ['a', 'b'] of init_model, got none of 'b'"),
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
             train(cb.Pool(X, labels), {**settings, **extra}, loss=LogLoss(), init_model=model)
@@ -365,8 +365,12 @@ def refused(message, loss, pool, settings=None, error=ValueError):
     [
         (LogLoss(), lambda y: np.arange(len(y)) % 3, "labels must be of 2 classes for the binary LogLoss"),
         (FocalLoss(), lambda y: np.ones(len(y)), "labels must be of 2 classes for the binary FocalLoss"),
-        (SoftmaxFocalLoss(), lambda y: np.ones(len(y), int), "y_true must hold at least 2 classes with weight"),
-        (LogLoss(), lambda y: y + 0.5, "labels that are no integers must lie in [0, 1], or be named by class_names"),
+        (
+            SoftmaxFocalLoss(),
+            lambda y: np.ones(len(y), int),
+            "y_true must hold at least 2 classes with positive weight",
+        ),
+        (LogLoss(), lambda y: y + 0.5, "labels that are not integers must lie in [0, 1], or be listed in class_names"),
         (LogLoss(), lambda y: None, "the data must have labels, got none"),
     ],
 )
@@ -388,7 +392,7 @@ def test_class_weights_of_other_classes_are_refused(settings, message):
 
 def test_classes_and_weights_that_do_not_fit_are_refused():
     X, y = CANCER
-    refused("class_weights must be left out for soft", LogLoss(), cb.Pool(X, 0.8 * y + 0.1), {"class_weights": (1, 5)})
+    refused("class_weights must be omitted for soft", LogLoss(), cb.Pool(X, 0.8 * y + 0.1), {"class_weights": (1, 5)})
     refused("got none of class 2", SoftmaxCrossEntropy(), cb.Pool(X, y), {"class_names": (0, 1, 2)})
     message = "labels must be among the classes [0, 1], got 2 in row"
     refused(message, SoftmaxFocalLoss(), cb.Pool(*WINE), {"class_names": (0, 1)})

@@ -151,7 +151,7 @@ def test_tuples_and_views_hold_the_same_numbers():
 def test_rows_that_would_be_read_out_of_bounds_are_refused(n_classes):
     row = SoftmaxFocalLoss().row_function(n_classes)
     for width, label in [(n_classes - 1, 0.0), (n_classes + 1, 0.0), (n_classes, n_classes), (n_classes, -1.0)]:
-        with pytest.raises(ValueError, match="a row must have as many scores as the loss has classes"):
+        with pytest.raises(ValueError, match="a row must have one score for each class of the loss"):
             row(np.zeros(width), float(label), 1.0)
     with pytest.raises(ValueError, match="init_score must hold one score per class, got 2 for"):
         SoftmaxFocalLoss().row_function(n_classes, (0.0, 1.0))

@@ -299,7 +299,7 @@ def test_callbacks_are_those_of_the_caller(builtin):
     for wrong in (3, [Recorder(), 3], [Recorder]):
         with pytest.raises(TypeError, match=r"callbacks must have a method after_iteration\(info\), got"):
             train(pool, SETTINGS, loss=LogLoss(), callbacks=wrong)
-    with pytest.raises(ValueError, match=r"callbacks must be left out for cv: catboost\.cv does not call them"):
+    with pytest.raises(ValueError, match=r"callbacks must be omitted for cv: catboost\.cv does not call them"):
         cv(pool, {**SETTINGS, "callbacks": [alone]}, loss=LogLoss())
 
 
@@ -372,7 +372,7 @@ def test_rows_without_weight_are_refused_under_ordered_boosting(loss):
     settings = {**SETTINGS, "boosting_type": "Ordered"}
     for run in (train, cv):
         with pytest.raises(
-            ValueError, match=r"rows of weight 0 must be left out with boosting_type='Ordered'.* got 80 of"
+            ValueError, match=r"rows of weight 0 must be omitted with boosting_type='Ordered'.* got 80 such rows"
         ):
             run(pool, settings, loss=loss)
     rows = np.flatnonzero(np.arange(len(y)) % 3)

@@ -434,7 +434,7 @@ def test_folds_without_a_class_or_rows_are_refused(library):
         make(library, cv=[(rows, [])]).fit(X, y)
     splits = ((rows[rows % 2 == k], rows[rows % 2 != k]) for k in (0, 1))
     model = make(library, cv=splits, calibration="temperature").fit(X, y)
-    with pytest.raises(ValueError, match="cv must yield at least one split, got none; a generator is used up"):
+    with pytest.raises(ValueError, match="cv must yield at least one split, got none; a generator is exhausted"):
         model.fit(X, y)
 
 
@@ -454,12 +454,12 @@ def test_settings_under_other_names():
         make("lightgbm", {**sampled, "seed": seed}, calibration=None).fit(X, y).raw_score(X) for seed in (1, 2)
     )
     assert np.abs(one - other).max() > 0.01
-    with pytest.raises(ValueError, match="must leave out early_stopping_rounds, got 1"):
+    with pytest.raises(ValueError, match="must not set early_stopping_rounds, got 1"):
         make("xgboost", {"early_stopping_rounds": 1}).fit(X, y)
-    with pytest.raises(ValueError, match="early_stopping must be left out for dart"):
+    with pytest.raises(ValueError, match="early_stopping must be omitted for dart"):
         make("lightgbm", {"boosting_type": "dart"}, early_stopping=3).fit(X, y)
     forest = lightgbm.LGBMClassifier(boosting_type="rf", n_estimators=3, **sampled, verbosity=-1).fit(X, y)
-    with pytest.raises(ValueError, match="the model must be of boosting, got a random forest"):
+    with pytest.raises(ValueError, match="the model must be a boosting model, got a random forest"):
         CalibratedBoostingClassifier(FrozenEstimator(forest)).fit(X, y)
 
 
@@ -532,9 +532,9 @@ def test_what_a_frozen_estimator_does_not_take():
     X, y = WINE
     model = FrozenEstimator(xgboost.XGBClassifier(n_estimators=2).fit(X, y))
     for parameters, message in [
-        ({"early_stopping": 5}, "early_stopping must be left out for a trained model, got 5"),
-        ({"ensemble": True}, "ensemble must be left out for a trained model, got True"),
-        ({"class_weight": "balanced"}, "class_weight must be left out for a trained model, got 'balanced'"),
+        ({"early_stopping": 5}, "early_stopping must be None for a trained model, got 5"),
+        ({"ensemble": True}, "ensemble must be False for a trained model, got True"),
+        ({"class_weight": "balanced"}, "class_weight must be None for a trained model, got 'balanced'"),
     ]:
         with pytest.raises(ValueError, match=message):
             CalibratedBoostingClassifier(model, **parameters).fit(X, y)
@@ -658,27 +658,27 @@ def test_the_callers_estimator_and_data_stay_as_they_are(library):
             "calibration must be None, a Calibrator or one of 'auto', 'temperature'",
         ),
         ({"calibration": 3}, ValueError, "calibration must be None, a Calibrator or one of"),
-        ({"early_stopping": 0}, ValueError, "early_stopping must be a number of rounds >= 1"),
-        ({"early_stopping": True}, ValueError, "early_stopping must be a number of rounds >= 1"),
-        ({"early_stopping": {"patience": 3}}, ValueError, "early_stopping takes rounds, metric and greater"),
+        ({"early_stopping": 0}, ValueError, "early_stopping must be an integer number of rounds >= 1"),
+        ({"early_stopping": True}, ValueError, "early_stopping must be an integer number of rounds >= 1"),
+        ({"early_stopping": {"patience": 3}}, ValueError, "keys of early_stopping must be rounds, metric or greater"),
         (
             {"early_stopping": {"rounds": 3, "metric": "auc"}},
             ValueError,
-            "'loss', 'refinement' or a function, got 'auc'",
+            "'loss', 'refinement' or a callable, got 'auc'",
         ),
         (
             {"early_stopping": {"rounds": 3, "metric": 5}},
             TypeError,
-            "must be 'loss', 'refinement' or a function, got 5",
+            "must be 'loss', 'refinement' or a callable, got 5",
         ),
         ({"class_weight": "heavy"}, ValueError, "class_weight must be a dict, 'balanced' or None, got 'heavy'"),
-        ({"class_weight": {2: 1.0}}, ValueError, r"class_weight must have classes as its keys, \[0, 1\], got 2"),
+        ({"class_weight": {2: 1.0}}, ValueError, r"the keys of class_weight must be classes, \[0, 1\], got 2"),
         ({"class_weight": {0: 0.0}}, ValueError, "class_weight must be finite and > 0"),
-        ({"class_weight": {0: 2.0}, "loss": LogLoss(2.0)}, ValueError, "class_weight must be left out where"),
+        ({"class_weight": {0: 2.0}, "loss": LogLoss(2.0)}, ValueError, "class_weight must be None if the loss"),
         (
             {"class_weight": {0: 2.0}, "loss": FocalLoss(2, 0.3)},
             ValueError,
-            "class_weight must be left out where the loss",
+            "class_weight must be None if the loss",
         ),
         ({"cv": 300}, ValueError, "cv=300 needs at least 300 rows of every class, got 212 of "),
     ],
@@ -691,21 +691,21 @@ def test_parameters_without_meaning_are_refused(parameters, error, message):
 @pytest.mark.parametrize(
     ("library", "parameters", "message"),
     [
-        ("xgboost", {"objective": "reg:squarederror"}, "XGBClassifier must have no objective of its own"),
-        ("xgboost", {"early_stopping_rounds": 5}, "must leave out early_stopping_rounds, got 5; use early_stopping="),
-        ("xgboost", {"eval_metric": "auc"}, "XGBClassifier must leave out eval_metric, got 'auc'"),
-        ("xgboost", {"scale_pos_weight": 3}, "XGBClassifier must leave out scale_pos_weight, got 3; use class_weight="),
-        ("lightgbm", {"objective": "cross_entropy"}, "LGBMClassifier must have no objective of its own"),
-        ("lightgbm", {"class_weight": "balanced"}, "LGBMClassifier must leave out class_weight, got 'balanced'"),
-        ("lightgbm", {"early_stopping_round": 5}, "LGBMClassifier must leave out early_stopping_round, got 5"),
+        ("xgboost", {"objective": "reg:squarederror"}, "XGBClassifier must not set an objective"),
+        ("xgboost", {"early_stopping_rounds": 5}, "must not set early_stopping_rounds, got 5; use early_stopping="),
+        ("xgboost", {"eval_metric": "auc"}, "XGBClassifier must not set eval_metric, got 'auc'"),
+        ("xgboost", {"scale_pos_weight": 3}, "XGBClassifier must not set scale_pos_weight, got 3; use class_weight="),
+        ("lightgbm", {"objective": "cross_entropy"}, "LGBMClassifier must not set an objective"),
+        ("lightgbm", {"class_weight": "balanced"}, "LGBMClassifier must not set class_weight, got 'balanced'"),
+        ("lightgbm", {"early_stopping_round": 5}, "LGBMClassifier must not set early_stopping_round, got 5"),
         (
             "catboost",
             {"loss_function": "Focal:focal_alpha=0.5;focal_gamma=1"},
-            "CatBoostClassifier must have no objective",
+            "CatBoostClassifier must not set an objective",
         ),
-        ("catboost", {"auto_class_weights": "Balanced"}, "CatBoostClassifier must leave out auto_class_weights"),
-        ("catboost", {"early_stopping_rounds": 5}, "CatBoostClassifier must leave out early_stopping_rounds, got 5"),
-        ("catboost", {"eval_metric": "AUC"}, "CatBoostClassifier must leave out eval_metric, got 'AUC'"),
+        ("catboost", {"auto_class_weights": "Balanced"}, "CatBoostClassifier must not set auto_class_weights"),
+        ("catboost", {"early_stopping_rounds": 5}, "CatBoostClassifier must not set early_stopping_rounds, got 5"),
+        ("catboost", {"eval_metric": "AUC"}, "CatBoostClassifier must not set eval_metric, got 'AUC'"),
     ],
 )
 def test_parameters_of_the_estimator_that_would_be_ignored_are_refused(library, parameters, message):
@@ -731,7 +731,7 @@ def test_data_without_meaning_are_refused():
         make("xgboost", loss=LogLoss()).fit(*WINE)
     splits = [(np.arange(100, 500), np.arange(100)), (np.flatnonzero(y), np.flatnonzero(y == 0))]
     with pytest.raises(
-        ValueError, match="fold 2 of 2: the training part must hold every class with weight, got none of"
+        ValueError, match="fold 2 of 2: the training part must hold every class with positive weight, got none of"
     ):
         make("xgboost", cv=splits).fit(X, y)
 
@@ -754,7 +754,7 @@ def test_parameters_of_a_loss():
     assert model.set_params(loss=SoftmaxFocalLoss(), loss__gamma=0.5).loss == SoftmaxFocalLoss(0.5)
     with pytest.raises(ValueError, match="loss__delta must be a parameter of SoftmaxFocalLoss"):
         model.set_params(loss__delta=1)
-    with pytest.raises(ValueError, match="loss must be an object for loss__gamma, such as FocalLoss"):
+    with pytest.raises(ValueError, match=r"loss must be an object such as FocalLoss\(\) to set loss__gamma"):
         make("xgboost", loss="focal").set_params(loss__gamma=1.0)
 
 

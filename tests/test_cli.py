@@ -105,7 +105,7 @@ def spoil(frame, **changes):
 
 
 BAD = {
-    "missing column": (lambda f: f.drop(columns="p"), "the file must have the column 'p' once, got y, q, w"),
+    "missing column": (lambda f: f.drop(columns="p"), "the file must contain the column 'p' exactly once, got y, q, w"),
     "text": (lambda f: spoil(f, p=(7, "oops")), "'oops'"),
     "text as label": (lambda f: spoil(f, y=(7, "oops")), "'oops'"),
     "outside": (lambda f: spoil(f, p=(300, 1.5)), r"proba must lie in \[0, 1\], got 1.5 in row 300"),
@@ -113,7 +113,7 @@ BAD = {
     "missing value": (lambda f: spoil(f, p=(12, np.nan)), "'p' must have no missing values, got one in row 12"),
     "negative weight": (lambda f: spoil(f, w=(3, -1.0)), "sample_weight must be finite and >= 0, got -1.0 in row 3"),
     "label": (lambda f: spoil(f, y=(3, 2)), r"y_true must lie in \[0, 1\], got 2.0 in row 3"),
-    "one class": (lambda f: f[f["y"] == 1], "more than one class to be evaluated, got class 1 only"),
+    "one class": (lambda f: f[f["y"] == 1], "y_true must contain more than one class, got class 1 only"),
     "empty": (lambda f: f.head(0), "at least one row, got none"),
 }
 
@@ -140,8 +140,8 @@ def test_broken_files(files):
     Path("ragged.csv").write_text("y,p\n0,0.2\n1,0.4,0.6\n")
     Path("a.xlsx").write_bytes(b"PK")
     for name, message in (
-        ("cut.parquet", "the file must be whole Parquet"),
-        ("hole.parquet", "the file (cannot be read|must be whole)"),
+        ("cut.parquet", "the file must be complete Parquet"),
+        ("hole.parquet", "the file (cannot be read|must be complete)"),
         ("no.csv", "the file cannot be read, Empty CSV"),
         ("ragged.csv", "the file cannot be read, .*Expected 2 columns, got 3"),
         ("a.xlsx", "the file must be .csv, .tsv or .parquet, got .xlsx"),
@@ -155,7 +155,7 @@ def test_broken_files(files):
         ("a,b,c", ["m_a,m_b,p"], "rows of proba must sum to 1"),
         ("a,x,c", ["m_a,m_b,m_c"], "'kind' must hold one of a, x, c, got 'b' in row"),
         ("a,b,c", ["p"], "--classes must name 2 different labels, got a, b, c"),
-        ("a,b,c", ["p", "m_a,m_b,m_c"], "--proba must name as many columns"),
+        ("a,b,c", ["p", "m_a,m_b,m_c"], "--proba must name the same number of columns"),
     ],
 )
 def test_classes_that_do_not_fit(files, classes, probas, message):
@@ -215,8 +215,8 @@ def test_nothing_that_is_read_is_overwritten(files):
     [
         (("--label", "y", "--proba", "y"), "--label, --proba and --weight must name different columns"),
         (("--label", "y", "--proba", "p", "--weight", "p"), "must name different columns"),
-        (("--label", "y", "--proba", "p", "--weight", ""), "must have the column '' once"),
-        (("--label", "y", "--proba", "twice"), "must have the column 'twice' once"),
+        (("--label", "y", "--proba", "p", "--weight", ""), "must contain the column '' exactly once"),
+        (("--label", "y", "--proba", "twice"), "must contain the column 'twice' exactly once"),
         (("--label", "parts", "--proba", "p", "--classes", "0,1"), "'parts' must hold texts or integers, got list"),
     ],
 )
@@ -229,7 +229,7 @@ def test_columns_that_cannot_be_meant(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a.csv", *COLUMNS, "--html", "nowhere/r.html"), "the folder must exist"),
+        (("a.csv", *COLUMNS, "--html", "nowhere/r.html"), "the output folder must exist"),
         (("a.csv", *COLUMNS, "--plot", "r.xyz"), "xyz"),
         (("absent.csv", *COLUMNS), "absent.csv"),
         (("a.csv", "--label", "y"), "--proba"),
@@ -272,4 +272,4 @@ def test_what_is_missing_is_said(monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2
-    assert 'needs pip install "boosting-losses[cli]"' in capsys.readouterr().err
+    assert 'requires pip install "boosting-losses[cli]"' in capsys.readouterr().err

@@ -112,11 +112,11 @@ def test_texts_are_read_as_what_they_stand_for():
         ("metrics: []", "line 1: metrics must not be empty"),
         ("metrics: {log_loss: {norm: 1}}", "metrics.log_loss.norm must not be given, got norm"),
         ("metrics:\n  calibration_error:\n    norm: 3", "line 3: .*calibration_error.norm must be 1, 2 or 'max', got 3"),
-        ("metrics:\n  calibration_error:\n    debiased: true\n    norm: max", "line 2: .* not be debiased for norm max"),
+        ("metrics:\n  calibration_error:\n    debiased: true\n    norm: max", "line 2: .* not be debiased if norm is max"),
         ("metrics: {trimmed_log_loss: {trim: 1}}", "trimmed_log_loss.trim must be less than 1, got 1"),
         ("metrics:\n  calibration_error_quantile:\n    q: .nan", "line 3: .*quantile.q must be a finite number, got .nan"),
         ("metrics: {calibration_error_quantile: {trim: 0.1}}", "quantile.trim must be one of q, got trim"),
-        ("metrics: [log_loss]\nbins: {n_bins: 3}", "line 2: bins must be given with calibration_error among the metrics"),
+        ("metrics: [log_loss]\nbins: {n_bins: 3}", "line 2: bins must be given only if metrics name calibration_error"),
         ("\n\neps: 0.5", "line 3: eps must be less than 0.5, got 0.5"),
         ("eps: small", "line 1: eps must be a finite number, got small"),
         ("eps: 0\neps: 0", "line 2: the file must be YAML, found eps a second time"),
@@ -134,7 +134,7 @@ def test_texts_are_read_as_what_they_stand_for():
         ("thresholds:\n  log_loss:\n    max: 1\n    by: mean", "line 4: .*by must be 'value' or 'interval', got mean"),
         ("metrics: [log_loss", "line 1: the file must be YAML"),
         ("- a", "line 1: the file must be a mapping of keys to values"),
-        ("slices: &a [*a]", "the file must be YAML, found a value that holds itself"),
+        ("slices: &a [*a]", "the file must be YAML, found a value that contains itself"),
         ("slices: kind", "line 1: slices must be a list, got kind"),
         ("slices: [[kind]]", "slices must be a name, got .'kind'."),
         ("slices: [kind, '']", "slices must not be empty, got ''"),
@@ -154,15 +154,15 @@ def test_a_bad_configuration_is_named_by_key_and_line(text, message):
     ("text", "message"),
     [
         ("\neps: 1", "Error: c.yaml, line 2: eps must be less than 0.5, got 1"),
-        ("thresholds: {d2: {min: 0}}", "thresholds.d2 must be of a score that is computed"),
+        ("thresholds: {d2: {min: 0}}", "thresholds.d2 must name a score that is computed"),
         ("\nslices: [kind, kind]", "line 2: slices must name each column once, got 'kind' a second time"),
-        ("slices: [y]", "line 1: slices must name another column than that of the labels, got 'y'"),
-        ("\ngroups: y", "line 2: groups must name another column than that of the labels, got 'y'"),
-        ("groups: nowhere", "the file must have the column 'nowhere' once"),
+        ("slices: [y]", "line 1: slices must name a column other than that of the labels, got 'y'"),
+        ("\ngroups: y", "line 2: groups must name a column other than that of the labels, got 'y'"),
+        ("groups: nowhere", "the file must contain the column 'nowhere' exactly once"),
         ("\nreference: z", "line 2: reference must be one of the models p, got 'z'"),
         (
             "metrics: {calibration_error: {debiased: false}}\nthresholds:\n  calibration_error: {max: 0.9, by: interval}",
-            "line 3: thresholds.calibration_error must be by value where the score has no interval, got by interval",
+            "line 3: thresholds.calibration_error must be by value if the score has no interval, got by interval",
         ),
     ],
 )
@@ -209,9 +209,9 @@ def test_the_command_judges_by_the_interval(rows):
         return code, err
 
     assert said(f"max: {within}, by: interval") == (0, "")
-    assert said(f"max: {within}") == (1, f"threshold broken: p: log_loss {value:.6g} is above {within:g}\n")
+    assert said(f"max: {within}") == (1, f"threshold violated: p: log_loss {value:.6g} is above {within:g}\n")
     wanted = f"p: log_loss {value:.6g} is above 0.01, and so is its interval, {low:.6g} to {high:.6g}"
-    assert said("max: 0.01, by: interval") == (1, f"threshold broken: {wanted}\n")
+    assert said("max: 0.01, by: interval") == (1, f"threshold violated: {wanted}\n")
 
 
 def example():

@@ -128,10 +128,10 @@ def test_a_partition_that_is_missing_or_a_column_too(frame):
     assert texts("rows", "day", "_w") == [["missing"] * len(frame), ["3"] * len(frame)]
     frame.assign(_w=4, day="x").to_parquet(folder / "0.parquet")
     assert report("rows") == of_one_file(frame)
-    check_refused("0.parquet: the column '_w' must hold what the folder's name says, got other values than '03'",
+    check_refused("0.parquet: the column '_w' must equal the value in the folder's name, got other values than '03'",
                   "rows", "--weight", "_w")  # fmt: skip
     for column in ("_w", "day"):
-        with pytest.raises(FileError, match="what the folder's name says"):
+        with pytest.raises(FileError, match="the value in the folder's name"):
             texts("rows", column)
 
 
@@ -158,20 +158,22 @@ def test_csv_parts_without_rows(frame):
     check_rows(frame, "rows")
     for name in "13":
         Path(f"rows/{name}.csv").unlink()
-    check_refused("rows: the files must hold at least one row, got none", "rows")
+    check_refused("rows: the files must contain at least one row, got none", "rows")
 
 
 def test_folders_that_cannot_be_meant(frame):
     folder = Path("rows")
     folder.mkdir()
-    check_refused("Error: rows: the folder must hold .csv, .tsv or .parquet files, got none", "rows")
+    check_refused("Error: rows: the folder must contain .csv, .tsv or .parquet files, got none", "rows")
     (folder / "_SUCCESS").touch()
     (folder / ".x.csv").touch()
-    check_refused("rows: the folder must hold .csv, .tsv or .parquet files, got none", "rows")
+    check_refused("rows: the folder must contain .csv, .tsv or .parquet files, got none", "rows")
     frame[:30].to_csv(folder / "0.csv", index=False)
     (folder / "sub").mkdir()
     frame[30:].to_parquet(folder / "sub" / "1.parquet")
-    message = r"rows: the files of a folder must have one ending, got .csv \(0.csv\), .parquet \(sub.1.parquet\)"
+    message = (
+        r"rows: the files of a folder must have the same extension, got .csv \(0.csv\), .parquet \(sub.1.parquet\)"
+    )
     check_refused(message, "rows")
     (folder / "sub" / "1.parquet").rename(folder / "sub" / "1.CSV")
     check_refused("rows.sub.1.CSV: the file must be CSV, got Parquet", "rows")
@@ -180,12 +182,12 @@ def test_folders_that_cannot_be_meant(frame):
     (folder / "sub" / "1.CSV").write_text("y,p\n0,0.5\n1,\n")
     check_refused("rows.sub.1.CSV: the column 'p' must have no missing values, got one in row 1", "rows")
     (folder / "sub" / "1.CSV").write_text("y,q\n0,0.5\n")
-    check_refused("rows.sub.1.CSV: the file must have the column 'p' once, got y, q", "rows")
+    check_refused("rows.sub.1.CSV: the file must contain the column 'p' exactly once, got y, q", "rows")
     (folder / "sub" / "1.CSV").write_text("y,p\n0,0.5\n0,1.5\n")
     check_refused(r"Error: rows: proba must lie in \[0, 1\], got 1.5 in row 31", "rows")
     (folder / "sub" / "1.CSV").unlink()
     (folder / "data.xlsx").touch()
-    check_refused("one ending, got .csv .0.csv., .xlsx .data.xlsx.", "rows")
+    check_refused("the same extension, got .csv .0.csv., .xlsx .data.xlsx.", "rows")
     (folder / "0.csv").unlink()
     check_refused("data.xlsx: the file must be .csv, .tsv or .parquet, got .xlsx", "rows")
 
@@ -194,7 +196,7 @@ def test_folders_that_cannot_be_meant(frame):
 def test_old_files_of_a_table_are_not_counted(frame, log, name):
     Path("rows", log).mkdir(parents=True)
     frame.to_parquet("rows/0.parquet")
-    check_refused(f"rows: the folder must hold plain files, got a {name} table", "rows")
+    check_refused(f"rows: the folder must contain plain files, got a {name} table", "rows")
 
 
 def test_broken_parquet_among_others(frame):
@@ -203,9 +205,9 @@ def test_broken_parquet_among_others(frame):
         frame.to_parquet(f"rows/{name}.parquet")
     whole = Path("rows/1.parquet").read_bytes()
     Path("rows/1.parquet").write_bytes(whole[:-50])
-    check_refused("rows.1.parquet: the file must be whole Parquet", "rows")
+    check_refused("rows.1.parquet: the file must be complete Parquet", "rows")
     Path("rows/1.parquet").write_bytes(b"")
-    check_refused("rows.1.parquet: the file must be whole Parquet", "rows")
+    check_refused("rows.1.parquet: the file must be complete Parquet", "rows")
 
 
 def test_links(frame):
@@ -215,17 +217,17 @@ def test_links(frame):
     Path("rows/there").symlink_to(Path("other").resolve())
     check_rows(frame, "rows")
     Path("other/back").symlink_to(Path("rows").resolve())
-    check_refused("a folder must not hold itself, got a link to", "rows")
+    check_refused("a folder must not contain itself, got a link to", "rows")
     Path("other/back").unlink()
     Path("rows/gone.csv").symlink_to("nowhere.csv")
-    check_refused("rows.gone.csv: a folder must hold files and folders only, got something else", "rows")
+    check_refused("rows.gone.csv: a folder must contain only files and folders, got something else", "rows")
 
 
 def test_nothing_is_written_into_the_folder_that_is_read(frame):
     Path("rows/sub").mkdir(parents=True)
     frame.to_csv("rows/0.csv", index=False)
     for output in ("rows/r.html", "rows/0.csv", "rows/sub/r.html"):
-        check_refused("an output must not lie in the folder that is read", "rows", "--html", output)
+        check_refused("an output must not be in the input folder", "rows", "--html", output)
     assert sorted(path.name for path in Path("rows").iterdir()) == ["0.csv", "sub"]
 
 
@@ -238,9 +240,9 @@ def test_standard_input(frame):
     assert report("-", "--format", "parquet", stdin=Path("one.parquet").read_bytes()) == expected
     check_refused("standard input: the file must be CSV, got Parquet .--format parquet.", "-",
                   stdin=Path("one.parquet").read_bytes())  # fmt: skip
-    check_refused("standard input: the file must be whole Parquet", "-", "--format", "parquet", stdin=b"y,p\n")
+    check_refused("standard input: the file must be complete Parquet", "-", "--format", "parquet", stdin=b"y,p\n")
     check_refused("Error: standard input: the file cannot be read, Empty CSV", "-", stdin=b"")
-    check_refused("Error: standard input: the file must hold at least one row, got none", "-", stdin=b"y,p\n")
+    check_refused("Error: standard input: the file must contain at least one row, got none", "-", stdin=b"y,p\n")
     check_refused(
         r"Error: standard input: proba must lie in \[0, 1\], got 2.0 in row 1", "-", stdin=b"y,p\n0,0.1\n1,2\n"
     )
@@ -251,7 +253,7 @@ def test_standard_input(frame):
 def test_a_closed_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with (
-        pytest.raises(FileError, match=r"^standard input: it must be open, got it closed"),
+        pytest.raises(FileError, match=r"^standard input: the stream must be open, got a closed stream"),
         opened(Path("-"), *[None] * 3),
     ):
         pass
@@ -272,7 +274,7 @@ def test_pipes_and_a_closed_standard_input(frame, tmp_path):
         return result.returncode, result.stderr
 
     frame.to_csv("t.csv", index=False)
-    assert call("", "-", " <&-") == (2, "Error: standard input: it must be open, got it closed\n")
+    assert call("", "-", " <&-") == (2, "Error: standard input: the stream must be open, got a closed stream\n")
     for arguments in (("cat t.csv | ", "-"), ("", "-", " < t.csv"), ("cat t.csv | ", "/dev/stdin")):
         assert call(*arguments) == (0, "")
         assert json.loads(Path("r.json").read_text()) == wanted
@@ -287,7 +289,7 @@ def test_files_with_odd_endings(frame):
         frame.to_csv(out, index=False)
     for name, kind in (("one.bin", "parquet"), ("t.data", "csv"), ("t", "tsv"), ("t.data.gz", "csv")):
         check_rows(frame, name, kind)
-        check_refused(r"must be .csv, .tsv or .parquet, got (no ending|\.\S+) \(--format names it\)", name)
+        check_refused(r"must be .csv, .tsv or .parquet, got (no extension|\.\S+) \(set --format\)", name)
     Path("rows").mkdir()
     frame[:30].to_csv("rows/part-00000", index=False)
     frame[30:].to_csv("rows/part.00001", index=False)
@@ -330,23 +332,23 @@ def test_values_over_lines_and_many_blocks(frame, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
-        (b"y;p\n0;0,5\n", (), "columns, got 2: 0;0,5 .is the delimiter another. --delimiter ';'"),
-        (b"y;p\n0;0.5\n", (), "'y' once, got y;p .is the delimiter another. --delimiter ';'"),
-        (b"y\tp\n0\t0.5\n", (), "once, got y p .is the delimiter another. --delimiter tab"),
-        (b"y|p\n0|0.5\n", (), "once, got y|p .is the delimiter another. --delimiter '|'"),
-        (b"y,p\n0,0.5\n", ("--delimiter", ";"), "once, got y,p .is the delimiter another. --delimiter ','"),
+        (b"y;p\n0;0,5\n", (), "columns, got 2: 0;0,5 .to change the delimiter: --delimiter ';'"),
+        (b"y;p\n0;0.5\n", (), "'y' exactly once, got y;p .to change the delimiter: --delimiter ';'"),
+        (b"y\tp\n0\t0.5\n", (), "once, got y p .to change the delimiter: --delimiter tab"),
+        (b"y|p\n0|0.5\n", (), "once, got y|p .to change the delimiter: --delimiter '|'"),
+        (b"y,p\n0,0.5\n", ("--delimiter", ";"), "once, got y,p .to change the delimiter: --delimiter ','"),
         (b"y;p\n0;0,5\n", ("--delimiter", ";"), "'p' must hold numbers, got '0,5' in line 2 .--decimal ','"),
-        (b"y,p\n0,0.5\n", ("--delimiter", ""), "--delimiter must be tab or one mark such as ; or |, got ''"),
-        (b"y,p\n0,0.5\n", ("--delimiter", "ab"), "--delimiter must be tab or one mark such as ; or |, got 'ab'"),
-        (b"y,p\n0,0.5\n", ("--delimiter", "p"), "--delimiter must be tab or one mark such as ; or |, got 'p'"),
-        (b"y,p\n0,0.5\n", ("--delimiter", "é"), "--delimiter must be tab or one mark"),
+        (b"y,p\n0,0.5\n", ("--delimiter", ""), "--delimiter must be tab or one character such as ; or |, got ''"),
+        (b"y,p\n0,0.5\n", ("--delimiter", "ab"), "--delimiter must be tab or one character such as ; or |, got 'ab'"),
+        (b"y,p\n0,0.5\n", ("--delimiter", "p"), "--delimiter must be tab or one character such as ; or |, got 'p'"),
+        (b"y,p\n0,0.5\n", ("--delimiter", "é"), "--delimiter must be tab or one character"),
         ("y,p,é\n0,0.5,1\n".encode("latin-1"), (), "the names of the columns must be UTF-8 text, got other bytes"),
         ("y,p\né,0.5\n".encode("latin-1"), (), "the column 'y' must hold UTF-8 text, got other bytes in line 2"),
         (b"y,p,t\n0,0.5," + b"x" * 3_000_000 + b"\n", (), "each line must be shorter than 1 MiB"),
         (b"y,p\n0,0.5\n1," + b"9" * 3_000_000 + b"\n", (), "each line must be shorter than 1 MiB"),
         ("y,p\n0,0.5\né\n".encode("latin-1"), (), "the file cannot be read, .*Expected 2 columns, got 1"),
         (gzip.compress(b"y,p\n0,0.5\n"), (), "the file must be CSV, got gzip .unpack it first"),
-        (b'y,p,t\n0,0.5,"a\n' + b"1,0.5,b\n" * 400_000, (), "shorter than 1 MiB, got a longer one or a quote"),
+        (b'y,p,t\n0,0.5,"a\n' + b"1,0.5,b\n" * 400_000, (), "shorter than 1 MiB, got a longer line or an unclosed quote"),
     ],
     ids=range(17),
 )  # fmt: skip
@@ -359,7 +361,7 @@ def test_bad_csv(monkeypatch, text, arguments, message):
 def test_options_of_csv_are_not_for_parquet(frame):
     frame.to_parquet("t.parquet")
     for option, value in (("--delimiter", ";"), ("--decimal", ",")):
-        message = f"{option} must be given with CSV, got Parquet"
+        message = f"{option} must be given for CSV only, got Parquet"
         check_refused("t.parquet: " + message, "t.parquet", option, value)
         check_refused("standard input: " + message, "-", "--format", "parquet", option, value, stdin=b"")
 

@@ -185,13 +185,13 @@ def test_rows_keep_their_numbers_when_they_are_sorted(frame):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--slice", "nowhere"), "the file must have the column 'nowhere' once, got y, p"),
-        (("--groups", "nowhere"), "the file must have the column 'nowhere' once, got y, p"),
-        (("--slice", ""), "the file must have the column '' once"),
-        (("--slice", "y"), "--slice must name another column than that of the labels, got 'y'"),
-        (("--groups", "y"), "--groups must name another column than that of the labels, got 'y'"),
+        (("--slice", "nowhere"), "the file must contain the column 'nowhere' exactly once, got y, p"),
+        (("--groups", "nowhere"), "the file must contain the column 'nowhere' exactly once, got y, p"),
+        (("--slice", ""), "the file must contain the column '' exactly once"),
+        (("--slice", "y"), "--slice must name a column other than that of the labels, got 'y'"),
+        (("--groups", "y"), "--groups must name a column other than that of the labels, got 'y'"),
         (("--slice", "kind", "--slice", "kind"), "--slice must name each column once, got 'kind' a second time"),
-        (("--slice", "number"), "slices must have at most 200 categories, got 300 of 'number': put them into bins"),
+        (("--slice", "number"), "slices must have at most 200 categories, got 300 of 'number': bin its values"),
         (("--slice", "three_hundred"), "slices must have at most 200 categories, got 300 of 'three_hundred'"),
         (("--groups", "same"), "groups must name at least 2 groups, got only 'x' in 'same'"),
         (("--groups", "area"), r"the column 'area' must have no missing values, got one in row \d+"),
@@ -219,13 +219,13 @@ def test_what_cannot_be_followed(frame, kind, arguments, message):
 
 def test_what_three_classes_do_not_have(frame):
     columns = (written(frame), "--label", "klass", "--proba", "m_a,m_b,m_c", "--normalize")
-    check_refused("--threshold must be given with two classes, got 3 classes", *columns, "--threshold", 0.5)
-    check_refused("--costs must be given with two classes, got 3 classes", *columns, "--costs", "1:1")
+    check_refused("--threshold must be given for two classes only, got 3 classes", *columns, "--threshold", 0.5)
+    check_refused("--costs must be given for two classes only, got 3 classes", *columns, "--costs", "1:1")
     for text, message in (
-        ("decision_thresholds: [0.5]", "line 1: decision_thresholds must be given with two classes, got 3 classes"),
+        ("decision_thresholds: [0.5]", "line 1: decision_thresholds must be given for two classes only, got 3 classes"),
         (
             "thresholds:\n  calibration_slope: {min: 1}",
-            "line 2: thresholds.calibration_slope must be of a score that is computed",
+            "line 2: thresholds.calibration_slope must name a score that is computed",
         ),
         ("metrics: [log_loss, calibration_slope]", "scores of 3 classes, got calibration_slope"),
     ):
@@ -285,5 +285,5 @@ def test_codes_of_texts():
     numbers.add(texts("10", "9", "-1"))
     assert numbers.ranks(as_numbers=True).tolist() == [2, 1, 0]
     assert numbers.ranks(as_numbers=False).tolist() == [1, 2, 0]
-    with pytest.raises(FileError, match="must stay the same while they are read, got '11' the second time only"):
+    with pytest.raises(FileError, match="must not change while they are read, got '11' in the second pass only"):
         numbers.known(texts("9", "11"))

@@ -145,12 +145,12 @@ def test_the_page_needs_nothing_else_and_the_table_is_markdown(stored):
 def test_of_one_seed_no_set_alone_shows_anything(stored):
     _, printed, page, table = stored
     for words in (printed, page, table):
-        assert "One seed: no set alone shows a difference" in words
+        assert "One seed: no single set shows a difference" in words
         assert "Intervals are over the 3 sets together; --seeds 5" in words
         assert not re.search(r"better on \d|\d better, \d|A set counts as", words)
-    assert "Set by set, one seed each and so without intervals" in page
-    assert "Set by set, one seed each and so without intervals" in table
-    assert "the order on a set shows nothing by itself" in page
+    assert "By set, with one seed each and no intervals" in page
+    assert "By set, with one seed each and no intervals" in table
+    assert "the order on a single set is not evidence of a difference" in page
     assert "of the lowest combination:" in table
     bold = re.findall(r'<td class="(\w*)"><b>', page)
     assert bold
@@ -159,7 +159,7 @@ def test_of_one_seed_no_set_alone_shows_anything(stored):
 
 def test_what_is_finished_is_not_trained_again(stored):
     folder, printed, _, _ = stored
-    assert "12 of 12 trainings are there already" in printed
+    assert "12 of 12 trainings are already finished" in printed
     runs = pd.read_parquet(folder / "runs.parquet")
     assert len(runs) == 12 * len(scoring.CALIBRATIONS)
     assert runs["log_loss"].max() == pytest.approx(0.211)
@@ -204,7 +204,7 @@ def test_ctrl_c_leaves_what_is_finished(tmp_path):
     os.kill(victim.pid, signal.SIGINT)
     printed, _ = victim.communicate(timeout=60)
     assert victim.returncode == 130, printed
-    assert "the same command goes on" in printed
+    assert "the same command resumes the comparison" in printed
     assert "Traceback" not in printed
 
 
@@ -228,7 +228,7 @@ def test_a_training_that_fails_is_recorded_and_tried_again_on_request(call, tmp_
         assert "iris, seed 0, XGBoost, focal 2: stopped after the time limit" in written
     code, printed = call(*limited)
     assert code == 1, "failed ones are not tried again by themselves"
-    assert "6 of them failed, which --retry-failed tries again" in printed
+    assert "6 of them failed, and --retry-failed repeats these" in printed
     code, printed = call(*limited, "--retry-failed", "--libraries", "lightgbm")
     assert code == 0, printed
     assert pd.read_csv(tmp_path / "runs.csv")["error"].isna().all()
@@ -373,22 +373,22 @@ DAYS = pd.Timestamp("2020-01-01") + pd.to_timedelta(DRAW.integers(0, 900, ROWS),
     [
         (
             np.arange(ROWS),
-            "200 different whole numbers in 200 rows, rising from row to row: it looks like an identifier",
+            "200 distinct integers in 200 rows, rising from row to row: it looks like an identifier",
         ),
         (np.cumsum(DRAW.integers(1, 10**6, ROWS)) + 0.0, "rising from row to row: it looks like an identifier"),
-        (DRAW.permutation(ROWS) + 7, "200 different whole numbers in 200 rows: it looks like an identifier"),
+        (DRAW.permutation(ROWS) + 7, "200 distinct integers in 200 rows: it looks like an identifier"),
         (2**60 + np.arange(ROWS), "rising from row to row"),
-        ([f"p-{i}" for i in DRAW.permutation(ROWS)], "200 categories in 200 rows, nearly one for each"),
+        ([f"p-{i}" for i in DRAW.permutation(ROWS)], "200 categories in 200 rows, nearly one per row"),
         ([f"The customer said, {i} times, that all was well" for i in range(ROWS)], "200 rows of long texts"),
-        ([f"p-{i % 80}" for i in range(ROWS)], "becomes 80 categories in 200 rows, 2.5 rows for each"),
-        ([f"{i / 7}" if i else "n.a." for i in range(ROWS)], "if 'n.a.' stands for a missing one, leave it empty"),
+        ([f"p-{i % 80}" for i in range(ROWS)], "becomes 80 categories in 200 rows, with 2.5 rows each"),
+        ([f"{i / 7}" if i else "n.a." for i in range(ROWS)], "if 'n.a.' denotes a missing value, leave the cell empty"),
     ],
 )
 def test_a_column_that_is_no_feature_is_named(values, why):
     (warning,) = warnings_of(pd.DataFrame({"no feature": values, "x": DRAW.normal(size=ROWS)}))
     assert warning.startswith("mine.csv: the column 'no feature' ")
     assert why in warning
-    assert "; --drop 'no feature' leaves it out" in warning
+    assert "; exclude it with --drop 'no feature'" in warning
     assert not warnings_of(pd.DataFrame({"no feature": values, "x": 0.5 * np.arange(ROWS)}), drop=("no feature",))
 
 
@@ -422,8 +422,8 @@ def test_usual_columns_give_no_warning():
 def test_constant_columns_are_named_together():
     frame = pd.DataFrame({"one": 1, "none": np.nan, "text": "a", "x": DRAW.normal(size=ROWS)})
     (warning,) = warnings_of(frame)
-    assert "the columns 'one', 'none', 'text' hold one value only" in warning
-    assert "--drop one none text leaves them out" in warning
+    assert "the columns 'one', 'none', 'text' are constant" in warning
+    assert "exclude them with --drop one none text" in warning
 
 
 @pytest.mark.parametrize(
@@ -441,8 +441,11 @@ def test_a_random_split_beside_a_time_is_said(name, values, iso):
     frame = pd.DataFrame({name: values, "x": DRAW.normal(size=ROWS)})
     (warning,) = warnings_of(frame)
     assert f"the rows are split at random, although the column '{name}' looks like a time" in warning
-    assert f"--time {name}{'' if iso else ', once it is written as 2020-01-31,'} tests on the latest rows" in warning
-    assert f"--drop {name} leaves it out" in warning
+    assert (
+        f"--time {name}{'' if iso else ', once it contains dates such as 2020-01-31,'} tests on the latest rows"
+        in warning
+    )
+    assert f"exclude it with --drop {name}" in warning
     assert not warnings_of(frame, drop=(name,))
     if iso:
         assert not warnings_of(frame, time=name)
@@ -457,7 +460,7 @@ def test_warnings_of_columns_are_on_the_screen_and_on_the_page(capsys, monkeypat
     monkeypatch.setattr(sys, "argv", ["benchmarks", "frameworks", *arguments])
     assert main() == 0
     captured = capsys.readouterr()
-    for words in ("the column 'row number' holds", "the column '<name>' becomes", "the rows are split at random"):
+    for words in ("the column 'row number' contains", "the column '<name>' becomes", "the rows are split at random"):
         assert words in captured.err
         assert words not in captured.out
         for name in ("report.html", "table.md"):
@@ -498,7 +501,7 @@ def test_a_class_does_not_change_its_name_in_a_long_file(tmp_path):
     [
         ("y,x,y\n0,1,0\n", "got the column 'y' twice"),
         ("x,y\n" + "0,0.12,0\n" * 30, "must be a CSV or Parquet file, got Length of header"),
-        ("x,y\n" + "1,0\ninf,1\n" * 30, "the column 'x' must hold finite or missing numbers, got inf in row 1"),
+        ("x,y\n" + "1,0\ninf,1\n" * 30, "the column 'x' must contain finite or missing numbers, got inf in row 1"),
         ("x,y\n" + "1,0\n,\n" * 30, "must have a label in every row, got none in row 1"),
     ],
 )
@@ -512,7 +515,7 @@ def test_a_csv_that_means_something_else_is_refused(tmp_path, content, message):
 def test_columns_of_lists_are_refused(tmp_path):
     file = tmp_path / "mine.parquet"
     pd.DataFrame({"x": [[1, 2]] * 60, "y": np.arange(60) % 2}).to_parquet(file)
-    with pytest.raises(TableError, match="the column 'x' must hold single values, got lists"):
+    with pytest.raises(TableError, match="the column 'x' must contain scalars, got lists"):
         tables.read(tables.Table(file, "y"))
 
 
@@ -521,14 +524,14 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
     frame_of_mine().to_csv(file, index=False)
     source = from_file(file, "outcome", None, ())
     frame_of_mine(200).to_csv(file, index=False)
-    with pytest.raises(TableError, match="must stay as it was when the comparison began"):
+    with pytest.raises(TableError, match="must not change during the comparison"):
         source.load(0)
 
 
 def test_a_class_without_weight_is_refused():
     weight = np.where(np.arange(60) % 2 == 0, 1.0, 0.0)
     data = data_sets.DataSet(np.zeros((60, 1)), np.array(["a", "b"] * 30), weight=weight)
-    with pytest.raises(TableError, match="a weight > 0 in every part, got none of 'b'"):
+    with pytest.raises(TableError, match="weight > 0 in every part, got none of 'b'"):
         split(data, 0)
 
 
@@ -558,10 +561,10 @@ def test_features_of_a_file():
     ("change", "options", "message"),
     [
         ({}, ["--label", "y"], r"must have the column 'y', got row number, size"),
-        ({}, [], "--data must come with --label"),
-        ({}, ["--label", "outcome", "--weight", "size [m²]"], "must hold finite weights >= 0, got"),
+        ({}, [], "--data requires --label"),
+        ({}, ["--label", "outcome", "--weight", "size [m²]"], "must contain finite weights >= 0, got"),
         ({}, ["--label", "outcome", "--drop", "colour"], "must have the column 'colour'"),
-        ({"outcome": "yes"}, ["--label", "outcome"], "must hold at least 2 classes, got 1"),
+        ({"outcome": "yes"}, ["--label", "outcome"], "must contain at least 2 classes, got 1"),
         ({"outcome": None}, ["--label", "outcome"], "must have a label in every row, got none in row 0"),
         ({}, ["--label", "row number"], "must have at least 12 rows, got 1 of '0'"),
         ({}, ["--label", "outcome", "--weight", "outcome"], "must be in different columns, got 'outcome' for both"),
@@ -580,15 +583,15 @@ def test_a_file_that_will_not_do_is_refused_in_words(call, tmp_path, change, opt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sets", "moon"], "--sets must be a part of a name of a set"),
+        (["--sets", "moon"], "--sets must match the name of a data set"),
         (["--seeds", "1001"], "--seeds must be at most 1000, got 1001"),
         (["--seeds", "0"], "--seeds must be finite and > 0, got 0"),
         (["--learning-rate", "-1"], "--learning-rate must be finite and > 0, got -1"),
         (["--gamma", "-1"], "--gamma: gamma must be"),
-        (["--gamma", "1", "--losses", "plain"], "must come with --losses focal"),
+        (["--gamma", "1", "--losses", "plain"], "--gamma requires --losses focal"),
         (["--time-limit", "0"], "--time-limit must be finite and > 0, got 0"),
         (["--time-limit", "inf"], "--time-limit must be finite and > 0, got inf"),
-        (["--label", "y"], "must come with it, got no file"),
+        (["--label", "y"], "require --data, got no file"),
         (["--data", "nothing.csv", "--label", "y"], "must be a CSV or Parquet file, got"),
     ],
 )
@@ -635,7 +638,7 @@ def test_without_a_connection_openml_is_an_error_in_words(tmp_path):
     def fetch(**_):
         raise URLError("no route to host")
 
-    with pytest.raises(TableError, match=r"'adult' could not be fetched .*takes a connection once"):
+    with pytest.raises(TableError, match=r"'adult' could not be fetched .*connect once"):
         from_openml("adult", tmp_path, fetch)
     assert not list(tmp_path.iterdir())
 
@@ -675,7 +678,7 @@ def test_no_row_is_trained_on_that_is_later_than_one_tested_on(number, different
 
 def test_rows_of_one_time_stay_together_or_there_is_no_split():
     with pytest.raises(
-        TableError, match="rows in every part, got none to test on for seed 0, since rows of one time stay"
+        TableError, match="rows in every part, got none to test on for seed 0; rows with the same time stay"
     ):
         split(timed(np.repeat([1, 2, 3], 100)), 0, 5)
     data = timed(np.repeat(np.arange(6), 50))
@@ -699,10 +702,10 @@ def test_a_file_is_split_by_time_on_request(call, tmp_path):
     assert sizes.sum(axis=1).tolist() == [300, 300 - sizes["test_rows"][0]]
     page, table = ((tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("report.html", "table.md"))
     for written in (printed, page.replace("&#39;", "'"), table):
-        assert "mine is split by time, in the order of 'since', which is no feature" in written
-        assert "seeds differ in the period, not in a draw of rows" in written
+        assert "mine is split by time, in the order of 'since', which is not a feature" in written
+        assert "seeds differ in the period, not in a random sample of rows" in written
         assert "there are only 2" in written
-    assert "gets the same rows, split by time as said above." in page
+    assert "gets the same rows, split by time as described above." in page
     assert "stratified" not in page
 
 
@@ -719,11 +722,11 @@ def test_the_column_of_times_is_no_feature(tmp_path):
     ("change", "time", "message"),
     [
         ({}, "when", "must have the column 'when'"),
-        ({}, "outcome", "times must be in a column of their own, got 'outcome' for two uses"),
-        ({}, "importance", "times must be in a column of their own, got 'importance' for two uses"),
-        ({}, "kind", r"the column 'kind' must hold ISO 8601 dates (2020-01-31) or numbers in every row, got "),
+        ({}, "outcome", "times must be in a separate column, got 'outcome' for two uses"),
+        ({}, "importance", "times must be in a separate column, got 'importance' for two uses"),
+        ({}, "kind", r"the column 'kind' must contain ISO 8601 dates (2020-01-31) or numbers in every row, got "),
         ({"since": "31.1.2020"}, "since", "or numbers in every row, got '31.1.2020' in row 0"),
-        ({}, "size [m²]", "the column 'size [m²]' must hold a finite time in every row, got none in row 0"),
+        ({}, "size [m²]", "the column 'size [m²]' must contain a finite time in every row, got none in row 0"),
         ({}, "is open", "must have rows in every part, got none to stop and calibrate on for seed 0"),
     ],
 )
@@ -875,16 +878,16 @@ def test_of_one_seed_and_one_set_nothing_is_shown():
         comparison = compare(runs)
         assert not comparison.has_intervals
         found = list(text.findings(comparison))
-        assert found[0].startswith("One seed: no difference here is shown to be more than chance.")
-        assert "Whether any of the 5 others is worse is not known." in found[1]
-        assert "The plain loss against the builtin one as it is: as it is +20.0 (no interval)." in found
+        assert found[0].startswith("One seed: no difference can be distinguished from chance.")
+        assert "It is unknown whether the other 5 combinations would be worse on other rows." in found[1]
+        assert "The plain loss compared with the uncalibrated builtin loss: uncalibrated +20.0 (no interval)." in found
         budget = plan.Budget()
         written = page.page(comparison, budget, FACTS, {}), markdown.markdown(comparison, budget, FACTS)
         for words in (*written, " ".join(found)):
-            assert "One seed: no difference here" in words
-            assert not re.search(r"not shown to be worse|clearly|best|95 % intervals|<td class=.\w*.><b>|\*\*", words)
+            assert "One seed: no difference can be distinguished" in words
+            assert not re.search(r"due to chance|clearly|best|95 % intervals|<td class=.\w*.><b>|\*\*", words)
         label = figures.losses(comparison).axes[0].get_xlabel()
-        assert "one seed: no difference is shown" in label
+        assert "one seed: no difference can be distinguished" in label
         assert "interval" not in label
 
 
@@ -895,10 +898,10 @@ def test_with_several_seeds_nothing_is_said_of_one():
     comparison = compare(runs_of(values))
     assert comparison.has_intervals
     assert text.unknown(comparison) == ""
-    assert "1 of the 1 others that every set has are not shown to be worse" in next(text.findings(comparison))
+    assert "may be due to chance for 1 of the 1 other combinations" in next(text.findings(comparison))
     assert "with 95 % intervals" in figures.losses(comparison).axes[0].get_xlabel()
     mixed = compare(runs_of(values | {("b", 0, "XGBoost", loss, "none"): 0.3 for loss in ("builtin", "plain")}))
-    assert text.unknown(mixed) == "With one finished seed these sets alone show no difference: b."
+    assert text.unknown(mixed) == "Sets with only one finished seed, which show no difference by themselves: b."
 
 
 def test_a_combination_alone_is_compared_with_none():
@@ -956,7 +959,7 @@ def test_the_reference_is_a_library_that_has_finished():
     runs = runs_of(values)
     runs.loc[runs["library"] == "XGBoost", "error"] = "broken"
     words = " ".join(text.findings(compare(runs)))
-    assert "against LightGBM: CatBoost +20.0" in words
+    assert "compared with LightGBM: CatBoost +20.0" in words
     runs = runs_of(values)
     runs.loc[(runs["library"] == "XGBoost") & (runs["seed"] == 0), "error"] = "broken"
     comparison = compare(runs)
@@ -976,7 +979,7 @@ def test_the_best_and_those_not_shown_to_be_worse():
     assert comparison.contenders[-1].above_best.mean.is_above_zero
     ties = text.indistinct(comparison)
     assert [one.combination[0] for one in ties] == ["XGBoost"]
-    assert "1 of the 2 others that every set has are not shown to be worse" in next(text.findings(comparison))
+    assert "may be due to chance for 1 of the 2 other combinations" in next(text.findings(comparison))
 
 
 def test_where_probabilities_are_known_the_noise_of_labels_is_left_out():

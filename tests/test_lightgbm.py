@@ -89,7 +89,7 @@ def test_continuation_leaves_nothing_in_the_callers_data(free_raw_data):
     assert_allclose(raw_score(again, X), raw_score(first, X), atol=1e-12)
     own = lgb.train({**PLAIN, "objective": "binary"}, data, 5)
     assert_allclose(own.predict(X), again.predict(X), atol=1e-12)
-    with pytest.raises(ValueError, match="train_set must have no init scores beside init_model"):
+    with pytest.raises(ValueError, match="train_set must have no init scores when init_model is given"):
         train(PLAIN, lgb.Dataset(X, y, init_score=0.0 * y), 5, init_model=first, loss=LogLoss())
 
 
@@ -154,7 +154,7 @@ def test_cv_of_soft_labels_and_of_a_continued_model():
     assert data.get_init_score() is None
     with pytest.raises(ValueError, match="init_model must have been trained with loss=FocalLoss"):
         cv(PLAIN, data, 3, loss=FocalLoss(), init_model=first)
-    with pytest.raises(ValueError, match="train_set must have no init scores beside init_model"):
+    with pytest.raises(ValueError, match="train_set must have no init scores when init_model is given"):
         cv(PLAIN, lgb.Dataset(X, y, init_score=0.0 * y, free_raw_data=False), 3, loss=LogLoss(), init_model=first)
 
 

@@ -125,5 +125,5 @@ def test_options_without_meaning(binary, multiclass):
     with pytest.raises(ValueError, match=r"proba must have a column for each class, \(n, K\), got \(2000,\)"):
         decompose_by_class(y, p)
     y, p, _ = multiclass
-    with pytest.raises(ValueError, match=r"'isotonic' must have two classes .*, got 4 columns"):
+    with pytest.raises(ValueError, match=r"recalibration='isotonic' requires two classes .*, got 4 columns"):
         decompose(y, p, recalibration="isotonic")

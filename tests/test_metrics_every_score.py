@@ -100,5 +100,7 @@ def test_what_has_no_meaning_is_refused(name, y, p, w, message):
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in of_many_classes])
 def test_scores_of_two_classes_refuse_more(name):
-    with pytest.raises(ValueError, match=r"must be that of two classes, .* got \(2, 3\); proba\[:, k\] with"):
+    with pytest.raises(
+        ValueError, match=r"must contain probabilities of two classes, .* got \(2, 3\); to score class k"
+    ):
         EVERY[name]([0, 1], THREE)

@@ -71,7 +71,7 @@ def test_what_thresholds_refuse():
         at_thresholds([0, 1], [0.2, 0.3], [[0.5]])
     with pytest.raises(TypeError, match="thresholds must be"):
         at_thresholds([0, 1], [0.2, 0.3], ["half"])
-    with pytest.raises(ValueError, match=r"proba must be that of two classes, .* got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"proba must contain probabilities of two classes, .* got \(2, 3\)"):
         at_thresholds([0, 1], [[0.2, 0.3, 0.5]] * 2, [0.5])
 
 

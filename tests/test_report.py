@@ -219,14 +219,14 @@ def test_what_an_accumulator_refuses():
         Accumulator(["a"], slices={"day": [str(day) for day in range(201)]})
     with pytest.raises(ValueError, match="reference must be one of a, got 'b'"):
         Accumulator(["a"], Settings(reference="b"))
-    with pytest.raises(ValueError, match="the accumulator must have rows, got none"):
+    with pytest.raises(ValueError, match="the accumulator must contain at least one row, got none"):
         ProbabilityReport.from_accumulator(Accumulator(["a"]))
     accumulator = Accumulator(["a"], n_groups=2, slices={"day": ["Monday", "Tuesday"]})
     y, p, codes = [0, 1], [0.2, 0.7], np.arange(2)
     for probas, given, message in (
-        ([p, p], {"slices": {"day": codes}}, "probas must hold one array per model, 1 of them, got 2"),
-        ([p], {"groups": codes}, r"slices must have codes of the variables \['day'\], got \[\]"),
-        ([p], {"slices": {"day": codes}}, "groups must be given where n_groups is, got None and n_groups=2"),
+        ([p, p], {"slices": {"day": codes}}, r"probas must contain one array per model \(1 expected\), got 2"),
+        ([p], {"groups": codes}, r"slices must contain the codes of the variables \['day'\], got \[\]"),
+        ([p], {"slices": {"day": codes}}, "groups must be given if n_groups is given, got None and n_groups=2"),
         ([p], {"groups": codes, "slices": {"day": codes + 1}}, r"codes of day must lie in \[0, 2\), got 2"),
         ([p], {"groups": codes - 1, "slices": {"day": codes}}, r"codes of groups must lie in \[0, 2\), got -1"),
     ):
@@ -292,15 +292,15 @@ def test_forms_of_probabilities_and_labels():
     ("change", "message"),
     [
         ({"proba": {}}, "proba must hold the probabilities of at least one model, got none"),
-        ({"proba": {"a": [0.5]}}, r"proba must have one row per label, 4 of them, got shape \(1,\) of model 'a'"),
+        ({"proba": {"a": [0.5]}}, r"proba must have one row per label \(4 expected\), got shape \(1,\) of model 'a'"),
         ({"proba": [np.full(4, 0.5), np.full(4, 0.2)], "names": ["a", "a"]}, "names must hold 2 different names"),
         ({"names": ["a", "b"]}, "names must hold one name for one array"),
         ({"proba": {"a": [0.5] * 4}, "names": ["a"]}, "names must not be given with a mapping"),
         ({"y_true": ["a", "b", "a", "b"]}, "classes must name the 2 labels"),
         ({"classes": ["a", "b", "c"]}, r"classes must hold 2 different labels, one per class, got \['a', 'b', 'c'\]"),
         ({"y_true": ["a", "b", "c", "b"], "classes": ["a", "b"]}, r"among \['a', 'b'\], got 'c' in row 2"),
-        ({"y_true": [1, 1, 1, 1]}, "y_true must hold more than one class to be evaluated, got class 1 only"),
-        ({"y_true": [0, 1]}, r"proba must have one row per label, 2 of them, got shape \(4,\)"),
+        ({"y_true": [1, 1, 1, 1]}, "y_true must contain more than one class, got class 1 only"),
+        ({"y_true": [0, 1]}, r"proba must have one row per label \(2 expected\), got shape \(4,\)"),
         ({"sample_weight": [0.0] * 4}, "sample_weight must have a sum > 0, got 4 weights that are all 0"),
         ({"sample_weight": [1.0, 1.0, -1.0, 1.0]}, "sample_weight must be finite and >= 0, got -1.0 in row 2"),
         ({"metrics": ["auc"]}, "metrics must be among log_loss, .*, got 'auc'"),
@@ -399,7 +399,7 @@ def test_odd_names():
     report = evaluated(y, [p, p**2, p**3], names=names)
     for name in names:
         assert str(name) in repr(report)
-    with pytest.raises(ValueError, match="proba must have keys that differ as texts"):
+    with pytest.raises(ValueError, match="proba must have keys that differ as strings"):
         evaluated(y, {1: p, "1": p})
     nested = evaluated([0, 1], [[0.8, 0.2], [0.3, 0.7]])
     assert len(nested.models) == 1
@@ -428,10 +428,10 @@ def test_good_ranking_hides_miscalibration():
     estimate = report.models[1].scores["miscalibration"]
     loss = metrics.log_loss(y, bad)
     shown = f"{loss - estimate.value:.4f} ({loss - estimate.high:.4f} to {loss - estimate.low:.4f})"
-    assert f"recalibration alone would bring it to about {shown}" in of_bad["miscalibration"]
+    assert f"recalibration alone would reduce it to about {shown}" in of_bad["miscalibration"]
     # What isotonic regression makes of these rows is better than what it would make of others.
     assert metrics.decompose(y, bad).refinement < loss - estimate.value
-    assert of_bad["biased"].startswith(f"Too low on the whole: {bad.mean():.4f} is predicted")
+    assert of_bad["biased"].startswith(f"Too low on average: the mean probability is {bad.mean():.4f},")
 
 
 def test_recalibrated_is_of_the_log_loss_that_is_shown():
@@ -460,7 +460,7 @@ def test_majority_class():
     (text,) = [finding.text for finding in report.findings if finding.kind == "majority class"]
     by_class = metrics.log_loss_by_class(y, report.models[0].class_proba[1] * np.ones(5000))
     assert f"{1 - y.mean():.1%}" in text
-    assert re.search(r"against (\d\.\d+) for 1", text)
+    assert re.search(r"compared with (\d\.\d+) for 1", text)
     assert_allclose(report.models[0].class_loss, by_class, rtol=0.02)
 
 
@@ -474,7 +474,7 @@ def test_a_handful_of_rows():
     report = evaluated(y, np.where(np.isin(np.arange(3000), wrong), p, 0.02 + 0.96 * y))
     (finding,) = [finding for finding in report.findings if finding.kind == "few rows"]
     assert set(finding.rows[:4]) == set(wrong)
-    assert "wrong labels are often among such" in finding.text
+    assert "such rows often have wrong labels" in finding.text
 
 
 def test_clipped_and_uneven_and_constant():
@@ -485,7 +485,7 @@ def test_clipped_and_uneven_and_constant():
     texts = {finding.kind: finding.text for finding in report.findings}
     assert texts["clipped"].startswith("4 rows have probabilities of 0 or 1")
     weight = np.exp(8 * w)
-    assert f"worth no more than {weight.sum() ** 2 / (weight**2).sum():,.0f}" in texts["uneven weights"]
+    assert f"is only {weight.sum() ** 2 / (weight**2).sum():,.0f} of 1,000" in texts["uneven weights"]
     assert kinds(evaluated(y, np.full(1000, y.mean()))) == ["constant"]
 
 

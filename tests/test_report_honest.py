@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import re
 import sys
 import types
 
@@ -167,7 +168,7 @@ def test_few_events_are_named():
         y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"], n_resamples=200
     )
     (text,) = [finding.text for finding in report.findings if finding.kind == "few events"]
-    assert "the rows of class 1 are worth 5" in text or "worth 4." in text or "worth 5." in text
+    assert re.search(r"effective number of rows of class 1 is (5|4\.\d|5\.\d)\.", text)
     y = np.arange(2000) < 100
     report = ProbabilityReport.from_predictions(
         y, 0.001 + 0.01 * rng.random(2000), metrics=["log_loss"], n_resamples=200
@@ -202,9 +203,7 @@ def test_two_columns_are_two_classes_everywhere():
 def test_what_rounding_does_is_undone():
     y, p, _ = sample(0)
     p[3], p[5] = 1.0000000002, -1e-9
-    with pytest.warns(
-        RoundedWarning, match=r"2 values outside by at most 1e-06 .* first of them 1.0000000002 in row 3"
-    ):
+    with pytest.warns(RoundedWarning, match=r"2 values outside by at most 1e-06.* first is 1.0000000002 in row 3"):
         value = metrics.log_loss(y, p)
     assert value == metrics.log_loss(y, np.clip(p, 0.0, 1.0))
     for score in (metrics.brier_score, metrics.calibration_error, metrics.roc_auc):
@@ -212,7 +211,7 @@ def test_what_rounding_does_is_undone():
             assert score(y, p) == score(y, np.clip(p, 0.0, 1.0))
     report = ProbabilityReport.from_predictions(y, p, n_resamples=50)
     (text,) = [finding.text for finding in report.findings if finding.kind == "rounded"]
-    assert text.startswith("2 probabilities lay outside [0, 1]")
+    assert text.startswith("2 probabilities were outside [0, 1]")
     with pytest.raises(ValueError, match=r"proba must lie in \[0, 1\], got 1.001 in row 3"):
         metrics.log_loss(y, np.where(np.arange(1000) == 3, 1.001, 0.5))
 

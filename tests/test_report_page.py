@@ -235,7 +235,7 @@ def test_settings_of_the_user_make_no_difference(tmp_path):
 def test_many_classes_are_shown_in_part(monkeypatch):
     monkeypatch.setattr("boosting_losses.report._views.page_pictures.MOST_CLASSES", 3)
     page = multiclass_report(["model"], 5, metrics=["log_loss"]).to_html()
-    assert "Of the 3 commonest of 5 classes." in page
+    assert "Only the 3 most frequent of 5 classes are shown." in page
     assert page.count(" against the others") == 1
     assert len(re.findall(r'aria-label="Class ', page)) == 3
 

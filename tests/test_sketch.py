@@ -242,7 +242,7 @@ def test_settings_that_a_fold_returns_are_completed(digits):
     )
     assert fresh == plain
     for more in ({"multi_strategy": "one_output_per_tree"}, {"tree_method": "approx"}):
-        with pytest.raises(ValueError, match=f"{next(iter(more))} must be '.*' or left out with a sketch"):
+        with pytest.raises(ValueError, match=f"{next(iter(more))} must be '.*' or omitted with a sketch"):
             cv(
                 PLAIN,
                 data,
@@ -311,13 +311,13 @@ def test_inside_the_classifier(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"tree_method": "exact"}, "tree_method must be 'hist' or left out with a sketch, got 'exact'"),
-        ({"booster": "dart"}, "booster must be 'gbtree' or left out with a sketch, got 'dart'"),
+        ({"tree_method": "exact"}, "tree_method must be 'hist' or omitted with a sketch, got 'exact'"),
+        ({"booster": "dart"}, "booster must be 'gbtree' or omitted with a sketch, got 'dart'"),
         ({"multi_strategy": "one_output_per_tree"}, "multi_strategy must be 'multi_output_tree'"),
         ({"process_type": "update"}, "process_type must be 'default'"),
-        ({"monotone_constraints": "(" + ",".join("1" * 64) + ")"}, "monotone_constraints must be left out"),
-        ({"interaction_constraints": [[0, 1], [2, 3]]}, "interaction_constraints must be left out with a sketch"),
-        ({"updater": "grow_colmaker"}, "updater must be 'grow_quantile_histmaker' or left out with a sketch"),
+        ({"monotone_constraints": "(" + ",".join("1" * 64) + ")"}, "monotone_constraints must be omitted"),
+        ({"interaction_constraints": [[0, 1], [2, 3]]}, "interaction_constraints must be omitted with a sketch"),
+        ({"updater": "grow_colmaker"}, "updater must be 'grow_quantile_histmaker' or omitted with a sketch"),
     ],
 )
 def test_settings_that_such_trees_do_not_have(digits, settings, message):
@@ -328,9 +328,7 @@ def test_settings_that_such_trees_do_not_have(digits, settings, message):
 @needs_interface
 @pytest.mark.parametrize("ask", [train, cv])
 def test_as_many_columns_as_classes_are_refused(digits, ask):
-    with pytest.raises(
-        ValueError, match="columns of the sketch must be fewer than the 10 classes, got 10; leave the sketch"
-    ):
+    with pytest.raises(ValueError, match="columns of the sketch must be fewer than the 10 classes, got 10; for trees"):
         ask(PLAIN, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch(columns=10))
     soft = xgb.DMatrix(np.ones((4, 1)), np.full((4, 3), 1 / 3))
     with pytest.raises(ValueError, match="columns of the sketch must be fewer than the 3 classes, got 4"):
@@ -356,22 +354,22 @@ def test_a_model_of_other_trees_is_not_continued(digits):
 
 def test_a_binary_loss_is_refused():
     X, y = load_breast_cancer(return_X_y=True)
-    with pytest.raises(ValueError, match="sketch must come with a loss of many classes, got LogLoss"):
+    with pytest.raises(ValueError, match="sketch must be used with a multiclass loss, got LogLoss"):
         train({}, xgb.DMatrix(X, y), 2, loss=LogLoss(), sketch=Sketch())
-    with pytest.raises(ValueError, match="sketch must come with a loss of many classes, got LogLoss"):
+    with pytest.raises(ValueError, match="sketch must be used with a multiclass loss, got LogLoss"):
         CalibratedBoostingClassifier(xgb.XGBClassifier(), sketch=Sketch()).fit(X, y)
 
 
 def test_other_libraries_have_no_sketch(digits):
     from lightgbm import LGBMClassifier
 
-    with pytest.raises(ValueError, match="sketch must be left out for LGBMClassifier"):
+    with pytest.raises(ValueError, match="sketch must be omitted for LGBMClassifier"):
         CalibratedBoostingClassifier(LGBMClassifier(), sketch=Sketch()).fit(*digits)
 
 
 def test_parameters_of_a_sketch_are_set_in_an_object():
     model = CalibratedBoostingClassifier(xgb.XGBClassifier(), sketch=Sketch())
-    with pytest.raises(ValueError, match=r"sketch__columns must be set in an object, sketch=Sketch\(...\)"):
+    with pytest.raises(ValueError, match=r"sketch__columns must be set through a new object, sketch=Sketch\(...\)"):
         model.set_params(sketch__columns=1)
     assert type(Sketch(np.int64(3)).columns) is int
 
@@ -401,7 +399,7 @@ def test_parameters_without_meaning_are_refused(options, error, message):
 
 def test_an_older_xgboost_is_refused_in_words(digits, monkeypatch):
     monkeypatch.setattr(_sketch, "_interface", None)
-    with pytest.raises(ImportError, match=r"sketch needs xgboost 3\.2 or newer, got"):
+    with pytest.raises(ImportError, match=r"sketch requires xgboost 3\.2 or newer, got"):
         train({}, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch())
 
 
@@ -412,16 +410,14 @@ def test_a_changed_interface_is_refused_in_words(digits, monkeypatch):
 
     for changed in (Other, object):
         monkeypatch.setattr(_sketch, "_interface", changed)
-        with pytest.raises(NotImplementedError, match=r"which xgboost .* has no longer"):
+        with pytest.raises(NotImplementedError, match=r"which xgboost .* no longer has"):
             train({}, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch())
 
 
 @needs_interface
 def test_training_in_several_processes_is_refused(digits, monkeypatch):
     monkeypatch.setattr(xgb.collective, "get_world_size", lambda: 3)
-    with pytest.raises(
-        NotImplementedError, match=r"sketch must be left out where several processes train together.* got 3"
-    ):
+    with pytest.raises(NotImplementedError, match=r"sketch must be omitted in distributed training.* got 3"):
         train(PLAIN, matrices(digits)[0], 2, loss=CROSS_ENTROPY, sketch=Sketch())
 
 

@@ -129,11 +129,11 @@ def test_what_cannot_be_raced_is_refused_before_the_first_race(tmp_path, monkeyp
     for options, message in (
         ({"seeds": 0}, "--seeds must be >= 1, got 0"),
         ({"data": [tmp_path / "none.csv"]}, "none.csv"),
-        ({"data": [tmp_path / "two.csv"]}, "at least 3 classes in 'target' must have 8 rows or more"),
+        ({"data": [tmp_path / "two.csv"]}, "at least 3 classes in 'target' must have at least 8 rows"),
         ({"data": [tmp_path / "wine.csv"]}, "got 'wine' twice"),
-        ({"data": [three], "stage": "development"}, "--data must come with sets to judge by"),
+        ({"data": [three], "stage": "development"}, "--data requires --stage judging or both"),
         ({"data": [three], "label": "y"}, "must have the column 'y'"),
-        ({"markdown": tmp_path / "no" / "page.md"}, "files must be written into a folder that is there"),
+        ({"markdown": tmp_path / "no" / "page.md"}, "output files must be in an existing folder"),
     ):
         assert study.run(asked(tmp_path, **options)) == 2, options
         assert message in capsys.readouterr().err
@@ -148,7 +148,7 @@ def test_races_of_another_file_of_the_same_name_are_not_taken(tmp_path, monkeypa
     assert study.run(asked(tmp_path, stage="judging", data=[file])) == 0
     file.write_text("\n".join(["x,target", *lines[1:]]), encoding="utf-8")
     assert study.run(asked(tmp_path, stage="judging", data=[file])) == 2
-    assert "without races of another 'own'" in capsys.readouterr().err
+    assert "without races of a different 'own'" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path, monkeypatch, capsys):

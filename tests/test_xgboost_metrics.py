@@ -80,7 +80,7 @@ def test_a_direction_against_the_metric_is_refused(halves):
                 "maximize of the EarlyStopping callback",
             ),
         ):
-            message = f"^{argument} must be {not wrong} or None, as greater_is_better of the metric"
+            message = f"^{argument} must be {not wrong} or None, to match greater_is_better of the metric"
             with pytest.raises(ValueError, match=message):
                 train({}, halves[0], 3, loss=LOSS, evals=evals, custom_metric=metric, **options)
             with pytest.raises(ValueError, match=message):
@@ -114,7 +114,7 @@ def test_builtin_rank_metrics_may_have_a_cut(halves):
 
 def test_the_builtin_metric_cannot_be_switched_on(halves):
     for value in (0, False, "false"):
-        with pytest.raises(ValueError, match="disable_default_eval_metric must be true or left out, got false"):
+        with pytest.raises(ValueError, match="disable_default_eval_metric must be true or omitted, got false"):
             train({"disable_default_eval_metric": value}, halves[0], 1, loss=FocalLoss())
     train({"disable_default_eval_metric": 1}, halves[0], 1, loss=FocalLoss())
 
@@ -130,7 +130,7 @@ def test_evaluation_data_may_come_from_an_iterator(halves):
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), SoftmaxFocalLoss()], ids=repr)
 @pytest.mark.parametrize("name", ["merror", "mlogloss", "auc", "rmse", "error"])
 def test_no_builtin_metric_reads_soft_labels_of_many_classes(run, loss, name):
-    with pytest.raises(ValueError, match=rf"eval_metric must be left out with soft labels \(n, K\), got '{name}'"):
+    with pytest.raises(ValueError, match=rf"eval_metric must be omitted with soft labels \(n, K\), got '{name}'"):
         run({"eval_metric": name}, xgb.DMatrix(WINE, SOFT), 1, loss=loss)
 
 
@@ -139,7 +139,7 @@ def test_builtin_metrics_of_other_numbers_of_classes_are_refused():
         with pytest.raises(ValueError, match=f"eval_metric must be one of merror, mlogloss, auc, aucpr for .*'{name}'"):
             train({"eval_metric": name}, xgb.DMatrix(WINE, KINDS), 1, loss=SoftmaxCrossEntropy())
     for name in ("merror", "mlogloss"):
-        with pytest.raises(ValueError, match=f"eval_metric must be one of two classes, got '{name}'"):
+        with pytest.raises(ValueError, match=f"eval_metric must be a metric for two classes, got '{name}'"):
             train({"eval_metric": name}, xgb.DMatrix(X, 0.8 * Y + 0.1), 1, loss=LOSS)
 
 
@@ -185,7 +185,7 @@ def test_a_callback_that_follows_a_metric_by_its_plain_name_is_told_the_right_on
     metric = Metric(LOSS, roc_auc_score, greater_is_better=True, name="skill")
     stop = xgb.callback.EarlyStopping(rounds=2, metric_name="skill")
     options = {} if run is cv else {"evals": [(halves[1], "valid")], "verbose_eval": False}
-    with pytest.raises(ValueError, match="metric_name of the EarlyStopping callback must be 'auc_skill', by which"):
+    with pytest.raises(ValueError, match="metric_name of the EarlyStopping callback must be 'auc_skill', from which"):
         run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[stop], **options)
     found = xgb.callback.EarlyStopping(rounds=2, metric_name="auc_skill")
     run({}, halves[0], 3, loss=LOSS, custom_metric=metric, callbacks=[found], **options)

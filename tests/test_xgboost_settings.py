@@ -26,9 +26,9 @@ def test_linear_models_of_many_classes_are_refused(run):
 def test_linear_models_of_many_classes_are_not_served_nor_continued():
     data = xgb.DMatrix(WINE, KINDS)
     model = xgb.train({**LINEAR, **params(SoftmaxCrossEntropy(), KINDS)}, data, 1)
-    with pytest.raises(ValueError, match="the model must be of trees for many classes, got 'gblinear'"):
+    with pytest.raises(ValueError, match="the model must consist of trees for a multiclass loss, got 'gblinear'"):
         servable(model, SoftmaxCrossEntropy())
-    with pytest.raises(ValueError, match="xgb_model must be of trees for SoftmaxCrossEntropy"):
+    with pytest.raises(ValueError, match="xgb_model must consist of trees for SoftmaxCrossEntropy"):
         train({}, data, 1, loss=SoftmaxCrossEntropy(), xgb_model=model)
 
 
@@ -63,9 +63,9 @@ def test_none_from_a_fold_is_a_parameter_that_was_not_given():
 def test_hard_and_soft_labels_are_not_mixed():
     hard, soft = xgb.DMatrix(WINE, KINDS), xgb.DMatrix(WINE, 0.7 * np.eye(3)[KINDS] + 0.1)
     for loss in (SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
-        with pytest.raises(ValueError, match=r"evals 't': y_true must hold class codes \(n,\) as dtrain does"):
+        with pytest.raises(ValueError, match=r"evals 't': y_true must hold class codes \(n,\), as dtrain does"):
             train({}, hard, 1, loss=loss, evals=[(soft, "t")])
-        with pytest.raises(ValueError, match=r"evals 't': y_true must hold soft labels \(n, K\) as dtrain does"):
+        with pytest.raises(ValueError, match=r"evals 't': y_true must hold soft labels \(n, K\), as dtrain does"):
             train({}, soft, 1, loss=loss, evals=[(hard, "t")])
 
 

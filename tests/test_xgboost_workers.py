@@ -76,7 +76,7 @@ def test_a_worker_whose_rows_have_no_weight_adds_nothing():
     weight[:60] = 0.0
     values = together(lambda rank: Metric(loss)(y[SHARES[0][rank]], raw[SHARES[0][rank]], weight[SHARES[0][rank]]))
     assert_allclose(values, loss(y, raw, weight), rtol=1e-12)
-    with pytest.raises(ValueError, match="must have rows of weight > 0 in one process at least, got none"):
+    with pytest.raises(ValueError, match="must have rows of weight > 0 in at least one process, got none"):
         together(lambda _: Metric(loss)([0.0], [0.0], [0.0]))
 
 
@@ -90,7 +90,7 @@ def test_a_score_that_is_no_mean_warns_once():
     def work(rank):
         return metric(y[parts[rank]], raw[parts[rank]], weight[parts[rank]])
 
-    with pytest.warns(UserWarning, match="'auc_no_mean' is not known to be a mean over rows: with several"):
+    with pytest.warns(UserWarning, match="'auc_no_mean' is not known to be a mean over rows: in distributed"):
         values = together(work)
     assert together(work) == values  # a second warning would be an error
     own = [roc_auc_score(y[part], raw[part], sample_weight=weight[part]) for part in parts]

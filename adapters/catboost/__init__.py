@@ -1,4 +1,4 @@
-"""CatBoost: losses as objectives and eval metrics, and training with every trap of the library handled.
+"""CatBoost: losses as objectives and eval metrics, and training functions that work around the library's known pitfalls.
 
 >>> import catboost
 >>> from sklearn.datasets import load_breast_cancer

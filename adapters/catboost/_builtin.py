@@ -1,4 +1,4 @@
-"""CatBoost's own losses in the place of equal custom ones, and the settings under which both give the same model."""
+"""CatBoost's own losses as replacements for equal custom losses, and the settings with which both give the same model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ...losses import LogLoss, Loss, SoftmaxCrossEntropy
 from .._init_score import InitScore
 from ._objects import Metric
 
-#: What CatBoost does under a custom objective and, unless told, not under its own.
+#: CatBoost's defaults for a custom objective, which differ from those for its own losses.
 _ALIKE = {"leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "leaf_estimation_backtracking": "No"}
 
-#: Parameters that do the same to CatBoost's own losses and to custom ones. Others do not: ``model_shrink_rate`` and
-#: ``posterior_sampling`` take no baseline; ``monotone_constraints``, ``langevin`` and ``eval_fraction`` give another model.
+#: Parameters that have the same effect with CatBoost's own losses and with custom ones. Other parameters do not:
+#: ``model_shrink_rate`` and ``posterior_sampling`` do not support a baseline; ``monotone_constraints``, ``langevin`` and
+#: ``eval_fraction`` give a different model.
 # fmt: off
 ALIKE_PARAMETERS = frozenset([
     "iterations", "n_estimators", "num_trees", "num_boost_round", "learning_rate", "eta", "boosting_type",
@@ -39,12 +40,12 @@ ALIKE_PARAMETERS = frozenset([
 
 
 def has_builtin(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> bool:
-    """Return whether CatBoost has a loss of its own with which it comes to the same model."""
+    """Return whether CatBoost has a builtin loss that gives the same model."""
     if not settings.keys() <= ALIKE_PARAMETERS:
         return False
     if pool.get_text_feature_indices() or pool.get_embedding_feature_indices():
-        return False  # what CatBoost makes of them differs: under a custom objective the target counts as a number
-    if loss.multiclass:  # the same holds for the statistics of categorical features
+        return False  # CatBoost computes these features differently with a custom objective: the target is a number
+    if loss.multiclass:  # CatBoost also computes the statistics of categorical features differently
         return loss == SoftmaxCrossEntropy() and not pool.get_cat_feature_indices()
     return loss == LogLoss()
 
@@ -52,10 +53,10 @@ def has_builtin(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> bool:
 def builtin_settings(
     loss: Loss, pool: cb.Pool, names: tuple[Any, ...] | None, settings: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the settings with CatBoost's own loss, None if it has no equal one.
+    """Return the settings with CatBoost's own loss, or None if CatBoost has no equal loss.
 
-    A loss with class weights has none: to CatBoost they are weights of rows, which count when it chooses splits, too. The
-    data must start from a baseline where there is an init score.
+    A loss with class weights has no equal: CatBoost treats class weights as sample weights, which also affect the choice of
+    splits. The caller must pass a nonzero init score as the baseline of the data.
     """
     if not has_builtin(loss, pool, settings):
         return None
@@ -71,7 +72,7 @@ def builtin_settings(
 
 
 def with_baseline(pool: cb.Pool, init_score: InitScore) -> cb.Pool:
-    """Return a copy of a pool whose baseline is the init score; the pool itself where that is 0."""
+    """Return a copy of a pool whose baseline is the init score; return the pool itself if the init score is 0."""
     if not np.any(init_score):
         return pool
     copy = pool.slice(np.arange(pool.num_row()))

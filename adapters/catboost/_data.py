@@ -1,4 +1,4 @@
-"""Reading and checking the pools that CatBoost trains on and evaluates."""
+"""Functions that read and check CatBoost's training and evaluation pools."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ...losses import Loss
 from .._loss import check_values, naming
 from ._groups import has_groups, weights_in_groups
 
-#: Up to here single precision, in which a pool holds numeric labels, tells whole numbers apart.
+#: Single precision, in which a pool stores numeric labels, represents all integers up to this one exactly.
 _EXACT = 2**24
 
 
 def check_pool(pool: object, name: str) -> None:
-    """Refuse data in another container."""
+    """Raise TypeError if the data is not a ``Pool``."""
     if not isinstance(pool, cb.Pool):
         raise TypeError(f"{name} must be a Pool, got {type(pool).__name__}; make one with catboost.Pool(X, y)")
 
 
 def encode(loss: Loss, raw_labels: npt.ArrayLike, settings: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...] | None]:
-    """Return class codes, as CatBoost will make them, and the class of each code; of soft labels themselves and None."""
+    """Return the class codes that CatBoost will assign, and the class of each code; return soft labels and None."""
     if raw_labels is None or np.ndim(raw_labels) == 0:
         raise ValueError("the data must have labels, got none")
     labels = np.asarray(raw_labels)
@@ -33,16 +33,16 @@ def encode(loss: Loss, raw_labels: npt.ArrayLike, settings: Mapping[str, Any]) -
         raise ValueError(f"labels must have shape (n,), at least one, got {labels.shape}")
     if labels.dtype.kind in "iuf" and np.abs(labels).max() >= _EXACT:
         raise ValueError(
-            f"labels that are numbers must be below {_EXACT}, got {labels[np.argmax(np.abs(labels))].item()}: CatBoost holds"
-            " them in single precision, in which two classes may be one; name them by text or by class codes 0..K-1"
+            f"labels that are numbers must be below {_EXACT}, got {labels[np.argmax(np.abs(labels))].item()}: CatBoost stores"
+            " them in single precision, in which two classes may become equal; use strings or class codes 0..K-1"
         )
     names = settings.get("class_names")
     if names is None:
         if labels.dtype.kind == "f" and not loss.multiclass and not (labels == np.floor(labels)).all():
             if not ((labels >= 0) & (labels <= 1)).all():
-                raise ValueError("labels that are no integers must lie in [0, 1], or be named by class_names")
+                raise ValueError("labels that are not integers must lie in [0, 1], or be listed in class_names")
             if settings.get("class_weights") is not None or settings.get("auto_class_weights") not in (None, "None"):
-                raise ValueError("class_weights must be left out for soft labels, which belong to both classes")
+                raise ValueError("class_weights must be omitted for soft labels, which belong to both classes")
             return labels.astype(np.float64), None
         names = np.unique(labels).tolist()
         if all(isinstance(name, float) and name.is_integer() for name in names):
@@ -69,9 +69,10 @@ def codes_of(labels: npt.ArrayLike, names: tuple[Any, ...]) -> Array:
 
 
 def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, settings: dict[str, Any]) -> Array:
-    """Return the weight that each row has in training: its own times that of its class.
+    """Return the weight of each row in training: its sample weight times its class weight.
 
-    ``class_weights`` given as a dictionary become a list in the order of the class codes, which ``catboost.cv`` takes too.
+    If ``class_weights`` is a dictionary, replace it in ``settings`` with a list in the order of the class codes, which
+    ``catboost.cv`` also accepts.
     """
     given, automatic = settings.get("class_weights"), settings.get("auto_class_weights")
     if isinstance(given, dict):
@@ -87,7 +88,7 @@ def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, setti
         values = np.asarray(given, dtype=np.float64)
     elif automatic not in (None, "None"):
         sums = np.bincount(codes.astype(np.intp), weight, len(names or ()))
-        whole = np.floor(sums)  # as CatBoost counts; it leaves a class alone whose weights sum to less than 1
+        whole = np.floor(sums)  # as CatBoost rounds; it does not reweight a class whose weights sum to less than 1
         values = np.where(whole > 0, whole.max() / np.maximum(whole, 1), 1.0)
         values = np.sqrt(values) if automatic == "SqrtBalanced" else values
     else:
@@ -97,12 +98,12 @@ def weights_of(pool: cb.Pool, codes: Array, names: tuple[Any, ...] | None, setti
 
 
 def has_baseline(pool: cb.Pool) -> bool:
-    """Return whether the caller's pool starts from scores of its own."""
+    """Return whether the caller's pool has a baseline."""
     return bool(np.asarray(pool.get_baseline()).size)
 
 
 def check_pool_values(loss: Loss, pool: cb.Pool, codes: Array, n_classes: int) -> None:
-    """Refuse labels and weights without meaning for the loss."""
+    """Raise an error if labels or weights are invalid for the loss."""
     check_values(loss, codes, np.asarray(pool.get_weight(), dtype=np.float64), n_classes)
 
 
@@ -115,7 +116,7 @@ def evaluation_pools(eval_set: Any) -> list[cb.Pool]:
 
 
 def check_evaluation(loss: Loss, pool: cb.Pool, name: str, names: tuple[Any, ...] | None, *, baseline: bool) -> None:
-    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    """Raise an error if evaluation data are invalid, before training starts."""
     with naming(name):
         labels = pool.get_label()
         if labels is None or np.ndim(labels) == 0:

@@ -1,4 +1,4 @@
-"""How a ``CatBoostClassifier`` is trained with a loss, and what is asked of CatBoost's models."""
+"""CatBoost's implementation of the common estimator interface: training a ``CatBoostClassifier`` and using its models."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from ._training import train
 _ROUNDS = ("iterations", "n_estimators", "num_trees", "num_boost_round")
 _QUIET = ("verbose", "verbose_eval", "silent", "logging_level")
 _COLUMNS = ("cat_features", "text_features", "embedding_features")
-#: What CatBoost chooses by itself for its own loss, and not or otherwise for a custom one.
+#: Parameters that CatBoost chooses automatically for its own losses, but not, or differently, for custom ones.
 _CHOSEN = ("learning_rate", "bootstrap_type", "subsample", "bagging_temperature")
-#: The same, where it would make a custom loss, which CatBoost asks through Python, several times slower.
+#: More of these parameters; with a custom loss, which CatBoost calls through Python, they make training several times slower.
 _CHOSEN_BUILTIN = ("leaf_estimation_method", "leaf_estimation_iterations", "leaf_estimation_backtracking")
 
 
 def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds: int | None) -> cb.CatBoost:
-    """Train with the defaults of a ``CatBoostClassifier``, not those of a custom objective."""
+    """Train with the defaults of ``CatBoostClassifier`` instead of the defaults for a custom objective."""
     settings = _settings(trainer.estimator, trainer.seed)
     settings.setdefault("iterations", 1000)
     pool = _pool(trainer, data)
-    # The learning rate that CatBoost chooses depends on the rounds that were asked for, however many it takes.
+    # The learning rate that CatBoost chooses depends on the requested number of rounds, so choose it before changing that.
     settings = {**_chosen(trainer.loss, pool, settings), **settings}
     settings["iterations"] = rounds or settings["iterations"]
     if early is None:
@@ -60,7 +60,7 @@ def _settings(estimator: cb.CatBoostClassifier, seed: int | None) -> dict[str, A
 
 
 def _chosen(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what CatBoost would choose for its own loss; it says so once it has grown a tree."""
+    """Return the parameters that CatBoost chooses for its own loss, which it reports after training one round."""
     probe = {
         **settings,
         "loss_function": "MultiClass" if loss.multiclass else "Logloss",
@@ -76,10 +76,10 @@ def _chosen(loss: Loss, pool: cb.Pool, settings: Mapping[str, Any]) -> dict[str,
 
 
 class _StopAfterOneRound:
-    """A callback that ends a training after its first round."""
+    """A callback that stops training after the first round."""
 
     def after_iteration(self, info: Any) -> bool:
-        """Say that training must not go on."""
+        """Return False to stop training."""
         return False
 
 
@@ -95,11 +95,11 @@ def _raw_score(model: cb.CatBoost, X: Any, estimator: cb.CatBoostClassifier | No
 
 
 def _rounds(model: cb.CatBoost) -> int:
-    return int(model.tree_count_)  # CatBoost cuts an early-stopped model after its best round
+    return int(model.tree_count_)  # CatBoost truncates an early-stopped model after its best round
 
 
 def _feature_importances(model: cb.CatBoost, estimator: cb.CatBoostClassifier | None) -> Array:
-    """Return changes of the prediction, in per cent."""
+    """Return CatBoost's default feature importances: the changes of the prediction, in percent."""
     del estimator
     return np.asarray(model.get_feature_importance(), dtype=np.float64)
 
@@ -123,7 +123,7 @@ LIBRARY = Library(
         ),
         **dict.fromkeys(("eval_metric", "custom_metric"), 'early_stopping={"rounds": ..., "metric": ...}'),
         **dict.fromkeys(("class_weights", "auto_class_weights", "scale_pos_weight"), "class_weight="),
-        **dict.fromkeys(("class_names", "classes_count"), "labels that are those classes"),
+        **dict.fromkeys(("class_names", "classes_count"), "labels with these classes"),
     },
     column_options=_COLUMNS,
     metric=Metric,

@@ -1,4 +1,4 @@
-"""Data in groups, whose weights CatBoost does not tell."""
+"""Weights of grouped data, which a ``Pool`` does not expose."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def has_groups(pool: cb.Pool) -> bool:
 
 
 def weights_in_groups(pool: cb.Pool, names: tuple[Any, ...] | None, settings: Mapping[str, Any]) -> Array:
-    """Return the weights that rows in groups have in training: that of the row or the group, times that of the class.
+    """Return the weights of grouped rows in training: the weight of the row or the group, times the class weight.
 
-    A pool does not tell those that it was given as ``group_weight``, but CatBoost hands them to a metric: here to that of a
-    training of one split, on the rows in their order.
+    A pool does not expose its ``group_weight``, but CatBoost passes the weights to metrics. Therefore this function trains a
+    model with a single split, on the rows in their original order, and its metric records the weights.
     """
     metric = _Weights()
     probe = {name: settings.get(name) for name in ("class_weights", "auto_class_weights", "thread_count")} | {
@@ -40,22 +40,22 @@ def weights_in_groups(pool: cb.Pool, names: tuple[Any, ...] | None, settings: Ma
 
 
 class _Weights:
-    """A metric that keeps the weights it is called with."""
+    """A metric that stores the weights it is called with."""
 
     no_jit = True
     weight: Array
 
     def evaluate(self, approxes: Any, target: Array, weight: Array | None) -> tuple[float, float]:
-        """Keep the weights."""
+        """Store the weights and return a constant."""
         self.weight = np.ones(len(target)) if weight is None else np.array(weight, dtype=np.float64)
         return 0.0, 1.0
 
     def get_final_error(self, error: float, weight: float) -> float:
-        """Return what comes."""
+        """Return the error unchanged."""
         return error
 
     def is_max_optimal(self) -> bool:
-        """Return False, either answer will do."""
+        """Return False; the value has no effect here."""
         return False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Weights:

@@ -1,4 +1,4 @@
-"""Reading and editing what CatBoost stores in a model: its loss, its classes and its init score."""
+"""Functions that read and edit the loss, the classes and the init score that CatBoost stores in a model."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .._loss import ATTRIBUTE, carried_loss
 from .._prediction import check_model
 from ._objects import Objective
 
-#: CatBoost's own losses of one score whose posterior is a sigmoid.
+#: CatBoost's own losses with one score per sample whose posterior is a sigmoid.
 OWN_BINARY = ("Logloss", "CrossEntropy")
 
 
 def loss_of(model: cb.CatBoost, given: Loss | None) -> Loss:
-    """Return the loss that a model carries, or the one given."""
+    """Return the loss that a model carries, or the given loss."""
     check_model(model, cb.CatBoost)
     return carried_loss(model.get_metadata().get(ATTRIBUTE), model.get_params().get("loss_function"), given)
 
 
 def missing_init_score(model: cb.CatBoost) -> InitScore:
-    """Return the init score in the objective of a model, where it is not in the model already."""
+    """Return the init score in the objective of a model, or 0 if the model already contains it."""
     objective = model.get_params().get("loss_function")
     if isinstance(objective, Objective) and model.get_metadata().get(ATTRIBUTE) is None:
         return objective.init_score
@@ -42,9 +42,9 @@ def finished(model: cb.CatBoost, loss: Loss, init_score: InitScore) -> cb.CatBoo
 
 
 def set_init_score(model: cb.CatBoost, init_score: InitScore) -> None:
-    """Make an init score the model's bias, or part of its first tree where CatBoost forgets the bias.
+    """Set the model's bias to the init score, or add the init score to the first tree if CatBoost would ignore the bias.
 
-    Its ONNX export and its explanations of probabilities do, for its own losses of one score.
+    CatBoost's ONNX export and its explanations of probabilities ignore the bias for its own losses with one score.
     """
     bias = np.atleast_1d(np.asarray(init_score, dtype=np.float64))
     if trained_with(model) in OWN_BINARY and model.tree_count_:
@@ -56,13 +56,13 @@ def set_init_score(model: cb.CatBoost, init_score: InitScore) -> None:
 
 
 def trained_with(model: cb.CatBoost) -> str:
-    """Return the name of the loss function in the model file."""
+    """Return the name of the loss function that the model stores."""
     params = json.loads(model.get_metadata().get("params") or "{}")
     return str(params.get("loss_function", {}).get("type", "an unknown loss"))
 
 
 def name_loss_function(model: cb.CatBoost, name: str) -> None:
-    """Write another name of the loss function into the model file."""
+    """Change the name of the loss function that the model stores."""
     metadata = model.get_metadata()
     params = json.loads(metadata.get("params") or "{}")
     params["loss_function"] = {"type": name, "params": {}}
@@ -70,7 +70,7 @@ def name_loss_function(model: cb.CatBoost, name: str) -> None:
 
 
 def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
-    """Write other class names into a model and return those that it had."""
+    """Replace the class names of a model and return the previous ones."""
     metadata = model.get_metadata()
     params = json.loads(metadata.get("params") or "{}")
     options = params.setdefault("data_processing_options", {})
@@ -81,7 +81,7 @@ def exchange_class_names(model: cb.CatBoost, names: list[Any]) -> list[Any]:
 
 
 def reloaded(model: cb.CatBoost, kind: type[cb.CatBoost]) -> cb.CatBoost:
-    """Return a model of another kind, through a file: the leaves of what ``copy`` returns cannot be changed."""
+    """Return a copy of a model as another class, through a file, because the leaves of ``model.copy()`` cannot be changed."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.cbm")
         model.save_model(path)

@@ -1,4 +1,4 @@
-"""A loss as what CatBoost calls: an objective and an eval metric."""
+"""CatBoost's objective and eval metric for a loss."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .._metric import MetricBase
 class Objective:
     """A loss as ``loss_function=`` of CatBoost, on the CPU.
 
-    Weights of the data, which contain class weights, multiply the derivatives. A multiclass loss gives the full K x K
-    Hessian, in a form that is positive semi-definite: CatBoost stops at any other.
+    Sample weights, which include CatBoost's class weights, multiply the derivatives. A multiclass loss returns the full K x K
+    Hessian in a positive semi-definite form, because CatBoost stops with an error otherwise.
 
     Parameters
     ----------
     loss : Loss
     init_score : float or sequence of K floats, default 0.0
-        A constant that is added to CatBoost's scores, so that training starts there. ``train`` stores it as the
-        model's bias; ``raw_score`` adds it for a model trained otherwise.
+        A constant that is added to CatBoost's scores, so that training starts from it. ``train`` stores it as the model's
+        bias. For a model that was trained without ``train``, ``raw_score`` adds it.
 
     Raises
     ------
@@ -41,26 +41,26 @@ class Objective:
     loss: Loss
     init_score: InitScore = 0.0
 
-    no_jit = True  # CatBoost would compile the methods again on each fit, and warn that it cannot
+    no_jit = True  # otherwise CatBoost tries to compile the methods on each fit, fails and warns
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
         object.__setattr__(self, "init_score", as_init_score(self.init_score))
         object.__setattr__(self, "_rows", {})
         if isinstance(self.loss, MulticlassLoss) and isinstance(self.init_score, tuple):
-            # CatBoost calls it twice per row and round: a Python method between would cost a tenth of the training.
+            # CatBoost calls this function twice per row and round; a Python wrapper would cost a tenth of the training time.
             object.__setattr__(self, "calc_ders_multi", self._row_function(len(self.init_score)))
 
     def calc_ders_range(self, approxes: Array, targets: Array, weights: Array | None) -> Array:
-        """Return first and second derivative of minus the loss, ``(n, 2)``, for a block of rows."""
+        """Return the first and second derivatives of the negative loss for a block of rows, ``(n, 2)``."""
         if self.loss.multiclass:
-            raise ValueError(f"{self.loss} needs K scores per sample: pass class_names, of at least 2 classes")
+            raise ValueError(f"{self.loss} needs K scores per sample: pass class_names with at least 2 classes")
         loss = cast(BinaryLoss, self.loss)
         derivatives = np.empty((len(targets), 2))
         gradient, hessian = derivatives[:, 0], derivatives[:, 1]
         shift = None if self.init_score == 0.0 else self.init_score
         if not loss.fill_derivatives(targets, approxes, shift, weights, gradient, hessian):  # type: ignore[arg-type]
-            if weights is not None and not weights.any():  # a block may happen to have no weight at all
+            if weights is not None and not weights.any():  # all rows of a block may have weight 0
                 return np.zeros((len(targets), 2))
             loss.write_gradient_hessian(targets, approxes, weights, gradient, hessian, shift=shift)
         np.negative(derivatives, out=derivatives)
@@ -69,9 +69,10 @@ class Objective:
     def calc_ders_multi(
         self, approx: Array, target: float, weight: float
     ) -> tuple[Sequence[float], tuple[Sequence[float]]]:
-        """Return first and second derivatives of minus the loss for one row.
+        """Return the first and second derivatives of the negative loss for one row.
 
-        The Hessian's upper triangle, row by row, comes as one row: CatBoost reads the numbers one after the other.
+        The second derivatives are a one-element tuple that contains the upper triangle of the Hessian in row-major order,
+        because CatBoost reads the values sequentially.
         """
         return self._row_function(len(approx))(approx, target, weight)
 
@@ -101,19 +102,19 @@ class Metric(MetricBase):
         A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
         as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
     greater_is_better : bool, default False
-        Direction of the score.
+        Whether a greater score is better.
     init_score : float or sequence of K floats, default 0.0
-        That of the :class:`Objective`.
+        The init score of the :class:`Objective`.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not as described.
+        If a parameter is invalid.
 
     Notes
     -----
-    CatBoost hands over raw scores under every objective, and calls a metric by the name of its class, here ``Metric``:
-    ``input`` and ``name`` exist for the other libraries, and ``input`` must be "raw".
+    CatBoost passes raw scores to metrics with every objective, and names a metric after its class, here ``Metric``. The
+    parameters ``input`` and ``name`` exist for the other libraries, and ``input`` must be "raw".
     """
 
     no_jit = True
@@ -121,20 +122,20 @@ class Metric(MetricBase):
     def __post_init__(self) -> None:
         if self.input != "raw":
             raise ValueError(
-                f"input must be 'raw', which CatBoost hands over under every objective, got {self.input!r}"
+                f"input must be 'raw', because CatBoost passes raw scores with every objective, got {self.input!r}"
             )
         super().__post_init__()
 
     def is_max_optimal(self) -> bool:
-        """Return whether greater is better."""
+        """Return whether a greater value is better."""
         return self.greater_is_better
 
     def evaluate(self, approxes: Sequence[Array], target: Array, weight: Array | None) -> tuple[float, float]:
-        """Return the sum of weighted losses, or the score times the weights, and the sum of weights."""
+        """Return the value of the metric times the sum of weights, and the sum of weights."""
         raw = np.column_stack(approxes) if self.loss.multiclass else np.asarray(approxes[0])
         total = float(len(target)) if weight is None else float(np.sum(weight, dtype=np.float64))
         return (self.value(target, raw, weight) * total if total > 0.0 else 0.0), total
 
     def get_final_error(self, error: float, weight: float) -> float:
-        """Return the mean."""
+        """Return the value of the metric: the error divided by the sum of weights."""
         return error / weight if weight > 0.0 else 0.0

@@ -1,4 +1,4 @@
-"""Raw scores and probabilities of CatBoost's models."""
+"""Functions that return raw scores and probabilities of CatBoost's models."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ._model import loss_of, missing_init_score
 
 
 def raw_score(model: cb.CatBoost, X: Any, *, rounds: int | None = None, **options: Any) -> Array:
-    """Return the raw scores of a model, init score included.
+    """Return the raw scores of a model, including the init score.
 
     Parameters
     ----------
     model : CatBoost or CatBoostClassifier
     X : Pool, array-like or DataFrame
     rounds : int, optional
-        How many rounds to use, from the first on. Default: all that the model has; CatBoost itself cuts an early-stopped
-        model after its best round.
+        Number of rounds to use, starting with the first. Default: all rounds of the model. CatBoost truncates an
+        early-stopped model after its best round.
     **options
-        Of ``CatBoost.predict``: ``thread_count``, ``task_type`` and others.
+        Other options of ``CatBoost.predict``, such as ``thread_count`` and ``task_type``.
 
     Returns
     -------
@@ -35,12 +35,12 @@ def raw_score(model: cb.CatBoost, X: Any, *, rounds: int | None = None, **option
     Raises
     ------
     TypeError, ValueError
-        If ``rounds`` is not a number of rounds that the model has.
+        If ``rounds`` is not an integer from 1 to the number of rounds of the model.
 
     Notes
     -----
-    The init score of a model trained with a bare :class:`Objective` is in the objective and not in the model file: of such a
-    model, loaded, the raw scores lack it.
+    If a model was trained by passing an :class:`Objective` to CatBoost, the init score is in the objective and not in the
+    model file. After such a model is loaded from a file, its raw scores lack the init score.
     """
     check_model(model, cb.CatBoost)
     refuse_ranges(options, "ntree_start", "ntree_end")
@@ -53,7 +53,7 @@ def raw_score(model: cb.CatBoost, X: Any, *, rounds: int | None = None, **option
 def predict_proba(
     model: cb.CatBoost, X: Any, loss: Loss | None = None, *, rounds: int | None = None, **options: Any
 ) -> npt.NDArray[np.float64]:
-    """Return class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+    """Return class probabilities: the posterior that the raw scores imply under the training loss.
 
     Parameters
     ----------
@@ -61,18 +61,18 @@ def predict_proba(
     X, rounds, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Needed only where the model carries none. Default: the loss that it carries.
+        Required only if the model carries no loss. Default: the loss that the model carries.
 
     Returns
     -------
     ndarray of shape (n, K), float64
-        Columns in the order of ``model.classes_``; two for a binary loss.
+        The columns are in the order of ``model.classes_``. A binary loss gives two columns.
 
     Raises
     ------
     TypeError, ValueError
-        If the model carries no loss and none is given, or another one than is given; if ``rounds`` is wrong, as for
-        :func:`raw_score`.
+        If the model carries no loss and none is given, if the given loss differs from the model's, or if ``rounds`` is
+        invalid (see :func:`raw_score`).
     """
     loss = loss_of(model, loss)
     return probabilities(loss, raw_score(model, X, rounds=rounds, **options))

@@ -1,4 +1,4 @@
-"""CatBoost's models whose own ``predict_proba`` gives the posterior."""
+"""Conversion to CatBoost models whose own ``predict_proba`` returns the posterior."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ._model import exchange_class_names, loss_of, missing_init_score, name_loss
 
 
 def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassifier:
-    """Return a copy whose own ``predict_proba`` gives the posterior, in any language.
+    """Return a copy whose own ``predict_proba`` returns the posterior, in every language binding of CatBoost.
 
-    CatBoost applies a sigmoid or softmax to every classifier; the posterior offset of class weights is added to the init
-    score. The file names CatBoost's own loss, and of a binary model the init score is in the first tree, so that CatBoost's
-    ONNX export, where it has one (it has none for trees that are not symmetric), gives the posterior too, as do explanations
-    of probabilities.
+    CatBoost applies a sigmoid or softmax to the raw scores of every classifier. The posterior offset of class weights is
+    added to the init score. The copy stores the name of CatBoost's own loss, and the first tree of a binary model contains
+    the init score. CatBoost's ONNX export, which supports symmetric trees only, and its explanations of probabilities
+    therefore use the posterior, too.
 
     Parameters
     ----------
     model : CatBoost or CatBoostClassifier
     loss : Loss, optional
-        Needed only where the model carries none. Default: the loss that it carries.
+        Required only if the model carries no loss. Default: the loss that the model carries.
 
     Returns
     -------
@@ -32,8 +32,8 @@ def servable(model: cb.CatBoost, loss: Loss | None = None) -> cb.CatBoostClassif
     Raises
     ------
     ValueError
-        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), or the model carries no loss and
-        none is given.
+        If the posterior is not a sigmoid or softmax of shifted scores (focal losses), if the model carries no loss and
+        none is given, or if the given loss differs from the model's.
     """
     loss = loss_of(model, loss)
     scale, bias = model.get_scale_and_bias()

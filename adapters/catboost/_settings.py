@@ -1,4 +1,4 @@
-"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
+"""The parameters that training with a loss requires, and checks of the caller's parameters."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from ._data import encode
 from ._objects import Metric, Objective
 
 _LOSS = ("loss_function", "objective")
-#: Builtin metrics that depend on the order of the scores alone: right on raw scores, init score or not.
+#: Builtin metrics that depend only on the order of the scores, and are therefore correct with or without the init score.
 _RANK_METRICS = ("AUC", "PRAUC", "QueryAUC", "NormalizedGini")
 
 
 def params(
     loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
 ) -> dict[str, Any]:
-    """Return the settings that bare use needs: objective with init score, metric, class names.
+    """Return the settings required to use :class:`Objective` directly: objective with init score, metric and class names.
 
-    CatBoost estimates no init score for a custom objective, demands an eval metric, and reads labels as numbers unless the
-    classes are named.
+    CatBoost does not estimate an init score for a custom objective, requires an eval metric, and reads labels as numbers
+    unless class names are given.
 
     Parameters
     ----------
     loss : Loss
     y_true : array-like of shape (n,)
-        The training labels, of any kind that CatBoost takes.
+        The training labels, of any type that CatBoost accepts.
     sample_weight : array-like of shape (n,), optional
     sklearn : bool, default False
-        Settings for ``catboost.train`` (False) or for the constructor of ``CatBoostClassifier`` (True). In CatBoost they
-        are the same; in the adapters of the other libraries they differ.
+        Whether the settings are for the constructor of ``CatBoostClassifier`` (True) or for ``catboost.train`` (False). Both
+        are the same in CatBoost, but differ in the other adapters.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def params(
     Raises
     ------
     TypeError, ValueError
-        If labels or weights have no meaning for the loss.
+        If labels or weights are invalid for the loss.
     """
     del sklearn
     check_loss(loss)
@@ -59,10 +59,11 @@ def params(
 def companions(
     loss: Loss, init_score: InitScore, names: tuple[Any, ...] | None, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return objective, metric and classes; a metric of the caller's is made to see the init score."""
+    """Return the objective, the metric and the class names as settings; a :class:`Metric` receives the init score."""
     if loss.multiclass and names is not None and len(names) == 2:
         raise ValueError(
-            f"labels must be of at least 3 classes for {loss}: CatBoost trains two with one score, as a binary loss"
+            f"labels must be of at least 3 classes for {loss}: CatBoost uses one score per sample for 2 classes; use a"
+            " binary loss"
         )
     metric = settings.get("eval_metric") or Metric(loss)
     if isinstance(metric, Metric):
@@ -72,22 +73,22 @@ def companions(
 
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
-    """Return the caller's parameters; refuse any that would be ignored or contradict the loss."""
+    """Return the caller's parameters; raise an error for any that would be ignored or contradict the loss."""
     settings = without_none(params)
     for alias in _LOSS:
         if alias in settings:
-            raise ValueError(f"params must not hold a {alias} beside loss={loss}, got {settings[alias]!r}")
+            raise ValueError(
+                f"params must not contain {alias!r} when a loss is given (loss={loss}), got {settings[alias]!r}"
+            )
     if str(settings.get("task_type", "CPU")).upper() == "GPU":
         raise ValueError("task_type must be 'CPU': a custom loss does not run on CatBoost's GPU, got 'GPU'")
     if not is_one(pos_weight := settings.pop("scale_pos_weight", 1)):
         raise ValueError(
-            f"scale_pos_weight is not for custom objectives, got {pos_weight}; use"
+            f"scale_pos_weight is not supported with a custom objective, got {pos_weight}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or class_weights"
         )
     if isinstance(loss, SoftmaxFocalLoss) and loss.hessian == "exact":
-        raise ValueError(
-            "hessian must be 'guarded', got 'exact': CatBoost needs a full Hessian that is positive semi-definite"
-        )
+        raise ValueError("hessian must be 'guarded', got 'exact': CatBoost requires a positive semi-definite Hessian")
     _check_metrics(settings, loss)
     if "callbacks" in settings:
         settings["callbacks"] = Callbacks(settings["callbacks"])
@@ -97,7 +98,7 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
 
 
 class Callbacks:
-    """One callback or several, as what CatBoost calls; training goes on while all of them say so."""
+    """One or several callbacks as a single CatBoost callback; training continues while all of them return True."""
 
     def __init__(self, callbacks: Any) -> None:
         self.callbacks = tuple(callbacks) if isinstance(callbacks, (list, tuple)) else (callbacks,)
@@ -106,11 +107,11 @@ class Callbacks:
                 raise TypeError(f"callbacks must have a method after_iteration(info), got {callback!r}")
 
     def after_iteration(self, info: Any) -> bool:
-        """Ask one after the other, and none after the first that stops, as CatBoost does."""
+        """Call the callbacks in order, up to the first that stops training, as CatBoost does."""
         return all(callback.after_iteration(info) for callback in self.callbacks)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Callbacks:
-        return self  # CatBoost copies its parameters: what the callbacks record would stay in a copy
+        return self  # CatBoost copies its parameters, and the caller would not see what copied callbacks record
 
 
 def _check_metrics(settings: Mapping[str, Any], loss: Loss) -> None:
@@ -122,18 +123,18 @@ def _check_metrics(settings: Mapping[str, Any], loss: Loss) -> None:
         check_metric(metric, loss)
         if isinstance(metric, str) and metric.split(":")[0] not in _RANK_METRICS:
             raise ValueError(
-                f"eval_metric must be a Metric or one of {', '.join(_RANK_METRICS)} under a custom objective, got {metric!r},"
-                " which would see scores without their init score; use Metric(loss, score)"
+                f"eval_metric must be a Metric or one of {', '.join(_RANK_METRICS)} with a custom objective, got {metric!r},"
+                " which would receive scores without the init score; use Metric(loss, score)"
             )
 
 
 def check_ordered(settings: Mapping[str, Any], weight: Array) -> None:
-    """Refuse rows of weight 0 under ordered boosting, where CatBoost divides by the weight of the first few rows.
+    """Raise ValueError for rows of weight 0 with ordered boosting, which divides by the total weight of the first rows.
 
-    A custom objective then gets scores that are no numbers, and CatBoost's own ``MultiClass`` stops.
+    If that weight is 0, a custom objective receives NaN scores, and CatBoost's own ``MultiClass`` fails.
     """
     if settings.get("boosting_type") == "Ordered" and not weight.all():
         raise ValueError(
-            "rows of weight 0 must be left out with boosting_type='Ordered', in which CatBoost divides by the weight of few"
-            f" rows, got {np.count_nonzero(weight == 0)} of them"
+            "rows of weight 0 must be omitted with boosting_type='Ordered', which divides by the total weight of a few rows,"
+            f" got {np.count_nonzero(weight == 0)} such rows"
         )

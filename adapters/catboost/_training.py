@@ -1,4 +1,4 @@
-"""Training with CatBoost: one model, or one for each fold."""
+"""Training and cross-validation with CatBoost."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from ._groups import has_groups
 from ._model import finished
 from ._settings import check_ordered, companions, own_settings
 
-#: Arguments of ``catboost.train`` that are no parameters.
+#: Arguments of ``catboost.train`` that are not training parameters.
 _OUTLETS = ("plot", "plot_file", "log_cout", "log_cerr")
-#: Other names of arguments, which are not parameters either.
+#: CatBoost's aliases of arguments, each with the name to use instead.
 _ALIASES = {"dtrain": "pool", "evals": "eval_set"}
 
 
@@ -46,50 +46,51 @@ def train(
     builtin: Literal["never", "auto"] = "never",
     **options: Any,
 ) -> cb.CatBoost:
-    """Train as ``catboost.train`` does, with a loss: init score, class labels, weights and metric are as they must be.
+    """Train like ``catboost.train``, with a loss and its init score, class labels, weights and metric.
 
-    The arguments after ``params`` go by their names.
+    Arguments after ``params`` are keyword-only.
 
     Parameters
     ----------
     pool : Pool
-        With labels of any kind; its weights, those of groups too, and baseline are honoured, and it comes back as it was.
-        With a baseline of its own the raw score is that baseline plus the trees, and no init score is added.
+        The training data, with labels of any type. Its sample weights, group weights and baseline are used, and it is not
+        modified. If it has a baseline, the raw score is the baseline plus the trees, and no init score is added.
     params : mapping, optional
-        CatBoost's parameters, without a loss function. ``boost_from_average=False`` starts from 0. ``class_weights`` act
-        as sample weights do; class weights of the loss are undone by :func:`predict_proba`, these are not. Nothing is
-        written to disk unless asked for.
+        CatBoost's parameters, without a loss function. ``boost_from_average=False`` starts from 0. ``class_weights`` act as
+        sample weights: :func:`predict_proba` corrects for class weights of the loss, but not for these. By default, nothing
+        is written to disk.
     loss : Loss
     eval_set : Pool or list of Pools, optional
     init_model : CatBoost or path, optional
-        A model to continue, trained with the same loss and classes. It keeps its init score, also where that stands in
-        the :class:`Objective` of a bare model. The returned model has no evaluation history. CatBoost cannot add models with
-        text or embedding features. With categorical ones, each part keeps its own statistics of the categories, for which
-        CatBoost's formats other than "cbm" have no place where the two were trained on different data.
+        A model to continue, trained with the same loss and classes. It keeps its init score, including one that is only in
+        its :class:`Objective`. The returned model has no evaluation history. CatBoost cannot add models with text or
+        embedding features. With categorical features, each part keeps its own statistics of the categories. If the parts
+        were trained on different data, only CatBoost's "cbm" format can store both.
     builtin : {"never", "auto"}, default "never"
-        "auto" trains with CatBoost's own loss, several times faster for many classes, where an equal one exists: for
-        ``LogLoss()`` and ``SoftmaxCrossEntropy()`` without class weights (which count in CatBoost's choice of splits
-        when they are its own ``class_weights``) and smoothing, on data without text and embedding features, for several
-        classes without categorical ones, and with parameters that do the same to both losses (not with
-        ``monotone_constraints``, ``model_shrink_rate`` or ``langevin``). All else trains as with "never", and so does a
-        continued model. The model is the same, but for an init score rounded to float32 while it trains; that takes
-        a copy of the data. CatBoost also reports its own loss.
+        If "auto", train with CatBoost's own loss if it gives the same model, which is several times faster for many
+        classes. This requires ``LogLoss()`` or ``SoftmaxCrossEntropy()`` without class weights and label smoothing, data
+        without text and embedding features (for a multiclass loss, also without categorical features), and parameters that
+        have the same effect with both losses (not ``monotone_constraints``, ``model_shrink_rate`` or ``langevin``).
+        Otherwise, and for continued training, "auto" is the same as "never". During training with CatBoost's own loss, the
+        init score is rounded to float32, a nonzero init score requires a copy of the data, and CatBoost also reports its
+        own loss.
     **options
-        The other arguments of ``catboost.train`` by their names: ``iterations``, ``early_stopping_rounds``, ``verbose``,
-        ``save_snapshot`` and others; ``callbacks``, one or a list, as ``CatBoost.fit`` takes them.
+        Other keyword arguments of ``catboost.train``, such as ``iterations``, ``early_stopping_rounds``, ``verbose`` and
+        ``save_snapshot``; also ``callbacks``, one or a list, as in ``CatBoost.fit``.
 
     Returns
     -------
     CatBoost
-        Its bias is the init score and its metadata hold the loss, in the model file too. (Of a binary model that CatBoost
-        trained with its own loss, the init score is in the first tree: CatBoost's ONNX export would forget a bias.) Its
-        ``predict`` gives raw scores; :func:`predict_proba` gives probabilities, :func:`servable` a classifier that does.
+        Its bias is the init score and its metadata contain the loss, also in the model file. (If a binary model was trained
+        with CatBoost's own loss, the first tree contains the init score, because CatBoost's ONNX export would ignore the
+        bias.) Its ``predict`` returns raw scores. :func:`predict_proba` returns probabilities, and :func:`servable` returns a
+        classifier whose ``predict_proba`` does.
 
     Raises
     ------
     TypeError, ValueError
-        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
-        ignored or give wrong numbers.
+        Before the first round, if labels, weights or scores are invalid for the loss, or if a parameter would be ignored or
+        give wrong results.
     """
     check_storable(loss)
     if builtin not in ("never", "auto"):
@@ -131,24 +132,24 @@ def train(
 
 
 def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **options: Any) -> Any:
-    """Cross-validate as ``catboost.cv`` does, with a loss.
+    """Cross-validate like ``catboost.cv``, with a loss.
 
-    CatBoost offers no settings for one fold alone: all folds start from the init score of the whole pool. It takes no class
-    names here either: labels must be class codes 0..K-1 (or soft). Folds are stratified by class unless ``stratified`` says
-    otherwise, as with CatBoost's own losses; soft labels and groups cannot be.
+    CatBoost does not support different settings per fold, so all folds start from the init score of the whole pool.
+    ``catboost.cv`` does not support class names, so labels must be class codes 0..K-1, or soft. By default, folds are
+    stratified by class, as with CatBoost's own losses, except for soft labels and grouped data.
 
     Parameters
     ----------
     pool, params, loss
         As for :func:`train`.
     **options
-        The other arguments of ``catboost.cv`` by their names: ``fold_count``, ``folds``, ``stratified``,
-        ``early_stopping_rounds``, ``as_pandas``, ``return_models`` and others.
+        Other keyword arguments of ``catboost.cv``, such as ``fold_count``, ``folds``, ``stratified``,
+        ``early_stopping_rounds``, ``as_pandas`` and ``return_models``.
 
     Returns
     -------
     DataFrame, dict or tuple
-        What ``catboost.cv`` returns; models among it are as :func:`train` returns them.
+        The result of ``catboost.cv``. Its models, if any, are like those that :func:`train` returns.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     check_pool(pool, "pool")
     settings = own_settings(without_none(params), loss)
     if "callbacks" in settings or options.get("callbacks") is not None:
-        raise ValueError("callbacks must be left out for cv: catboost.cv does not call them")
+        raise ValueError("callbacks must be omitted for cv: catboost.cv does not call them")
     codes, names = encode(loss, pool.get_label(), settings)
     n_classes = 2 if names is None else len(names)
     average = switch("boost_from_average", settings.pop("boost_from_average", True))
@@ -175,13 +176,13 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
             raise ValueError(
                 f"labels must be class codes 0..{n_classes - 1} for catboost.cv with a custom loss, got {names}"
             )
-        settings["classes_count"] = n_classes  # catboost.cv takes no class names
+        settings["classes_count"] = n_classes  # catboost.cv does not support class names
     settings.update(companions(loss, init_score, None, settings))
     if options.get("stratified") is None:
         options["stratified"] = names is not None and not has_groups(pool)
     with tempfile.TemporaryDirectory() as folder:
         if not settings["allow_writing_files"]:
-            settings["train_dir"] = folder  # catboost.cv makes a folder all the same
+            settings["train_dir"] = folder  # catboost.cv creates a folder anyway
         results = _uninterrupted(cb.cv, pool, settings, **options)
     if options.get("return_models"):
         for model in results[1]:
@@ -190,13 +191,13 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
 
 
 def _init_score(loss: Loss, pool: cb.Pool, codes: Array, weight: Array, n_classes: int, *, average: bool) -> InitScore:
-    """Return the best constant, or 0 where the caller or a baseline of the pool says where to start; check the data."""
+    """Check the data and return the best constant, or 0 if the caller or the pool's baseline sets the initial score."""
     best = loss.init_score(codes, weight, n_classes)
     return as_init_score(best if average and not has_baseline(pool) else 0.0 * np.asarray(best))
 
 
 def _uninterrupted(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Run a training; Ctrl-C while CatBoost asks a loss or metric stays a KeyboardInterrupt."""
+    """Call a training function; raise KeyboardInterrupt if CatBoost wraps one from a loss or metric in its own error."""
     try:
         return call(*arguments, **options)
     except cb.CatBoostError as error:

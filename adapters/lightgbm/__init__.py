@@ -1,4 +1,4 @@
-"""LightGBM: losses as objectives and eval metrics, and training with every trap of the library handled.
+"""LightGBM: losses as objectives and eval metrics, and training functions that work around the library's known pitfalls.
 
 >>> import lightgbm as lgb
 >>> from sklearn.datasets import load_breast_cancer

@@ -1,4 +1,4 @@
-"""Reading and checking the data sets that LightGBM trains on and evaluates."""
+"""Functions that read and check LightGBM's training and evaluation data sets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .._parameters import switch
 
 
 def check_dataset(name: str, data: object) -> None:
-    """Refuse data in another container."""
+    """Raise TypeError if the data is not a ``lightgbm.Dataset``."""
     if not isinstance(data, lgb.Dataset):
         raise TypeError(f"{name} must be a lightgbm.Dataset, got {type(data).__name__}")
 
 
 def labels_and_weights(data: lgb.Dataset) -> tuple[Array, Array | None]:
-    """Return labels ``(n,)`` and weights ``(n,)`` or None; construct data that read them from a file or a parent."""
+    """Return labels ``(n,)`` and weights ``(n,)`` or None; construct a data set that reads them from a file or a parent."""
     if data.label is None and not _is_constructed(data):
         if not _reads_labels(data):
             raise ValueError("the Dataset must have labels, got none")
@@ -32,9 +32,9 @@ def labels_and_weights(data: lgb.Dataset) -> tuple[Array, Array | None]:
 
 
 def construct_with(data: lgb.Dataset, settings: Mapping[str, Any]) -> None:
-    """Construct a data set that reads its labels from a file or a parent, with the parameters that it shall have.
+    """Construct a data set that reads its labels from a file or a parent, with the parameters of the training.
 
-    ``lightgbm.train`` constructs it with them; it cannot change them in one that is constructed already.
+    ``lightgbm.train`` would construct the data set with these parameters. It cannot change them after construction.
     """
     if data.label is None and _reads_labels(data) and not _is_constructed(data):
         data._update_params({**settings, "objective": "none"})  # noqa: SLF001
@@ -46,7 +46,7 @@ def named_data(
     valid_names: Sequence[str] | str | None,
     train_set: lgb.Dataset,
 ) -> list[tuple[lgb.Dataset, str]]:
-    """Return each set to evaluate with its name, as LightGBM would name it."""
+    """Return the evaluation sets with their names; missing names are those that LightGBM would choose."""
     sets = [valid_sets] if isinstance(valid_sets, lgb.Dataset) else list(valid_sets or ())
     names = [valid_names] if isinstance(valid_names, str) else list(valid_names or ())
     usual = ["training" if data is train_set else f"valid_{index}" for index, data in enumerate(sets)]
@@ -54,41 +54,41 @@ def named_data(
 
 
 def best_init_score(loss: Loss, data: lgb.Dataset, settings: Mapping[str, Any]) -> Array:
-    """Return the best constant for these data, one number per class; refuse data without meaning."""
+    """Return the best constant raw score for the data, one value per class; raise an error if the data are invalid."""
     labels, weight = labels_and_weights(data)
     return np.atleast_1d(loss.init_score(labels, weight, settings.get("num_class")))
 
 
 def wants_init_score(data: lgb.Dataset, settings: Mapping[str, Any]) -> bool:
-    """Return whether training starts from the best constant: not if told otherwise, or from scores of the data."""
+    """Return whether training starts from the best constant; it does not if disabled, or if the data have init scores."""
     return switch("boost_from_average", settings.get("boost_from_average", True)) and not has_init_score(data)
 
 
 def has_init_score(data: lgb.Dataset) -> bool:
-    """Return whether the caller's data set starts from scores of its own."""
+    """Return whether the caller's data set has init scores."""
     return data.init_score is not None or (_is_constructed(data) and data.get_field("init_score") is not None)
 
 
 def has_soft_labels(data: lgb.Dataset) -> bool:
-    """Return whether some labels are no integers."""
+    """Return whether some labels are not integers."""
     labels, _ = labels_and_weights(data)
     return bool((np.asarray(labels, dtype=np.float64) % 1 != 0).any())
 
 
 def without_predictions(*sets: lgb.Dataset) -> None:
-    """Take out of the caller's data sets what LightGBM leaves in them after ``init_model``: that model's predictions.
+    """Remove the predictions of ``init_model``, which LightGBM leaves in the caller's data sets.
 
-    They would shift every later run on these data, and a later run without a model would be refused.
+    These predictions would shift later trainings on the same data, and would be mistaken for the caller's init scores.
     """
     for data in sets:
         data.init_score = None
-        data._predictor = None  # noqa: SLF001  nothing public resets it
+        data._predictor = None  # noqa: SLF001  there is no public method to reset it
         if _is_constructed(data):
             data.set_field("init_score", None)
 
 
 def check_evaluation(loss: Loss, data: lgb.Dataset, name: str, n_classes: int, *, scores: bool) -> None:
-    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    """Raise an error if evaluation data are invalid, before training starts."""
     with naming(f"valid_sets {name!r}"):
         check_values(loss, *labels_and_weights(data), n_classes)
     if has_init_score(data) != scores:
@@ -96,16 +96,16 @@ def check_evaluation(loss: Loss, data: lgb.Dataset, name: str, n_classes: int, *
 
 
 def _column(values: Any) -> Array:
-    """Return what LightGBM takes for a column, one-column frames among it, as an array."""
+    """Return a column in any form that LightGBM accepts, such as a one-column DataFrame, as an array."""
     array = np.asarray(values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _is_constructed(data: lgb.Dataset) -> bool:
-    """Return whether LightGBM has made its own copy of the data."""
-    return data._handle is not None  # noqa: SLF001  LightGBM has no public way to ask
+    """Return whether LightGBM has already constructed its own copy of the data."""
+    return data._handle is not None  # noqa: SLF001  LightGBM has no public method for this
 
 
 def _reads_labels(data: lgb.Dataset) -> bool:
-    """Return whether the labels are those of a parent or stand in a file."""
+    """Return whether the labels come from a parent data set or from a file."""
     return data.used_indices is not None or isinstance(data.data, (str, Path))

@@ -1,4 +1,4 @@
-"""How an ``LGBMClassifier`` is trained with a loss, and what is asked of LightGBM's models."""
+"""LightGBM's implementation of the common estimator interface: training an ``LGBMClassifier`` and using its models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STOPPING = ("early_stopping_round", "early_stopping_rounds", "early_stopping", 
 def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds: int | None) -> lgb.Booster:
     settings, own_rounds = _settings(trainer.estimator, trainer.seed)
     if early is not None and is_dart(settings):
-        raise ValueError("early_stopping must be left out for dart, which LightGBM does not stop early")
+        raise ValueError("early_stopping must be omitted for dart, for which LightGBM does not support early stopping")
     train_set = _dataset(data, settings, trainer.options)
     watched: dict[str, Any] = {}
     if early is not None:
@@ -53,7 +53,7 @@ def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds
 
 
 def _settings(estimator: lgb.LGBMClassifier, default_seed: int | None) -> tuple[dict[str, Any], int]:
-    """Return LightGBM's own parameters, and the number of rounds among the estimator's."""
+    """Return the estimator's settings as native LightGBM parameters, and its number of rounds."""
     settings = estimator.get_params()
     for name in ("importance_type", "class_weight", "objective"):
         settings.pop(name, None)
@@ -93,22 +93,22 @@ def _raw_score(model: Model, X: Any, estimator: lgb.LGBMClassifier | None) -> Ar
 
 
 def _refuse_other_columns(booster: lgb.Booster, X: Any) -> None:
-    """Refuse columns with names that stand elsewhere than in training: LightGBM looks at positions alone."""
+    """Raise ValueError if the columns differ from training in number, names or order: LightGBM ignores the names."""
     known = booster.feature_name()
     if X.shape[1] != len(known):
         raise ValueError(f"X must have the {len(known)} columns that the model was trained with, got {X.shape[1]}")
     names = getattr(X, "column_names", getattr(X, "columns", None))
     if names is None or known == [f"Column_{index}" for index in range(len(known))]:
         return
-    given = [str(name).replace(" ", "_") for name in names]  # as LightGBM keeps them
+    given = [str(name).replace(" ", "_") for name in names]  # as LightGBM stores names
     if given != known:
         raise ValueError(
-            f"X must have the columns that the model was trained with, in that order: {known}, got {given}"
+            f"X must have the columns that the model was trained with, in the same order: {known}, got {given}"
         )
 
 
 def _feature_importances(model: Model, estimator: lgb.LGBMClassifier | None) -> Array:
-    """Return those of the estimator's ``importance_type``, by default how often a feature splits."""
+    """Return the feature importances of the estimator's ``importance_type``, by default the number of splits."""
     if isinstance(model, lgb.LGBMModel):
         return np.asarray(model.feature_importances_)
     return np.asarray(model.feature_importance(importance_type=getattr(estimator, "importance_type", "split")))
@@ -122,10 +122,10 @@ def _loss_of(model: Model, given: Loss | None) -> Loss:
     booster = booster_of(model)
     if is_random_forest(booster.params):
         raise ValueError(
-            "the model must be of boosting, got a random forest, whose raw scores LightGBM does not average"
+            "the model must be a boosting model, got a random forest, whose raw scores LightGBM does not average"
         )
     if given is None and getattr(booster, ATTRIBUTE, None) is None:
-        # Such as "binary sigmoid:1"; a custom objective has none.
+        # The text is, for example, "binary sigmoid:1"; a model of a custom objective has none.
         name, *settings = str(booster.dump_model(num_iteration=1).get("objective", "")).split() or [""]
         if name == "binary" and "sigmoid:1" in settings:
             given = LogLoss()
@@ -141,7 +141,7 @@ LIBRARY = Library(
         **dict.fromkeys(_STOPPING, "early_stopping="),
         **dict.fromkeys(("metric", "metrics", "metric_types"), 'early_stopping={"rounds": ..., "metric": ...}'),
         **dict.fromkeys(("class_weight", "scale_pos_weight", "is_unbalance"), "class_weight="),
-        **dict.fromkeys(("num_class", "num_classes"), "labels of so many classes"),
+        **dict.fromkeys(("num_class", "num_classes"), "labels with that number of classes"),
     },
     column_options=("categorical_feature", "feature_name"),
     metric=Metric,

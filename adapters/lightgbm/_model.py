@@ -1,4 +1,4 @@
-"""Reading and editing what LightGBM stores in a model: a text."""
+"""Functions that read and edit the text that LightGBM stores for a model."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ Model: TypeAlias = "lgb.Booster | lgb.LGBMModel"
 
 
 def booster_of(model: Model) -> lgb.Booster:
-    """Return the booster of a model, itself one or a scikit-learn estimator."""
+    """Return the booster of a model, which is a booster or a scikit-learn estimator."""
     check_model(model, lgb.Booster, lgb.LGBMModel)
     return model if isinstance(model, lgb.Booster) else model.booster_
 
 
 def missing_init_score(model: Model) -> InitScore:
-    """Return the init score in the objective of a scikit-learn estimator, which its trees lack."""
+    """Return the init score in the objective of a scikit-learn estimator, which its trees do not contain; otherwise 0."""
     objective = getattr(model, "objective", None)
     return objective.init_score if isinstance(objective, Objective) else 0.0
 
 
 def loss_of(model: Model, given: Loss | None) -> Loss:
-    """Return the loss that a model carries, or the one given."""
+    """Return the loss that a model carries, or the given loss."""
     return carried_loss(getattr(booster_of(model), ATTRIBUTE, None), getattr(model, "objective", None), given)
 
 
 def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> lgb.Booster:
-    """Return the model to continue, its init score in its trees; refuse one of another loss, and data that do not fit."""
+    """Return the model to continue, with its init score in its trees.
+
+    Raise ValueError if the model was trained with another loss, or if the data do not match the model.
+    """
     model = lgb.Booster(model_file=init_model) if isinstance(init_model, (str, Path)) else init_model
     check_model(model, lgb.Booster, lgb.LGBMModel, argument="init_model")
     booster = booster_of(model)
@@ -52,7 +55,7 @@ def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> 
     if link not in (None, expected):
         raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
     if has_init_score(data):
-        raise ValueError("train_set must have no init scores beside init_model, which would replace them")
+        raise ValueError("train_set must have no init scores when init_model is given, because it would replace them")
     check_values(loss, *labels_and_weights(data), n_classes)
     missing = np.atleast_1d(missing_init_score(model))
     if not missing.any():
@@ -66,7 +69,7 @@ def link_line(multiclass: bool, n_classes: int) -> str:
 
 
 def link_params(link: str | None) -> dict[str, Any]:
-    """Return the same as parameters, where SHAP and converters to ONNX look for it."""
+    """Return the link as parameters, which SHAP and ONNX converters read."""
     if link is None:
         return {}
     name, _, option = link.removeprefix("objective=").partition(" ")
@@ -77,9 +80,9 @@ def link_params(link: str | None) -> dict[str, Any]:
 def edited(text: str, init_score: Sequence[float], link: str | None) -> str:
     """Return the text of a model with an init score added, and with the given link or none.
 
-    The init score goes into the first tree of each class, as LightGBM's own does; a linear leaf has two numbers
-    that say what it predicts, the second for rows with missing values. The link stands in the header, which LightGBM obeys,
-    and among the parameters at the end, which others read. Trees that dart has dropped are put back.
+    The init score is added to the first tree of each class, as LightGBM does with its own. A linear leaf stores two
+    constants: ``leaf_const``, and ``leaf_value`` for rows with missing values. The link is written to the header, which
+    LightGBM reads, and to the parameters at the end, which other tools read. Trees that dart has dropped are restored.
     """
     header, *trees = re.split(r"^(?=Tree=)", text, flags=re.MULTILINE)
     trees = [_put_back(tree) for tree in trees]
@@ -93,9 +96,9 @@ def edited(text: str, init_score: Sequence[float], link: str | None) -> str:
                 trees[index],
                 flags=re.MULTILINE,
             )
-            # Its leaves are no longer multiples of the learning rate; LightGBM's own refit reads this.
+            # The leaves are no longer multiples of the learning rate, and LightGBM's refit reads the shrinkage.
             trees[index] = re.sub(r"^shrinkage=.*$", "shrinkage=1", tree, flags=re.MULTILINE)
-    # Without their sizes LightGBM finds the trees by their headings.
+    # The sizes have changed. Without tree_sizes, LightGBM finds the trees by their headings.
     header = re.sub(r"^(tree_sizes|objective)=.*\n", "", header, flags=re.MULTILINE)
     if link is not None:
         header = header.replace("feature_names=", f"{link}\nfeature_names=", 1)
@@ -104,7 +107,7 @@ def edited(text: str, init_score: Sequence[float], link: str | None) -> str:
 
 
 def _put_back(tree: str) -> str:
-    """Return a tree as it was before dart dropped it: LightGBM has multiplied it by -1."""
+    """Return a tree as it was before dart dropped it; LightGBM multiplies dropped trees by -1."""
     if not re.search(r"^shrinkage=-", tree, flags=re.MULTILINE):
         return tree
     return re.sub(

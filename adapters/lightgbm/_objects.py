@@ -1,4 +1,4 @@
-"""A loss as what LightGBM calls: an objective and an eval metric."""
+"""LightGBM's objective and eval metric for a loss."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Feval: TypeAlias = Callable[..., Any]
 class Objective:
     """A loss as ``params["objective"]`` of ``lightgbm.train`` and ``objective=`` of ``LGBMClassifier``.
 
-    Weights of the data multiply gradient and Hessian. For K classes the Hessian's diagonal is multiplied by K / (K - 1),
-    as in LightGBM's own softmax objective.
+    Sample weights multiply the gradient and the Hessian. For K classes, the diagonal of the Hessian is multiplied by
+    K / (K - 1), as in LightGBM's softmax objective.
 
     Parameters
     ----------
     loss : Loss
     init_score : float or sequence of K floats, default 0.0
-        A constant that is added to LightGBM's scores, so that training starts there. It does not become a part of the
-        model: ``raw_score`` adds it for an ``LGBMClassifier``, ``train`` folds it into the model.
+        A constant that is added to LightGBM's scores, so that training starts from it. LightGBM does not store it in the
+        model: ``raw_score`` adds it for an ``LGBMClassifier``, and ``train`` adds it to the trees.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class Objective:
         object.__setattr__(self, "init_score", as_init_score(self.init_score))
 
     def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-        """Return gradient and Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
+        """Return the gradient and the Hessian, from ``(raw, Dataset)`` or from ``(y_true, raw, weight)``."""
         if isinstance(y_pred, lgb.Dataset):
             labels, weight = labels_and_weights(y_pred)
             raw = y_true
@@ -75,22 +75,23 @@ class Metric(MetricBase):
         A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``, such
         as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
     input : {"raw", "proba"}, default "raw"
-        What LightGBM hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+        What LightGBM passes to the metric: raw scores with a custom objective, probabilities with a builtin one. The
+        metric does not detect this.
     name : str, optional
-        Name in logs. Default: that of the score or the loss.
+        Name in logs. Default: the name of the score or of the loss.
     greater_is_better : bool, default False
-        Direction of the score.
+        Whether a greater score is better.
     init_score : float or sequence of K floats, default 0.0
-        That of the :class:`Objective`.
+        The init score of the :class:`Objective`.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not as described.
+        If a parameter is invalid.
     """
 
     def __call__(self, y_true: Any, y_pred: Any, weight: npt.ArrayLike | None = None) -> tuple[str, float, bool]:
-        """Return name, value and direction, from ``(predictions, Dataset)`` or from ``(y_true, predictions, weight)``."""
+        """Return name, value and direction, from ``(predictions, Dataset)`` or ``(y_true, predictions, weight)``."""
         if isinstance(y_pred, lgb.Dataset):
             labels, weight = labels_and_weights(y_pred)
             return self.label, self.value(labels, y_true, weight), self.greater_is_better
@@ -100,7 +101,7 @@ class Metric(MetricBase):
 def metrics_with_init_score(
     loss: Loss, feval: Feval | Sequence[Feval] | None, metric: Any, init_score: InitScore
 ) -> list[Feval] | None:
-    """Return the metrics that were asked for, made to see the raw scores with the init score."""
+    """Return the requested metrics, wrapped so that they receive raw scores that include the init score."""
     if feval is None:
         return [Metric(loss, init_score=init_score)] if metric == "None" else None
     functions = [feval] if callable(feval) else list(feval)
@@ -114,7 +115,7 @@ def metrics_with_init_score(
 
 @dataclass(frozen=True)
 class _WithInitScore:
-    """A metric of the caller's, on scores with the init score."""
+    """A metric of the caller, evaluated on scores that include the init score."""
 
     metric: Feval
     init_score: InitScore

@@ -1,4 +1,4 @@
-"""Raw scores and probabilities of LightGBM's models."""
+"""Functions that return raw scores and probabilities of LightGBM's models."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from ._model import Model, booster_of, loss_of, missing_init_score
 
 
 def raw_score(model: Model, X: Any, *, rounds: int | None = None, **options: Any) -> Array:
-    """Return the raw scores of a model, init score included.
+    """Return the raw scores of a model, including the init score.
 
     Parameters
     ----------
     model : Booster or LGBMModel
     X : array-like or DataFrame
     rounds : int, optional
-        How many rounds to use, from the first on. Default: up to the best one of an early-stopped model, otherwise all.
+        Number of rounds to use, starting with the first. Default: up to the best round for an early-stopped model,
+        otherwise all rounds.
     **options
-        Of ``Booster.predict``: ``validate_features``, ``num_threads`` and others.
+        Other options of ``Booster.predict``, such as ``validate_features`` and ``num_threads``.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None, **options: Any
     Raises
     ------
     TypeError, ValueError
-        If ``rounds`` is not a number of rounds that the model has.
+        If ``rounds`` is not an integer from 1 to the number of rounds of the model.
     """
     booster = booster_of(model)
     refuse_ranges(options, "num_iteration", "start_iteration")
@@ -47,7 +48,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None, **options: Any
 def predict_proba(
     model: Model, X: Any, loss: Loss | None = None, *, rounds: int | None = None, **options: Any
 ) -> npt.NDArray[np.float64]:
-    """Return class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+    """Return class probabilities: the posterior that the raw scores imply under the training loss.
 
     Parameters
     ----------
@@ -55,23 +56,24 @@ def predict_proba(
     X, rounds, **options
         As for :func:`raw_score`.
     loss : Loss, optional
-        Needed only where the model carries none. Default: the loss that it carries. LightGBM's model files carry none.
+        Required only if the model carries no loss, such as a LightGBM model loaded from a file. Default: the loss that the
+        model carries.
 
     Returns
     -------
     ndarray of shape (n, K), float64
-        Two columns for a binary loss.
+        A binary loss gives two columns.
 
     Raises
     ------
     TypeError, ValueError
-        If the model carries no loss and none is given, or another one than is given; if ``rounds`` is wrong, as for
-        :func:`raw_score`.
+        If the model carries no loss and none is given, if the given loss differs from the model's, or if ``rounds`` is
+        invalid (see :func:`raw_score`).
     """
     loss = loss_of(model, loss)
     return probabilities(loss, raw_score(model, X, rounds=rounds, **options))
 
 
 def rounds_of(booster: lgb.Booster) -> int:
-    """Return the number of rounds that raw scores use: up to the best one of an early-stopped model, otherwise all."""
+    """Return the number of rounds used for raw scores: up to the best round if training stopped early, otherwise all."""
     return int(booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration())

@@ -1,4 +1,4 @@
-"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
+"""The parameters that training with a loss requires, and checks of the caller's parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _METRIC = ("metric", "metrics", "metric_types")
 _NUM_CLASS = ("num_class", "num_classes")
 _BOOSTING = ("boosting", "boosting_type", "boost")
 _RANDOM_FOREST = ("rf", "random_forest")
-#: Ignored by LightGBM under a custom objective, without a message; each with the value that asks for nothing.
+#: Parameters that LightGBM silently ignores with a custom objective, each with the value that has no effect.
 _IGNORED = {
     "is_unbalance": False,
     "unbalance": False,
@@ -34,26 +34,28 @@ _IGNORED = {
     "neg_subsample": 1,
     "neg_bagging": 1,
 }
-#: Builtin metrics that depend on the order of the scores alone: right on raw scores.
+#: Builtin metrics that depend only on the order of the scores, and are therefore correct for raw scores.
 _RANK_METRICS = ("auc", "average_precision")
 
 
 def params(
     loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
 ) -> dict[str, Any]:
-    """Return the settings that bare use needs: objective with init score, number of classes, no builtin metric.
+    """Return the settings required to use :class:`Objective` directly with LightGBM.
 
-    LightGBM estimates no init score for a custom objective, and its builtin metrics read raw scores as probabilities;
-    ``LGBMClassifier`` adds one of them to the early stopping unless it is told not to.
+    The settings contain the objective with its init score, ``metric="None"`` and, if required, the number of classes.
+    LightGBM does not estimate an init score for a custom objective. Its builtin metrics read raw scores as probabilities, and
+    ``LGBMClassifier`` uses one of them for early stopping unless ``metric`` is "None".
 
     Parameters
     ----------
     loss : Loss
     y_true, sample_weight : array-like
-        The training labels and weights, for the init score.
+        The training labels and weights, from which the init score is computed.
     sklearn : bool, default False
-        Settings for ``lightgbm.train`` (False) or for the constructor of ``LGBMClassifier`` (True), whose own ``predict``
-        and ``predict_proba`` give raw scores without the init score; use :func:`predict_proba`.
+        Whether the settings are for the constructor of ``LGBMClassifier`` (True) or for ``lightgbm.train`` (False). The
+        classifier's own ``predict`` and ``predict_proba`` return raw scores without the init score; use
+        :func:`predict_proba` of this package.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def params(
     Raises
     ------
     TypeError, ValueError
-        If labels or weights have no meaning for the loss.
+        If labels or weights are invalid for the loss.
     """
     check_loss(loss)
     init_score = as_init_score(loss.init_score(y_true, sample_weight))
@@ -71,11 +73,13 @@ def params(
 
 
 def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
-    """Return the caller's parameters, aliases resolved; refuse any that would be ignored or contradict the loss."""
+    """Return the caller's parameters without aliases; raise an error for any that are ignored or contradict the loss."""
     settings = without_none(params)
     for alias in _OBJECTIVE:
         if alias in settings:
-            raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings[alias]!r}")
+            raise ValueError(
+                f"params must not contain {alias!r} when a loss is given (loss={loss}), got {settings[alias]!r}"
+            )
     for name, harmless in _IGNORED.items():
         if str(settings.get(name, harmless)).lower() not in (
             str(harmless).lower(),
@@ -83,13 +87,13 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
             f"{harmless:.1f}",
         ):
             raise ValueError(
-                f"{name} has no effect under a custom objective, got {settings[name]}; use LogLoss(pos_weight=...),"
+                f"{name} has no effect with a custom objective, got {settings[name]}; use LogLoss(pos_weight=...),"
                 " FocalLoss(alpha=...) or sample weights"
             )
     for alias in _BOOSTING:
         if settings.get(alias) in _RANDOM_FOREST:
             raise ValueError(
-                f"{alias} must not be {settings[alias]!r}: LightGBM's random forest takes no custom objective"
+                f"{alias} must not be {settings[alias]!r}: LightGBM's random forest does not support a custom objective"
             )
     settings["metric"] = _checked_metrics(_resolved(settings, _METRIC, "None"))
     settings["num_class"] = checked_num_class(_resolved(settings, _NUM_CLASS, None), loss)
@@ -97,28 +101,28 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
 
 
 def is_dart(settings: Mapping[str, Any]) -> bool:
-    """Return whether boosting drops trees."""
+    """Return whether the booster is dart."""
     return "dart" in (settings.get(alias) for alias in _BOOSTING)
 
 
 def is_random_forest(settings: Mapping[str, Any]) -> bool:
-    """Return whether trees are averaged, not boosted."""
+    """Return whether the booster is a random forest."""
     return not {settings.get(alias) for alias in _BOOSTING}.isdisjoint(_RANDOM_FOREST)
 
 
 def _resolved(settings: dict[str, Any], aliases: tuple[str, ...], default: Any) -> Any:
-    """Take a parameter out of the settings under whichever of its names it was given."""
+    """Remove all aliases of a parameter from the settings and return its value, or the default."""
     values = [settings.pop(alias) for alias in aliases if alias in settings]
     return values[0] if values else default
 
 
 def _checked_metrics(metric: Any) -> Any:
-    """Refuse builtin metrics that would read raw scores as probabilities."""
+    """Return the metrics; raise ValueError for builtin metrics that would read raw scores as probabilities."""
     names = metric.split(",") if isinstance(metric, str) else list(metric or ())
     for name in names:
         if str(name).strip() not in (*_RANK_METRICS, "", "None", "none", "null", "custom", "na"):
             raise ValueError(
-                f"metric must be one of {', '.join(_RANK_METRICS)} or 'None' under a custom objective, got {name!r}, which"
+                f"metric must be one of {', '.join(_RANK_METRICS)} or 'None' with a custom objective, got {name!r}, which"
                 " would read raw scores as probabilities; use feval=Metric(loss, score)"
             )
     return (metric if isinstance(metric, str) else names) or "None"

@@ -1,4 +1,4 @@
-"""Training with LightGBM: one model, or one for each fold."""
+"""Training and cross-validation with LightGBM."""
 
 from __future__ import annotations
 
@@ -43,49 +43,50 @@ def train(
     init_model: str | Path | Model | None = None,
     callbacks: Sequence[Callable[..., Any]] | None = None,
 ) -> lgb.Booster:
-    """Train as ``lightgbm.train`` does, with a loss: init score, weights, metric and column sampling are as they must be.
+    """Train like ``lightgbm.train``, with a loss and its init score, weights, metric and column sampling.
 
-    The arguments after ``num_boost_round`` go by their names.
+    Arguments after ``num_boost_round`` are keyword-only.
 
-    The model is the same for whoever sees it earlier than the caller: a wrapper around ``lightgbm.train``, such as MLflow's
-    autologging, gets the model that comes back, and what a callback predicts with ``env.model``, saves or copies has the
-    init score and the link of a finished model of the trees so far.
+    Wrappers around ``lightgbm.train``, such as MLflow's autologging, receive the same final model as the caller. In a
+    callback, ``env.model`` behaves like the final model of the trees so far: its predictions, files and copies include the
+    init score and the link.
 
     Parameters
     ----------
     params : mapping
         LightGBM's parameters, without an objective. ``boost_from_average=False`` starts from 0.
     train_set : Dataset
-        With labels; its weights and init scores are honoured, and it comes back as it was. With init scores of its own
-        the raw score is that score plus the trees, and no init score is added.
+        The training data, with labels. Its weights and init scores are used, and it is not modified. If it has init
+        scores, the raw score is that score plus the trees, and no other init score is added.
     num_boost_round, valid_sets, valid_names, callbacks
         As in ``lightgbm.train``.
     loss : Loss
     feval : callable or list of callables, optional
-        They see raw scores with the init score. Default: ``Metric(loss)``, unless ``params`` asks for a metric.
+        Metrics, which receive raw scores that include the init score. Default: ``Metric(loss)``, unless ``params``
+        contains a metric.
     init_model : Booster, LGBMModel or path, optional
-        A model to continue, trained with the same loss. It keeps its init score, also that in the :class:`Objective` of an
-        ``LGBMClassifier``. A ``Booster`` of bare ``lightgbm.train`` and a file of either have lost theirs.
+        A model to continue, trained with the same loss. It keeps its init score, including the one in the
+        :class:`Objective` of an ``LGBMClassifier``. A ``Booster`` trained by passing an :class:`Objective` to
+        ``lightgbm.train`` does not contain its init score. Neither do model files saved from such a booster or from an
+        ``LGBMClassifier`` with an :class:`Objective`.
 
     Returns
     -------
     Booster
-        Its leaves contain the init score, in the model file too. Its own ``predict`` gives class probabilities where the
-        plain sigmoid or softmax is one, otherwise raw scores. :func:`predict_proba` always gives probabilities;
-        :func:`servable` makes a model that does. The booster remembers its loss when pickled; a model file and
-        ``copy.deepcopy``, which goes through its text, cannot.
+        The leaves contain the init score, also in the model file. The booster's own ``predict`` returns class
+        probabilities if they are the plain sigmoid or softmax of the raw scores, and raw scores otherwise.
+        :func:`predict_proba` always returns probabilities, and :func:`servable` returns a model whose ``predict`` does. A
+        pickled booster keeps its loss; a model file and a ``copy.deepcopy`` do not.
 
     Raises
     ------
     TypeError, ValueError
-        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
-        ignored or give wrong numbers.
+        Before the first round, if labels, weights or scores are invalid for the loss, or if a parameter would be ignored or
+        give wrong results.
 
-    Notes
-    -----
-    With ``boosting="dart"`` two runs may differ under any custom objective: LightGBM reads a variable before it is set
-    (``is_update_score_cur_iter_`` in ``dart.hpp``), and so drops trees before the first round or not. A dart training ends,
-    with a warning, at a round that finds no leaf to split.
+    Notes ----- With ``boosting="dart"``, two runs with a custom objective may differ: LightGBM reads an uninitialised
+    variable (``is_update_score_cur_iter_`` in ``dart.hpp``), which decides whether it drops trees before the first round.
+    Dart training stops with a warning after a round that dropped trees and found no leaf to split.
     """
     check_storable(loss)
     settings = own_settings(params, loss)
@@ -138,9 +139,9 @@ def cv(
     callbacks: Sequence[Callable[..., Any]] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Cross-validate as ``lightgbm.cv`` does, with a loss; each fold starts from the init score of its own training part.
+    """Cross-validate like ``lightgbm.cv``, with a loss; each fold starts from the init score of its own training part.
 
-    The arguments after ``num_boost_round`` go by their names.
+    Arguments after ``num_boost_round`` are keyword-only.
 
     Parameters
     ----------
@@ -150,13 +151,13 @@ def cv(
     num_boost_round, metrics, fpreproc, callbacks
         As in ``lightgbm.cv``.
     **options
-        The other arguments of ``lightgbm.cv`` by their names: ``folds``, ``nfold``, ``stratified``, ``shuffle``,
-        ``init_model``, ``seed``, ``eval_train_metric``, ``return_cvbooster``.
+        Other keyword arguments of ``lightgbm.cv``: ``folds``, ``nfold``, ``stratified``, ``shuffle``, ``init_model``,
+        ``seed``, ``eval_train_metric``, ``return_cvbooster``.
 
     Returns
     -------
     dict
-        What ``lightgbm.cv`` returns; boosters among it are as :func:`train` returns them.
+        The result of ``lightgbm.cv``. Its boosters, if any, are like those that :func:`train` returns.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def cv(
         if previous is not None or not wants_init_score(train_part, fold_params):
             init_score = 0.0 * init_score
         init_scores.append(init_score)
-        if init_score.any():  # the parts are subsets made for this fold: nothing of the caller's changes
+        if init_score.any():  # the parts are subsets made for this fold, so the caller's data stay unchanged
             for part in (train_part, test_part):
                 part.construct().set_init_score(np.tile(init_score, (part.num_data(), 1)).squeeze())
         return train_part, test_part, fold_params

@@ -1,4 +1,4 @@
-"""A booster in training, which shows itself as the finished model of the trees so far."""
+"""A booster in training that behaves like the final model of the trees so far."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ._model import edited, link_line, link_params
 
 
 class UnfinishedBooster(lgb.Booster):
-    """A booster in training, whose trees lack the init score; texts, files, copies and predictions of it have it.
+    """A booster in training. Its trees lack the init score, but its texts, files, copies and predictions include it.
 
-    LightGBM replaces a booster by its own text as the last step of a training. The same text finishes it here, so that
-    whoever wraps ``lightgbm.train``, as MLflow does, gets the finished model too.
+    As the last step of training, LightGBM reloads the booster from its own text. Here this step loads the text of the final
+    model, so that a wrapper around ``lightgbm.train``, such as MLflow's, receives the final model too.
     """
 
     init_score: Sequence[float]
     link: str | None
-    #: How many rounds of trees there were before each round; a round in which no leaf can be split adds none.
+    #: The number of rounds with trees before each round; a round that finds no leaf to split adds no trees.
     grown: list[int]
 
     def finished(self) -> lgb.Booster:
-        """Return the model of the trees so far."""
+        """Return the final model of the trees so far."""
         model = lgb.Booster(model_str=self.model_to_string(num_iteration=-1))
         model.best_iteration = self.best_iteration
         setattr(model, ATTRIBUTE, getattr(self, ATTRIBUTE))
@@ -37,19 +37,22 @@ class UnfinishedBooster(lgb.Booster):
     def model_to_string(
         self, num_iteration: int | None = None, start_iteration: int = 0, importance_type: str = "split"
     ) -> str:
-        """Return the text of the finished model; the init score is in its first iteration."""
+        """Return the text of the final model; its first iteration contains the init score."""
         if num_iteration is None:
             num_iteration = self.best_of_trees()
         text = super().model_to_string(num_iteration, start_iteration, importance_type)
         return edited(text, self.init_score if start_iteration <= 0 else (), self.link)
 
     def best_of_trees(self) -> int:
-        """Return how many rounds of trees the best round has, which LightGBM takes for the number of all rounds so far."""
+        """Return the number of rounds with trees up to the best round.
+
+        ``best_iteration`` of LightGBM also counts rounds that added no trees.
+        """
         best = self.best_iteration
         return self.grown[best] if 0 < best < len(self.grown) else best
 
     def model_from_string(self, model_str: str) -> lgb.Booster:
-        """Become the model of a text: the last step of a training."""
+        """Become a plain booster with the model in the text; LightGBM calls this as the last step of training."""
         self.params = {**self.params, **link_params(self.link)}
         del self.init_score, self.link, self.grown
         self.__class__ = lgb.Booster  # type: ignore[assignment]
@@ -62,18 +65,18 @@ class UnfinishedBooster(lgb.Booster):
         start_iteration: int = 0,
         importance_type: str = "split",
     ) -> Self:
-        """Save the finished model."""
+        """Save the final model."""
         text = self.model_to_string(num_iteration, start_iteration, importance_type)
         Path(filename).write_text(text, encoding="utf-8", newline="\n")
         return self
 
     def dump_model(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Dump the finished model."""
+        """Dump the final model."""
         dump: dict[str, Any] = self.finished().dump_model(*arguments, **options)
         return dump
 
     def predict(self, *arguments: Any, **options: Any) -> Any:
-        """Predict with the finished model."""
+        """Predict with the final model."""
         return self.finished().predict(*arguments, **options)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -85,9 +88,9 @@ def _unpickled(model: lgb.Booster) -> lgb.Booster:
 
 
 class ShowFinished:
-    """Callback that makes the boosters of a run show themselves as finished models, each with its own init score.
+    """Callback that makes the boosters of a run behave like final models, each with its own init score.
 
-    LightGBM goes on with the same objects: only their class changes.
+    LightGBM continues with the same objects; only their class changes.
     """
 
     before_iteration = True
@@ -98,7 +101,7 @@ class ShowFinished:
         self.init_scores = init_scores
 
     def __call__(self, env: lgb.callback.CallbackEnv) -> None:
-        """Change them before the first update, and count trees before each."""
+        """Change the boosters before the first update, and count the rounds with trees before each update."""
         for booster, init_score in zip(boosters_of(env), self.init_scores, strict=True):
             if env.iteration == env.begin_iteration:
                 booster.__class__ = UnfinishedBooster

@@ -1,4 +1,4 @@
-"""XGBoost: losses as objectives and eval metrics, and training with every trap of the library handled.
+"""XGBoost: losses as objectives and eval metrics, and training functions that work around the library's known pitfalls.
 
 >>> import xgboost as xgb
 >>> from sklearn.datasets import load_breast_cancer

@@ -1,4 +1,4 @@
-"""Reading and checking the data that XGBoost trains on and evaluates."""
+"""Functions that read and check XGBoost's training and evaluation data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
     labels, weight = data.get_label(), data.get_weight()
     rows = data.num_row()
     if labels.size != rows and rows and labels.size:
-        labels = labels.reshape(rows, -1)  # soft labels, which xgboost 3.1 hands over flat
+        labels = labels.reshape(rows, -1)  # soft labels, which xgboost 3.1 returns as a flat array
     return labels, weight if weight.size else None
 
 
@@ -31,7 +31,7 @@ def has_margins(data: xgb.DMatrix) -> bool:
 
 
 def named_data(evals: Any) -> list[tuple[xgb.DMatrix, str]]:
-    """Return evaluation data with their names as a list."""
+    """Return the evaluation data and their names as a list of pairs."""
     if evals is not None and not isinstance(evals, Iterable):
         raise TypeError(f"evals must hold pairs (DMatrix, name), got {type(evals).__name__}")
     pairs = list(evals or ())
@@ -44,10 +44,10 @@ def named_data(evals: Any) -> list[tuple[xgb.DMatrix, str]]:
 def check_evaluation(
     loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, soft: bool, margins: bool
 ) -> None:
-    """Refuse evaluation data without meaning, so that it does not come up after the first round."""
+    """Raise an error if evaluation data are invalid, before training starts."""
     if " " in name or ":" in name:
         raise ValueError(
-            f"names in evals must hold no blank and no colon, which XGBoost cannot read back, got {name!r}"
+            f"names in evals must not contain spaces or colons, because XGBoost cannot parse such names, got {name!r}"
         )
     with naming(f"evals {name!r}"):
         labels, weight = labels_and_weights(data)
@@ -55,7 +55,7 @@ def check_evaluation(
             return
         if loss.multiclass and soft != (labels.ndim == 2):
             kind = "soft labels (n, K)" if soft else "class codes (n,)"
-            raise ValueError(f"y_true must hold {kind} as dtrain does, got the shape {labels.shape}")
+            raise ValueError(f"y_true must hold {kind}, as dtrain does, got the shape {labels.shape}")
         n_classes = labels.shape[1] if labels.ndim == 2 else settings.get("num_class", 1)
         check_values(loss, labels, weight, n_classes, np.float32)
     if bool(data.get_base_margin().size) != margins:

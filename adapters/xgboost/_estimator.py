@@ -1,4 +1,4 @@
-"""How an ``XGBClassifier`` is trained with a loss, and what is asked of XGBoost's models."""
+"""XGBoost's implementation of the common estimator interface: training an ``XGBClassifier`` and using its models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds
     estimator = trainer.estimator
     settings = estimator.get_xgb_params()
     if early is not None and settings.get("booster") == "dart":
-        raise ValueError("early_stopping must be left out for dart, whose rounds change the trees before them")
+        raise ValueError(
+            "early_stopping must be omitted for dart, because its rounds change the weights of earlier trees"
+        )
     settings.pop("objective", None)
     if settings.get("random_state") is None and trainer.seed is not None:
         settings["random_state"] = trainer.seed
@@ -44,7 +46,7 @@ def _train(trainer: Trainer, data: Labelled, early: EarlyStopping | None, rounds
 
 
 def _matrix(estimator: xgb.XGBClassifier, X: Any, data: Labelled | None = None, **more: Any) -> xgb.DMatrix:
-    """Make the matrix that the estimator itself would make."""
+    """Return the matrix that the estimator itself would construct."""
     return xgb.DMatrix(
         X,
         None if data is None else data.y,
@@ -61,13 +63,16 @@ def _raw_score(model: Model, X: Any, estimator: xgb.XGBClassifier | None) -> Arr
     if estimator is None:
         return raw_score(model, X)
     data = _matrix(estimator, X)
-    if not hasattr(X, "columns"):  # an array has no names of features to compare
+    if not hasattr(X, "columns"):  # an array has no feature names to compare
         data.feature_names = booster_of(model).feature_names
     return raw_score(model, data)
 
 
 def _feature_importances(model: Model, estimator: xgb.XGBClassifier | None) -> Array:
-    """Return shares of the estimator's ``importance_type``, by default the gain; of a trained estimator its own."""
+    """Return the feature importances of the estimator's ``importance_type`` (by default the gain), scaled to sum to 1.
+
+    For a trained estimator, return its own ``feature_importances_``.
+    """
     if isinstance(model, xgb.XGBModel):
         return np.asarray(model.feature_importances_)
     default = "weight" if estimator is not None and estimator.booster == "gblinear" else "gain"
@@ -96,7 +101,7 @@ LIBRARY = Library(
         "early_stopping_rounds": "early_stopping=",
         "eval_metric": 'early_stopping={"rounds": ..., "metric": ...}',
         "scale_pos_weight": "class_weight= or LogLoss(pos_weight=...)",
-        "num_class": "labels of so many classes",
+        "num_class": "labels with that number of classes",
     },
     column_options=("feature_weights",),
     metric=Metric,

@@ -1,4 +1,4 @@
-"""Reading and editing what XGBoost stores in a model."""
+"""Functions that read and edit the data that XGBoost stores in a model."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ...losses import Loss, loss_from_json, loss_to_json
 from .._loss import ATTRIBUTE, carried_loss, check_same_loss, loss_of_objective
 from .._prediction import check_model
 
-#: Marks a model that was trained on base margins, where XGBoost leaves the init score out.
+#: Marks a model that was trained on base margins, which replace the init score.
 ON_MARGINS = f"{ATTRIBUTE}_on_base_margins"
 
-#: Marks a served model whose init score holds the posterior offset of class weights, which is lost on base margins.
+#: Marks a served model whose init score contains the posterior offset of class weights; base margins would replace it.
 SHIFTED = f"{ATTRIBUTE}_shifted"
 
-#: Objectives of binary losses under which ``predict`` gives raw scores; the second is of older files.
+#: Objectives of binary losses with which ``predict`` returns raw scores; the second occurs in older files.
 IDENTITIES = {"reg:squarederror", "binary:logitraw"}
 
 Model: TypeAlias = "xgb.Booster | xgb.XGBModel"
 
 
 def booster_of(model: Model) -> xgb.Booster:
-    """Return the booster of a model, itself one or a scikit-learn estimator."""
+    """Return the booster of a model, which is a booster or a scikit-learn estimator."""
     check_model(model, xgb.Booster, xgb.XGBModel)
     return model if isinstance(model, xgb.Booster) else model.get_booster()
 
 
 def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Loss) -> xgb.Booster:
-    """Return the booster to continue with a loss: itself, that of an estimator, or read from a file or bytes."""
+    """Return the booster to continue with a loss, given as a booster, an estimator, a path or bytes."""
     if isinstance(xgb_model, str | os.PathLike):
         return xgb.Booster(model_file=xgb_model)
     if isinstance(xgb_model, bytes | bytearray):
@@ -48,21 +48,21 @@ def load(xgb_model: Model | str | os.PathLike[str] | bytes | bytearray, loss: Lo
 
 
 def loss_of(model: Model, given: Loss | None) -> Loss:
-    """Return the loss that a model carries, or the one given; refuse one that the stored objective contradicts."""
+    """Return the loss that a model carries, or the given loss; raise ValueError if the stored objective contradicts it."""
     booster = booster_of(model)
     stored, of_estimator = booster.attr(ATTRIBUTE), getattr(model, "objective", None)
     if stored is not None and loss_of_objective(of_estimator) is None:
         loss, objective = loss_from_json(stored), objective_of(booster)
         if objective not in _OBJECTIVES[loss.multiclass, loss.is_proper]:
             raise ValueError(
-                f"the model must have been trained with {loss} to the end, got the objective {objective!r}, with which bare"
-                f" XGBoost has continued it; use its own predict, or remove its attribute {ATTRIBUTE!r} (set_attr) and pass"
-                " the loss of its last rounds as loss="
+                f"the model must have been trained with {loss} to the end, got the objective {objective!r}: xgboost.train"
+                f" has continued it; use its own predict, or remove its attribute {ATTRIBUTE!r} (set_attr) and pass the"
+                " loss of its last rounds as loss="
             )
     return carried_loss(stored, of_estimator, given)
 
 
-#: What a model of a loss may have stored as its objective, for two classes or many, of a proper loss or not.
+#: The objectives that a model may store, by whether its loss is multiclass and whether it is proper.
 _OBJECTIVES: dict[tuple[bool, bool], set[str]] = {
     (False, True): {"binary:logistic", "binary:logitraw"},
     (False, False): IDENTITIES,
@@ -72,17 +72,17 @@ _OBJECTIVES: dict[tuple[bool, bool], set[str]] = {
 
 
 def objective_of(booster: xgb.Booster) -> str:
-    """Return the name of the objective that is stored."""
+    """Return the name of the objective that the booster stores."""
     return str(json.loads(booster.save_config())["learner"]["objective"]["name"])
 
 
 def is_linear(booster: xgb.Booster) -> bool:
-    """Return whether it is a linear model; one of many classes has the init score of class 0 for all of them."""
+    """Return whether the booster is linear; a multiclass linear model uses the init score of class 0 for all classes."""
     return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
 
 
 def has_vector_leaves(booster: xgb.Booster) -> bool:
-    """Return whether its first tree has a score for each class in its leaves; only plain trees can, not dart's."""
+    """Return whether the leaves of the first tree contain one score per class; dart does not support such trees."""
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
     if kind != "gbtree" or not booster.num_boosted_rounds():
         return False
@@ -91,7 +91,7 @@ def has_vector_leaves(booster: xgb.Booster) -> bool:
 
 
 def init_score_of(booster: xgb.Booster) -> npt.NDArray[np.float64]:
-    """Return the raw score of no trees at all, one per class."""
+    """Return the init score of a booster, one value per class: its raw score without any trees."""
     stored = json.loads(booster.save_config())["learner"]
     scores = np.atleast_1d(json.loads(stored["learner_model_param"]["base_score"])).astype(np.float64)
     name = stored["objective"]["name"]
@@ -103,7 +103,7 @@ def init_score_of(booster: xgb.Booster) -> npt.NDArray[np.float64]:
 
 
 def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[float]) -> xgb.Booster:
-    """Return a copy with a sigmoid or softmax as its link and another base score, edited where XGBoost stores them."""
+    """Return a copy whose stored link is a sigmoid or softmax, and whose stored base score is replaced."""
     model = json.loads(booster.save_raw("json"))
     learner = model["learner"]
     learner["gradient_booster"] = _weighted_trees(learner["gradient_booster"])
@@ -119,8 +119,11 @@ def with_link(booster: xgb.Booster, n_classes: int, base_score: float | list[flo
 
 
 def _weighted_trees(stored: dict[str, Any]) -> dict[str, Any]:
-    """Return plain trees, with dart's weights in their leaves: most of what reads model files knows no such weights."""
-    if stored["name"] == "dart":  # before 3.4
+    """Return plain trees, with dart's weights multiplied into their leaves.
+
+    Most tools that read model files do not support tree weights.
+    """
+    if stored["name"] == "dart":  # the file format before xgboost 3.4
         weights, stored = stored["weight_drop"], stored["gbtree"]
     else:
         weights = stored["model"].pop("weight_drop", None) or ()

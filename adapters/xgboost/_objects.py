@@ -1,4 +1,4 @@
-"""A loss as what XGBoost calls: an objective and an eval metric."""
+"""XGBoost's objective and eval metric for a loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._metric import MetricBase
 from ._data import labels_and_weights
 from ._workers import has_no_weight, mean_of_all, several
 
-#: Metrics that depend on the order of the scores alone, or on the largest: right on raw scores of any link.
+#: Metrics that depend only on the order of the scores, and are therefore correct for raw scores with any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
 
 #: Scores that are means over rows; None is the loss.
@@ -31,8 +31,9 @@ _MEANS = (None, log_loss, brier_score)
 class Objective:
     """A loss as ``obj=`` of ``xgboost.train`` and ``objective=`` of ``XGBClassifier``.
 
-    Weights of the data multiply gradient and Hessian. For a multiclass loss the Hessian's diagonal is doubled, as in
-    XGBoost's own softmax objective. Bare use leaves the init score and the link to the caller: see ``params``.
+    Sample weights multiply the gradient and the Hessian. For a multiclass loss, the diagonal of the Hessian is doubled, as in
+    XGBoost's softmax objective. If you pass this object directly to XGBoost, set the init score and the link with
+    :func:`params`.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Objective:
         check_loss(self.loss)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-        """Return gradient and Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
+        """Return the gradient and the Hessian, from ``(raw, DMatrix)`` or from ``(y_true, raw, sample_weight=None)``."""
         if isinstance(y_pred, xgb.DMatrix):
             raw = y_true
             labels, weight = labels_and_weights(y_pred)
@@ -64,18 +65,18 @@ class Objective:
 
 @dataclass(frozen=True)
 class InPlaceObjective:
-    """The objective of a training whose scores nobody else holds: they are a copy that XGBoost makes for each call.
+    """An objective that writes the multiclass gradient over the raw scores, block by block, to save memory.
 
-    The gradient of K classes, computed block by block, replaces them.
+    This is safe because XGBoost passes a new copy of the scores in each call.
     """
 
     loss: Loss
     n_scores: int = 1
 
     def __call__(self, raw: Any, data: xgb.DMatrix) -> tuple[Array, Array]:
-        """Return gradient and Hessian; the scores are lost."""
+        """Return the gradient and the Hessian; the scores may be overwritten."""
         labels, weight = labels_and_weights(data)
-        if not raw.size:  # XGBoost forgets the columns in a process without rows
+        if not raw.size:  # XGBoost drops the columns in a process without rows
             raw = np.empty((0, self.n_scores), np.float32)
         spare = self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
         return _derivatives(self.loss, labels, raw, weight, raw if spare else np.empty_like(raw, dtype=np.float32))
@@ -102,27 +103,30 @@ class Metric(MetricBase):
         A score ``(y_true, proba, sample_weight=None) -> float`` of the class probabilities ``loss.posterior(raw)``,
         such as those in :mod:`boosting_losses.metrics`. Default: the mean of the loss itself.
     input : {"raw", "proba"}, default "raw"
-        What XGBoost hands over: raw scores under a custom objective, probabilities under a builtin one. Never guessed.
+        What XGBoost passes to the metric: raw scores with a custom objective, probabilities with a builtin one. The
+        metric does not detect this.
     name : str, optional
-        Name in logs. Default: that of the score or the loss.
+        Name in logs. Default: the name of the score or of the loss.
     greater_is_better : bool, default False
-        Direction of the score. XGBoost knows it from the name alone, so ``auc_`` is put before the name where XGBoost
-        would minimise it: early stopping and its callback then look for the largest value, in bare use too.
+        Whether a greater score is better. XGBoost infers the direction of a metric from its name alone, so ``auc_`` is
+        prefixed to the name if XGBoost would otherwise minimise the score. Early stopping, including XGBoost's callback,
+        then maximises the score, even if the metric is passed to XGBoost directly.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not as described, or XGBoost would maximise a metric of that name although lower is better.
+        If a parameter is invalid, or if XGBoost would maximise a metric with this name although lower is better.
 
     Notes
     -----
-    XGBoost prints a custom metric with six decimals and reads it back: early stopping sees no finer differences.
+    XGBoost prints a custom metric with six decimals and parses the result, so early stopping ignores smaller differences.
 
-    Where several processes train together, as under Dask, each returns the value of all rows. A score that is not
-    known to be a mean over rows is the mean of the processes' own values, weighted by their rows; a warning says so.
+    In distributed training, such as with Dask, each process returns the value over all rows. If the score is not known to be
+    a mean over rows, the value is the mean of the values of the processes, weighted by the total sample weight of each
+    process, and a warning is issued.
     """
 
-    #: XGBoost's scores have it already.
+    #: Always 0, because XGBoost's raw scores already include the init score.
     init_score: InitScore = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -133,7 +137,7 @@ class Metric(MetricBase):
 
     @property
     def label(self) -> str:
-        """The name that logs show, and by which XGBoost tells the direction."""
+        """The name shown in logs, from which XGBoost infers the direction."""
         name = super().label
         return f"auc_{name}" if self.greater_is_better and not _is_maximised(name) else name
 
@@ -144,14 +148,14 @@ class Metric(MetricBase):
     def __call__(
         self, y_true: Any, y_score: Any, sample_weight: npt.ArrayLike | None = None
     ) -> float | tuple[str, float]:
-        """Return ``(name, value)`` from ``(predictions, DMatrix)``, the value from ``(y_true, predictions, weights)``."""
+        """Return ``(name, value)`` for ``(predictions, DMatrix)``, or the value for ``(y_true, predictions, weights)``."""
         if isinstance(y_score, xgb.DMatrix):
             labels, weight = labels_and_weights(y_score)
             return self.label, self.value(labels, y_true, weight)
         return self.value(y_true, y_score, sample_weight)
 
     def value(self, y_true: npt.ArrayLike, predictions: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> float:
-        """Return the metric over the rows of all processes that train together."""
+        """Return the value of the metric over the rows of all processes."""
         if not several():
             return super().value(y_true, predictions, sample_weight)
         if self.score not in _MEANS:
@@ -161,15 +165,15 @@ class Metric(MetricBase):
 
 
 def _is_maximised(name: str) -> bool:
-    """Return whether XGBoost's early stopping looks for the largest value of a metric of this name."""
+    """Return whether XGBoost's early stopping maximises a metric of this name."""
     return name.startswith(RANK_METRICS) and name != "mape"
 
 
 @cache
 def _warn_of_no_mean(label: str) -> None:
-    """Warn once for each metric."""
+    """Warn once per metric that its distributed value is only a mean over processes."""
     warnings.warn(
-        f"the metric {label!r} is not known to be a mean over rows: with several processes it is the mean of their own"
-        " values, weighted by their rows",
+        f"the metric {label!r} is not known to be a mean over rows: in distributed training, its value is the mean of the"
+        " values of the processes, weighted by the total sample weight of each process",
         stacklevel=2,
     )

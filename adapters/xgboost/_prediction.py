@@ -1,4 +1,4 @@
-"""Raw scores and probabilities of XGBoost's models."""
+"""Functions that return raw scores and probabilities of XGBoost's models."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ._model import SHIFTED, Model, booster_of, is_linear, loss_of
 
 
 def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
-    """Return the raw scores of a model, init score and base margins included.
+    """Return the raw scores of a model, including the init score and base margins.
 
     Parameters
     ----------
     model : Booster or XGBModel
-    X : DMatrix or what one is made of
+    X : DMatrix, or any data from which one can be constructed
     rounds : int, optional
-        How many rounds to use, from the first on. Default: up to the best one of an early-stopped model (also of a
-        Booster, whose own ``predict`` uses all), otherwise all.
+        Number of rounds to use, starting with the first. Default: up to the best round for an early-stopped model
+        (including a ``Booster``, whose own ``predict`` uses all rounds), otherwise all rounds.
 
     Returns
     -------
@@ -32,8 +32,8 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If ``rounds`` is not a number of rounds that the model has, or fewer than all of ``gblinear``, which keeps its last
-        weights only.
+        If ``rounds`` is not an integer from 1 to the number of rounds of the model. For ``gblinear``, it must be that number,
+        because the model keeps only its last weights.
     """
     booster = booster_of(model)
     iteration_range = (0, rounds_of(booster) if rounds is None else _checked_rounds(rounds, booster))
@@ -48,7 +48,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
 def predict_proba(
     model: Model, X: Any, loss: Loss | None = None, *, rounds: int | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return class probabilities: the posterior that the raw scores imply under the loss they were trained with.
+    """Return class probabilities: the posterior that the raw scores imply under the training loss.
 
     Parameters
     ----------
@@ -56,31 +56,31 @@ def predict_proba(
     X, rounds
         As for :func:`raw_score`.
     loss : Loss, optional
-        Needed only where the model carries none. Default: the loss that it carries.
+        Required only if the model carries no loss. Default: the loss that the model carries.
 
     Returns
     -------
     ndarray of shape (n, K), float64
-        Two columns for a binary loss.
+        A binary loss gives two columns.
 
     Raises
     ------
     TypeError, ValueError
-        If the model carries no loss and none is given, or another one than is given, or bare XGBoost has continued it with
-        a builtin objective; if it is a :func:`servable` model of class weights and ``X`` has base margins; if ``rounds`` is
-        wrong, as for :func:`raw_score`.
+        If the model carries no loss and none is given, if the given loss differs from the model's, if ``xgboost.train`` has
+        continued the model with a builtin objective, if ``X`` has base margins and the model is a :func:`servable` model
+        with class weights, or if ``rounds`` is invalid (see :func:`raw_score`).
     """
     loss = loss_of(model, loss)
     if isinstance(X, xgb.DMatrix) and X.get_base_margin().size and booster_of(model).attr(SHIFTED) is not None:
         raise ValueError(
-            "X must have no base margins for this served model: they replace the init score, which holds the offset of class"
-            " weights; use the model that servable was given"
+            "X must have no base margins for this served model: they replace the init score, which contains the offset of"
+            " class weights; use the model that was passed to servable"
         )
     return probabilities(loss, raw_score(model, X, rounds=rounds))
 
 
 def rounds_of(booster: xgb.Booster) -> int:
-    """Return the number of rounds that raw scores use: up to the best one of an early-stopped model, otherwise all."""
+    """Return the number of rounds used for raw scores: up to the best round if training stopped early, otherwise all."""
     best = booster.attr("best_iteration")
     return int(booster.num_boosted_rounds()) if best is None else int(best) + 1
 
@@ -89,6 +89,6 @@ def _checked_rounds(rounds: object, booster: xgb.Booster) -> int:
     trained = int(booster.num_boosted_rounds())
     if is_linear(booster) and rounds != trained:
         raise ValueError(
-            f"rounds must be {trained} or None for 'gblinear', which keeps its last weights only, got {rounds!r}"
+            f"rounds must be {trained} or None for 'gblinear', which keeps only its last weights, got {rounds!r}"
         )
     return checked_rounds(rounds, trained)

@@ -1,4 +1,4 @@
-"""Parameters: those that a training with a loss needs, and those of a caller that would be ignored or do harm."""
+"""The parameters that training with a loss requires, and checks of the caller's parameters."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ from ._model import IDENTITIES, has_vector_leaves, init_score_of, is_linear, obj
 from ._objects import RANK_METRICS, Metric, Objective
 from ._workers import classes_of_all, several
 
-#: Parameters by name, or as pairs, which may name several metrics.
+#: Parameters as a mapping, or as pairs, which may contain several metrics.
 Params: TypeAlias = "Mapping[str, Any] | Sequence[tuple[str, Any]]"
 
-#: One tree a round with a score for each class in its leaves.
+#: Settings for one tree per round whose leaves contain one score per class.
 VECTOR_LEAVES = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
 
-#: Why a linear model of many classes is refused.
+#: The reason why multiclass linear models raise an error.
 _ONE_INIT_SCORE = "which adds the init score of class 0 to every class"
 
 
 def params(
     loss: Loss, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, *, sklearn: bool = False
 ) -> dict[str, Any]:
-    """Return the settings that bare use of :class:`Objective` needs: link, init score, number of classes, metric.
+    """Return the settings required to use :class:`Objective` directly: link, init score, number of classes and metric.
 
-    XGBoost estimates no init score for a custom objective, and applies the link of whichever objective stands in its
-    parameters.
+    XGBoost does not estimate an init score for a custom objective, and applies the link of the objective in its parameters.
 
     Parameters
     ----------
     loss : Loss
     y_true, sample_weight : array-like
-        The training labels and weights, for the init score.
+        The training labels and weights, from which the init score is computed.
     sklearn : bool, default False
-        Settings for ``xgboost.train`` (False) or for the constructor of ``XGBClassifier`` (True), these with objective
-        and metric. ``XGBClassifier`` always applies a sigmoid or softmax: under a focal loss or class weights its own
-        ``predict_proba`` is no probability; :func:`predict_proba` gives it.
+        Whether the settings are for the constructor of ``XGBClassifier`` (True), with the objective and the metric, or for
+        ``xgboost.train`` (False). ``XGBClassifier`` always applies a sigmoid or softmax. With a focal loss or class weights,
+        its own ``predict_proba`` therefore does not return the posterior; use :func:`predict_proba` of this package.
 
     Returns
     -------
@@ -54,7 +53,7 @@ def params(
     Raises
     ------
     TypeError, ValueError
-        If labels or weights have no meaning for the loss, or ``XGBClassifier`` cannot train it on them.
+        If labels or weights are invalid for the loss, or if ``XGBClassifier`` does not support the labels.
     """
     check_loss(loss)
     init_score = loss.init_score(y_true, sample_weight)
@@ -71,20 +70,22 @@ def params(
 
 
 def _check_for_classifier(loss: Loss, y_true: npt.ArrayLike) -> None:
-    """Refuse labels that ``XGBClassifier`` would not train with this loss."""
+    """Raise ValueError if ``XGBClassifier`` cannot train on these labels with this loss."""
     labels = numbers("y_true", y_true)
     if labels.ndim != 1 or (labels % 1).any():
         came = f"the shape {labels.shape}" if labels.ndim != 1 else f"{labels[labels % 1 != 0][0]}"
-        raise ValueError(f"y_true must hold class codes (n,) for XGBClassifier, which takes no soft labels, got {came}")
+        raise ValueError(
+            f"y_true must hold class codes (n,) for XGBClassifier, which does not support soft labels, got {came}"
+        )
     if loss.multiclass and labels.max() < 2:
         raise ValueError(
-            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which trains 2 classes with one score per"
-            " sample, got 2; use a binary loss"
+            f"y_true must hold at least 3 classes for {loss} and XGBClassifier, which uses one score per sample for 2"
+            " classes, got 2; use a binary loss"
         )
 
 
 def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
-    """Return the caller's parameters; refuse any that would be ignored or contradict the loss."""
+    """Return the caller's parameters; raise an error for any that would be ignored or contradict the loss."""
     settings = without_none(_mapping(params))
     if not isinstance(settings.get("eval_metric", ""), str):
         metrics = settings["eval_metric"]
@@ -92,16 +93,18 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
         if not all(isinstance(name, str) for name in settings["eval_metric"]):
             raise TypeError("eval_metric in params must be a name; pass a function or a Metric as custom_metric")
     if "objective" in settings:
-        raise ValueError(f"params must not hold an objective beside loss={loss}, got {settings['objective']!r}")
+        raise ValueError(
+            f"params must not contain 'objective' when a loss is given (loss={loss}), got {settings['objective']!r}"
+        )
     if not is_one(settings.get("scale_pos_weight", 1)):
         raise ValueError(
-            f"scale_pos_weight has no effect under a custom objective, got {settings['scale_pos_weight']}; use"
+            f"scale_pos_weight has no effect with a custom objective, got {settings['scale_pos_weight']}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or sample weights"
         )
     if not switch("disable_default_eval_metric", settings.get("disable_default_eval_metric", True)):
         raise ValueError(
-            "disable_default_eval_metric must be true or left out, got false: the builtin metric would read raw scores; name"
-            " the metric as eval_metric"
+            "disable_default_eval_metric must be true or omitted, got false: the builtin metric would read raw scores; set"
+            " eval_metric instead"
         )
     if loss.multiclass and settings.get("booster") == "gblinear":
         raise ValueError(f"booster must be a tree booster for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
@@ -110,7 +113,7 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
 
 
 def _mapping(params: Any) -> Mapping[str, Any]:
-    """Return parameters by name; those given as pairs may name several metrics."""
+    """Return parameters as a mapping; collect several metrics of parameters given as pairs in a list."""
     if params is None or isinstance(params, Mapping):
         return params or {}
     settings: dict[str, Any] = {}
@@ -123,7 +126,7 @@ def _mapping(params: Any) -> Mapping[str, Any]:
 
 
 def computed_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return link and init score for training on these data from the start; refuse data without meaning."""
+    """Return the link and the init score for a new model on these data; raise an error if the data are invalid."""
     labels, weight = labels_and_weights(data)
     if several():
         labels, weight = classes_of_all(loss, labels, weight, settings.get("num_class"))
@@ -135,10 +138,10 @@ def computed_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]
 
 
 def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
-    """Return the link for adding trees to a model; refuse a model of another loss and data without meaning."""
+    """Return the link for adding trees to a model; raise an error for a model of another loss or for invalid data."""
     check_same_loss(loss, previous.attr(ATTRIBUTE), "xgb_model")
     if loss.multiclass and is_linear(previous):
-        raise ValueError(f"xgb_model must be of trees for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
+        raise ValueError(f"xgb_model must consist of trees for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
     labels, weight = labels_and_weights(data)
     n_classes = np.size(init_score_of(previous))
     if several():
@@ -148,17 +151,17 @@ def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> 
     if objective != settings["objective"] and (loss.multiclass or {objective, settings["objective"]} != IDENTITIES):
         raise ValueError(f"xgb_model must have the objective {settings['objective']!r} for {loss}, got {objective!r}")
     check_values(loss, labels, weight, n_classes, np.float32)
-    if has_vector_leaves(previous):  # files forget it, and trees of both kinds would mix
+    if has_vector_leaves(previous):  # files lack these settings, without which the model would mix both kinds of trees
         settings |= VECTOR_LEAVES
     return settings
 
 
 def link(loss: Loss, n_classes: int, *, soft: bool) -> dict[str, Any]:
-    """Return the parameters that decide what ``predict`` does to raw scores: a sigmoid or softmax only if that is right.
+    """Return the parameters that define the link of ``predict``: a sigmoid or softmax if it gives probabilities, else none.
 
-    The identity is ``reg:squarederror``, whose own gradient is never asked for: what reads model files takes its
-    ``base_score`` for a raw score, but that of ``binary:logitraw`` for a probability. Soft labels are several targets to
-    XGBoost, which its softmax objective refuses.
+    Without a link, the stored objective is ``reg:squarederror``, whose gradient is never used. Tools that read model files
+    interpret its ``base_score`` as a raw score, but interpret that of ``binary:logitraw`` as a probability. XGBoost treats
+    soft labels as several targets, which its softmax objective does not support.
     """
     quiet = {"disable_default_eval_metric": True}
     if not loss.multiclass:
@@ -169,34 +172,34 @@ def link(loss: Loss, n_classes: int, *, soft: bool) -> dict[str, Any]:
 
 
 def base_score(init_score: float | Array, *, sigmoid_link: bool) -> float | list[float]:
-    """Return an init score as XGBoost wants it: a probability under a sigmoid, otherwise raw scores."""
+    """Return an init score in the form that XGBoost expects: a probability with a sigmoid link, otherwise raw scores."""
     if isinstance(init_score, np.ndarray) and init_score.size > 1:
         return [float(score) for score in init_score]
     score = float(np.squeeze(init_score))
     if not sigmoid_link:
         return score
-    # XGBoost moves such a probability to [1e-6, 1 - 1e-6], and refuses what float32 rounds to 1.
+    # XGBoost clips such a probability to [1e-6, 1 - 1e-6], but raises an error if float32 rounds it to 1.
     return float(np.clip(LogLoss().activation([score])[0], 1e-6, 1 - 1e-6))
 
 
 def check_metrics(eval_metric: Any, loss: Loss, *, soft: bool) -> None:
-    """Refuse builtin metrics that would read raw scores as probabilities, or labels as something else."""
+    """Raise ValueError for builtin metrics that would misread raw scores as probabilities, or misread the labels."""
     right: tuple[str, ...] = ()
     if loss.multiclass and soft:
-        rule = "left out with soft labels (n, K)"
+        rule = "omitted with soft labels (n, K)"
     elif loss.multiclass and loss.is_proper:
         right = ("merror", "mlogloss", "auc", "aucpr")
-        rule = f"one of {', '.join(right)} for many classes"
+        rule = f"one of {', '.join(right)} for a multiclass loss"
     elif not loss.is_proper:
         right = ("merror",) if loss.multiclass else RANK_METRICS
         rule = f"one of {', '.join(right)} where the model predicts raw scores"
     else:
-        rule = "one of two classes"
+        rule = "a metric for two classes"
     for name in [eval_metric] if isinstance(eval_metric, str) else list(eval_metric or ()):
         kind = name.split("@")[0].rstrip("-")
         of_two_classes = not loss.multiclass and loss.is_proper and kind not in ("merror", "mlogloss")
         if kind not in right and not of_two_classes:
             raise ValueError(
-                f"eval_metric must be {rule}, got {name!r}, which would misread them; use"
+                f"eval_metric must be {rule}, got {name!r}, which would misread the scores or labels; use"
                 " custom_metric=Metric(loss, score)"
             )

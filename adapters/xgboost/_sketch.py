@@ -1,9 +1,9 @@
-"""Trees of many classes at the price of one: XGBoost finds their structure along a few random directions.
+"""Sketched trees: multiclass trees whose structure XGBoost finds along a few random directions, to save time.
 
-In the place of K scores it looks at the slope of the loss where all scores move along one random direction, and at the
-curvature that the Hessian's diagonal has along it; the values of the leaves come from the whole gradient. The idea is that of
-SketchBoost (Iosipoi and Vakhrushev, NeurIPS 2022, arXiv 2211.12858, random projections). XGBoost calls its interface for
-this experimental, so this file alone uses it.
+For the structure, XGBoost uses the slope of the loss along each random direction, instead of K gradients, and the curvature
+of the diagonal Hessian along it. The leaf values are computed from the whole gradient. The method is the random projection of
+SketchBoost (Iosipoi and Vakhrushev, NeurIPS 2022, arXiv 2211.12858). XGBoost's interface for it is experimental, so only this
+module uses it.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from ._settings import VECTOR_LEAVES
 
 try:
     from xgboost import objective as _interface
-except ImportError:  # before 3.2
+except ImportError:  # xgboost before 3.2 lacks the interface
     _interface = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """How the structure of trees with a score per class is found: along random directions, drawn anew for each round.
+    """Settings of sketched trees: trees with one score per class, whose structure is found along random directions.
 
-    Experimental, as XGBoost's interface for it is. On nine sets of fourteen that it was judged on, the log loss of held-out
-    rows was lower than with the better of XGBoost's own strategies, on the others higher: compare with
-    ``multi_strategy="multi_output_tree"`` and no sketch. It can save time with many classes and thousands of rows; on small
-    sets it takes longer.
+    The directions are drawn anew in each round. Sketched trees are experimental, like XGBoost's interface for them. On nine
+    of fourteen evaluated data sets, the held-out log loss was lower than with the better of XGBoost's own strategies; on the
+    other five it was higher. Compare with ``multi_strategy="multi_output_tree"`` without a sketch. A sketch can save time
+    with many classes and thousands of rows, but takes longer on small data sets.
 
-    XGBoost does not have for such trees: categorical features, constraints, other tree methods than hist, dart, training in
-    several processes, SHAP values (``pred_contribs``), dumps with statistics and ``trees_to_dataframe``.
-    ``min_child_weight`` and ``gamma`` look at the sketch, whose Hessian is that of all classes together, so that values which
-    were tuned without one mean something else. Only CPUs have been tried.
+    For such trees, XGBoost does not support categorical features, constraints, tree methods other than hist, dart,
+    distributed training, SHAP values (``pred_contribs``), dumps with statistics or ``trees_to_dataframe``.
+    ``min_child_weight`` and ``gamma`` apply to the sketch, whose Hessian covers all classes together, so values that were
+    tuned without a sketch do not transfer. Only CPUs have been tested.
 
     Parameters
     ----------
     columns : int, default 2
-        Directions of one round. More take longer, and were seldom better.
+        Number of directions per round. More directions take longer and were rarely better.
     seed : int, default 0
-        Below 2^32. The same seed gives the same model, whatever the number of threads.
+        Random seed, less than 2^32. The same seed gives the same model for any number of threads.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not a whole number, or out of range.
+        If a parameter is not an integer, or is out of range.
     """
 
     columns: int = 2
@@ -70,7 +70,7 @@ class Sketch:
             object.__setattr__(self, name, int(value))
 
     def directions(self, iteration: int, n_classes: int) -> Array:
-        """Return the directions of a round, standard normal, ``(columns, K)``."""
+        """Return the directions of a round, ``(columns, K)``: standard normal, divided by the root of ``columns``."""
         draw = np.random.default_rng([self.seed, iteration])
         return draw.standard_normal((self.columns, n_classes), dtype=np.float32) / np.float32(np.sqrt(self.columns))
 
@@ -78,34 +78,36 @@ class Sketch:
 def vector_leaves(
     sketch: Sketch, loss: Loss, settings: Mapping[str, Any], data: xgb.DMatrix, previous: xgb.Booster | None
 ) -> dict[str, str]:
-    """Return the settings that the trees need; refuse what XGBoost cannot do with them, or does not have yet."""
+    """Return the settings that sketched trees require; raise an error for anything they do not support."""
     if not isinstance(sketch, Sketch):
         raise TypeError(f"sketch must be a Sketch or None, got {sketch!r}")
     if not loss.multiclass:
-        raise ValueError(f"sketch must come with a loss of many classes, got {loss}, whose trees have one score anyway")
+        raise ValueError(
+            f"sketch must be used with a multiclass loss, got {loss}, whose trees already have a single score"
+        )
     _check_interface()
     if xgb.collective.get_world_size() > 1:
         raise NotImplementedError(
-            "sketch must be left out where several processes train together, as with dask or Spark, got"
-            f" {xgb.collective.get_world_size()} of them"
+            "sketch must be omitted in distributed training, as with Dask or Spark, got"
+            f" {xgb.collective.get_world_size()} processes"
         )
     n_classes = settings.get("num_class") or labels_and_weights(data)[0].shape[1]
     if sketch.columns >= n_classes:
         raise ValueError(
-            f"columns of the sketch must be fewer than the {n_classes} classes, got {sketch.columns}; leave the sketch out"
-            ' and say multi_strategy="multi_output_tree" for trees that see the whole gradient'
+            f"columns of the sketch must be fewer than the {n_classes} classes, got {sketch.columns}; for trees that use the"
+            ' whole gradient, omit the sketch and set multi_strategy="multi_output_tree"'
         )
     for name, wanted in _WANTED.items():
         if name in settings and settings[name] not in wanted:
-            raise ValueError(f"{name} must be {wanted[0]!r} or left out with a sketch, got {settings[name]!r}")
+            raise ValueError(f"{name} must be {wanted[0]!r} or omitted with a sketch, got {settings[name]!r}")
     for name in ("monotone_constraints", "interaction_constraints"):
         if name in settings:
-            raise ValueError(f"{name} must be left out with a sketch, got {settings[name]!r}")
+            raise ValueError(f"{name} must be omitted with a sketch, got {settings[name]!r}")
     types = data.feature_types or ()
     if "c" in types:
         column = types.index("c")
         raise ValueError(
-            "features must be numbers with a sketch, since XGBoost's trees with vectors in their leaves take no categories,"
+            "features must be numeric with a sketch, because XGBoost's trees with vector leaves do not support categories,"
             f" got a categorical column {column if data.feature_names is None else data.feature_names[column]!r}"
         )
     if previous is not None and previous.num_boosted_rounds() and not has_vector_leaves(previous):
@@ -113,7 +115,7 @@ def vector_leaves(
     return VECTOR_LEAVES
 
 
-#: What trees with vectors in their leaves ask for.
+#: Parameter values that trees with vector leaves support.
 _WANTED: dict[str, tuple[str, ...]] = {
     "multi_strategy": ("multi_output_tree",),
     "tree_method": ("hist", "auto"),
@@ -124,22 +126,22 @@ _WANTED: dict[str, tuple[str, ...]] = {
 
 
 def _check_interface() -> None:
-    """Raise unless XGBoost has the interface that this file is written for."""
+    """Raise an error unless XGBoost has the experimental interface that this module requires."""
     if _interface is None:
-        raise ImportError(f"sketch needs xgboost 3.2 or newer, got {xgb.__version__}")
+        raise ImportError(f"sketch requires xgboost 3.2 or newer, got {xgb.__version__}")
     method = getattr(getattr(_interface, "TreeObjective", None), "split_grad", None)
     if method is None or list(inspect.signature(method).parameters) != ["self", "iteration", "grad", "hess"]:
         raise NotImplementedError(
-            "sketch needs xgboost's experimental TreeObjective.split_grad(iteration, grad, hess), which xgboost"
-            f" {xgb.__version__} has no longer; leave out sketch or use an older xgboost"
+            "sketch requires xgboost's experimental TreeObjective.split_grad(iteration, grad, hess), which xgboost"
+            f" {xgb.__version__} no longer has; omit sketch or use an older xgboost"
         )
 
 
 def sketched(loss: Loss, sketch: Sketch, first_round: int) -> Any:
-    """Return an objective whose trees see the sketch; a continued training goes on with the next directions."""
+    """Return an objective that gives the sketch to the trees; continued training uses the next directions."""
 
     class Sketched(_interface.TreeObjective):
-        """What XGBoost calls: the whole gradient for the leaves, the sketch of it for the structure."""
+        """An objective that returns the whole gradient for the leaf values and its sketch for the tree structure."""
 
         def __init__(self) -> None:
             self.objective = InPlaceObjective(loss)

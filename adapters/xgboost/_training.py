@@ -1,4 +1,4 @@
-"""Training with XGBoost: one model, or one for each fold."""
+"""Training and cross-validation with XGBoost."""
 
 from __future__ import annotations
 
@@ -37,44 +37,45 @@ def train(
     callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
     custom_metric: Callable[..., Any] | None = None,
 ) -> xgb.Booster:
-    """Train as ``xgboost.train`` does, with a loss: init score, link, weights and metric are as they must be.
+    """Train like ``xgboost.train``, with a loss and its init score, link, weights and metric.
 
-    The arguments after ``num_boost_round`` go by their names.
+    Arguments after ``num_boost_round`` are keyword-only.
 
     Parameters
     ----------
     params : mapping or sequence of pairs
-        XGBoost's parameters, without an objective. ``base_score`` replaces the computed init score, in XGBoost's units:
-        a probability where the stored link is a sigmoid, otherwise raw scores.
+        XGBoost's parameters, without an objective. ``base_score`` replaces the computed init score, in XGBoost's units: a
+        probability if the stored link is a sigmoid, otherwise raw scores.
     dtrain : DMatrix, QuantileDMatrix or ExtMemQuantileDMatrix
-        With labels; its weights and base margins are honoured. With base margins the raw score is the margin plus the
-        trees, and no init score is added.
+        The training data, with labels. Its weights and base margins are used. With base margins, the raw score is the
+        margin plus the trees, and no init score is added.
     num_boost_round, evals, early_stopping_rounds, evals_result, verbose_eval, callbacks
-        As in ``xgboost.train``; but dart is not stopped early.
+        As in ``xgboost.train``, but early stopping is not supported with dart.
     loss : Loss
     sketch : Sketch, optional
-        For many classes: one tree a round with a vector in its leaves, whose structure is found along random directions
-        of the gradient. Experimental. Needs xgboost 3.2, numbers as features, ``tree_method="hist"``.
+        For many classes: one tree per round with vector leaves, whose structure is found along random directions of the
+        gradient. Experimental. Requires xgboost 3.2, numeric features and ``tree_method="hist"``.
     maximize : bool, optional
-        Direction of ``early_stopping_rounds``. Default: that of ``custom_metric``, if it is a :class:`Metric`, which
-        neither this nor an ``EarlyStopping`` among ``callbacks`` may contradict.
+        Whether early stopping maximises the metric. Default: the direction of ``custom_metric`` if it is a
+        :class:`Metric`. Neither this argument nor an ``EarlyStopping`` callback may contradict that direction.
     xgb_model : Booster, XGBModel, path, bytes or bytearray, optional
         A model to continue, trained with the same loss. It keeps its init score.
     custom_metric : callable, optional
-        Default: ``Metric(loss)``, unless ``params`` asks for an ``eval_metric``.
+        Default: ``Metric(loss)``, unless ``params`` contains ``eval_metric``.
 
     Returns
     -------
     Booster
-        Its raw scores contain the init score and its attributes the loss, in the model file too. Its own ``predict``
-        gives class probabilities where the plain sigmoid or softmax is one, otherwise raw scores (for soft ``(n, K)``
-        labels too). :func:`predict_proba` always gives probabilities; :func:`servable` makes a model that does.
+        Its raw scores include the init score and its attributes contain the loss, also in the model file. Its own
+        ``predict`` returns class probabilities if they are the plain sigmoid or softmax of the raw scores, and raw scores
+        otherwise (also for soft ``(n, K)`` labels). :func:`predict_proba` always returns probabilities, and
+        :func:`servable` returns a model whose ``predict`` does.
 
     Raises
     ------
     TypeError, ValueError
-        Before the first round, if labels, weights or scores have no meaning for the loss, or if a parameter would be
-        ignored or give wrong numbers.
+        Before the first round, if labels, weights or scores are invalid for the loss, or if a parameter would be ignored or
+        give wrong results.
     """
     check_storable(loss)
     settings = own_settings(params, loss)
@@ -117,7 +118,7 @@ def train(
         custom_metric=metric,
     )
     if previous is not None and booster.attr("best_iteration") == previous.attr("best_iteration"):
-        # What stopped the first run says nothing about the trees added since.
+        # The best round of the first run does not apply to the continued model.
         booster.set_attr(best_iteration=None, best_score=None)
     return booster
 
@@ -136,9 +137,9 @@ def cv(
     custom_metric: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Any:
-    """Cross-validate as ``xgboost.cv`` does, with a loss; each fold starts from the init score of its own training part.
+    """Cross-validate like ``xgboost.cv``, with a loss; each fold starts from the init score of its own training part.
 
-    The arguments after ``num_boost_round`` go by their names.
+    Arguments after ``num_boost_round`` are keyword-only.
 
     Parameters
     ----------
@@ -151,13 +152,13 @@ def cv(
     sketch, maximize, custom_metric
         As for :func:`train`.
     **options
-        The other arguments of ``xgboost.cv`` by their names: ``nfold``, ``stratified``, ``folds``,
-        ``early_stopping_rounds``, ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``shuffle``.
+        Other keyword arguments of ``xgboost.cv``: ``nfold``, ``stratified``, ``folds``, ``early_stopping_rounds``,
+        ``as_pandas``, ``verbose_eval``, ``show_stdv``, ``seed``, ``shuffle``.
 
     Returns
     -------
     DataFrame or dict
-        What ``xgboost.cv`` returns.
+        The result of ``xgboost.cv``.
 
     Raises
     ------
@@ -166,12 +167,12 @@ def cv(
     """
     check_storable(loss)
     settings = own_settings(params, loss)
-    whole = computed_settings(loss, dtrain, settings)  # a fault of the data is better named by its row in all of them
+    whole = computed_settings(loss, dtrain, settings)  # checked before splitting, so that errors name rows of all data
     if "num_class" in whole:
         settings["num_class"] = whole["num_class"]
     objective: Any = InPlaceObjective(loss)
     if sketch is not None:
-        vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)  # refused before the folds are made
+        vector_leaves(sketch, loss, {**whole, **settings}, dtrain, None)  # raises errors before the folds are made
         objective = sketched(loss, sketch, 0)
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     asked = asked or settings.get("eval_metric") or []
@@ -208,13 +209,13 @@ def cv(
 
 
 class _CarryLoss(xgb.callback.TrainingCallback):
-    """Callback that writes attributes before the first round, so that checkpoints have them too."""
+    """Callback that sets attributes of the booster before the first round, so that checkpoints contain them."""
 
     def __init__(self, **attributes: str) -> None:
         self.attributes = attributes
 
     def before_training(self, model: xgb.Booster) -> xgb.Booster:
-        """Write the attributes."""
+        """Set the attributes."""
         model.set_attr(**self.attributes)
         return model
 
@@ -222,7 +223,7 @@ class _CarryLoss(xgb.callback.TrainingCallback):
 def _default_metric(
     loss: Loss, custom_metric: Callable[..., Any] | None, eval_metric: Any
 ) -> Callable[..., Any] | None:
-    """Return the metric that was asked for, ``Metric(loss)`` if there is none."""
+    """Return the custom metric, or ``Metric(loss)`` if neither a custom metric nor ``eval_metric`` is given."""
     if custom_metric is not None and not callable(custom_metric):
         raise TypeError(f"custom_metric must be one function or Metric, got {custom_metric!r}")
     check_metric(custom_metric, loss)
@@ -232,13 +233,13 @@ def _default_metric(
 def _check_stopping(
     settings: Mapping[str, Any], rounds: int | None, callbacks: Sequence[xgb.callback.TrainingCallback] | None
 ) -> None:
-    """Refuse to stop a dart training early: rounds after the best one have given its trees other weights."""
+    """Raise ValueError for early stopping with dart, where later rounds change the weights of earlier trees."""
     if settings.get("booster") != "dart":
         return
     if rounds is not None or any(isinstance(callback, xgb.callback.EarlyStopping) for callback in callbacks or ()):
         raise ValueError(
-            "early stopping must be left out for booster='dart': rounds after the best one give its trees other weights, so"
-            " that the model of the best round no longer exists"
+            "early stopping is not supported with booster='dart': later rounds change the weights of earlier trees, so the"
+            " model of the best round cannot be recovered"
         )
 
 
@@ -247,9 +248,9 @@ def _direction(
     metric: Callable[..., Any] | None,
     callbacks: Sequence[xgb.callback.TrainingCallback] | None,
 ) -> bool | None:
-    """Return the direction of early stopping; refuse one that contradicts the metric's.
+    """Return the direction of early stopping; raise ValueError if it contradicts the direction of the metric.
 
-    A callback that was given none finds the right one by the metric's name.
+    A callback without a direction infers the correct direction from the name of the metric.
     """
     if not isinstance(metric, Metric):
         return maximize
@@ -259,15 +260,15 @@ def _direction(
             continue
         if metric.label == f"auc_{callback.metric_name}":
             raise ValueError(
-                f"metric_name of the EarlyStopping callback must be {metric.label!r}, by which XGBoost knows the direction of"
-                f" the metric, got {callback.metric_name!r}"
+                f"metric_name of the EarlyStopping callback must be {metric.label!r}, from which XGBoost infers the direction"
+                f" of the metric, got {callback.metric_name!r}"
             )
         if callback.metric_name in (None, metric.label):
             asked["maximize of the EarlyStopping callback"] = callback.maximize
     for argument, direction in asked.items():
         if direction is not None and bool(direction) != metric.greater_is_better:
             raise ValueError(
-                f"{argument} must be {metric.greater_is_better} or None, as greater_is_better of the metric"
-                f" {metric.label!r} says, got {direction}"
+                f"{argument} must be {metric.greater_is_better} or None, to match greater_is_better of the metric"
+                f" {metric.label!r}, got {direction}"
             )
     return metric.greater_is_better

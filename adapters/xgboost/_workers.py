@@ -1,7 +1,7 @@
-"""What several processes that train one model tell each other, as under Dask; with one process, nothing.
+"""Communication between the processes of distributed training, such as with Dask; a single process does not communicate.
 
-Each has some of the rows, or none. XGBoost adds up their histograms, but a custom objective and a custom metric see the
-rows of their own process alone.
+Each process has some of the rows, or none. XGBoost sums the histograms of all processes, but a custom objective and a custom
+metric receive only the rows of their own process.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from .._loss import check_values
 
 
 def several() -> bool:
-    """Return whether several processes train together."""
+    """Return whether training is distributed over several processes."""
     return bool(collective.get_world_size() > 1)
 
 
 def anywhere(flag: bool) -> bool:
-    """Return whether it is so in any process."""
+    """Return whether the flag is set in any process."""
     return bool(_largest(flag)) if several() else flag
 
 
 def has_no_weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> bool:
-    """Return whether this process, one of several, has no rows or only rows of weight 0."""
+    """Return whether training is distributed and this process has no rows, or only rows of weight 0."""
     return several() and not _weight(labels, weight)
 
 
 def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
-    """Return the mean over the rows of all processes; ``local`` is that of this one."""
+    """Return the weighted mean over the rows of all processes; ``local`` is the mean over the rows of this process."""
     own = _weight(labels, weight)
     total, weights = _sum([local * own, own])
     if not weights:
-        raise ValueError("evaluation data must have rows of weight > 0 in one process at least, got none")
+        raise ValueError("evaluation data must have rows of weight > 0 in at least one process, got none")
     return float(total / weights)
 
 
 def classes_of_all(loss: Loss, labels: Array, weight: Array | None, n_classes: int | None) -> tuple[Array, Array]:
-    """Return one row for each class, with its weight in all processes.
+    """Return one label per class, and the total weight of each class over all processes.
 
-    Losses are linear in soft labels, so these rows have the init score of all rows together.
+    Losses are linear in soft labels, so these rows have the same init score as all rows together.
     """
     soft = labels.ndim == 2
     own = labels.shape[1] if soft else int(labels.max(initial=-1.0)) + 1

@@ -1,4 +1,4 @@
-"""The command: it plans trainings from the options, runs them and writes what they say."""
+"""The command, which plans trainings from the options, runs them and writes the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .runs import table as table_of_runs
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train what is not there yet and write the tables; return 2 for wrong options, 130 after Ctrl-C, 1 if all failed."""
+    """Run missing trainings and write the results; return 2 for invalid options, 130 after Ctrl-C, 1 if all failed."""
     screen, store, plan = console(), None, None
     try:
         plan = plan_of(arguments)
@@ -48,18 +48,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _kept(plan: Plan, store: Store) -> str:
     done = sum(store.answer(fit) is not None for fit in plan.fits)
-    return f" {done} of {len(plan.fits)} trainings are kept in {store.folder}; the same command goes on."
+    return (
+        f" {done} of {len(plan.fits)} trainings are saved in {store.folder}; the same command resumes the comparison."
+    )
 
 
 def write(plan: Plan, store: Store, screen: Console, remarks: Remarks) -> int:
-    """Write runs, page, pictures and Markdown table, and print the findings."""
+    """Write the runs, the page, the figures and the Markdown table, and print the findings."""
     folder = store.folder
     runs = table_of_runs(plan.fits, store)
     runs.to_csv(folder / "runs.csv", index=False)
     runs.to_parquet(folder / "runs.parquet", index=False)
     comparison = compare(runs)
     facts = environment({})
-    for name in PICTURES:  # of an earlier call
+    for name in PICTURES:  # remove the figures of an earlier call
         (folder / f"{name}.png").unlink(missing_ok=True)
     files: dict[str, Path] = {}
     for name, figure in pictures(comparison).items():

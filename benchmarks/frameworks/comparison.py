@@ -1,13 +1,13 @@
-"""Paired comparisons of all runs: by how much one choice is better than another on the same rows, with intervals.
+"""Paired comparisons of all runs: differences between two choices on the same rows, with confidence intervals.
 
-Differences are of log losses in *points*: per cent of the log loss of the base rates, so that easy and hard data count
-alike. Where the true probabilities are known, the divergence from them takes the place of the log loss: its differences have
-the same expectation, without the noise of the labels.
+Differences of log losses are in *points*: per cent of the log loss of the base rates, so that easy and hard data sets have
+equal weight. If the true probabilities are known, the divergence from them replaces the log loss: its differences have the
+same expectation, without the noise of the labels.
 
-The interval of one set is Student's t over seeds; a single seed gives none. Made sets are drawn anew for each seed. The
-splits of other sets share rows, and ``study.intervals`` corrects the variance for that, by the largest share of test rows
-where splits by time differ in size. The interval over several sets is Student's t over the means of the sets, even if each
-has one seed: it says what to expect of another set like these.
+The interval for one set is a Student's t interval over seeds; a single seed gives no interval. Synthetic sets are drawn
+independently for each seed. The splits of other sets share rows, and ``study.intervals`` corrects the variance for that; if
+splits by time differ in size, it uses the largest share of test rows. The interval over several sets is a Student's t
+interval over the means of the sets, even if each has one seed: it estimates the result on another, similar set.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ..study.intervals import Mean, mean_of
 from .plan import BUILTIN
 from .scoring import NONE, SCORES
 
-#: How far ranking by the scores is from perfect, in hundredths: lower is better, as with log losses.
+#: Shortfall of the ranking from a perfect one, in hundredths: lower is better, as for log losses.
 RANKING = {"auc": "AUC below 1", "average_precision": "average precision below 1"}
-#: The columns of which the mean over seeds is shown for every set.
+#: The columns whose mean over seeds is shown for every set.
 SHOWN = (*SCORES, "rounds", "fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The points that a choice adds to the log loss: the mean over sets, or over the seeds of a single set."""
+    """The points that a choice adds to the log loss: a mean over sets, or over the seeds of a single set."""
 
     mean: Mean
     by_set: Mapping[str, Mean]
@@ -42,12 +42,12 @@ class Effect:
 
     @property
     def median(self) -> float:
-        """The median over sets, which a few extreme sets do not move."""
+        """The median over sets, which is robust to a few extreme sets."""
         return float(np.median([mean.value for mean in self.by_set.values()]))
 
     @property
     def judged(self) -> int:
-        """The number of sets with an interval of their own."""
+        """The number of sets that have an interval."""
         return sum(mean.low is not None for mean in self.by_set.values())
 
     @property
@@ -66,7 +66,7 @@ Combination = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Contender:
-    """A combination of library, loss and calibration: means over sets, and how far it is above the best one."""
+    """A combination of library, loss and calibration, with means over sets and the difference from the best combination."""
 
     combination: Combination
     nce: float
@@ -77,7 +77,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of all runs together; ``sets`` has a table for each set."""
+    """The comparison of all runs; ``sets`` contains a table for each set."""
 
     runs: pd.DataFrame
     baseline: str
@@ -93,17 +93,17 @@ class Comparison:
 
     @property
     def of_one_seed(self) -> list[str]:
-        """The sets with a single seed, which by themselves show no difference."""
+        """The sets with a single seed, which individually cannot show a difference."""
         return [name for name, seeds in self.seeds.items() if seeds == 1]
 
     @property
     def has_intervals(self) -> bool:
-        """Whether there is any interval: over sets, or over the seeds of the only set."""
+        """Whether any interval exists: over sets, or over the seeds of the only set."""
         return len(self.sets) > 1 or len(self.sets) > len(self.of_one_seed)
 
 
 def compare(runs: pd.DataFrame) -> Comparison:
-    """Compare the runs of a table, without those that failed."""
+    """Compare the runs of a table, excluding failed runs."""
     good = runs[runs["error"].isna()]
     good = good.assign(
         points=100.0 * good["excess_log_loss"].fillna(good["log_loss"]) / good["base_log_loss"],
@@ -136,13 +136,13 @@ def compare(runs: pd.DataFrame) -> Comparison:
 
 
 def summaries(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the scores of every combination by set, without runs that failed."""
+    """Return the scores of every combination by set, excluding failed runs."""
     good = runs[runs["error"].isna()]
     return {str(name): _summary(part) for name, part in good.groupby("data", sort=False)}
 
 
 def _libraries(runs: pd.DataFrame, baseline: str, libraries: list[str]) -> dict[str, Effect]:
-    """Compare the builtin loss of the libraries, without calibration, with that of the first library."""
+    """Compare the uncalibrated baseline loss of each library with that of the first library."""
     part = runs[(runs["loss"] == baseline) & (runs["calibration"] == NONE)]
     points = _unstacked(part, ["data", "seed"], "library")
     above = {name: points[name] - points[libraries[0]] for name in libraries[1:]}
@@ -150,7 +150,7 @@ def _libraries(runs: pd.DataFrame, baseline: str, libraries: list[str]) -> dict[
 
 
 def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Return medians by library: seconds and memory of the builtin loss, and the seconds of other losses over these."""
+    """Return medians by library: seconds and memory of the baseline loss, and the ratio of other losses' seconds to it."""
     of_trainings = runs.drop_duplicates(["data", "seed", "library", "loss"])
     seconds = of_trainings.set_index(["data", "seed", "loss", "library"])["fit_seconds"].unstack("loss")
     own = of_trainings[of_trainings["loss"] == baseline].groupby("library", sort=False)
@@ -163,11 +163,11 @@ def _costs(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 
 def _losses(runs: pd.DataFrame, baseline: str, score: str = "points") -> dict[tuple[str, str], Effect]:
-    """Compare every loss and calibration with the builtin loss without calibration, within each library."""
+    """Compare every loss and calibration with the uncalibrated baseline loss, within each library."""
     points = _unstacked(runs, ["data", "seed", "library"], ["loss", "calibration"], score)
     if (baseline, NONE) not in points:
         return {}
-    above = points.sub(points[baseline, NONE], axis=0).dropna(axis=1, how="all")  # pairs only
+    above = points.sub(points[baseline, NONE], axis=0).dropna(axis=1, how="all")  # complete pairs only
     return {
         (str(loss), str(calibration)): _effect(above[loss, calibration].dropna().groupby(["data", "seed"]).mean(), runs)
         for loss, calibration in above.columns
@@ -176,7 +176,7 @@ def _losses(runs: pd.DataFrame, baseline: str, score: str = "points") -> dict[tu
 
 
 def _contenders(runs: pd.DataFrame) -> list[Contender]:
-    """Return the combinations that every set and seed has, the best first."""
+    """Return the combinations with results for every set and seed, best first."""
     keys = ["library", "loss", "calibration"]
     points = _unstacked(runs, ["data", "seed"], keys).dropna(axis=1)
     if points.empty:
@@ -198,7 +198,7 @@ def _contenders(runs: pd.DataFrame) -> list[Contender]:
 
 
 def _unstacked(runs: pd.DataFrame, rows: list[str], columns: str | list[str], score: str = "points") -> pd.DataFrame:
-    """Return a score with a column for each choice, in the order of the plan."""
+    """Return a score with one column for each choice, in the order of the plan."""
     columns = [columns] if isinstance(columns, str) else columns
     points = runs.set_index([*rows, *columns])[score].unstack(columns)
     order = pd.MultiIndex.from_frame(runs[columns].drop_duplicates()) if len(columns) > 1 else runs[columns[0]].unique()
@@ -218,15 +218,15 @@ def _effect(differences: pd.Series[float], runs: pd.DataFrame) -> Effect:
 
 
 def _shared(runs: pd.DataFrame) -> pd.Series[float]:
-    """Return the largest ratio of test rows to other rows by set; 0 for made sets, whose seeds share no rows."""
+    """Return the largest ratio of test rows to other rows by set; 0 for synthetic sets, whose seeds share no rows."""
     ratios = runs["test_rows"] / (runs["train_rows"] + runs["inner_rows"])
     return ratios.mask(runs["made"].astype(bool), 0.0).groupby(runs["data"]).max()
 
 
 def _summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return means over the seeds of one set, the lowest log loss first, with the interval of the log loss.
+    """Return means over the seeds of one set, lowest log loss first, with the interval of the log loss.
 
-    The interval of a single seed is that of its test rows.
+    With a single seed, the interval reflects the sampling of its test rows.
     """
     keys = ["library", "loss", "calibration"]
     groups = runs.groupby(keys, sort=False)

@@ -1,4 +1,4 @@
-"""The data of the comparison: sets of scikit-learn, made ones with known probabilities, the user's files, sets of OpenML."""
+"""The data of the comparison: scikit-learn's data sets, synthetic ones with known probabilities, files, and OpenML."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ..study.data_sets import DataSet, Maker, drawn
 from ..study.splits import Parts
 from ..study.tables import LEAST_OF_A_CLASS, Table, read
 
-#: The share of the rows to test on, and the share of the others to stop early and to calibrate on.
+#: The share of rows for testing, and the share of the remaining rows for early stopping and calibration.
 TEST, INNER = 0.3, 0.25
-#: The column of the labels in kept sets of OpenML.
+#: The label column in stored data sets from OpenML.
 OPENML_LABEL = "label of the set"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the rows come from: a name of ``data_sets.real()`` or ``made()``, or a file."""
+    """The source of the rows: a name in ``data_sets.real()`` or ``made()``, or a file."""
 
     name: str
     rows: int | None = None
@@ -45,12 +45,12 @@ class Source:
 
     @property
     def is_made(self) -> bool:
-        """Whether it is drawn anew for every seed, with known probabilities."""
+        """Whether the rows are drawn anew for every seed, with known probabilities."""
         return self.rows is not None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What distinguishes it from other sources: for a file the content, not the path."""
+        """The fields that distinguish this source from others; for a file the content, not the path."""
         return {name: value for name, value in vars(self).items() if name != "path" and value}
 
     def load(self, seed: int) -> DataSet:
@@ -58,13 +58,13 @@ class Source:
         if self.path is not None:
             digest = _digest(Path(self.path))
             if digest != self.digest:
-                raise TableError(f"{self.path} must stay as it was when the comparison began, got another content")
+                raise TableError(f"{self.path} must not change during the comparison, got different content")
             return _read(self.table, digest)
         return (data_sets.real()[self.name] if self.rows is None else made(self.rows)[self.name])(seed)
 
     @property
     def table(self) -> Table:
-        """The file and the uses of its columns."""
+        """The file and the roles of its columns."""
         return Table(Path(str(self.path)), str(self.label), self.weight, tuple(self.drop), time=self.time)
 
     def parts(self, seed: int) -> Parts:
@@ -82,7 +82,7 @@ def from_file(
     time: str | None = None,
     periods: int = 1,
 ) -> Source:
-    """Check a file of the user and return it as a source; with a column of times it has so many test periods."""
+    """Check a user's file and return it as a source; ``periods`` is the number of test periods if ``time`` is given."""
     try:
         digest = _digest(path)
     except OSError as error:
@@ -91,18 +91,18 @@ def from_file(
     if time is not None:
         source = replace(source, time=time, periods=periods)
     try:
-        for seed in range(source.periods or 1):  # random splits are all alike
+        for seed in range(source.periods or 1):  # for random splits, one seed suffices
             source.parts(seed)
     except TableError:
         raise
     except ValueError as error:
-        raise TableError(f"{path} cannot be split in three parts: {error}") from None
+        raise TableError(f"{path} cannot be split into three parts: {error}") from None
     return source
 
 
 @functools.lru_cache(maxsize=1)
 def _read(table: Table, digest: str) -> DataSet:
-    """Read a file once for all trainings of a process; the digest says that the file is still the same."""
+    """Read a file once for all trainings of a process; the digest invalidates the cache if the file changes."""
     del digest
     return read(table)
 
@@ -112,7 +112,7 @@ def _digest(path: Path) -> str:
 
 
 def split(data: DataSet, seed: int, periods: int | None = None) -> Parts:
-    """Return the three parts that every library and loss gets, stratified by class, or by time in so many periods."""
+    """Return the three parts for all libraries and losses, stratified by class, or split by time into periods."""
     classes, codes = np.unique(data.y, return_inverse=True)
     counts = np.bincount(codes)
     if counts.min() < LEAST_OF_A_CLASS:
@@ -128,17 +128,17 @@ def split(data: DataSet, seed: int, periods: int | None = None) -> Parts:
     for part in parts:
         if part.weight is not None and not np.bincount(part.y, part.weight).all():
             empty = classes[np.bincount(part.y, part.weight).argmin()].item()
-            raise TableError(f"every class must have rows of a weight > 0 in every part, got none of {empty!r}")
+            raise TableError(f"every class must have rows with weight > 0 in every part, got none of {empty!r}")
     return parts
 
 
-# ---- made sets ---------------------------------------------------------------------------------------------------------
+# ---- synthetic sets ----------------------------------------------------------------------------------------------------
 
 
 def made(rows: int) -> Mapping[str, Maker]:
     """Return sets with known probabilities, drawn anew for every seed.
 
-    Sets with rare classes have more rows, so that every part has some of them.
+    Sets with rare classes have more rows, so that every part contains some rows of these classes.
     """
     return {
         "made: 2 classes": partial(_with_rate, rows, 0.4),
@@ -155,7 +155,7 @@ def made(rows: int) -> Mapping[str, Maker]:
 
 
 def _with_rate(rows: int, rate: float, seed: int, *, steep: float = 1.0, noise: float = 0.0) -> DataSet:
-    """Draw two classes; the second has the given share before some labels are exchanged for random ones."""
+    """Draw two classes; the second has the given share before some labels are replaced by random ones."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
     odds = data_sets.scores_of(X, 2, random, steep)[:, 1]
@@ -163,7 +163,7 @@ def _with_rate(rows: int, rate: float, seed: int, *, steep: float = 1.0, noise: 
 
 
 def _negatives_sampled(rows: int, seed: int) -> DataSet:
-    """Keep all positives, 2 % of the rows, and a tenth of the negatives with ten times the weight, as in advertising."""
+    """Draw 2 % positives, and keep all of them and a tenth of the negatives with weight 10, as in advertising."""
     whole = _with_rate(8 * rows, 0.02, seed)
     kept = (whole.y == 1) | (np.random.default_rng([seed, 1]).random(8 * rows) < 0.1)
     part = whole.take(np.flatnonzero(kept))
@@ -171,7 +171,7 @@ def _negatives_sampled(rows: int, seed: int) -> DataSet:
 
 
 def _categories(rows: int, seed: int) -> DataSet:
-    """Draw five numbers and three columns of 5, 20 and 100 categories, each with an effect of its own."""
+    """Draw five numerical features and three categorical ones with 5, 20 and 100 levels; each level has an effect."""
     random = np.random.default_rng(seed)
     numbers = random.standard_normal((rows, 5))
     frame = pd.DataFrame({f"number{i}": numbers[:, i] for i in range(5)})
@@ -184,7 +184,7 @@ def _categories(rows: int, seed: int) -> DataSet:
 
 
 def _shifted(odds: Array, rate: float) -> Array:
-    """Return probabilities with the given mean."""
+    """Return probabilities with the given mean, from log odds shifted by a constant."""
     shift = brentq(lambda c: float(expit(odds + c).mean()) - rate, -50.0, 50.0)
     proba: Array = expit(odds + shift)
     return proba
@@ -194,20 +194,20 @@ def _shifted(odds: Array, rate: float) -> Array:
 
 
 def from_openml(name: str, folder: Path, fetch: Callable[..., Any] = fetch_openml) -> Source:
-    """Fetch a set of OpenML by its name or number, once; it is kept as a Parquet file."""
+    """Fetch a data set from OpenML by name or number once, and store it as a Parquet file."""
     path = folder / f"{_file_name(name)}.parquet"
     if not path.exists():
         which = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": "active"}
         try:
             bunch = fetch(**which, as_frame=True, parser="liac-arff")
-        except OSError as error:  # URLError, HTTPError and timeouts are of this kind
+        except OSError as error:  # includes URLError, HTTPError and timeouts
             raise TableError(
-                f"OpenML's set {name!r} could not be fetched ({error}); it takes a connection once, or --data with a file"
+                f"OpenML's set {name!r} could not be fetched ({error}); connect once, or use --data with a file"
             ) from None
         except ValueError as error:
-            raise TableError(f"OpenML has no set {name!r} to use: {error}") from None
+            raise TableError(f"OpenML's set {name!r} cannot be used: {error}") from None
         if bunch.target is None:
-            raise TableError(f"OpenML's set {name!r} must have one column of labels, got none; use --data with a file")
+            raise TableError(f"OpenML's set {name!r} must have one label column, got none; use --data with a file")
         frame = bunch.data.assign(**{OPENML_LABEL: bunch.target})
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")

@@ -1,4 +1,4 @@
-"""Pictures of a comparison. Libraries and calibrations differ in marker and in filling, not in colour alone."""
+"""Figures of a comparison. Libraries and calibrations differ in marker or fill style, not only in colour."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .text import WAYS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The names of all pictures.
+#: The names of all figures.
 PICTURES = ("losses", "sets", "costs")
 
 
 def pictures(comparison: Comparison) -> Mapping[str, Figure]:
-    """Draw all pictures that the finished runs allow, by their names."""
+    """Return all figures that can be drawn from the finished runs, by name."""
     made: dict[str, Figure] = {}
     if comparison.losses:
         made["losses"] = losses(comparison)
@@ -36,7 +36,7 @@ def pictures(comparison: Comparison) -> Mapping[str, Figure]:
 
 
 def losses(comparison: Comparison) -> Figure:
-    """Draw what each loss adds to the log loss, over all sets and libraries, with intervals."""
+    """Draw the points that each loss adds to the log loss, over all sets and libraries, with intervals."""
     names = list(dict.fromkeys(loss for loss, _ in comparison.losses))
     figure = Figure(figsize=(8.0, 1.2 + 0.75 * len(names)), layout="constrained")
     axes = figure.add_subplot()
@@ -58,10 +58,10 @@ def losses(comparison: Comparison) -> Figure:
         axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    known = "left of the line is better; with 95 % intervals"
+    known = "negative is better; with 95 % intervals"
     axes.set_xlabel(
-        f"log loss above that of the {comparison.baseline} loss as it is, in per cent of the base rates' log loss\n"
-        f"({known if comparison.has_intervals else 'one seed: no difference is shown to be more than chance'})"
+        f"log loss minus that of the uncalibrated {comparison.baseline} loss, in per cent of the log loss of the base rates\n"
+        f"({known if comparison.has_intervals else 'one seed: no difference can be distinguished from chance'})"
     )
     axes.legend(frameon=False, loc="best")
     _bare(axes)
@@ -69,7 +69,7 @@ def losses(comparison: Comparison) -> Figure:
 
 
 def sets(comparison: Comparison) -> Figure:
-    """Draw the log loss of every library and loss on each set, as it is and calibrated, and the lowest possible one."""
+    """Draw the log loss of every library and loss on each set, uncalibrated and calibrated, and the lowest possible one."""
     columns = min(3, len(comparison.sets))
     rows = math.ceil(len(comparison.sets) / columns)
     libraries = list(dict.fromkeys(comparison.runs["library"]))
@@ -92,7 +92,7 @@ def sets(comparison: Comparison) -> Figure:
         for style, library in zip(STYLES, libraries, strict=False)
     ]
     handles += [
-        Line2D([], [], color="black", marker="o", markerfacecolor="none", linestyle="", label="as it is"),
+        Line2D([], [], color="black", marker="o", markerfacecolor="none", linestyle="", label="uncalibrated"),
         Line2D([], [], color="black", marker="o", linestyle="", label="calibrated by auto"),
         Line2D([], [], color="black", linestyle=":", label="lowest possible"),
     ]
@@ -103,7 +103,7 @@ def sets(comparison: Comparison) -> Figure:
 
 
 def _shortened(name: str) -> str:
-    """Shorten a title to the width of a panel."""
+    """Return the title, shortened to the width of a panel."""
     return name if len(name) <= 40 else name[:39] + "…"
 
 
@@ -124,14 +124,14 @@ def _dots(axes: Axes, summary: pd.DataFrame, library: str, names: list[str], sty
 
 
 def _lowest(axes: Axes, summary: pd.DataFrame) -> None:
-    """Draw a line at the lowest possible log loss, where the true probabilities are known."""
+    """Draw a line at the lowest possible log loss, if the true probabilities are known."""
     lowest = (summary["log_loss"] - summary["excess_log_loss"]).iloc[0]
     if not math.isnan(lowest):
         axes.axvline(lowest, color="black", linestyle=":", linewidth=1.0)
 
 
 def costs(comparison: Comparison) -> Figure:
-    """Draw seconds of training against the log loss of calibrated probabilities, a dot for each library and loss."""
+    """Draw the log loss of calibrated probabilities against training time, with a point for each library and loss."""
     together = pd.concat(comparison.sets.values(), keys=comparison.sets, names=["data"])
     groups = together.groupby(["library", "loss", "calibration"], sort=False)
     means = groups[["nce"]].mean().assign(fit_seconds=groups["fit_seconds"].median())
@@ -148,8 +148,8 @@ def costs(comparison: Comparison) -> Figure:
                 )
         axes.plot([], [], marker=style["marker"], color=style["color"], linestyle="", label=library)
     _logarithmic(axes)
-    axes.set_xlabel("seconds of training, median over sets")
-    axes.set_ylabel("log loss in per cent of the base rates',\nmean over sets, calibrated by auto")
+    axes.set_xlabel("training time in seconds, median over sets")
+    axes.set_ylabel("log loss in per cent of that of the base rates,\nmean over sets, calibrated by auto")
     axes.legend(frameon=False)
     _bare(axes)
     return figure
@@ -160,7 +160,7 @@ def _is_wide(values: pd.Series[float]) -> bool:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Make the horizontal axis logarithmic, with labels in plain numbers."""
+    """Make the horizontal axis logarithmic, with labels in decimal notation."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

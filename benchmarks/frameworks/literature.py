@@ -1,10 +1,10 @@
-"""A published table beside a repetition of it: the posterior of focal boosting on a survey of diabetes.
+"""A published table next to its replication: the posterior of focal boosting on a diabetes survey.
 
 Johnston et al., "Estimating Calibrated Risks Using Focal Loss and Gradient-Boosted Trees for Clinical Risk Prediction",
 Electronics 14(9):1838, 2025, tune XGBoost with a focal loss on the BRFSS 2015 diabetes indicators (duplicates dropped,
-70 % to train on, three splits). They compare the sigmoid of its scores with the closed form that this package calls the
-posterior, with Platt scaling and with isotonic regression. Their figures here are those stored in the notebook of the paper.
-Gamma is theirs; the trees are those of ``frameworks``, untuned.
+70 % training rows, three splits). They compare the sigmoid of its scores with the closed form that this package calls the
+posterior, with Platt scaling and with isotonic regression. The published figures are those stored in the notebook of the
+paper. Gamma is taken from the paper; the tree settings are those of ``frameworks``, untuned.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .scoring import NONE, POSTERIOR
 from .text import many
 
 GAMMA = 1.083
-#: AUC, Brier score and log loss; None is not in the notebook.
+#: AUC, Brier score and log loss; None if the notebook does not contain the figure.
 PUBLISHED: dict[tuple[str, str], tuple[float | None, float | None, float | None]] = {
     (focal(GAMMA), NONE): (0.818, 0.117, 0.383),
     (focal(GAMMA), POSTERIOR): (0.818, 0.105, 0.337),
@@ -43,7 +43,7 @@ _OURS = ((BUILTIN, NONE), *PUBLISHED)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train on the user's copy of the survey and print both tables as one."""
+    """Train on the user's copy of the survey and print one table with the published and the replicated figures."""
     try:
         copy = _without_duplicates(arguments.data, arguments.label, arguments.out)
         source = from_file(copy, arguments.label)
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _without_duplicates(file: Path, label: str, folder: Path) -> Path:
-    """Write a copy without duplicate rows, as in the paper."""
+    """Write a copy without duplicate rows, as in the paper, and return its path."""
     frame = load(Table(file, label))
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{file.stem}.parquet"
@@ -76,7 +76,7 @@ def _lines(summary: pd.DataFrame) -> list[tuple[str, ...]]:
     for loss, calibration in _OURS:
         ours = summary.loc["XGBoost", loss, calibration]
         paper = PUBLISHED.get((loss, calibration), (None, None, None))
-        cells = [f"{loss}, {'as it is' if calibration == NONE else calibration}"]
+        cells = [f"{loss}, {'uncalibrated' if calibration == NONE else calibration}"]
         for name, published in zip(("auc", "brier", "log_loss"), paper, strict=True):
             cells += [f"{ours[name]:.4f}", number(published)]
         lines.append(tuple(cells))

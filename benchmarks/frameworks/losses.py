@@ -1,4 +1,4 @@
-"""The losses of the comparison by their names."""
+"""The losses of the comparison, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .plan import BUILTIN, PLAIN, WEIGHTED
 
 
 def loss_of(name: str, data: DataSet, n_classes: int) -> Loss | None:
-    """Return the loss of that name for these rows, None for the builtin one."""
+    """Return the loss with this name for the training rows, None for the builtin loss."""
     if name == BUILTIN:
         return None
     binary = n_classes == 2

@@ -1,4 +1,4 @@
-"""A comparison as Markdown tables, as for a README."""
+"""A comparison as Markdown tables, for example for a README."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .plan import Budget
 from .remarks import Remarks
 from .scoring import AUTO, CALIBRATIONS, NONE
 
-#: The most combinations and failures that are listed.
+#: The maximum number of combinations and failures that are listed.
 _LISTED = 10
 
 
 def markdown(comparison: Comparison, budget: Budget, facts: Mapping[str, Any], remarks: Remarks | None = None) -> str:
-    """Return findings and tables, under a line that says where they were measured."""
+    """Return findings and tables, preceded by a line on how they were measured."""
     remarks = remarks or Remarks()
     parts = [
         measured(facts),
         f"{text.what_ran(comparison)} {text.budget(budget)}",
-        _listed("Of the tables:", remarks.warnings),
+        _listed("Warnings about the data:", remarks.warnings),
         _listed("", text.findings(comparison)),
         _how_to_read(comparison),
         *(escape(words, quote=False) for words in remarks.splits),
@@ -41,13 +41,13 @@ def _listed(title: str, sentences: Iterable[str]) -> str:
 
 def _how_to_read(comparison: Comparison) -> str:
     several = len(comparison.sets) > 1
-    words = "Points are per cent of the log loss that the base rates alone would have; below zero is better."
+    words = "Points are per cent of the log loss of the base rates; negative values are better."
     if not comparison.has_intervals:
         return words
     words += (
-        f" In brackets are 95 % intervals over {'sets' if several else 'seeds'}; bold figures are clearly off zero."
+        f" 95 % intervals over {'sets' if several else 'seeds'} are in brackets; those of bold figures exclude zero."
     )
-    return words + (" The median over sets is free of hopeless ones." if several else "")
+    return words + (" The median over sets is robust to a few extreme sets." if several else "")
 
 
 def _failures(comparison: Comparison) -> str:
@@ -57,14 +57,14 @@ def _failures(comparison: Comparison) -> str:
     lines = [f"* {escape(one, quote=False)}" for one in failed[:_LISTED]]
     if len(failed) > _LISTED:
         lines.append(f"* and {len(failed) - _LISTED} more, in runs.csv")
-    return "\n".join(["What failed, and took no part:", "", *lines])
+    return "\n".join(["Failed, and excluded from the comparison:", "", *lines])
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:
     runs = comparison.runs
     if comparison.losses:
         ways = [c for c in CALIBRATIONS if any(calibration == c for _, calibration in comparison.losses)]
-        yield f"Points above the {comparison.baseline} loss as it is, within each library:"
+        yield f"Points above the uncalibrated {comparison.baseline} loss, within each library:"
         yield markdown_table(
             ["loss", *ways],
             [
@@ -76,13 +76,13 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         if len(comparison.sets) > 1:
             losses = list(dict.fromkeys(loss for loss, _ in comparison.losses))
             alone = len(comparison.of_one_seed) == len(comparison.sets)
-            yield f"Set by set{', one seed each and so without intervals' if alone else ''}, as it is → calibrated by auto:"
+            yield f"By set{', with one seed each and no intervals' if alone else ''}, uncalibrated → calibrated by auto:"
             yield markdown_table(
                 ["set", *losses],
                 [[name, *(text.by_set(comparison.losses, loss, name) for loss in losses)] for name in comparison.sets],
             )
         names = list(RANKING.values())
-        yield f"What ranking falls short of perfect, in hundredths, above the {comparison.baseline} loss:"
+        yield f"Shortfall of the ranking from a perfect one, in hundredths, minus that of the {comparison.baseline} loss:"
         yield markdown_table(
             ["loss", *names],
             [
@@ -98,7 +98,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
             ],
         )
     if len(comparison.costs):
-        yield f"Libraries, with the {comparison.baseline} loss as it is; medians:"
+        yield f"Libraries with the uncalibrated {comparison.baseline} loss; costs are medians:"
         yield markdown_table(
             ["library", "points above the first", "training, s", "prediction, s", "memory, MB"],
             [
@@ -112,10 +112,10 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.contenders:
         best = "best" if comparison.has_intervals else "lowest"
-        order = "" if comparison.has_intervals else ", which is that of one split"
-        yield f"The {best} combinations, in the order of the points above the {best}{order}:"
+        order = "" if comparison.has_intervals else ", on one split"
+        yield f"The {best} combinations, ordered by points above the {best}{order}:"
         yield markdown_table(
-            ["combination", "log loss, % of the base rates'", f"points above the {best}", "training, s"],
+            ["combination", "log loss, % of that of the base rates", f"points above the {best}", "training, s"],
             [
                 [text.name_of(one), number(100.0 * one.nce), _effect(one.above_best), number(one.fit_seconds)]
                 for one in comparison.contenders[:_LISTED]
@@ -123,7 +123,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.sets:
         best = _best_word(comparison)
-        yield f"Log loss by set, of the {comparison.baseline} loss, as it is and calibrated, and of the {best} combination:"
+        yield f"Log loss by set of the {comparison.baseline} loss (uncalibrated, calibrated) and of the {best} combination:"
         yield _by_set(comparison)
 
 
@@ -142,7 +142,7 @@ def _by_set(comparison: Comparison) -> str:
 
 
 def _best_word(comparison: Comparison) -> str:
-    """Return the word for the lowest log loss on a set, which with one seed is not known to be the best."""
+    """Return the word for the lowest log loss on a set; one seed does not show that it is the best."""
     return "lowest" if len(comparison.of_one_seed) == len(comparison.sets) else "best"
 
 

@@ -1,4 +1,4 @@
-"""The options of the command, its sizes from seconds to hours, and the plan that follows from them."""
+"""The options of the command, its sizes from seconds to hours, and the resulting plan."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from .data import Source
 
 _FOCAL = "focal"
-#: More seeds would tell nothing new of any set.
+#: The maximum number of seeds; more would not change any conclusion.
 MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
 class Size:
-    """Rows of the simplest made set, splits of every set, values of gamma, budget, and the sets: all if none is named."""
+    """Rows of the simplest synthetic set, splits of every set, values of gamma, budget, and set names (empty means all)."""
 
     rows: int
     seeds: int
@@ -42,56 +42,60 @@ SIZES = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add all options, in groups."""
+    """Add all options, in groups, to the parser."""
     parser.add_argument(
         "--size",
         choices=SIZES,
         default="standard",
-        help="how long it takes on the bundled and made sets; standard is 20 to 30 minutes (default: %(default)s)",
+        help="duration on the bundled and synthetic sets; standard is 20 to 30 minutes (default: %(default)s)",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("frameworks-comparison"),
         metavar="FOLDER",
-        help="results; an interrupted comparison goes on from what is in there (default: %(default)s)",
+        help="results; an interrupted comparison resumes from its contents (default: %(default)s)",
     )
-    data = parser.add_argument_group("data", "without any of these: the sets that scikit-learn ships, and made ones")
+    data = parser.add_argument_group("data", "without these options: data sets of scikit-learn, and synthetic ones")
     data.add_argument("--data", type=Path, nargs="+", default=[], metavar="FILE", help="your CSV or Parquet files")
-    data.add_argument("--label", metavar="COLUMN", help="column of the labels in these files")
+    data.add_argument("--label", metavar="COLUMN", help="label column in these files")
     data.add_argument("--weight", metavar="COLUMN", help="column of sample weights")
     data.add_argument(
-        "--drop", nargs="+", action="extend", default=[], metavar="COLUMN", help="columns that are no features"
+        "--drop", nargs="+", action="extend", default=[], metavar="COLUMN", help="columns that are not features"
     )
     data.add_argument(
         "--time",
         metavar="COLUMN",
-        help="column of times (no feature): test on the latest rows, each seed on a period of its own",
+        help="time column (not a feature): test on the latest rows, with one period per seed",
     )
-    data.add_argument("--openml", nargs="+", default=[], metavar="NAME", help="sets of OpenML, by name or number")
+    data.add_argument(
+        "--openml", nargs="+", default=[], metavar="NAME", help="data sets from OpenML, by name or number"
+    )
     data.add_argument(
         "--openml-folder",
         type=Path,
         default=Path("openml-data"),
         metavar="FOLDER",
-        help="where these are kept (default: %(default)s)",
+        help="folder in which these are stored (default: %(default)s)",
     )
     data.add_argument(
-        "--sets", metavar="PATTERN", help="bundled and made sets whose name contains this; * for anything"
+        "--sets", metavar="PATTERN", help="bundled and synthetic sets whose name contains this; * matches anything"
     )
-    grid = parser.add_argument_group("what is compared", "all of it by default; the numbers depend on --size")
-    grid.add_argument("--libraries", nargs="+", choices=LIBRARIES, help="those that are installed by default")
+    grid = parser.add_argument_group("what is compared", "everything by default; gammas and seeds depend on --size")
+    grid.add_argument("--libraries", nargs="+", choices=LIBRARIES, help="default: all that are installed")
     grid.add_argument("--losses", nargs="+", choices=(BUILTIN, PLAIN, WEIGHTED, _FOCAL), help="kinds of losses")
-    grid.add_argument("--gamma", type=float, nargs="+", metavar="GAMMA", help="of the focal losses")
-    grid.add_argument("--seeds", type=int, help="splits of every set")
-    budget = parser.add_argument_group("budget of every training", "the same for all")
-    budget.add_argument("--rounds", type=int, help="at most")
-    budget.add_argument("--patience", type=int, help="rounds without progress before training stops")
+    grid.add_argument("--gamma", type=float, nargs="+", metavar="GAMMA", help="gammas of the focal losses")
+    grid.add_argument("--seeds", type=int, help="splits of every data set")
+    budget = parser.add_argument_group("budget of every training", "the same for all trainings")
+    budget.add_argument("--rounds", type=int, help="maximum number of rounds")
+    budget.add_argument("--patience", type=int, help="rounds without improvement before early stopping")
     budget.add_argument("--learning-rate", type=float)
-    budget.add_argument("--depth", type=int, help="of trees")
+    budget.add_argument("--depth", type=int, help="maximum depth of the trees")
     budget.add_argument("--threads", type=int)
-    budget.add_argument("--time-limit", type=float, metavar="SECONDS", help="a training that takes longer has failed")
-    parser.add_argument("--retry-failed", action="store_true", help="try again what failed in an earlier call")
+    budget.add_argument(
+        "--time-limit", type=float, metavar="SECONDS", help="stop a training after this time and count it as failed"
+    )
+    parser.add_argument("--retry-failed", action="store_true", help="repeat trainings that failed in an earlier call")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Plan:
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
-    """Make the plan that the command line asks for.
+    """Return the plan for the options of the command line.
 
     Raises
     ------
@@ -123,12 +127,12 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     libraries = arguments.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
     missing = [name for name in libraries if not importlib.util.find_spec(name)]
     if missing or not libraries:
-        raise TableError(f"--libraries must be installed, got {', '.join(missing) or 'none of them'}")
+        raise TableError(f"--libraries must be installed, got {', '.join(missing) or 'no installed library'}")
     losses = _losses(arguments, size)
     sources = list(_sources(arguments, size, seeds))
     twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if twice:
-        raise TableError(f"sets must have different names, got {twice[0]!r} twice; files are named after their stem")
+        raise TableError(f"sets must have different names, got {twice[0]!r} twice; the name of a file is its stem")
     return Plan(list(fits(sources, seeds, list(dict.fromkeys(libraries)), losses, budget)), budget)
 
 
@@ -138,7 +142,7 @@ def _positive(name: str, asked: float | None) -> None:
 
 
 def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
-    from boosting_losses import FocalLoss  # noqa: PLC0415  (the options of other commands must not wait for it)
+    from boosting_losses import FocalLoss  # noqa: PLC0415  (would slow down the other commands)
 
     kinds = list(dict.fromkeys(arguments.losses or (BUILTIN, PLAIN, WEIGHTED, _FOCAL)))
     gammas = arguments.gamma or size.gammas
@@ -148,7 +152,7 @@ def _losses(arguments: argparse.Namespace, size: Size) -> list[str]:
     except ValueError as error:
         raise TableError(f"--gamma: {error}") from None
     if arguments.gamma and _FOCAL not in kinds:
-        raise TableError("--gamma is for focal losses and must come with --losses focal, got other losses only")
+        raise TableError("--gamma requires --losses focal, got other losses only")
     expanded = [[focal(gamma) for gamma in gammas] if kind == _FOCAL else [kind] for kind in kinds]
     return list(dict.fromkeys(name for names in expanded for name in names))
 
@@ -158,11 +162,9 @@ def _sources(arguments: argparse.Namespace, size: Size, seeds: int) -> list[Sour
     from .data import Source, from_file, from_openml, made  # noqa: PLC0415
 
     if arguments.data and not arguments.label:
-        raise TableError("--data must come with --label, the column of the labels, got none")
+        raise TableError("--data requires --label, the label column, got none")
     if not arguments.data and (arguments.label or arguments.weight or arguments.drop or arguments.time):
-        raise TableError(
-            "--label, --weight, --drop and --time are about the files of --data and must come with it, got no file"
-        )
+        raise TableError("--label, --weight, --drop and --time apply to files and require --data, got no file")
     columns = (arguments.label, arguments.weight, tuple(arguments.drop))
     found = [from_file(file, *columns, time=arguments.time, periods=seeds) for file in arguments.data]
     found += [from_openml(name, arguments.openml_folder) for name in arguments.openml]
@@ -174,7 +176,7 @@ def _sources(arguments: argparse.Namespace, size: Size, seeds: int) -> list[Sour
         bundled = [source for source in bundled if fnmatchcase(source.name.lower(), pattern)]
         if not bundled:
             names = ", ".join([*data_sets.real(), *made(size.rows)])
-            raise TableError(f"--sets must be a part of a name of a set ({names}), got {arguments.sets!r}")
+            raise TableError(f"--sets must match the name of a data set ({names}), got {arguments.sets!r}")
     elif size.sets:
         bundled = [source for source in bundled if source.name in size.sets]
     return found + bundled

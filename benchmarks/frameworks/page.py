@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that needs no other file."""
+"""A comparison as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def page(
     pictures: Mapping[str, Path],
     remarks: Remarks | None = None,
 ) -> str:
-    """Return the page with the pictures, which are PNG files, inside."""
+    """Return the page, in which the given PNG files are embedded."""
     runs = comparison.runs
     shown = [c for c in CALIBRATIONS if (runs["calibration"] == c).any()]
     return _ENVIRONMENT.get_template("page.html").render(
@@ -51,7 +51,7 @@ def page(
         sizes={name: text.size(runs[(runs["data"] == name) & runs["error"].isna()]) for name in comparison.sets},
         known={name: summary["excess_log_loss"].notna().any() for name, summary in comparison.sets.items()},
         budget=text.budget(budget),
-        shares=f"{TEST:.0%} to test on, {(1 - TEST) * INNER:.1%} inner ones, {(1 - TEST) * (1 - INNER):.1%} to train on",
+        shares=f"{TEST:.0%} test rows, {(1 - TEST) * INNER:.1%} inner rows, {(1 - TEST) * (1 - INNER):.1%} training rows",
         threads=budget.threads,
         facts=facts,
         pictures={name: _data_url(file) for name, file in pictures.items()},

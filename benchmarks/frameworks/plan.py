@@ -1,4 +1,4 @@
-"""The trainings to run: the settings that determine the scores of each, and a name for them."""
+"""The trainings to run: the settings that determine the scores of each, and a unique name for them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import numpy as np
 if TYPE_CHECKING:
     from .data import Source
 
-#: The libraries by their names on PyPI.
+#: The names of the libraries, by their names on PyPI.
 LIBRARIES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
-#: The library's own log loss, as people use it without this package.
+#: The library's own log loss, as used without this package.
 BUILTIN = "builtin"
-#: The log loss of this package, plain, and with weights that make all classes count the same.
+#: The log loss of this package: unweighted, and with weights that give all classes equal total weight.
 PLAIN, WEIGHTED = "plain", "weighted"
 _SHARED_PACKAGES = ("boosting-losses", "numpy", "numba", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every training may spend; all other settings stay at the library's defaults."""
+    """The budget of every training; all other settings keep the library's defaults."""
 
     rounds: int = 300
     learning_rate: float = 0.1
@@ -38,7 +38,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Fit:
-    """One training: data, the seed that draws and splits them, library, loss, budget."""
+    """One training: the data, the seed that draws and splits them, the library, the loss and the budget."""
 
     source: Source
     seed: int
@@ -51,7 +51,7 @@ class Fit:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the scores depend on, with versions."""
+        """All settings and versions that the scores depend on."""
         return {
             "data": self.source.identity,
             "seed": self.seed,
@@ -63,7 +63,7 @@ class Fit:
 
     @property
     def key(self) -> str:
-        """A file name that no other settings have."""
+        """A file name that is unique to the settings."""
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
         words = f"{self.source.name} {self.seed} {self.library} {self.loss}"
         return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in words)[:80] + "-" + digest
@@ -77,7 +77,7 @@ def focal(gamma: float) -> str:
 def fits(
     sources: Sequence[Source], seeds: int, libraries: Sequence[str], losses: Sequence[str], budget: Budget
 ) -> Iterator[Fit]:
-    """Yield all trainings seed by seed, so that an early stop leaves everything compared on fewer seeds."""
+    """Yield all trainings seed by seed, so that an interrupted comparison is complete for the finished seeds."""
     for seed in range(seeds):
         for source in sources:
             for library in libraries:

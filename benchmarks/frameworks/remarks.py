@@ -1,4 +1,4 @@
-"""Remarks on the user's tables: what became of the columns, columns that mislead, splits by time."""
+"""Remarks on the data: how columns were read, misleading columns, and splits by time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .data import INNER, OPENML_LABEL, Source
 
 @dataclass(frozen=True)
 class Remarks:
-    """Sentences on how tables were read, on misleading columns, and on sets that are split by time."""
+    """Sentences on how the tables were read, on misleading columns, and on splits by time."""
 
     read: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
-    #: Whether some set is split at random.
+    #: Whether any data set is split at random.
     random: bool = True
 
 
 def remarks_of(sources: Iterable[Source]) -> Remarks:
-    """Read each table among the sources once and remark on it."""
+    """Read each table among the sources once and return the remarks on it."""
     sources = list(sources)
     read: list[str] = []
     warnings: list[str] = []

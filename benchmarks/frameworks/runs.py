@@ -1,4 +1,4 @@
-"""Every run of a plan as a table: settings, versions, scores, costs, errors."""
+"""The runs of a plan as a table: settings, versions, scores, costs and errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..study.store import Store
 from .plan import LIBRARIES, Fit, versions
 from .scoring import SCORES
 
-#: The columns that all calibrations of a training share.
+#: The columns shared by all calibrations of a training.
 _OF_TRAININGS = (
     "classes",
     "train_rows",
@@ -25,12 +25,12 @@ _OF_TRAININGS = (
 )
 #: The columns that identify a run.
 KEYS = ("data", "seed", "library", "loss", "calibration")
-#: The columns in which two calls with the same settings may differ.
+#: The columns that may differ between two calls with the same settings.
 COSTS = ("fit_seconds", "predict_seconds", "calibration_seconds", "peak_mb")
 
 
 def table(plan: Iterable[Fit], store: Store) -> pd.DataFrame:
-    """Return a row for each calibration of each finished training, and one without scores for a training that failed."""
+    """Return one row for each calibration of each finished training, and one without scores for each failed training."""
     rows = [row for fit in plan for row in _rows(fit, store.answer(fit))]
     columns = [*KEYS, "made", "error", "chosen", *_OF_TRAININGS, "calibration_seconds", *SCORES]
     others = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in columns]
@@ -58,4 +58,4 @@ def _rows(fit: Fit, answer: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         yield settings
         return
     for run in answer["runs"]:
-        yield settings | {name: answer[name] for name in _OF_TRAININGS} | run  # with an error of its own
+        yield settings | {name: answer[name] for name in _OF_TRAININGS} | run  # overrides the error of the training

@@ -19,10 +19,10 @@ from ..study.splits import Parts
 from .plan import BUILTIN, PLAIN
 from .training import Trained
 
-#: The plain sigmoid or softmax, the posterior of the loss, and the automatic choice of a calibration from there.
+#: The sigmoid or softmax of the raw scores, the posterior of the loss, and the automatically chosen calibration of it.
 NONE, POSTERIOR, AUTO = "none", "posterior", "auto"
 CALIBRATIONS = (NONE, POSTERIOR, "temperature", "sigmoid", "beta", "vector", "isotonic", AUTO)
-#: What ``scores`` returns.
+#: The keys that ``scores`` returns.
 SCORES = (
     "log_loss",
     "log_loss_low",
@@ -39,9 +39,9 @@ SCORES = (
 
 
 def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_classes: int) -> Iterator[dict[str, Any]]:
-    """Yield each calibration with its seconds and the scores of its probabilities of the test rows."""
+    """Yield each calibration with its seconds and the scores of its probabilities on the test rows."""
     ways = _calibrations(trained, loss, parts, n_classes)
-    if loss_name in (BUILTIN, PLAIN):  # whose activation is the posterior
+    if loss_name in (BUILTIN, PLAIN):  # their activation equals the posterior
         del ways[POSTERIOR]
     for name, calibrate in ways.items():
         start = time.perf_counter()
@@ -49,7 +49,7 @@ def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_cl
             proba, chosen = calibrate()
             seconds = time.perf_counter() - start
             of_run = {"chosen": chosen, "calibration_seconds": seconds, **scores(parts.test, proba), "error": None}
-        except Exception as error:  # noqa: BLE001  (whatever it is, the other calibrations count)
+        except Exception as error:  # noqa: BLE001  (no error may stop the other calibrations)
             of_run = {"error": f"{type(error).__name__}: {error}"}
         yield {"calibration": name, **of_run}
 
@@ -57,7 +57,7 @@ def runs(trained: Trained, loss_name: str, loss: Loss | None, parts: Parts, n_cl
 def _calibrations(
     trained: Trained, loss: Loss | None, parts: Parts, n_classes: int
 ) -> dict[str, Callable[[], tuple[Array, str | None]]]:
-    """Return functions that calibrate, by their names, for so many classes."""
+    """Return the calibration functions by name; each returns probabilities and the method that ``auto`` chose."""
     binary = n_classes == 2
     proper: Loss = LogLoss() if binary else SoftmaxCrossEntropy()
     loss = loss or proper
@@ -76,7 +76,7 @@ def _calibrations(
     ways[NONE] = lambda: (loss.activation(trained.test), None)
     ways[POSTERIOR] = lambda: (loss.posterior(trained.test), None)
     for name in CALIBRATIONS[2:]:
-        if not (binary and name == "vector"):  # of two classes a slope and an intercept are "sigmoid"
+        if not (binary and name == "vector"):  # for two classes, vector scaling equals "sigmoid"
             ways[name] = lambda name=name: calibrated(name)  # type: ignore[misc]
     return ways
 
@@ -84,7 +84,7 @@ def _calibrations(
 def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
     """Score probabilities of class 1, ``(n,)``, or of all classes, ``(n, K)``.
 
-    Where the true probabilities are known there are two more scores. ``excess_log_loss`` is the mean of
+    Two more scores are computed if the true probabilities are known. ``excess_log_loss`` is the mean of
     KL(true || predicted): the log loss above the lowest possible one, without the noise of the labels. ``proba_error`` is
     the mean of abs(true - predicted).
     """
@@ -104,7 +104,7 @@ def scores(test: DataSet, proba: Array) -> dict[str, float | None]:
 
 
 def _ranking(test: DataSet, proba: Array) -> dict[str, float]:
-    """Score the ranking; for many classes, the mean over one against the rest."""
+    """Score the ranking; for more than two classes, return the mean over one-vs-rest problems."""
     if proba.ndim == 1:
         of_classes = [(test.y, proba)]
     else:
@@ -119,7 +119,7 @@ def _against_truth(test: DataSet, proba: Array) -> dict[str, float | None]:
     if test.proba is None:
         return {"excess_log_loss": None, "proba_error": None}
     predicted = np.column_stack([1.0 - proba, proba]) if proba.ndim == 1 else proba
-    eps = float(np.finfo(np.float64).eps)  # as in the log loss
+    eps = float(np.finfo(np.float64).eps)  # the clipping bound of the log loss
     ratio = np.log(np.clip(test.proba, eps, None)) - np.log(np.clip(predicted.astype(np.float64), eps, None))
     divergence = (test.proba * ratio).sum(axis=1)
     error = np.abs(test.proba - predicted).mean(axis=1)

@@ -1,4 +1,4 @@
-"""The trainings, one after the other in worker processes, with progress, time left, failures and Ctrl-C."""
+"""The sequence of trainings in worker processes, with progress, estimated time left, failures and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ROOT = Path(__file__).parents[2]
 
 
 def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: float | None, retry_failed: bool) -> None:
-    """Train what has no answer yet; each answer is on disk before the next training begins.
+    """Run all trainings without a result; each result is saved before the next training begins.
 
     Raises
     ------
     KeyboardInterrupt
-        On Ctrl-C, after the workers have ended; what was finished stays.
+        On Ctrl-C, after the workers have ended; finished trainings are kept.
     """
     pace = _Pace()
     todo, failed = [], 0
@@ -42,9 +42,9 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
         else:
             pace.learn(fit, answer["seconds"])
     if len(todo) < len(plan):
-        words = f"{len(plan) - len(todo)} of {len(plan)} trainings are there already, in {store.folder}"
+        words = f"{len(plan) - len(todo)} of {len(plan)} trainings are already finished, in {store.folder}"
         if failed:
-            words += f"; {failed} of them failed, which --retry-failed tries again"
+            words += f"; {failed} of them failed, and --retry-failed repeats these"
         say(words, console)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
     with (
@@ -67,7 +67,7 @@ def run(plan: Sequence[Fit], store: Store, console: Console, *, time_limit: floa
 
 
 class _Pace:
-    """An estimate of the time left, from the same training on other seeds, or from the same data."""
+    """An estimate of the time left, from the same training with other seeds, or from similar trainings."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, ...], list[float]] = {}
@@ -77,7 +77,7 @@ class _Pace:
             self._seconds.setdefault(kind, []).append(seconds)
 
     def left(self, todo: Sequence[Fit]) -> str:
-        """Say how long the trainings will take; nothing before the first is finished."""
+        """Return the estimated time left, as text; empty before the first training is finished."""
         if not self._seconds:
             return ""
         seconds = sum(self._expected(fit) for fit in todo)
@@ -92,7 +92,7 @@ class _Pace:
 
 
 class _Limit:
-    """A time limit of a block, after which the process is killed."""
+    """A context manager that kills the process if the block exceeds the time limit."""
 
     def __init__(self, seconds: float | None, process: subprocess.Popen[str]) -> None:
         self.is_over = False
@@ -115,7 +115,7 @@ class _Limit:
 
 
 class _Workers:
-    """Worker processes, one for each library, started at the first request and again after a crash."""
+    """Worker processes, one per library, which are started at the first request and after a crash."""
 
     def __init__(self, folder: Path, time_limit: float | None) -> None:
         self._folder, self._time_limit = folder, time_limit
@@ -129,11 +129,11 @@ class _Workers:
     def __exit__(self, *_: object) -> None:
         for process in self._running.values():
             process.kill()
-            process.communicate()  # waits and closes the pipes
+            process.communicate()  # wait and close the pipes
         self._log.close()
 
     def ask(self, fit: Fit) -> dict[str, Any]:
-        """Return the answer of the library's worker, an error if the worker has died."""
+        """Return the answer of the library's worker, or an error if the worker has died."""
         process = self._running.get(fit.library) or self._start(fit.library)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -150,14 +150,16 @@ class _Workers:
         if line == "{}\n":
             with _Limit(self._time_limit, process) as limit:
                 line = process.stdout.readline()
-            if limit.is_over:  # whatever came in time
+            if limit.is_over:  # even if an answer arrived before the kill
                 self._end(fit.library)
                 return {"error": f"stopped after the time limit of {self._time_limit:g} s"}
         if line:
             found: dict[str, Any] = json.loads(line)
             return found
         code = self._end(fit.library)
-        why = f"was killed by signal {-code}, perhaps for lack of memory" if code < 0 else f"ended with code {code}"
+        why = (
+            f"was killed by signal {-code}, possibly because memory ran out" if code < 0 else f"ended with code {code}"
+        )
         return {"error": f"the process {why}; see {self._folder / 'log.txt'}"}
 
     def _end(self, library: str) -> int:
@@ -175,7 +177,7 @@ class _Workers:
             text=True,
             encoding="utf-8",
             cwd=_ROOT,
-            # Ctrl-C is for the supervisor alone, which ends its workers.
+            # Only the supervisor must receive Ctrl-C; it ends its workers.
             start_new_session=sys.platform != "win32",
         )
         self._running[library] = process

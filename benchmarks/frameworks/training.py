@@ -1,8 +1,8 @@
-"""One training in each library: raw scores of the inner and the test rows, and their costs.
+"""Training with each library: raw scores of the inner and the test rows, and costs.
 
-A loss of this package is trained by ``train`` of the adapter, the builtin loss by the library itself, with the same settings
-of the trees. CatBoost takes one Newton step for a leaf with both: its default for custom losses and for many classes, while
-its default for two classes is ten. Its own bootstrap is used in both cases.
+A loss of this package is trained by ``train`` of the adapter, and the builtin loss by the library itself, with the same tree
+settings. CatBoost takes one Newton step per leaf with both: this is its default for custom losses and for more than two
+classes, while its default for two classes is ten steps. Both use its default bootstrap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .plan import Budget
 
 
 class Trained(NamedTuple):
-    """Raw scores, the number of rounds, seconds, and bytes, which are None where the system does not tell them."""
+    """Raw scores, the number of rounds, seconds, and peak memory in bytes, which is None if the system does not report it."""
 
     inner: Array
     test: Array
@@ -38,7 +38,7 @@ class _Model(NamedTuple):
 
 
 def train(library: str, loss: Loss | None, parts: Parts, n_classes: int, budget: Budget, seed: int) -> Trained:
-    """Train on one part and stop early on the inner one; time includes the library's own form of the data."""
+    """Train with early stopping on the inner part; the time includes the conversion to the library's data format."""
     run = {"xgboost": _xgboost, "lightgbm": _lightgbm, "catboost": _catboost}[library]
 
     def timed() -> tuple[_Model, float]:
@@ -54,7 +54,7 @@ def train(library: str, loss: Loss | None, parts: Parts, n_classes: int, budget:
 
 
 def _xgboost(loss: Loss | None, parts: Parts, n_classes: int, budget: Budget, seed: int) -> _Model:
-    import xgboost as xgb  # noqa: PLC0415  (a worker imports its own library and no other)
+    import xgboost as xgb  # noqa: PLC0415  (a worker imports only its own library)
 
     from boosting_losses.adapters import xgboost as adapter  # noqa: PLC0415
 

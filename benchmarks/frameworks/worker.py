@@ -1,8 +1,8 @@
-"""A process that trains with one library. It reads requests from its standard input, one a line, and answers likewise.
+"""A process that trains with one library. It reads JSON requests from standard input and writes answers, one per line.
 
-An empty answer comes first, when the data are loaded and the code is compiled: the time from then on is the training.
+Each answer is preceded by an empty one when the data are loaded and the code is compiled: the time limit starts there.
 
-The process ends when its standard input does, even in the middle of a training.
+The process ends when its standard input is closed, even during a training.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .training import train
 
 
 def answer(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Callable[[], None]) -> dict[str, Any]:
-    """Train and score once, after ``begin``; an exception becomes a part of the answer."""
+    """Call ``begin``, train and score once; an exception is reported in the answer."""
     try:
         return _trained(request, warmed, begin)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the others must go on)
+    except Exception as error:  # noqa: BLE001  (no error may stop the other trainings)
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -42,7 +42,7 @@ def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Calla
     library, budget = request["library"], Budget(**request["budget"])
     loss = loss_of(request["loss"], parts.train, n_classes)
     kind = (request["loss"], n_classes, parts.train.weight is None)
-    if kind not in warmed:  # compiles the kernels, or loads them
+    if kind not in warmed:  # compile or load the kernels
         warmed.add(kind)
         small = _small(n_classes, weighted=parts.train.weight is not None)
         warm_up = train(library, loss, small, n_classes, Budget(rounds=2), 0)
@@ -64,7 +64,7 @@ def _trained(request: dict[str, Any], warmed: set[tuple[Any, ...]], begin: Calla
 
 
 def _small(n_classes: int, *, weighted: bool) -> Parts:
-    """Return just enough rows to train on once."""
+    """Return a small data set for a warm-up training."""
     rows = 20 * n_classes
     X = np.random.default_rng(0).standard_normal((rows, 3))
     y = np.arange(rows) % n_classes
@@ -72,15 +72,15 @@ def _small(n_classes: int, *, weighted: bool) -> Parts:
 
 
 def _read(lines: queue.SimpleQueue[str]) -> None:
-    """Hand on requests; end the process when there will be no more."""
+    """Queue requests; end the process when standard input is closed."""
     for line in sys.stdin:
         lines.put(line)
     os._exit(0)
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
-    # What libraries print must not come between the answers.
+    """Answer requests until standard input is closed."""
+    # Output that libraries print must not be mixed with the answers.
     answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()

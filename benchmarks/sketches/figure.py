@@ -1,4 +1,4 @@
-"""A picture of held-out log loss against seconds, for the shipped method and both builtin strategies."""
+"""A figure of held-out log loss against training time, for the shipped method and both builtin strategies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from boosting_losses.report._views.figures import STYLES
 from .methods import BUILTIN, SHIPPED
 from .results import Results
 
-#: The number of panels; the sets with the most classes come first.
+#: The number of panels; the data sets with the most classes come first.
 _PANELS = 4
 
 
 def draw(results: Results, file: Path) -> None:
-    """Draw the first seed: for each method the rate with the lowest validation loss, and a mark at its best round."""
+    """Draw the first seed: for each method, the learning rate with the lowest validation loss, and its best round."""
     names = sorted(results.sets, key=lambda name: -results.best(name, SHIPPED, 0).answer["n_classes"])[:_PANELS]
     figure = Figure(figsize=(3.6 * len(names), 3.6), layout="constrained")
     for index, name in enumerate(names):
@@ -38,9 +38,9 @@ def draw(results: Results, file: Path) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:g}"))
         axes.set_title(name, fontsize=10, loc="left")
-        axes.set_xlabel("seconds of training, one thread")
+        axes.set_xlabel("training time in seconds, one thread")
         axes.spines[["top", "right"]].set_visible(False)
         if index == 0:
-            axes.set_ylabel("log loss of held-out rows")
+            axes.set_ylabel("log loss on held-out rows")
             axes.legend(frameon=False)
     figure.savefig(file, dpi=160)

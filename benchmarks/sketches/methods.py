@@ -1,4 +1,4 @@
-"""Ways to train trees for many classes."""
+"""Methods to train trees for many classes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ try:
 except ImportError as error:
     raise ImportError(f"sketches need xgboost 3.2 or newer ({error})") from error
 
-#: The strategies of XGBoost: a tree for each class, or one tree with a value for each class in its leaves.
+#: The strategies of XGBoost: one tree per class, or one tree whose leaves contain a value for each class.
 BUILTIN = {"one tree a class": "one_output_per_tree", "vector leaves": "multi_output_tree"}
 #: The shipped method, ``Sketch()``: two projections.
 SHIPPED = "sketch"
-#: Other methods: columns of the gradient or its projections that the trees see, their number, and the Hessian beside them.
+#: Other methods: the columns or projections of the gradient that the trees use, their number, and the Hessian used.
 CANDIDATES = {
     "1 sampled class": ("sampled", 1, ""),
     "2 sampled classes": ("sampled", 2, ""),
@@ -34,19 +34,19 @@ CANDIDATES = {
     "1 scaled projection": ("scaled", 1, "along"),
     "2 scaled projections": ("scaled", 2, "along"),
 }
-#: A control: if trees that know less only overfit less, a random half of the features at every node does as well.
+#: A control: if trees with less information merely overfit less, a random half of the features per node helps equally.
 HALF = ", half the features"
 OTHERS = (*CANDIDATES, *(f"{method}{HALF}" for method in (*BUILTIN, SHIPPED)))
 
 
 def settings(method: str) -> dict[str, Any]:
-    """Return the parameters of XGBoost beside those of all methods."""
+    """Return the parameters of XGBoost that are specific to the method."""
     strategy = {"multi_strategy": BUILTIN.get(method.removesuffix(HALF), "multi_output_tree")}
     return {**strategy, "colsample_bynode": 0.5} if method.endswith(HALF) else strategy
 
 
 def objective(method: str, seed: int) -> Any:
-    """Return the objective for ``xgboost.Booster.update``, None for the builtin one."""
+    """Return the objective for ``xgboost.Booster.update``, or None for the builtin objective."""
     method = method.removesuffix(HALF)
     if method in BUILTIN:
         return None
@@ -56,27 +56,27 @@ def objective(method: str, seed: int) -> Any:
 
 
 class Candidate(TreeObjective):
-    """The objective of softmax cross-entropy whose trees see less than the whole gradient."""
+    """A softmax cross-entropy objective that finds the tree structure on a reduced gradient."""
 
     def __init__(self, kind: str, columns: int, hessian: str, seed: int) -> None:
         self._objective = Objective(SoftmaxCrossEntropy())
         self._kind, self._columns, self._hessian, self._seed = kind, columns, hessian, seed
 
     def __call__(self, iteration: int, y_pred: Any, dtrain: Any) -> tuple[Array, Array]:
-        """Return the whole gradient, for the values of the leaves."""
+        """Return the whole gradient and Hessian, which determine the leaf values."""
         del iteration
         return self._objective(y_pred, dtrain)
 
     def split_grad(self, iteration: int, grad: Any, hess: Any) -> tuple[Array, Array]:
-        """Return the gradient and Hessian on which the structure of this round's tree is found."""
+        """Return the gradient and Hessian that determine the tree structure in this round."""
         random = np.random.default_rng([self._seed, iteration])
         if self._kind in ("sampled", "largest"):
             return self._columns_of(grad, hess, random)
         directions = random.standard_normal((grad.shape[1], self._columns), dtype=np.float32)
         directions /= np.sqrt(self._columns, dtype=np.float32)
-        if self._kind == "unit":  # reg_lambda then weighs against the curvature of one class, not of all
+        if self._kind == "unit":  # reg_lambda is then relative to the curvature of one class, not of all
             directions /= np.sqrt(np.float32(len(directions)))
-        if self._kind == "scaled":  # every class then has the same curvature on average
+        if self._kind == "scaled":  # every class then has the same mean curvature
             directions /= np.sqrt(np.maximum(hess.mean(axis=0), 1e-12))[:, None]
         curvature: Array = hess @ directions**2
         if self._hessian == "one":
@@ -86,7 +86,7 @@ class Candidate(TreeObjective):
         return grad @ directions, curvature
 
     def _columns_of(self, grad: Array, hess: Array, random: np.random.Generator) -> tuple[Array, Array]:
-        """Return columns: of the class with the largest gradient, or of classes drawn by its square."""
+        """Return the column of the class with the largest gradient, or of classes sampled by their squared gradient."""
         squares = np.einsum("ij,ij->j", grad, grad, dtype=np.float64)
         if self._kind == "largest":
             chosen, factor = np.array([int(squares.argmax())]), np.ones(1)

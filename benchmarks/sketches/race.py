@@ -1,4 +1,4 @@
-"""One training: the losses on both held-out parts and the seconds so far, round by round."""
+"""One training: the losses on both held-out parts and the elapsed seconds, by round."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from boosting_losses.calibration import TemperatureScaling
 from ..study.splits import Parts
 from . import methods
 
-#: The most rounds, and the number of rounds without progress that ends a race.
+#: The maximum number of rounds, and the number of rounds without improvement that ends a race.
 ROUNDS, PATIENCE = 1500, 30
 
 
 class Shape(NamedTuple):
-    """The depth of the trees and the bins of a feature.
+    """The depth of the trees and the number of bins per feature.
 
-    A quarter of XGBoost's usual 256 bins makes its vector leaves several times as fast, and sketched trees less so.
+    With a quarter of XGBoost's default of 256 bins, vector leaves are several times as fast; sketched trees gain less.
     """
 
     depth: int = 6
@@ -34,7 +34,7 @@ USUAL = Shape()
 
 @dataclass(frozen=True)
 class Race:
-    """A training: set, method, learning rate, a seed for both split and method, shape of the trees."""
+    """A training: data set, method, learning rate, seed for the split and the method, and shape of the trees."""
 
     data: str
     method: str
@@ -44,12 +44,12 @@ class Race:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the losses depend on."""
+        """All settings that the losses depend on."""
         return {**asdict(self), "rounds": ROUNDS, "patience": PATIENCE, "xgboost": xgb.__version__}
 
     @property
     def key(self) -> str:
-        """A file name."""
+        """A file name for the race."""
         words = "-".join(map(str, (self.data, self.method, self.learning_rate, self.seed, *self.shape)))
         return "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in words)
 
@@ -57,7 +57,7 @@ class Race:
 def run(race: Race, parts: Parts) -> dict[str, Any]:
     """Train on one thread until the validation loss stops falling.
 
-    Only the updates of XGBoost count as time, with the objective in them; computing the losses does not.
+    The time includes the updates of XGBoost and the objective, but not the evaluation of the losses.
     """
     loss = SoftmaxCrossEntropy()
     bins: dict[str, Any] = {"max_bin": race.shape.bins, "nthread": 1}

@@ -1,7 +1,7 @@
-"""Data of many classes: to develop on, and other data to judge by.
+"""Data sets with many classes: one group for development, and another for judging.
 
-Data to judge by are of other families, so that what was learned on waves is not judged on waves. Clusters are in both, since
-the sketch had lost on them.
+The data for judging come from other families, so that methods developed on waves are not judged on waves. Clusters are in
+both groups, because sketches had performed worse on them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..study import data_sets
 from ..study.data_sets import DataSet, Maker, drawn
 from ..study.splits import Parts, three_parts
 
-#: Classes of fewer rows are left out, since each part needs one.
+#: Classes with fewer rows are excluded, since each part needs at least one row of every class.
 LEAST = 8
 
 
 def development() -> Mapping[str, Maker]:
-    """Return the sets that methods were developed on: all methods on the first eight, the shipped one on all."""
+    """Return the development sets; all methods run on the first eight, and the shipped method on all."""
     return {
         "digits": data_sets.real()["digits"],
         "waves, 5 classes": partial(_waves, 6000, 5),
@@ -43,9 +43,9 @@ def development() -> Mapping[str, Maker]:
 
 
 def judging() -> Mapping[str, Maker]:
-    """Return the sets that were raced when the defaults were fixed.
+    """Return the sets that were used after the defaults had been fixed.
 
-    An early form with one projection had been tried on wine, iris and some clusters.
+    An early version with one projection had been run on wine, iris and some clusters.
     """
     real = data_sets.real()
     return {
@@ -60,7 +60,7 @@ def judging() -> Mapping[str, Maker]:
 
 
 def split(data: DataSet, seed: int) -> Parts:
-    """Split in half to train on, a fifth to choose the round by and three tenths to test on, stratified by class."""
+    """Split into 50 % training, 20 % validation and 30 % test rows, stratified by class, without small classes."""
     _, codes, counts = np.unique(data.y, return_inverse=True, return_counts=True)
     kept = np.flatnonzero(counts[codes] >= LEAST)
     _, y = np.unique(codes[kept], return_inverse=True)
@@ -76,13 +76,13 @@ def _waves(rows: int, classes: int, seed: int, *, steep: float = 1.0, uneven: fl
 
 
 def _clusters(rows: int, classes: int, seed: int, *, noise: float = 0.05, apart: float = 1.0) -> DataSet:
-    """Draw two clusters for each class at corners of a cube, in ten of twenty dimensions."""
+    """Draw two clusters for each class at the vertices of a hypercube, in ten of twenty dimensions."""
     options = {"n_informative": 10, "n_clusters_per_class": 2, "flip_y": noise, "class_sep": apart}
     return DataSet(*make_classification(rows, 20, n_classes=classes, random_state=seed, **options))
 
 
 def _normals(rows: int, classes: int, seed: int) -> DataSet:
-    """Draw each class from a normal distribution with a mean and a shape of its own."""
+    """Draw each class from a normal distribution with its own mean and covariance."""
     random = np.random.default_rng(seed)
     y = random.integers(classes, size=rows)
     means = 1.2 * random.standard_normal((classes, 8))
@@ -91,7 +91,7 @@ def _normals(rows: int, classes: int, seed: int) -> DataSet:
 
 
 def _trees(rows: int, classes: int, seed: int) -> DataSet:
-    """Draw labels with scores that are sums of deep random trees, on features of which half are whole numbers."""
+    """Draw labels whose scores are sums of random trees, on features of which half are integers."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 12))
     X[:, :6] = np.round(2.0 * X[:, :6])
@@ -103,7 +103,7 @@ def _trees(rows: int, classes: int, seed: int) -> DataSet:
 
 
 def _ordered(rows: int, classes: int, seed: int) -> DataSet:
-    """Draw classes that are steps of one hidden number, as in grades."""
+    """Draw classes that are intervals of one latent variable, such as grades."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
     hidden = X[:, 0] + np.sin(2.0 * X[:, 1]) + X[:, 2] * X[:, 3] + 0.5 * random.logistic(size=rows)

@@ -1,4 +1,4 @@
-"""Tables of the results, and a page of Markdown with them."""
+"""Tables of the results, and a Markdown page that contains them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from .methods import BUILTIN, OTHERS, SHIPPED
 from .race import USUAL, Shape
 from .results import Results
 
-#: The number of sets of the first stage that all methods are tried on.
+#: The number of sets of the first stage on which all methods run.
 FOR_METHODS = 8
-#: Other depths, the default bins of XGBoost, and the sets on which these are tried.
+#: Other depths, the default number of bins of XGBoost, and the sets on which these run.
 SHAPES = (USUAL, Shape(depth=4), Shape(depth=8), Shape(bins=256))
 FOR_SHAPES = ("waves, 10 classes", "waves, 20 classes, 2000 rows")
 
-#: Captions.
-ABOVE = "Test loss, in per cent above that of the better builtin strategy, on the seeds that all methods have"
-TIMES = "Seconds to the lowest validation loss of the builtin strategies, over those of the better one (medians, same seeds)"
+#: Captions of the tables.
+ABOVE = "Test loss in per cent above that of the better builtin strategy, on the seeds common to all methods"
+TIMES = "Seconds to the lowest builtin validation loss / those of the better builtin strategy (medians, same seeds)"
 OTHER_TREES = (
-    "Other trees, one seed: test loss and seconds of the sketch, as above, against builtin trees of the same shape"
+    "Other tree shapes, one seed: test loss and time of the sketch, as above, against builtin trees of that shape"
 )
 JUDGED = (
-    "Test loss, how far above that of the better builtin strategy in per cent of it, and the seconds to that one's lowest"
-    " validation loss over its own (medians). Below, means with 95 % intervals: over sets; over sets in points (per cent of"
-    " the base rates' loss), where small losses weigh less; over all pairs of set and seed, as if splits were independent"
+    "Test loss; its difference from the better builtin strategy, in per cent of the latter; and the time to the lowest"
+    " validation loss of that strategy, relative to its own time (medians). The last rows contain means with 95 % intervals:"
+    " over sets; over sets in points (per cent of the base rates' loss), which give small losses less weight; and over all"
+    " pairs of set and seed, treating splits as independent"
 )
-CALIBRATION = (
-    "Calibration error of the test rows, and the temperature that the validation rows ask for (means over seeds)"
-)
+CALIBRATION = "Calibration error on the test rows, and the temperature fitted to the validation rows (means over seeds)"
 
 Table = tuple[str, Sequence[str], list[list[str]]]
 
 
 def development(results: Results) -> Iterator[Table]:
-    """Yield tables of all methods on their common sets and seeds, and of the shipped method on all."""
+    """Yield tables of all methods on their common sets and seeds, and of the shipped method on all sets and seeds."""
     everything, results = results, results.of_seeds(results.seeds(results.sets[0], OTHERS[0]))
     names = results.sets[:FOR_METHODS]
     methods = [*BUILTIN, SHIPPED, *OTHERS]
@@ -72,7 +71,7 @@ def development(results: Results) -> Iterator[Table]:
 
 
 def judging(results: Results) -> Iterator[Table]:
-    """Yield tables of the shipped method, set by set."""
+    """Yield tables of the shipped method by set."""
     above = {name: results.above(name, SHIPPED) for name in results.sets}
     times = {name: results.times(name, SHIPPED) for name in results.sets}
     lines = [
@@ -116,7 +115,7 @@ def judging(results: Results) -> Iterator[Table]:
 
 
 def markdown(tables: Mapping[str, Sequence[Table]]) -> str:
-    """Return the tables of every stage under a heading of its own."""
+    """Return a Markdown page with a heading and the tables for every stage."""
     parts = [measured(environment({}))]
     for stage, of_stage in tables.items():
         parts.append(f"## {stage.capitalize()}")

@@ -1,9 +1,10 @@
-"""What the studies of probabilities share: ``frameworks``, ``sketches`` and ``probabilities``.
+"""Code shared by the studies of probabilities: ``frameworks``, ``sketches`` and ``probabilities``.
 
-``data_sets`` has bundled and made data, ``tables`` reads the user's files, and ``columns`` warns of misleading columns.
-``splits`` cuts rows into parts, ``intervals`` has means with confidence intervals, and ``store`` keeps finished trainings.
+``data_sets`` provides bundled and synthetic data, ``tables`` reads the user's files, and ``columns`` warns about misleading
+columns. ``splits`` splits rows into parts, ``intervals`` computes means with confidence intervals, and ``store`` saves
+finished trainings.
 """
 
 
 class TableError(ValueError):
-    """A table, or a request for a study, that breaks a rule."""
+    """An error in a table or in the options of a study."""

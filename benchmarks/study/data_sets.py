@@ -1,4 +1,4 @@
-"""Data to compare probabilities on: sets that scikit-learn ships, and made ones whose probabilities are known."""
+"""Data sets for comparing probabilities: those of scikit-learn, and synthetic ones with known probabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boosting_losses._types import Array
 
 @dataclass(frozen=True)
 class DataSet:
-    """Features and labels; where there are any, the true probabilities, sample weights and times."""
+    """Features and labels, and optionally the true probabilities, sample weights and times."""
 
     X: Any
     y: npt.NDArray[Any]
@@ -26,24 +26,24 @@ class DataSet:
     time: Array | None = None
 
     def take(self, rows: npt.NDArray[np.intp]) -> DataSet:
-        """Return some of the rows."""
+        """Return the rows with the given indices."""
         X = self.X.iloc[rows] if hasattr(self.X, "iloc") else self.X[rows]
         others = (None if values is None else values[rows] for values in (self.proba, self.weight, self.time))
         return DataSet(X, self.y[rows], *others)
 
 
-#: A function of a seed.
+#: A function that returns a data set for a seed.
 Maker = Callable[[int], DataSet]
 
 
 def real() -> dict[str, Maker]:
-    """Return the sets of scikit-learn, which are the same for every seed."""
+    """Return the data sets of scikit-learn, which are the same for every seed."""
     loaders = {"breast cancer": load_breast_cancer, "wine": load_wine, "iris": load_iris, "digits": load_digits}
     return {name: partial(_loaded, loader) for name, loader in loaders.items()}
 
 
 def made() -> dict[str, Maker]:
-    """Return sets that are drawn anew for every seed."""
+    """Return the synthetic data sets, which are drawn anew for every seed."""
     return {
         "made: smooth, 2 classes": partial(waves, 3000, 2),
         "made: smooth, 5 % positive": partial(waves, 6000, 2, offset=-4.2),
@@ -63,7 +63,7 @@ def _loaded(loader: Callable[..., Any], seed: int) -> DataSet:
 def waves(
     rows: int, classes: int, seed: int, *, steep: float = 1.0, offset: float = 0.0, noise: float = 0.0
 ) -> DataSet:
-    """Draw ten normal features and labels with the scores of ``scores_of``; ``noise`` is the share of random labels."""
+    """Draw ten normal features, and labels from ``scores_of``; ``noise`` is the share of random labels."""
     random = np.random.default_rng(seed)
     X = random.standard_normal((rows, 10))
     proba = softmax(scores_of(X, classes, random, steep, offset), axis=1)
@@ -71,7 +71,7 @@ def waves(
 
 
 def scores_of(X: Array, classes: int, random: np.random.Generator, steep: float = 1.0, offset: float = 0.0) -> Array:
-    """Return scores of the classes, 0 for the first: lines, waves, steps and products of ten features."""
+    """Return the class scores (0 for the first class): linear, sinusoidal, step and product terms of ten features."""
     scores = np.zeros((len(X), classes))
     for k in range(1, classes):
         weights = random.standard_normal(10)
@@ -82,7 +82,7 @@ def scores_of(X: Array, classes: int, random: np.random.Generator, steep: float 
 
 
 def drawn(X: Any, proba: Array, random: np.random.Generator) -> DataSet:
-    """Draw a label for each row of features from the probabilities of the classes, or of the second of two."""
+    """Draw a label for each row from the probabilities of all classes, or from those of the second of two classes."""
     if proba.ndim == 1:
         proba = np.column_stack([1.0 - proba, proba])
     below = (proba.cumsum(axis=1) < random.random((len(proba), 1))).sum(axis=1)

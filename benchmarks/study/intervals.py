@@ -1,4 +1,4 @@
-"""Means over seeds or over sets with Student's 95 % intervals, and how they are written."""
+"""Means over seeds or data sets with Student's 95 % intervals, and their formatting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import t
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its 95 % interval; a single value has none."""
+    """A mean with its 95 % interval; a single value has no interval."""
 
     value: float
     low: float | None = None
@@ -30,15 +30,15 @@ class Mean:
 
 
 def mean_of(values: Sequence[float], shared: float = 0.0) -> Mean:
-    """Return the mean with Student's interval.
+    """Return the mean with Student's t interval.
 
     Parameters
     ----------
     values : sequence of float
-        One for each seed or set.
+        One value for each seed or data set.
     shared : float
-        The number of test rows over the number of training rows, where repetitions share rows: the correction of Nadeau and
-        Bengio (Machine Learning 52, 2003). 0 for independent repetitions.
+        The ratio of test rows to training rows if repetitions share rows, for the correction of Nadeau and Bengio (Machine
+        Learning 52, 2003); 0 for independent repetitions.
     """
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
@@ -48,7 +48,7 @@ def mean_of(values: Sequence[float], shared: float = 0.0) -> Mean:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write a value with so many significant digits, a missing one as a dash."""
+    """Format a value with the given number of significant digits; a missing value is a dash."""
     if value is None or math.isnan(value):
         return "–"
     if value == 0.0:
@@ -58,17 +58,17 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def points(value: float) -> str:
-    """Write a difference with its sign."""
+    """Format a difference with its sign."""
     if abs(value) < 0.005:
         return "0.00"
     return f"{value:+.2f}" if abs(value) < 9.995 else f"{value:+.1f}"
 
 
 def interval(mean: Mean) -> str:
-    """Write the interval in brackets, or nothing where there is none."""
+    """Format the interval in brackets; return an empty string if there is none."""
     return "" if mean.low is None or mean.high is None else f"({points(mean.low)} to {points(mean.high)})"
 
 
 def mean_and_interval(mean: Mean) -> str:
-    """Write a mean difference with its interval."""
+    """Format a mean difference with its interval."""
     return f"{points(mean.value)} {interval(mean)}".rstrip()

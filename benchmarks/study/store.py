@@ -1,4 +1,4 @@
-"""A folder of JSON files with the result of every training, from which an interrupted study goes on."""
+"""A folder of JSON files with the result of every training, from which an interrupted study resumes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Keyed(Protocol):
-    """A training with a file name of its own."""
+    """A training with settings and a unique file name."""
 
     @property
     def settings(self) -> dict[str, Any]: ...
@@ -19,7 +19,7 @@ class Keyed(Protocol):
 
 
 class Store:
-    """A folder with one JSON file for each training, written whole or not at all."""
+    """A folder with one JSON file for each training; files are written atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,16 +27,16 @@ class Store:
         self._fits.mkdir(parents=True, exist_ok=True)
 
     def answer(self, fit: Keyed) -> dict[str, Any] | None:
-        """Return the answer of a training, None if there is none yet."""
+        """Return the stored answer of a training, or None."""
         try:
             found: Any = json.loads(self._path(fit).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # a file that a power cut has emptied counts as none
+        except (FileNotFoundError, ValueError):  # a power failure may leave an empty file
             return None
         settings = json.loads(json.dumps(fit.settings))
         return found if isinstance(found, dict) and found.get("settings") == settings else None
 
     def keep(self, fit: Keyed, answer: dict[str, Any]) -> None:
-        """Write an answer; a process that is killed meanwhile leaves no file of that name."""
+        """Write an answer; a process killed in the meantime leaves no file with the final name."""
         path = self._path(fit)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps({"settings": fit.settings, **answer}, indent=1) + "\n", encoding="utf-8")

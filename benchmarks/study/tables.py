@@ -1,4 +1,4 @@
-"""The user's CSV and Parquet files as data sets: columns of labels, weights, times and features."""
+"""The user's CSV and Parquet files as data sets, with columns for labels, weights, times and features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boosting_losses._types import Array
 from . import TableError
 from .data_sets import DataSet, Maker
 
-#: A class of so many rows has two in the smallest of three parts: to train on, to calibrate on and to test on.
+#: The minimum rows of a class, which give two rows in the smallest of the training, calibration and test parts.
 LEAST_OF_A_CLASS = 12
 #: The category of missing values.
 MISSING = "(missing)"
@@ -29,7 +29,7 @@ _DATE = re.compile(
 
 @dataclass(frozen=True)
 class Table:
-    """A file, its columns of labels, weights and times, columns to drop, and the least number of rows of a class."""
+    """A file, its label, weight and time columns, the columns to drop, and the minimum number of rows of a class."""
 
     path: Path
     label: str
@@ -40,7 +40,7 @@ class Table:
 
     @property
     def no_features(self) -> tuple[str, ...]:
-        """The columns that are labels, weights or times, or are dropped."""
+        """The columns that contain labels, weights or times, or are dropped."""
         named = (self.label, self.weight, self.time, *self.drop)
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
@@ -48,15 +48,15 @@ class Table:
 def read(table: Table) -> DataSet:
     """Read the rows of a file.
 
-    Numbers, truth values and times become numbers; times are days since 1970. All other features become categories, and a
-    missing value is a category of its own. Features are renamed f0, f1, ..., because each library refuses other characters
-    in names.
+    Numbers, Booleans and times are converted to floats; times are days since 1970. All other features become categorical,
+    and missing values form a separate category. Features are renamed f0, f1, ..., because each library rejects different
+    characters in names.
 
     Raises
     ------
     TableError
-        If the file cannot be read; if a column is not there, or there twice; if labels, weights or times are missing or
-        invalid; if there is no feature, an infinite one, only one class, or a class of fewer than ``table.least`` rows.
+        If the file cannot be read; if a column is missing or duplicated; if labels, weights or times are missing or
+        invalid; if there is no feature, an infinite value, only one class, or a class with fewer than ``table.least`` rows.
     """
     frame = load(table)
     labels = _labels(table, frame[table.label])
@@ -68,7 +68,7 @@ def read(table: Table) -> DataSet:
 
 
 def how_read(table: Table, features: dict[str, Any]) -> str:
-    """Say which columns have become categories, since one stray text makes categories of a column of numbers."""
+    """Return a sentence on the categorical columns, since a single text makes a numerical column categorical."""
     found = [f"{name} ({len(column.categories)})" for name, column in features.items() if hasattr(column, "categories")]
     numbers = len(features) - len(found)
     shown = ", ".join(found[:20]) + (", ..." if len(found) > 20 else "")
@@ -76,12 +76,12 @@ def how_read(table: Table, features: dict[str, Any]) -> str:
 
 
 def load(table: Table) -> pd.DataFrame:
-    """Load a file as it is, but keep the labels of a CSV as text: 01 and 1, or NA, are classes like any others.
+    """Load a file without conversion; the labels of a CSV stay text, so that 01 and 1 differ and NA is a class.
 
     Raises
     ------
     TableError
-        If the file cannot be read, or a column is not there, or there twice.
+        If the file cannot be read, or a column is missing or duplicated.
     """
     try:
         if table.path.suffix.lower() in (".parquet", ".pq"):
@@ -91,12 +91,12 @@ def load(table: Table) -> pd.DataFrame:
             if header.duplicated().any():
                 raise ValueError(f"the column {header[header.duplicated()].iloc[0]!r} twice")
             with warnings.catch_warnings():
-                warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # a row is longer than the header
                 frame = pd.read_csv(table.path, index_col=False, low_memory=False)
             if table.label in frame:
                 labels = pd.read_csv(table.path, usecols=[table.label], dtype=str, keep_default_na=False)
                 frame[table.label] = labels[table.label]
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:  # pyarrow's and pandas' own are of these kinds
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:  # includes the errors of pyarrow and pandas
         raise TableError(f"{table.path} must be a CSV or Parquet file, got {_first_line(error)}") from None
     for column in table.no_features:
         if column not in frame:
@@ -106,27 +106,27 @@ def load(table: Table) -> pd.DataFrame:
     if table.weight == table.label:
         raise TableError(f"{table.path}: weights and labels must be in different columns, got {table.label!r} for both")
     if table.time is not None and table.time in (table.label, table.weight):
-        raise TableError(f"{table.path}: times must be in a column of their own, got {table.time!r} for two uses")
+        raise TableError(f"{table.path}: times must be in a separate column, got {table.time!r} for two uses")
     return frame
 
 
 def features_of(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
-    """Return the features by their names, as arrays of numbers or as categories."""
+    """Return the features by name, as arrays of numbers or as categoricals."""
     others = frame.drop(columns=list(table.no_features))
     if not len(others.columns):
-        raise TableError(f"{table.path} must have a column of features beside {table.label!r}, got none")
+        raise TableError(f"{table.path} must have a feature column in addition to {table.label!r}, got none")
     features = {str(name): _feature(table, others.iloc[:, i]) for i, name in enumerate(others.columns)}
     for name, column in features.items():
         if isinstance(column, np.ndarray) and np.isinf(column).any():
             row = int(np.argmax(np.isinf(column)))
             raise TableError(
-                f"{table.path}: the column {name!r} must hold finite or missing numbers, got inf in row {row}"
+                f"{table.path}: the column {name!r} must contain finite or missing numbers, got inf in row {row}"
             )
     return features
 
 
 def maker(file: Path, label: str, least: int = LEAST_OF_A_CLASS) -> Maker:
-    """Read a file, with codes for categories, into a function of a seed, which changes nothing."""
+    """Read a file, with categories as codes, and return a function that ignores the seed and returns the data."""
     data = read(Table(file, label, least=least))
     columns = [column.cat.codes if hasattr(column, "cat") else column for _, column in data.X.items()]
     numbers = DataSet(np.column_stack(columns).astype(np.float64), data.y)
@@ -144,7 +144,9 @@ def _labels(table: Table, column: pd.Series[Any]) -> np.ndarray[Any, Any]:
     labels = labels.astype(str) if labels.dtype == object else labels
     classes, counts = np.unique(labels, return_counts=True)
     if len(classes) < 2:
-        raise TableError(f"{table.path}: the column {table.label!r} must hold at least 2 classes, got {len(classes)}")
+        raise TableError(
+            f"{table.path}: the column {table.label!r} must contain at least 2 classes, got {len(classes)}"
+        )
     if counts.min() < table.least:
         rarest = classes[counts.argmin()].item()
         raise TableError(
@@ -161,7 +163,7 @@ def _weights(table: Table, column: pd.Series[Any]) -> Array:
         row = int(np.argmax(wrong))
         got = column.iloc[row]
         raise TableError(
-            f"{table.path}: the column {table.weight!r} must hold finite weights >= 0, got {got!r} in row {row}"
+            f"{table.path}: the column {table.weight!r} must contain finite weights >= 0, got {got!r} in row {row}"
         )
     if not numbers.any():
         raise TableError(f"{table.path}: the column {table.weight!r} must have a sum > 0, got only zeros")
@@ -179,13 +181,13 @@ def _times(table: Table, column: pd.Series[Any]) -> Array:
     if wrong.any():
         row = int(np.argmax(wrong))
         got = "none" if pd.isna(column.iloc[row]) else repr(column.iloc[row])
-        raise TableError(f"{table.path}: the column {table.time!r} must hold {rule}, got {got} in row {row}")
+        raise TableError(f"{table.path}: the column {table.time!r} must contain {rule}, got {got} in row {row}")
     found: Array = times
     return found
 
 
 def holds_times(column: pd.Series[Any]) -> bool:
-    """Return whether a column is of a type of times, or all known values are dates or times."""
+    """Return whether a column has a datetime type, or all its known values are dates or times."""
     kinds = pd.api.types
     if kinds.is_datetime64_any_dtype(column.dtype):
         return True
@@ -206,7 +208,9 @@ def _feature(table: Table, column: pd.Series[Any]) -> Any:
     if not kinds.is_datetime64_any_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
         known = column.dropna()
         if known.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
-            raise TableError(f"{table.path}: the column {column.name!r} must hold single values, got lists; --drop it")
+            raise TableError(
+                f"{table.path}: the column {column.name!r} must contain scalars, got lists; exclude it with --drop"
+            )
         if len(known) and known.map(lambda value: isinstance(value, Decimal)).all():
             return column.map(float, na_action="ignore").to_numpy(np.float64, na_value=np.nan)
         if holds_times(column):
@@ -217,7 +221,7 @@ def _feature(table: Table, column: pd.Series[Any]) -> Any:
 
 
 def _is_date(value: object) -> bool:
-    """Return whether a value is a date, or a text that begins with an ISO 8601 date."""
+    """Return whether a value is a date, or a text with an ISO 8601 date and optionally a time."""
     return isinstance(value, dt.date) or (isinstance(value, str) and _DATE.fullmatch(value) is not None)
 
 

@@ -1,4 +1,4 @@
-"""Integer codes of the categories of slices and of groups, whose texts come block by block."""
+"""Integer codes for the categories of slices and groups, whose texts are read block by block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Codes = npt.NDArray[np.intp]
 
 
 class Categories:
-    """The different texts of a column, numbered in the order in which they are met."""
+    """The distinct texts of a column, numbered in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
@@ -28,24 +28,27 @@ class Categories:
         return list(self._codes)
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """Return the code of each text; new ones get the next numbers."""
+        """Return the code of each text; new texts get the next codes."""
         encoded = pa.array(texts, pa.string()).dictionary_encode()
         codes = [self._codes.setdefault(name, len(self._codes)) for name in encoded.dictionary.to_pylist()]
         own: Codes = np.array(codes, dtype=np.intp)[encoded.indices.to_numpy()]
         return own
 
     def known(self, texts: npt.NDArray[np.object_]) -> Codes:
-        """Return the code of each text, all of which have been met before."""
+        """Return the code of each text; raise FileError if a text is new."""
         n = len(self)
         codes = Categories.add(self, texts)
         if len(self) > n:
             raise FileError(
-                f"the rows must stay the same while they are read, got {self.names[n]!r} the second time only"
+                f"the rows must not change while they are read, got {self.names[n]!r} in the second pass only"
             )
         return codes
 
     def ranks(self, *, as_numbers: bool) -> Codes:
-        """Return the rank of each code among the sorted texts or, ``as_numbers`` and if all are integers, by their size."""
+        """Return the rank of each code in the sorted texts.
+
+        If ``as_numbers`` and all texts are integers, they are sorted as numbers.
+        """
         names = self.names
         keys: list[int] | list[str] = names
         if as_numbers:
@@ -57,16 +60,16 @@ class Categories:
 
 
 class Groups(Categories):
-    """Categories whose rows should come together."""
+    """Groups of rows, with a check whether the rows of each group are contiguous."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.together = True  #: whether no group has come back after another one
+        self.together = True  #: whether the rows of each group are contiguous so far
         self._last = 0
 
     def add(self, texts: npt.NDArray[np.object_]) -> Codes:
         codes = super().add(texts)
-        if len(codes):  # a new group has a code above all others
+        if len(codes):  # codes decrease only if an earlier group returns
             self.together &= bool((np.diff(codes, prepend=self._last) >= 0).all())
             self._last = int(codes[-1])
         return codes

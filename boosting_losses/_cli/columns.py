@@ -1,4 +1,4 @@
-"""Tables: labels, numbers and texts from the columns that are evaluated, a block of rows at a time."""
+"""Tables: labels, numbers and texts from the evaluated columns, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from . import files
 from .files import FileError
 from .inputs import Input, Part
 
-#: What stands for a missing text.
+#: The text that represents a missing value.
 MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows: labels, as numbers or codes of the classes, and further columns by their names."""
+    """A block of rows: labels, as numbers or class codes, and the other columns by name."""
 
     labels: npt.NDArray[np.float64]
     numbers: dict[str, npt.NDArray[np.float64]]
@@ -30,14 +30,14 @@ class Block:
         return len(self.labels)
 
     def take(self, rows: slice) -> Block:
-        """Return some of the rows as copies: a view would keep the others in memory."""
+        """Return a copy of some of the rows; a view would keep all rows in memory."""
         numbers = {name: np.ascontiguousarray(values[rows]) for name, values in self.numbers.items()}
         texts = {name: np.ascontiguousarray(values[rows]) for name, values in self.texts.items()}
         return Block(np.ascontiguousarray(self.labels[rows]), numbers, texts)
 
     @staticmethod
     def joined(blocks: Sequence[Block]) -> Block:
-        """Return the rows of all blocks, one after the other."""
+        """Return the rows of all blocks in order."""
         if len(blocks) == 1:
             return blocks[0]
         return Block(
@@ -49,9 +49,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns that are read: a label that is a number or one of ``classes``, numbers, and columns of any kind.
+    """The columns that are read: labels, which are numbers or among ``classes``, numbers, and texts.
 
-    A column may be among ``texts`` and be the label or a number as well. Those in ``complete`` have no missing values.
+    Columns in ``texts`` may have any type, and may also be the label or in ``numbers``. Columns in ``complete`` must have
+    no missing values.
     """
 
     source: Input
@@ -62,7 +63,7 @@ class Table:
     complete: tuple[str, ...] = ()
 
     def blocks(self) -> Iterator[Block]:
-        """Return one block of rows after the other, through all files; small files share a block."""
+        """Return the rows of all files in blocks; small files share a block."""
         kept: list[Block] = []
         for block in self._blocks():
             kept.append(block)
@@ -83,7 +84,7 @@ class Table:
                     empty = False
                     start += batch.num_rows
         if empty:
-            rule = "the file must hold" if len(self.source.parts) == 1 else "the files must hold"
+            rule = "the file must contain" if len(self.source.parts) == 1 else "the files must contain"
             raise FileError(f"{self.source.name}: {rule} at least one row, got none")
 
     def _block(self, columns: _Columns) -> Block:
@@ -96,7 +97,7 @@ class Table:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Columns of some rows of a part; ``start`` is the number of the first of them."""
+    """The columns of a batch of a file; ``start`` is the number of its first row."""
 
     part: Part
     batch: pa.RecordBatch
@@ -130,11 +131,11 @@ class _Columns:
             return _as_float(plain)
         except pa.ArrowInvalid:
             row = next(i for i, text in enumerate(plain.to_pylist()) if not _is_number(text))
-            got = f"{values[row].as_py()!r} in row {self.start + row} (texts need --classes)"
+            got = f"{values[row].as_py()!r} in row {self.start + row} (texts require --classes)"
             raise self.error(name, "hold numbers", got) from None
 
     def texts(self, name: str, *, may_miss: bool = True) -> npt.NDArray[np.object_]:
-        """Return values of any kind as texts, each kept once."""
+        """Return values of any type as texts; equal texts share one object."""
         values = _decoded(self.batch.column(name))
         kind = values.type
         if pa.types.is_boolean(kind):
@@ -145,7 +146,7 @@ class _Columns:
             texts = pc.cast(values, pa.string())
         except pa.ArrowException:
             raise self.error(name, "hold texts, numbers, booleans or dates", str(kind)) from None
-        if pa.types.is_timestamp(kind):  # a day is one without a time, and whole seconds are whole
+        if pa.types.is_timestamp(kind):  # remove the time of midnight and zero fractions of seconds
             texts = pc.replace_substring_regex(texts, r"( 00:00:00)?(\.0+)?$", "")
         texts = pc.if_else(pc.equal(texts, ""), None, texts)
         if not may_miss:
@@ -168,7 +169,7 @@ class _Columns:
         return _as_float(codes)
 
     def _whole(self, name: str) -> pa.Array:
-        """Return the values; none is missing."""
+        """Return the values; raise FileError if one is missing."""
         values = _decoded(self.batch.column(name))
         self._refuse_missing(name, values)
         return values

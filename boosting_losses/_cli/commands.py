@@ -1,4 +1,4 @@
-"""The commands of the command line, their options, and the files that they write."""
+"""The commands of the command line, their options, and their output files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .yaml_file import ConfigError
 
 
 class Problem(click.ClickException):
-    """An error of the data, the options or the configuration: one line, and exit code 2."""
+    """An error in the data, the options or the configuration, reported in one line with exit code 2."""
 
     exit_code = 2
 
@@ -35,7 +35,7 @@ class Problem(click.ClickException):
 @click.group(context_settings={"max_content_width": 120})
 @click.version_option(__version__)
 def commands() -> None:
-    """Evaluate predicted probabilities, and compile kernels beforehand."""
+    """Evaluate predicted probabilities, or compile kernels in advance."""
 
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -44,14 +44,16 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
 
 @commands.command()
 @click.argument("file", type=click.Path(exists=True, allow_dash=True, path_type=Path))
-@click.option("--label", metavar="COLUMN", required=True, help="Column of the labels: 0 and 1, 0 to K-1, or --classes.")
+@click.option(
+    "--label", metavar="COLUMN", required=True, help="Column of the labels: 0 and 1, 0 to K-1, or those of --classes."
+)
 @click.option(
     "--proba",
     "probas",
     metavar="COLUMN[,COLUMN...]",
     required=True,
     multiple=True,
-    help="Column of P(y = 1), or K columns for K classes. Repeat the option for each further model.",
+    help="Column of P(y = 1), or K columns for K classes. Repeat the option for each additional model.",
 )
 @click.option("--weight", metavar="COLUMN", help="Column of the sample weights.")
 @click.option("--classes", metavar="LABEL,LABEL...", help="Labels in the order of the columns of --proba.")
@@ -60,13 +62,13 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
     "slices",
     metavar="COLUMN",
     multiple=True,
-    help="Column of categories: the report also shows the scores of each category. Repeat for further columns.",
+    help="Column of categories: the report also shows the scores of each category. Repeat for additional columns.",
 )
 @click.option(
     "--groups",
     metavar="COLUMN",
-    help="Column that names the group of a row (a customer, a day). Rows of one group are not independent, and the"
-    " intervals allow for that. Sort large files by group: otherwise all rows are kept in memory.",
+    help="Column of the group of each row (a customer, a day). The intervals allow for dependent rows within a group."
+    " Sort large files by group: otherwise, all rows are kept in memory.",
 )
 @click.option(
     "--threshold",
@@ -74,26 +76,28 @@ _WRITTEN = click.Path(dir_okay=False, path_type=Path)
     metavar="P",
     type=float,
     multiple=True,
-    help="Show precision, recall and net benefit if class 1 is predicted from probability P on. Repeat for more.",
+    help="Show precision, recall and net benefit if class 1 is predicted for probabilities >= P. Repeat for more.",
 )
 @click.option(
     "--costs",
     metavar="FP:FN",
     multiple=True,
-    help="Costs of a false positive and a false negative, from which a threshold follows: 1:9 is --threshold 0.1.",
+    help="Costs of a false positive and a false negative, which imply a threshold: 1:9 is --threshold 0.1.",
 )
-@click.option("--reference", metavar="NAME", help="Model with which the others are compared.  [default: the first]")
+@click.option(
+    "--reference", metavar="NAME", help="Model with which the other models are compared.  [default: the first]"
+)
 @click.option("--normalize", is_flag=True, help="Divide the probabilities of K classes by their sum in each row.")
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["csv", "tsv", "parquet"]),
-    help="Format of FILE, if its name does not end with it.",
+    help="Format of FILE, if the extension of its name does not tell.",
 )
-@click.option("--delimiter", metavar="MARK", help='Delimiter of a CSV file: ";", "|", "tab", ...  [default: ","]')
-@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal point of a CSV file.  [default: .]")
+@click.option("--delimiter", metavar="CHAR", help='Delimiter of a CSV file: ";", "|", "tab", ...  [default: ","]')
+@click.option("--decimal", type=click.Choice([".", ","]), help="Decimal separator of a CSV file.  [default: .]")
 @click.option(
-    "--config", "config_path", metavar="PATH", type=_EXISTING, help="YAML file of settings; options override it."
+    "--config", "config_path", metavar="PATH", type=_EXISTING, help="YAML file of settings; options override them."
 )
 @click.option("--html", metavar="PATH", type=_WRITTEN, help="Write the report to an HTML page.")
 @click.option("--plot", metavar="PATH", type=_WRITTEN, help="Write the diagrams to a .png, .svg or .pdf file.")
@@ -120,12 +124,12 @@ def evaluate(
 
     \b
     Exit codes:
-      0  The evaluation is done.
-      1  A threshold of the configuration is broken.
-      2  The data, the options or the configuration have an error.
-    """  # noqa: D301  (click keeps the lines after the mark as they are)
+      0  The evaluation succeeded.
+      1  A score violates a threshold of the configuration.
+      2  The data, the options or the configuration are invalid.
+    """  # noqa: D301  (click does not rewrap the lines after this mark)
     if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise Problem(f"{plot}: --plot must name a .png, .svg or .pdf file, got {plot.suffix or 'no ending'}")
+        raise Problem(f"{plot}: --plot must name a .png, .svg or .pdf file, got {plot.suffix or 'no extension'}")
     _refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
     try:
         config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
@@ -146,7 +150,7 @@ def evaluate(
     else:
         click.echo(report)
     for line in wrong:
-        click.echo(f"threshold broken: {line}", err=True)
+        click.echo(f"threshold violated: {line}", err=True)
     if wrong:
         raise click.exceptions.Exit(1)
 
@@ -157,14 +161,16 @@ def evaluate(
     "libraries",
     type=click.Choice(warmup.LIBRARIES),
     multiple=True,
-    help="Library to compile for. Repeat for further ones.  [default: all that are installed]",
+    help="Library to compile for. Repeat for additional libraries.  [default: all installed]",
 )
-@click.option("--report/--no-report", "with_report", default=True, help="Compile for reports too.  [default: --report]")
+@click.option(
+    "--report/--no-report", "with_report", default=True, help="Also compile for reports.  [default: --report]"
+)
 def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
-    """Compile all kernels beforehand, so that later processes start fast.
+    """Compile all kernels in advance, so that later processes start fast.
 
-    The machine code is kept in NUMBA_CACHE_DIR or, by default, beside the package or in the user's cache folder. Run this
-    command when a container image is built, on the kind of processor that the image will run on.
+    The machine code is stored in NUMBA_CACHE_DIR or, by default, next to the package or in the user's cache folder. Run
+    this command when you build a container image, on the type of processor on which the image will run.
     """
     found = warmup.installed()
     missing = [name for name in libraries if name not in found]
@@ -172,7 +178,7 @@ def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
         raise Problem(f'--library must be installed, got {missing[0]}: pip install "boosting-losses[{missing[0]}]"')
     folder = cache_folder()
     if folder is None:
-        raise Problem("the folder of compiled kernels must be writable, got none that is: set NUMBA_CACHE_DIR")
+        raise Problem("the folder of compiled kernels must be writable, got no writable folder: set NUMBA_CACHE_DIR")
     started = time.monotonic()
     console = Console(stderr=True)
     steps = list(warmup.steps(libraries or found, with_report=with_report))
@@ -188,17 +194,17 @@ def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) 
     taken = {path.resolve() for path in inputs if path is not None}
     for path in outputs:
         if not path.absolute().parent.is_dir():
-            raise Problem(f"{path}: the folder must exist, got none at {path.absolute().parent}")
+            raise Problem(f"{path}: the output folder must exist, got none at {path.absolute().parent}")
         if path.resolve() in taken:
             raise Problem(f"{path}: an output must be neither an input nor another output, got the same file")
         if any(folder in taken for folder in path.resolve().parents):
-            raise Problem(f"{path}: an output must not lie in the folder that is read, got a file in it")
+            raise Problem(f"{path}: an output must not be in the input folder, got a file in it")
         taken.add(path.resolve())
 
 
 @contextlib.contextmanager
 def _progress(source: Input) -> Iterator[Advance]:
-    """Show a bar in a terminal; rows are read twice."""
+    """Show a progress bar in a terminal; its total counts each row twice, since rows are read twice."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda rows: None
@@ -213,7 +219,7 @@ def _progress(source: Input) -> Iterator[Advance]:
 def _rendered(
     report: ProbabilityReport, html: Path | None, plot: Path | None, json_path: Path | None
 ) -> list[tuple[Path, bytes]]:
-    """Return all that is to be written, before anything is: no error leaves half of it."""
+    """Return the content of all output files before any is written, so that errors leave no partial output."""
     written = []
     if html is not None:
         written.append((html, report.to_html().encode()))

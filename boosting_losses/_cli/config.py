@@ -1,4 +1,4 @@
-"""The configuration of an evaluation: the keys that its YAML file may have, and their values."""
+"""The configuration of an evaluation: the keys and the values that its YAML file may contain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Bins(Section):
 
 
 class ScoreOptions(Bins):
-    """The options of scores; ``SCORES`` says which score takes which."""
+    """The options of scores; ``SCORES`` defines which options each score accepts."""
 
     norm: (
         Annotated[Literal[1, 2, "max"], BeforeValidator(lambda norm: int(norm) if norm in ("1", "2") else norm)] | None
@@ -38,12 +38,12 @@ class ScoreOptions(Bins):
     @model_validator(mode="after")
     def _can_be_debiased(self) -> ScoreOptions:
         if self.debiased and self.norm == "max":
-            raise refusal("not be debiased for norm max", "both")
+            raise refusal("not be debiased if norm is max", "both")
         return self
 
 
 class Bootstrap(Section):
-    """The replicates of the intervals."""
+    """The bootstrap replicates of the intervals."""
 
     n_resamples: Annotated[int, Field(ge=2, le=MOST_RESAMPLES)] = Settings.n_resamples
     level: Probability = Settings.level
@@ -51,7 +51,10 @@ class Bootstrap(Section):
 
 
 class Limits(Section):
-    """The bounds of a score, beyond which its value, or its whole interval, must not lie."""
+    """The limits of a score.
+
+    A score violates a limit if its value, or its whole interval, is beyond the limit; ``by`` selects which.
+    """
 
     min: Number | None = None
     max: Number | None = None
@@ -71,7 +74,7 @@ def _default_metrics() -> dict[str, ScoreOptions]:
 
 
 class Evaluation(Section):
-    """What is evaluated and how; the options of the command go before it."""
+    """The settings of an evaluation; the options of the command override them."""
 
     metrics: dict[str, ScoreOptions] = Field(default_factory=_default_metrics, min_length=1)
     eps: Annotated[float, Field(ge=0.0, lt=0.5)] | None = None
@@ -88,7 +91,7 @@ class Evaluation(Section):
     _file: YamlFile = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Keep the file in which the keys are given."""
+        """Store the file that contains the keys."""
         if context is not None:
             self._file = context
 
@@ -107,12 +110,12 @@ class Evaluation(Section):
             for key in options.model_fields_set:
                 refuse_unknown(key, sorted(SCORES[name].options), at=("metrics", name, key))
         if self.bins is not None and "calibration_error" not in self.metrics:
-            raise refusal("be given with calibration_error among the metrics", ", ".join(self.metrics), at=("bins",))
+            raise refusal("be given only if metrics name calibration_error", ", ".join(self.metrics), at=("bins",))
         return self
 
     @property
     def settings(self) -> Settings:
-        """How a report evaluates."""
+        """The settings of the report."""
         metrics = {name: options.model_dump(exclude_none=True) for name, options in self.metrics.items()}
         if self.bins is not None:
             metrics["calibration_error"] = self.bins.model_dump(exclude_none=True) | metrics["calibration_error"]
@@ -128,10 +131,10 @@ class Evaluation(Section):
         )
 
     def error(self, location: Location, rule: str, got: str) -> ConfigError:
-        """Return the error of a value that the data do not allow."""
+        """Return the error for a value that does not fit the data."""
         return self._file.error(location, rule, got)
 
 
 def read(path: Path) -> Evaluation:
-    """Return the configuration in a file; raise ConfigError, whose message names the line and the key."""
+    """Return the configuration in a file; raise ConfigError, which names the line and the key, if it is invalid."""
     return YamlFile.read(path).check(Evaluation)

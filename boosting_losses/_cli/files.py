@@ -1,4 +1,4 @@
-"""One file of predictions, CSV or Parquet: its columns, and its rows a batch at a time."""
+"""A CSV or Parquet file of predictions: its columns, and its rows in batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-#: Rows that are read at a time, and bytes of a CSV file.
+#: The number of rows in a batch, and the number of bytes for a CSV file.
 ROWS, BYTES = 2**17, 2**23
 
 
@@ -22,7 +22,7 @@ class FileError(ValueError):
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A text file, perhaps compressed, whose first line names the columns."""
+    """A text file, possibly compressed, whose first line contains the names of the columns."""
 
     path: Path
     name: str
@@ -30,7 +30,7 @@ class CsvFile:
     decimal: str = "."
 
     def columns(self) -> list[str]:
-        """Return the names of all columns, in their order."""
+        """Return the names of all columns in order."""
         try:
             with self.path.open("rb") as file:
                 first = file.read(4)
@@ -46,11 +46,11 @@ class CsvFile:
             raise FileError(f"{self.name}: the names of the columns must be UTF-8 text, got other bytes") from None
 
     def rows(self) -> int | None:
-        """Return None: a CSV file does not tell how many rows it has."""
+        """Return None, because a CSV file does not store its number of rows."""
         return None
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of the columns, ``numbers`` as float64 and the others as texts."""
+        """Return the given columns, ``numbers`` as float64 and the other columns as strings."""
         options = pa.csv.ConvertOptions(
             include_columns=columns,
             column_types={name: pa.float64() if name in numbers else pa.string() for name in columns},
@@ -65,7 +65,7 @@ class CsvFile:
             raise self._error(error, self.columns()) from None
 
     def hint(self, names: Sequence[str]) -> str:
-        """Return a likely reason why the file has these columns and not those that are wanted."""
+        """Return a likely reason why the file lacks an expected column."""
         return self._other_delimiter(names[0]) if len(names) == 1 else ""
 
     def _error(self, error: Exception, names: Sequence[str]) -> FileError:
@@ -77,7 +77,7 @@ class CsvFile:
         other = next((mark for mark in ";\t|," if mark in line and mark != self.delimiter), None)
         if other is None:
             return ""
-        return f" (is the delimiter another? --delimiter {'tab' if other == chr(9) else repr(other)})"
+        return f" (to change the delimiter: --delimiter {'tab' if other == chr(9) else repr(other)})"
 
     def _opened(self, convert: pa.csv.ConvertOptions) -> pa.csv.CSVStreamingReader:
         return pa.csv.open_csv(
@@ -97,7 +97,7 @@ class ParquetFile:
     decimal: ClassVar[str] = "."
 
     def columns(self) -> list[str]:
-        """Return the names of all columns, in their order."""
+        """Return the names of all columns in order."""
         with self._opened() as file:
             return list(file.schema_arrow.names)
 
@@ -107,7 +107,7 @@ class ParquetFile:
             return int(file.metadata.num_rows)
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of the columns, as they are."""
+        """Return the given columns unchanged."""
         try:
             with self._opened() as file:
                 yield from file.iter_batches(batch_size=ROWS, columns=columns)
@@ -115,20 +115,20 @@ class ParquetFile:
             raise FileError(f"{self.name}: {_in_words(error, columns)}") from None
 
     def hint(self, names: Sequence[str]) -> str:
-        """Return nothing: a Parquet file has the columns that it names."""
+        """Return an empty string, because a Parquet file names its columns unambiguously."""
         return ""
 
     def _opened(self) -> pa.parquet.ParquetFile:
         try:
             return pa.parquet.ParquetFile(self.path)
         except (pa.ArrowException, OSError) as error:
-            raise FileError(f"{self.name}: the file must be whole Parquet, {_one_line(error)}") from None
+            raise FileError(f"{self.name}: the file must be complete Parquet, {_one_line(error)}") from None
 
 
 def _in_words(error: Exception, names: Sequence[str]) -> str:
     text = _one_line(error)
     if "straddling object" in text:
-        return f"each line must be shorter than {BYTES >> 20} MiB, got a longer one or a quote that is never closed"
+        return f"each line must be shorter than {BYTES >> 20} MiB, got a longer line or an unclosed quote"
     line, column = re.search(r"Row #(\d+)", text), re.search(r"column #(\d+)", text)
     place = f" in line {line[1]}" if line else ""
     whose = f" {names[int(column[1])]!r}" if column and int(column[1]) < len(names) else ""

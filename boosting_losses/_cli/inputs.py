@@ -1,4 +1,4 @@
-"""The input of an evaluation: a file, a folder of files, a partitioned data set, or a pipe."""
+"""The input of an evaluation: a file, a folder of files, a partitioned data set or a pipe."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ import pyarrow.compute as pc
 
 from .files import CsvFile, FileError, ParquetFile
 
-#: The kinds of files by their endings.
+#: The file formats, keyed by extension.
 KINDS = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet"}
 
 _COMPRESSED = (".gz", ".bz2", ".zst")
 
-#: Folders that say which of the files beside them count.
+#: Log folders of table formats, in which the log determines which files are part of the table.
 _LOGS = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A file and the columns that the names of its folders give: ``date=2026-01-01``."""
+    """A file, and the columns encoded in the names of its folders, such as ``date=2026-01-01``."""
 
     file: CsvFile | ParquetFile
     folders: tuple[tuple[str, str | None], ...] = ()
 
     def columns(self) -> list[str]:
-        """Return the names of all columns: those of the file, and those of the folders that are not in the file."""
+        """Return the names of the columns of the file, then those of the folders that the file does not contain."""
         names = self.file.columns()
         return names + [key for key, _ in self.folders if key not in names]
 
     def batches(self, columns: Sequence[str], numbers: Collection[str]) -> Iterator[pa.RecordBatch]:
-        """Return some of the columns; ``numbers`` that are texts in a CSV file or a folder's name are float64."""
+        """Return the given columns; ``numbers`` in CSV files and folder names are converted to float64."""
         names, folders = self.file.columns(), dict(self.folders)
         here = names + [key for key, _ in self.folders if key not in names]
         for column in columns:
             if here.count(column) != 1:
                 shown = ", ".join(here[:20]) + (", ..." if len(here) > 20 else "") + self.file.hint(names)
-                raise FileError(f"{self.file.name}: the file must have the column {column!r} once, got {shown}")
+                rule = f"the file must contain the column {column!r} exactly once"
+                raise FileError(f"{self.file.name}: {rule}, got {shown}")
         for batch in self.file.batches([column for column in columns if column in names], numbers):
             whole = batch
             for key in columns:
                 if key not in names:
                     whole = whole.append_column(key, self._of_folder(key, batch.num_rows, key in numbers))
                 elif key in folders and not _agree(batch.column(key), folders[key]):
-                    rule = f"the column {key!r} must hold what the folder's name says"
+                    rule = f"the column {key!r} must equal the value in the folder's name"
                     raise FileError(f"{self.file.name}: {rule}, got other values than {folders[key]!r}")
             yield whole
 
@@ -66,7 +67,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Input:
-    """The files that are evaluated, one part after the other."""
+    """The files that are evaluated, in order."""
 
     name: str
     parts: tuple[Part, ...]
@@ -76,21 +77,21 @@ class Input:
         return self.parts[0].columns()
 
     def rows(self) -> int | None:
-        """Return the number of rows, if all files tell."""
+        """Return the number of rows, or None if a file does not store it."""
         known = [count for part in self.parts if (count := part.file.rows()) is not None]
         return sum(known) if len(known) == len(self.parts) else None
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a path in messages."""
+    """Return the name of a path for use in messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
 @contextlib.contextmanager
 def opened(path: Path, kind: str | None, delimiter: str | None, decimal: str | None) -> Iterator[Input]:
-    """Open a file, a folder or a pipe; a pipe, which can be read once only, is copied to a temporary file.
+    """Open a file, a folder or a pipe; a pipe can be read only once, so it is copied to a temporary file.
 
-    ``kind`` is csv, tsv, parquet, or None for what the ending says.
+    ``kind`` is csv, tsv or parquet; if it is None, the extension determines it.
     """
     name = name_of(path)
     with contextlib.ExitStack() as stack:
@@ -103,7 +104,7 @@ def opened(path: Path, kind: str | None, delimiter: str | None, decimal: str | N
                 kind = kind or KINDS.get(path.suffix.lower(), "csv")
                 found = [stack.enter_context(_spooled(path, name))]
         except OSError as error:
-            raise FileError(f"{error.filename or name}: it cannot be read, {error.strerror or error}") from None
+            raise FileError(f"{error.filename or name}: the input cannot be read, {error.strerror or error}") from None
         if path.is_dir():
             kind = kind or _common_kind(path, found)
             parts = [Part(_file(part, str(part), kind, delimiter, decimal), _keys(part, path)) for part in found]
@@ -116,11 +117,11 @@ def _file(path: Path, name: str, kind: str, delimiter: str | None, decimal: str 
     if kind == "parquet":
         if delimiter is not None or decimal is not None:
             option = "--delimiter" if delimiter is not None else "--decimal"
-            raise FileError(f"{name}: {option} must be given with CSV, got Parquet")
+            raise FileError(f"{name}: {option} must be given for CSV only, got Parquet")
         return ParquetFile(path, name)
     mark = "\t" if delimiter == "tab" else delimiter
     if mark is not None and (len(mark) != 1 or not mark.isascii() or mark.isalnum() or mark in '"\r\n\0'):
-        raise FileError(f"{name}: --delimiter must be tab or one mark such as ; or |, got {mark!r}")
+        raise FileError(f"{name}: --delimiter must be tab or one character such as ; or |, got {mark!r}")
     return CsvFile(path, name, mark or ("\t" if kind == "tsv" else ","), decimal or ".")
 
 
@@ -134,28 +135,28 @@ def _kind(path: Path) -> str:
     text = ending.removesuffix(path.suffix.lower()) if path.suffix.lower() in _COMPRESSED else ending
     kind = KINDS.get(text)
     if kind is None or (kind == "parquet" and text != ending):
-        got = ending or "no ending"
-        raise FileError(f"{path}: the file must be .csv, .tsv or .parquet, got {got} (--format names it)")
+        got = ending or "no extension"
+        raise FileError(f"{path}: the file must be .csv, .tsv or .parquet, got {got} (set --format)")
     return kind
 
 
 def _common_kind(folder: Path, files: Sequence[Path]) -> str:
-    examples = {_ending(path) or "no ending": path for path in reversed(files)}
+    examples = {_ending(path) or "no extension": path for path in reversed(files)}
     if len(examples) > 1:
         got = ", ".join(f"{ending} ({path.relative_to(folder)})" for ending, path in sorted(examples.items())[:5])
-        raise FileError(f"{folder}: the files of a folder must have one ending, got {got}")
+        raise FileError(f"{folder}: the files of a folder must have the same extension, got {got}")
     return _kind(files[0])
 
 
 def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Return all files of a folder and of those in it, in the order of their names; hidden ones do not count."""
+    """Return all files in a folder and its subfolders, in the order of their names, without hidden files."""
     real = folder.resolve()
     if real in above:
-        raise FileError(f"{folder}: a folder must not hold itself, got a link to {real}")
+        raise FileError(f"{folder}: a folder must not contain itself, got a link to {real}")
     empty = True
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name in _LOGS:
-            raise FileError(f"{folder}: the folder must hold plain files, got a {_LOGS[path.name]} table")
+            raise FileError(f"{folder}: the folder must contain plain files, got a {_LOGS[path.name]} table")
         if path.name.startswith(".") or (path.name.startswith("_") and "=" not in path.name):
             continue
         if path.is_dir():
@@ -166,13 +167,13 @@ def _found(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             empty = False
             yield path
         else:
-            raise FileError(f"{path}: a folder must hold files and folders only, got something else")
+            raise FileError(f"{path}: a folder must contain only files and folders, got something else")
     if empty and not above:
-        raise FileError(f"{folder}: the folder must hold .csv, .tsv or .parquet files, got none")
+        raise FileError(f"{folder}: the folder must contain .csv, .tsv or .parquet files, got none")
 
 
 def _keys(path: Path, root: Path) -> tuple[tuple[str, str | None], ...]:
-    """Return the columns and values in the names of the folders of a partitioned data set, as Hive writes them."""
+    """Return the columns and values encoded in the folder names of a Hive-partitioned data set."""
     pairs = [folder.split("=", 1) for folder in path.relative_to(root).parts[:-1] if "=" in folder]
     return tuple((unquote(key), None if text == "__HIVE_DEFAULT_PARTITION__" else unquote(text)) for key, text in pairs)
 
@@ -190,7 +191,7 @@ def _agree(values: pa.Array, text: str | None) -> bool:
 
 @contextlib.contextmanager
 def _spooled(path: Path, name: str) -> Iterator[Path]:
-    """Copy a pipe to a temporary file, since rows are read twice."""
+    """Copy a pipe to a temporary file, because rows are read twice."""
     with tempfile.TemporaryDirectory(prefix="boosting-losses-") as folder:
         copy = Path(folder, "stdin" if str(path) == "-" else path.name)
         with contextlib.ExitStack() as stack, copy.open("wb") as out:
@@ -199,6 +200,6 @@ def _spooled(path: Path, name: str) -> Iterator[Path]:
 
 
 def _standard_input() -> BinaryIO:
-    if sys.stdin is None or sys.stdin.closed:  # a service may have none
-        raise FileError("standard input: it must be open, got it closed")
+    if sys.stdin is None or sys.stdin.closed:  # a service may have no standard input
+        raise FileError("standard input: the stream must be open, got a closed stream")
     return sys.stdin.buffer

@@ -1,4 +1,4 @@
-"""The two passes over the rows: the first finds how to add up what the second reads."""
+"""The two passes over the rows: the first collects what the second needs to accumulate the sums."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .plan import Plan
 
 Numbers = npt.NDArray[np.float64]
 
-#: Is called with the number of rows that have been read since the last call.
+#: A function that is called with the number of rows read since its last call.
 Advance = Callable[[int], None]
 
 
 def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
-    """Return the report of all rows, which are read twice."""
+    """Return the report on all rows, which are read twice."""
     look = _look(table, plan, advance)
     factor = look.balancing() if plan.balanced else None
     slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
@@ -40,9 +40,9 @@ def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
 
 @dataclass(frozen=True)
 class _Look:
-    """The findings of the first pass.
+    """The results of the first pass.
 
-    An even sample of the rows, the weights of the classes, and the categories of slices and groups.
+    They are an evenly spaced sample of the rows, the weights of the classes, and the categories of slices and groups.
     """
 
     sample: Block
@@ -51,10 +51,11 @@ class _Look:
     groups: Groups | None
 
     def balancing(self) -> Numbers:
-        """Return factors that give each class the same weight: inverse class frequencies, of mean 1."""
+        """Return factors that give each class the same weight: inverse class frequencies with weighted mean 1."""
         if not (self.totals > 0.0).all():
             raise ValueError(
-                f"each class must have rows to be balanced, got none of class {int(np.argmin(self.totals))}"
+                "balancing the classes requires at least one row of each class, got none of class"
+                f" {int(np.argmin(self.totals))}"
             )
         balanced: Numbers = self.totals.sum() / (len(self.totals) * self.totals)
         return balanced
@@ -86,7 +87,7 @@ def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
 
 
 def _classes(block: Block, plan: Plan) -> Codes:
-    """Return codes of the labels; labels of no class are refused when they are added."""
+    """Return class codes; ``Accumulator.add`` raises an error for invalid labels, which are clipped here."""
     return np.clip(np.nan_to_num(block.labels), 0, plan.n_classes - 1).astype(np.intp)
 
 
@@ -106,7 +107,7 @@ def _checked(block: Block, weight: str | None, start: int) -> Numbers | None:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one call to ``add``; without ``index`` they follow the rows before."""
+    """The rows of one call to ``Accumulator.add``; without ``index``, rows are numbered consecutively."""
 
     labels: Numbers
     probas: list[Numbers]
@@ -150,7 +151,7 @@ def _matrix(columns: list[Numbers]) -> Numbers:
 
 
 def _in_order(table: Table, plan: Plan, look: _Look, factor: Numbers | None) -> Iterator[_Rows]:
-    """Return all rows, those of a group together; if they are scattered, all are kept in memory and sorted."""
+    """Return all rows with contiguous groups; if groups are scattered, all rows are kept in memory and sorted."""
     ranks = {name: categories.ranks(as_numbers=False) for name, categories in look.slices.items()}
 
     def coded() -> Iterator[_Rows]:

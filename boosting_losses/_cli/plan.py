@@ -1,4 +1,4 @@
-"""The plan of an evaluation, from the options of the command and its configuration."""
+"""The plan of an evaluation, built from the options of the command and the configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .inputs import Input
 
 @dataclass(frozen=True)
 class Options:
-    """The options of ``evaluate`` that say what is evaluated; see its help."""
+    """The options of ``evaluate`` that determine what is evaluated; see its help."""
 
     label: str
     probas: tuple[str, ...]
@@ -30,12 +30,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """The meaning of the columns of a table, and how they are evaluated."""
+    """The roles of the columns of a table, and the settings of their evaluation."""
 
     label: str
     classes: tuple[str, ...] | None
-    names: tuple[str, ...]  #: of the models
-    models: tuple[tuple[str, ...], ...]  #: the columns of each
+    names: tuple[str, ...]  #: names of the models
+    models: tuple[tuple[str, ...], ...]  #: columns of each model
     weight: str | None
     slices: tuple[str, ...]
     groups: str | None
@@ -44,25 +44,25 @@ class Plan:
 
     @property
     def n_classes(self) -> int:
-        """The number of classes: one column of a model is of two, K columns are of K."""
+        """The number of classes: 2 if a model has one column, otherwise the number of its columns."""
         return max(2, len(self.models[0]))
 
     def numbers(self) -> tuple[str, ...]:
-        """Return the columns that must hold numbers."""
+        """Return the columns that must contain numbers."""
         others = () if self.weight is None else (self.weight,)
         return tuple(dict.fromkeys([*(column for columns in self.models for column in columns), *others]))
 
     def table(self, source: Input) -> Table:
-        """Return the columns that are read."""
+        """Return the table of the columns that are read."""
         groups = () if self.groups is None else (self.groups,)
         texts = tuple(dict.fromkeys((*self.slices, *groups)))
         return Table(source, self.label, self.numbers(), self.classes, texts, groups)
 
 
 def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Plan:
-    """Return the plan; raise ValueError for options or keys that contradict each other or the columns of the first file.
+    """Return the plan; options override the configuration.
 
-    Options go before the configuration.
+    Raise ValueError if options or keys conflict with each other or with the columns of the first file.
     """
     models = tuple(_split(proba, columns) for proba in options.probas)
     classes = None if options.classes is None else tuple(part.strip() for part in options.classes.split(","))
@@ -90,7 +90,7 @@ def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Pla
 
 
 def _split(proba: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that an option names: itself, if there is such a column, or its parts between commas."""
+    """Return the columns that an option names: a column with exactly this name, or else the comma-separated names."""
     if proba in names:
         return (proba,)
     return tuple(part if part in names else part.strip() for part in proba.split(","))
@@ -99,7 +99,7 @@ def _split(proba: str, names: Sequence[str]) -> tuple[str, ...]:
 def _refuse_odd_models(models: Sequence[tuple[str, ...]], labels: tuple[str, ...] | None) -> None:
     sizes = {len(columns) for columns in models}
     if len(sizes) > 1:
-        raise ValueError(f"--proba must name as many columns for each model, got {sorted(sizes)}")
+        raise ValueError(f"--proba must name the same number of columns for each model, got {sorted(sizes)}")
     if len(set(models)) < len(models):
         raise ValueError(f"--proba must name each model once, got {', '.join('+'.join(columns) for columns in models)}")
     size = sizes.pop()
@@ -116,7 +116,7 @@ def _names(models: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 
 
 def _common_name(columns: tuple[str, ...]) -> str:
-    """Return what the names of a model's columns begin with."""
+    """Return the common prefix of a model's column names, or all names if there is none."""
     shared = columns[0]
     while shared and not all(column.startswith(shared) for column in columns):
         shared = shared[:-1]
@@ -143,7 +143,7 @@ def _refuse_odd_columns(plan: Plan, options: Options, config: Evaluation) -> Non
     for i, name in enumerate(plan.slices):
         if name in plan.slices[:i]:
             raise _error(by_option, "slices", config, "name each column once", f"{name!r} a second time")
-    rule = "name another column than that of the labels"
+    rule = "name a column other than that of the labels"
     if plan.label in plan.slices:
         raise _error(by_option, "slices", config, rule, repr(plan.label))
     if plan.label == plan.groups:
@@ -153,7 +153,7 @@ def _refuse_odd_columns(plan: Plan, options: Options, config: Evaluation) -> Non
 def _refuse_odd_settings(plan: Plan, options: Options, config: Evaluation) -> None:
     if plan.n_classes > 2 and plan.settings.thresholds:
         given = "threshold" if options.thresholds else "costs" if options.costs else None
-        raise _error(given, "decision_thresholds", config, "be given with two classes", f"{plan.n_classes} classes")
+        raise _error(given, "decision_thresholds", config, "be given for two classes only", f"{plan.n_classes} classes")
     if plan.settings.reference not in (None, *plan.names):
         given = None if options.reference is None else "reference"
         got = repr(plan.settings.reference)
@@ -161,9 +161,9 @@ def _refuse_odd_settings(plan: Plan, options: Options, config: Evaluation) -> No
     computed = list(plan.settings.for_classes(plan.n_classes).metrics)
     for name in config.thresholds:
         if name not in computed:
-            raise config.error(("thresholds", name), f"be of a score that is computed ({', '.join(computed)})", name)
+            raise config.error(("thresholds", name), f"name a score that is computed ({', '.join(computed)})", name)
 
 
 def _error(option: str | None, key: str, config: Evaluation, rule: str, got: str) -> ValueError:
-    """Return the error of an option, or else of the key of the configuration that stands in its place."""
+    """Return the error for an option or, if ``option`` is None, for a key of the configuration."""
     return config.error((key,), rule, got) if option is None else ValueError(f"--{option} must {rule}, got {got}")

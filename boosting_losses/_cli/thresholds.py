@@ -1,4 +1,4 @@
-"""Scores that lie beyond the thresholds of a configuration."""
+"""The check of scores against the thresholds of a configuration."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .config import Evaluation, Limits
 
 
 def broken(report: ProbabilityReport, config: Evaluation) -> list[str]:
-    """Return a line for each threshold that a model breaks."""
+    """Return one line for each threshold that the score of a model violates."""
     found = []
     for model in report.models:
         for name, limits in config.thresholds.items():
             estimate = model.scores[name]
             if _by_interval(limits, estimate) and (math.isnan(estimate.low) or math.isnan(estimate.high)):
-                rule = "be by value where the score has no interval"
+                rule = "be by value if the score has no interval"
                 raise config.error(("thresholds", name), rule, "by interval")
             if wrong := beyond(limits, estimate):
                 found.append(f"{model.name}: {name} {wrong}")
@@ -24,7 +24,7 @@ def broken(report: ProbabilityReport, config: Evaluation) -> list[str]:
 
 
 def beyond(limits: Limits, estimate: Estimate) -> str | None:
-    """Return in words how a score lies beyond its limits, or None."""
+    """Return a description of how a score violates its limits, or None if it does not."""
     by_interval = _by_interval(limits, estimate)
     low, high = (estimate.low, estimate.high) if by_interval else (estimate.value, estimate.value)
     if limits.max is not None and not low <= limits.max:
@@ -38,5 +38,5 @@ def beyond(limits: Limits, estimate: Estimate) -> str | None:
 
 
 def _by_interval(limits: Limits, estimate: Estimate) -> bool:
-    """Return whether the interval decides; an infinite loss has none, and needs none."""
+    """Return whether the interval decides; an infinite score has no interval, so its value decides."""
     return limits.by == "interval" and not math.isinf(estimate.value)

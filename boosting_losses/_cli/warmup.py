@@ -1,4 +1,4 @@
-"""Small trainings with every loss and a report, which compile the kernels that production needs."""
+"""Small training runs with every loss and small reports, which compile the kernels that production needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def installed() -> tuple[str, ...]:
 
 
 def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
-    """Return what is to be run, each step with a name."""
+    """Return the steps to run, each with a name."""
     for library in libraries:
         for loss in LOSSES:
             yield f"{library}, {type(loss).__name__}: train", partial(_train, library, loss)
@@ -37,7 +37,7 @@ def steps(libraries: Sequence[str], *, with_report: bool) -> Iterator[Step]:
 
 
 def _train(library: str, loss: Loss) -> None:
-    """Train with and without weights, through the adapter and as the library's scikit-learn estimator hands over data."""
+    """Train with and without weights, through the adapter and the scikit-learn estimator of the library."""
     labels = _labels(60, loss)
     features = np.random.default_rng(0).standard_normal((60, 2))
     for weight in (None, np.ones(60)):
@@ -45,12 +45,15 @@ def _train(library: str, loss: Loss) -> None:
 
 
 def _labels(n: int, loss: Loss) -> Any:
-    """Return labels of different shares: with equal ones training starts from 0, which has its own kernels."""
+    """Return labels with unequal class frequencies.
+
+    With equal frequencies, training would start from a raw score of 0 and compile other kernels.
+    """
     return np.minimum(np.arange(n) % 4, 2 if loss.multiclass else 1)
 
 
 def _calibrate(library: str, loss: Loss) -> None:
-    from .. import CalibratedBoostingClassifier  # noqa: PLC0415  (needs scikit-learn, which takes seconds to import)
+    from .. import CalibratedBoostingClassifier  # noqa: PLC0415  (scikit-learn takes seconds to import)
 
     features = np.random.default_rng(0).standard_normal((120, 2))
     labels = _labels(120, loss)
@@ -97,7 +100,7 @@ _TRAININGS: dict[str, Callable[[Loss, Any, Any, Any], None]] = {
     "lightgbm": _lightgbm,
     "catboost": _catboost,
 }
-#: Their scikit-learn estimators, with settings.
+#: The scikit-learn estimators of the libraries, with settings.
 _ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "xgboost": ("XGBClassifier", {"n_estimators": 2}),
     "lightgbm": ("LGBMClassifier", {"n_estimators": 2, "verbosity": -1}),

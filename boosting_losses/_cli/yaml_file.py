@@ -1,4 +1,4 @@
-"""YAML files that pydantic models check: every error names the file, the line and the key."""
+"""YAML files that are checked by pydantic models; every error names the file, the line and the key."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-#: The keys and the positions in lists that lead to a value.
+#: The path of keys and list positions to a value.
 Location = tuple[str | int, ...]
 
 Model = TypeVar("Model", bound=BaseModel)
 
-#: Rules in other words than pydantic's, by its types of errors.
+#: Rules worded for users, keyed by the error types of pydantic.
 _RULES = {
     **dict.fromkeys(("dict_type", "model_type"), "be a mapping of keys to values"),
     **dict.fromkeys(("list_type", "tuple_type"), "be a list"),
@@ -30,11 +30,11 @@ _RULES = {
 
 
 class ConfigError(ValueError):
-    """A configuration that breaks a rule."""
+    """An error in a configuration."""
 
 
 class Section(BaseModel):
-    """A mapping of a YAML file; a key without a value counts as not given."""
+    """A mapping in a YAML file; a key without a value is treated as absent."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,12 +49,12 @@ class Section(BaseModel):
 
 
 def refusal(rule: str, got: str, at: Location = ()) -> PydanticCustomError:
-    """Return the error of a validator: the rule that a value breaks, and where below the validated value it stands."""
+    """Return the error of a validator: the violated rule, and the location relative to the validated value."""
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "got": got, "at": at})
 
 
 def refuse_unknown(name: object, known: Iterable[str], at: Location) -> None:
-    """Raise an error, with the nearest known name, unless a name is known."""
+    """Raise an error that suggests the closest known name, unless ``name`` is known."""
     names = list(known)
     if name in names:
         return
@@ -65,9 +65,10 @@ def refuse_unknown(name: object, known: Iterable[str], at: Location) -> None:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The content of a file, every scalar as the text that is written there, and the line of every value.
+    """The content of a file, with every scalar kept as its literal text, and the line number of every value.
 
-    Models say what a text means. So a column may be called 2024 or yes, and 1e-9 is a number though PyYAML says text.
+    The pydantic models convert the texts. A column may therefore be called 2024 or yes, and 1e-9 is a number, although
+    PyYAML reads it as text.
     """
 
     path: Path
@@ -76,7 +77,7 @@ class YamlFile:
 
     @classmethod
     def read(cls, path: Path) -> YamlFile:
-        """Read a file; raise ConfigError unless it is YAML."""
+        """Read a file; raise ConfigError if it is not valid YAML."""
         lines: dict[Location, int] = {(): 1}
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"))
@@ -85,12 +86,12 @@ class YamlFile:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError(f"{path}, line {line}: the file must be YAML, {error.problem}") from None
         except RecursionError:
-            raise ConfigError(f"{path}: the file must be YAML, found a value that holds itself") from None
+            raise ConfigError(f"{path}: the file must be YAML, found a value that contains itself") from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path}: the file must be YAML text, {error}".splitlines()[0]) from None
 
     def check(self, model: type[Model]) -> Model:
-        """Return the content as a model, whose validation context is this file; raise ConfigError if it does not fit."""
+        """Return the content as a model, validated with this file as context; raise ConfigError if it is invalid."""
         try:
             return model.model_validate(self.content, context=self)
         except ValidationError as error:
@@ -101,7 +102,7 @@ class YamlFile:
         raise self.error((*first["loc"], *context.get("at", ())), rule, got)
 
     def error(self, location: Location, rule: str, got: str) -> ConfigError:
-        """Return the error of a value that breaks a rule; parts of a location that are not in the file do not count."""
+        """Return the error for a value that violates a rule; parts of the location that the file lacks are ignored."""
         found: Location = ()
         for part in location:
             if (*found, part) in self.lines:
@@ -111,7 +112,7 @@ class YamlFile:
 
 
 def _value(node: yaml.Node, lines: dict[Location, int], location: Location) -> Any:
-    """Return the value of a node below ``location``, and note the lines of all keys and items in it."""
+    """Return the value of a node at ``location``, and store the lines of its keys and items in ``lines``."""
     if not node.tag.startswith("tag:yaml.org,2002:"):
         raise yaml.MarkedYAMLError(problem=f"found the unknown tag {node.tag}", problem_mark=node.start_mark)
     if isinstance(node, yaml.ScalarNode):

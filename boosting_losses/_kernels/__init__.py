@@ -1,26 +1,26 @@
-"""The numerical core: arrays and scalars in, arrays out.
+"""The numerical core: functions of arrays and scalars that return or fill arrays.
 
 The design, from the inside out:
 
-a) *Point functions* take the numbers of one row and return numbers; those of K classes take the row itself. They hold
-   every formula, once, so the same function serves a library that hands over matrices and one that hands over rows.
-b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing: LLVM
-   inlines it. There is one loop per loss and purpose, written out. No factory makes loops by closing over a compiled
-   function, because Numba never finds such a loop in its disk cache again. It does find a loop that closes over
-   integers (``rows.tuple_function``) and one that chooses a function by the type of an argument (``vector.py``).
-   ``rows.py`` serves a library that asks row by row, where making Python objects costs more than the arithmetic.
-c) *Raw scores in, never probabilities.* Every exponent is zero or negative, so none overflows; a probability and its
-   complement come from the same exponential, so neither loses digits when the other is near 1. An evaluation
-   has nothing but probabilities: ``probabilities.py``, ``binning.py`` and ``poisson.py`` take those.
-d) *The precision of the scores*, float32 or float64, in elementary functions that become SIMD instructions
-   (``vector.py``). Sums are always doubles, and so is everything in ``scaling.py``, which calibrators are fitted with.
-   Rows of K scores are transposed block by block, so that neighbouring rows share an instruction whatever the layout.
-e) *Checks ride along.* A loop returns False when it meets an invalid label, score or weight; the caller then looks for
-   the row and raises the error. A separate pass over the labels would cost a third of the binary kernels.
-f) *No thread pool.* Numba's pool would compete with that of the boosting library. The loops release the GIL, so a
-   caller may spread chunks over threads.
+a) *Point functions* take the numbers of one row and return numbers. For K classes they take the row itself. They contain
+   each formula once, so libraries that pass matrices and libraries that pass single rows use the same function.
+b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing, because
+   LLVM inlines it. Each loss has one explicit loop per purpose. No factory creates loops that close over a compiled
+   function, because Numba would not find such a loop in its disk cache again. Numba does find loops that close over
+   integers (``rows.tuple_function``) and loops that select a function by the type of an argument (``vector.py``).
+   ``rows.py`` serves libraries that call a loss row by row, where creating Python objects costs more than the arithmetic.
+c) *Raw scores as input, not probabilities.* Every exponent is zero or negative, so none overflows. A probability and its
+   complement come from the same exponential, so neither loses digits when the other is near 1. Only the evaluation of
+   given probabilities takes probabilities as input: ``probabilities.py``, ``binning.py`` and ``poisson.py``.
+d) *The precision of the scores*, float32 or float64. The elementary functions compile to SIMD instructions
+   (``vector.py``). Sums are always in double precision, and so is all of ``scaling.py``, which fits calibrators. Rows of
+   K scores are transposed block by block, so that one instruction processes neighbouring rows in any memory layout.
+e) *Checks inside the loops.* A loop returns False if it finds an invalid label, score or weight. The caller then searches
+   for the row and raises the error. A separate pass over the labels would take a third of the time of a binary kernel.
+f) *No thread pool.* Numba's pool would compete with the thread pool of the boosting library. The loops release the GIL,
+   so a caller may process chunks in several threads.
 
-Nothing here knows classes, frameworks or error messages. Everything runs, at the same accuracy, with
+The kernels do not depend on classes, frameworks or error messages. All of them also run, at the same accuracy, with
 ``NUMBA_DISABLE_JIT=1``.
 """
 

@@ -1,9 +1,10 @@
-"""Compiled kernels on disk: never stale, and compiled by one process while others wait for it.
+"""A disk cache of compiled kernels that is never stale, and in which one process compiles while the others wait.
 
 Numba reuses a compiled function while the size and date of its source file are unchanged. But loops inline functions of
-other files, and all files of a container image may have the same date. So the cache is keyed on a digest of all sources.
+other files, and all files of a container image may have the same date. The cache therefore uses a digest of all sources.
 
-Numba also lets several processes compile the same function at once, even into files of the same name.
+Numba also lets several processes compile the same function at the same time and write to files of the same name. Locks
+prevent this here.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ import numba
 from numba.core import caching as _caching
 from numba.core import config as _config
 
-caching: Any = _caching  # Numba has no annotations for these
+caching: Any = _caching  # Numba does not annotate these modules
 config: Any = _config
 
-#: Seconds for which a process waits for another one that compiles the same function; then it compiles on its own.
+#: The number of seconds that a process waits for another process to compile the same function before it compiles itself.
 PATIENCE = 180.0
 _PAUSE = 0.02
 
 
 def keep(dispatcher: Any) -> None:
-    """Keep the compiled code of a function on disk; raise RuntimeError where there is no folder for it."""
+    """Store the compiled code of a function on disk; raise RuntimeError if no cache folder is available."""
     dispatcher._cache = _KernelCache(dispatcher.py_func)  # noqa: SLF001  (as dispatcher.enable_caching does)
 
 
 def folder() -> Path | None:
-    """Return where compiled kernels are kept; None where no folder can be written, or nothing is compiled."""
+    """Return the folder of the compiled kernels, or None if no folder is writable or compilation is disabled."""
     if config.DISABLE_JIT:
         return None
     try:
@@ -48,7 +49,10 @@ def folder() -> Path | None:
 
 @cache
 def digest() -> str:
-    """Return a digest of the sources of all kernels and of Numba's version: each version rewrites files of another."""
+    """Return a digest of the sources of all kernels and of Numba's version.
+
+    The version is included because each version of Numba overwrites the cache files of the others.
+    """
     of_all = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         of_all.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -56,7 +60,7 @@ def digest() -> str:
 
 
 class _KernelCache(_caching.FunctionCache):
-    """Numba's cache of one function, with file names of its own for each state of the sources."""
+    """Numba's cache of one function, with separate file names for each state of the sources."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
@@ -68,7 +72,7 @@ class _KernelCache(_caching.FunctionCache):
         self._function_files = f"{name}.*.nb[ic]"
 
     def load_overload(self, signature: Any, target: Any) -> Any:
-        """Load what has been compiled; while another process compiles the function, wait for it."""
+        """Load the compiled function; if another process is compiling it, wait for the result."""
         found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
         if found is None:
             self._impl.locator.ensure_cache_path()
@@ -79,7 +83,7 @@ class _KernelCache(_caching.FunctionCache):
         return found
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Keep compiled code, and remove what earlier sources have left."""
+        """Save the compiled code, and remove the files that were compiled from earlier sources."""
         try:
             super().save_overload(signature, compiled)  # type: ignore[no-untyped-call]
             for path in Path(self._cache_path).glob(self._function_files):
@@ -90,9 +94,9 @@ class _KernelCache(_caching.FunctionCache):
 
 
 class _Lock:
-    """A byte of a file that one process at a time may lock; the system unlocks it when the process ends.
+    """A lock on one byte of a file, held by one process at a time; the system releases it when the process ends.
 
-    No deadlock is possible: functions call each other in one direction, and processes wait in that direction.
+    No deadlock is possible: processes wait only in the direction in which functions call each other, which has no cycles.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -100,7 +104,7 @@ class _Lock:
         self._held = False
 
     def acquire(self) -> bool:
-        """Wait for the lock; return False where there is none, for example on a file system without locks."""
+        """Wait for the lock; return False if it was not acquired, for example on a file system without locks."""
         end = time.monotonic() + PATIENCE
         try:
             file = _opened(str(self._path), os.getpid())
@@ -112,7 +116,7 @@ class _Lock:
         return taken
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock if it is held."""
         if self._held:
             self._held = False
             with contextlib.suppress(OSError):
@@ -121,7 +125,7 @@ class _Lock:
 
 @cache
 def _opened(path: str, process: int) -> int:
-    """Open a file and never close it: a process that closes a file loses all its locks on it."""
+    """Open a file and never close it, because a process that closes a file loses all its locks on that file."""
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 

@@ -1,4 +1,4 @@
-"""The one place that spells Numba's options."""
+"""Decorators that compile functions; the only module that sets Numba's options."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numba.core import config as _config
 
 from . import _cache
 
-# Numba's own annotations lack some of its names.
+# Some names are missing from Numba's annotations.
 config: Any = _config
 
-#: Class codes of a block.
+#: Class codes of a block of rows.
 Codes = npt.NDArray[np.uint32]
 
-#: A NumPy scalar of either precision: what functions of one number take and return.
+#: A NumPy scalar of either precision, the argument and result type of point functions.
 Real = Any
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -28,44 +28,44 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def jit(function: _Function) -> _Function:
     """Compile a function on its first call, once per combination of dtypes.
 
-    * ``_cache.py`` keeps compiled code on disk, so that only the first process on a machine pays for it: beside the
-      package, in the user's cache folder, or where ``NUMBA_CACHE_DIR`` says. Where none of these can be written, every
-      process compiles for itself.
-    * ``nogil``: callers may run chunks in threads; no kernel touches a Python object.
-    * ``error_model="numpy"``: without it each division carries a branch for ``ZeroDivisionError``, and a loop with such
-      a branch is not vectorised. No kernel divides by zero.
-    * no ``parallel``: a second thread pool beside that of the boosting library makes training several times slower.
-    * ``fastmath``: only ``contract``, which lets a product and a sum round once. Nothing may be reordered, and the kernels
-      rely on infinities and NaN.
+    * ``_cache.py`` stores the compiled code on disk, so that only the first process on a machine has to compile. The folder
+      is next to the package, in the user's cache folder, or ``NUMBA_CACHE_DIR``. If none is writable, every process
+      compiles.
+    * ``nogil``: no kernel accesses a Python object, so callers may run chunks in threads.
+    * ``error_model="numpy"``: otherwise each division has a branch for ``ZeroDivisionError``, and a loop with such a
+      branch is not vectorised. No kernel divides by zero.
+    * no ``parallel``: a second thread pool, next to that of the boosting library, makes training several times slower.
+    * ``fastmath``: only ``contract``, which allows a product and a sum to be rounded once. Reordering is not allowed, and
+      the kernels rely on infinities and NaN.
     """
     return _compiled(function, {"contract"})
 
 
 def point(function: _Function) -> _Function:
-    """Compile like ``jit``, for the functions of one number that loops call: always inline, since a call ends vectorisation.
+    """Compile like ``jit``, and always inline: for the point functions that loops call.
 
-    LLVM would inline the short ones on its own.
+    A call prevents vectorisation of the loop, and without this option LLVM inlines only short functions.
     """
     return function if config.DISABLE_JIT else _compiled(function, {"contract"}, forceinline=True)
 
 
 def jit_sum(function: _Function) -> _Function:
-    """Compile like ``jit``, for loops that sum: their additions may be reordered, without which no sum is vectorised."""
+    """Compile like ``jit``, but allow additions to be reordered: otherwise loops that compute sums are not vectorised."""
     return _compiled(function, {"contract", "reassoc", "nsz"})
 
 
 def jit_entry(function: _Function) -> _Function:
-    """Compile like ``jit``, for a function that Python calls once per row and that keeps the GIL.
+    """Compile like ``jit``, but keep the GIL: for functions that Python calls once per row.
 
-    A call of less than a microsecond ends before another thread could use the GIL. Releasing and taking it costs a
-    twentieth of the call, and much more when threads wait for it.
+    Such a call takes less than a microsecond and ends before another thread could use the GIL. Releasing and reacquiring
+    the GIL would take a twentieth of the call, and much more if other threads wait for it.
     """
     return _compiled(function, {"contract"}, nogil=False)
 
 
 def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Function:
     if config.DISABLE_JIT:
-        # NumPy's scalars warn where compiled code is silent: both sides of a select are computed.
+        # ``select`` computes both of its values. Compiled code does so silently, but NumPy scalars would emit warnings.
         return np.errstate(all="ignore")(function)
     options: dict[str, Any] = {
         "error_model": "numpy",
@@ -74,12 +74,12 @@ def _compiled(function: _Function, fastmath: set[str], **more: bool) -> _Functio
         "no_cfunc_wrapper": True,
     } | more
     dispatcher = numba.njit(function, **options)
-    with suppress(RuntimeError):  # no folder for the cache
+    with suppress(RuntimeError):  # no cache folder is available
         _cache.keep(dispatcher)
     return cast(_Function, dispatcher)
 
 
 @point
 def double(x: float) -> float:
-    """Convert a number to double precision; ``float`` alone keeps float32 when compiled."""
+    """Convert a number to double precision; in compiled code ``float`` alone would keep float32."""
     return 1.0 * float(x)

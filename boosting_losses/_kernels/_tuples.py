@@ -1,6 +1,6 @@
-"""Arrays as tuples: the form of K numbers that leaves a kernel fastest for Python code.
+"""Conversion of arrays to tuples, the fastest way to return K numbers from a kernel to Python code.
 
-Compiled code makes all floats of a tuple at once; an array costs an object and a call of ``tolist``.
+Compiled code creates all floats of a tuple at once. An array would cost an additional object and a call of ``tolist``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from .._types import Array
 
-# Numba's own annotations lack some of their names.
+# Some names of these modules are missing from Numba's annotations.
 _config: Any = config
 _types: Any = types
 
@@ -30,7 +30,7 @@ def _compiled(context: Any, array: Any, start: Any, length: Any) -> Any:
     result = _types.UniTuple(array.dtype, size)
 
     def load_each(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # One load per number: Numba's own to_fixed_tuple copies the whole tuple for each, a cost of size squared.
+        # Load each number once. Numba's to_fixed_tuple copies the whole tuple for each number, at quadratic cost.
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         first = builder.gep(data, [arguments[1]])
         numbers = [builder.load(builder.gep(first, [context.get_constant(_types.intp, k)])) for k in range(size)]
@@ -39,7 +39,7 @@ def _compiled(context: Any, array: Any, start: Any, length: Any) -> Any:
     return result(array, _types.intp, length), load_each
 
 
-#: ``length`` numbers of a contiguous array from ``start`` on; where compiled, ``length`` is a constant below 1000.
+#: Returns ``length`` numbers of a contiguous array from ``start`` on. In compiled code ``length`` must be a constant < 1000.
 as_tuple = cast(
     Callable[[Array, int, int], tuple[float, ...]], _interpreted if _config.DISABLE_JIT else intrinsic(_compiled)
 )

@@ -1,7 +1,7 @@
-"""Sums of rows by the cell that their probability falls into.
+"""Sums over the rows whose probabilities fall into the same cell (bin).
 
-The sums are of the weight, the weighted label, the weighted probability and the squared weight of a row. They give
-calibration errors, reliability diagrams and tables of rows with similar probabilities.
+The summands are the weight, the weighted label, the weighted probability and the squared weight of a row. Calibration
+errors, reliability diagrams and tables of rows with similar probabilities are computed from these sums.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WEIGHT, LABEL, PROBABILITY, SQUARED_WEIGHT = 0, 1, 2, 3
 def between(proba: Array, edges: Array, cells: Cells) -> None:
     """Find the cell ``edges[c] < p <= edges[c + 1]`` of each probability; the first cell includes its lower edge.
 
-    With evenly spaced edges the first guess is right up to rounding.
+    If the edges are evenly spaced, the first guess is correct up to rounding.
     """
     last = edges.shape[0] - 2
     for i in range(proba.shape[0]):
@@ -37,7 +37,7 @@ def between(proba: Array, edges: Array, cells: Cells) -> None:
 
 @jit
 def sums(y: Array, proba: Array, weight: Array | None, cells: Cells, out: Array) -> None:
-    """Add the rows to ``out``, ``(n_cells, 4)``."""
+    """Add the sums over the rows to ``out``, of shape ``(n_cells, 4)``."""
     for i in range(y.shape[0]):
         w = 1.0 if weight is None else double(weight[i])
         row = out[np.uintp(cells[i])]
@@ -49,9 +49,9 @@ def sums(y: Array, proba: Array, weight: Array | None, cells: Cells, out: Array)
 
 @jit
 def onto_grid(y: Array, proba: Array, weight: Array | None, excess: Array, mass: Array) -> None:
-    """Share each row among the two nearest points of an even grid over [0, 1].
+    """Distribute each row linearly over the two nearest points of an evenly spaced grid on [0, 1].
 
-    ``excess`` takes the weighted p - y, ``mass`` the weight.
+    The weighted differences p - y are added to ``excess``, and the weights to ``mass``.
     """
     intervals = excess.shape[0] - 1
     for i in range(y.shape[0]):
@@ -68,7 +68,7 @@ def onto_grid(y: Array, proba: Array, weight: Array | None, excess: Array, mass:
 
 @jit
 def top_class(y: Array, proba: Array, confidence: Array, correct: Array) -> None:
-    """Find the largest probability of each row, and whether its class (the first such) is the label."""
+    """Find the largest probability of each row and whether its class is the label; the first class wins a tie."""
     for i in range(proba.shape[0]):
         best = 0
         for k in range(1, proba.shape[1]):

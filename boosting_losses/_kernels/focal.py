@@ -1,11 +1,12 @@
-"""Focal loss of one raw score per row, and the way from its raw scores to class probabilities.
+"""Focal loss of one raw score per row, and the conversion of its raw scores to class probabilities.
 
 With p the probability of the label's class and q = 1 - p, the focal loss is q^gamma (-log p) (Lin et al. 2017,
-arXiv 1708.02002, equation 4). Its minimiser is not the class probability eta but a flattened version of it; the
-functions at the end recover eta in closed form (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11).
+arXiv 1708.02002, equation 4). Its minimiser is not the class probability eta but a flattened version of eta.
+``posterior`` and ``logits`` recover eta in closed form (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11).
 
-A label of 0 or 1 needs one of the loss's two terms, a soft label both. The loops take a block of rows at a time and use
-code that is twice as fast where all its labels are hard. For ``shift`` and the results see ``logistic.py``.
+A hard label, 0 or 1, requires one of the two terms of the loss, and a soft label requires both. The loops process blocks
+of rows. Blocks in which all labels are hard use separate code, which is twice as fast. ``shift`` and the return values
+are those of ``logistic.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ._jit import Real, double, jit, jit_sum, point
 from .logistic import class_terms, is_finite, may_be_valid, may_be_weights, sigmoid, softplus
 from .vector import bits, exp, exp_minus_product, log1p, select
 
-#: Rows that stay in the first cache between the look at their labels and the work.
+#: The number of rows per block: few enough to stay in the L1 cache between the check of the labels and the computation.
 BLOCK = 1024
 
 # ---- points ---------------------------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ BLOCK = 1024
 
 @point
 def modulation(q: Real, high: Real, low: Real, gamma: Real, squared: bool) -> Real:
-    """Return q^gamma, where -log q = high + low; the constant ``squared`` says that gamma is 2."""
+    """Return q^gamma, where -log q = high + low; the constant ``squared`` is True if gamma is 2."""
     if squared:
         return q * q
     return exp_minus_product(gamma, high, low)
@@ -33,7 +34,7 @@ def modulation(q: Real, high: Real, low: Real, gamma: Real, squared: bool) -> Re
 
 @point
 def value(z: Real, gamma: Real) -> Real:
-    """Return the loss of a row of class 1 at the score z (for a row of class 0: at -z)."""
+    """Return the loss of a row of class 1 at the score z; for class 0, call it with -z."""
     real = type(z)
     low = log1p(exp(-abs(z)))
     return modulation(sigmoid(z)[1], max(z, real(0)), low, gamma, False) * (low + max(-z, real(0)))
@@ -41,10 +42,10 @@ def value(z: Real, gamma: Real) -> Real:
 
 @point
 def derivatives(z: Real, gamma: Real, squared: bool) -> tuple[Real, Real]:
-    """Return the first and second derivative of ``value`` in z.
+    """Return the first and second derivatives of ``value`` with respect to z.
 
-    All terms of the first have the same sign, so no digits are lost. A score so far out that p or q underflows gives
-    exactly the limit: p * softplus(-z) is computed first, as 0 * large rather than large * large.
+    All terms of the first derivative have the same sign, so no digits are lost. If p or q underflows for a score of large
+    magnitude, the result is exactly the limit: p * softplus(-z) is computed first, as 0 * large and not large * large.
     """
     real = type(z)
     e = exp(-abs(z))
@@ -63,8 +64,9 @@ def derivatives(z: Real, gamma: Real, squared: bool) -> tuple[Real, Real]:
 def log_odds_ratio(z: Real, gamma: Real) -> Real:
     """Return log(h(p) / h(q)) at p = sigmoid(z): the log odds of the class probability that the score z implies.
 
-    h(v) = v / ((1 - v)^gamma - gamma (1 - v)^(gamma - 1) v log v) makes the focal risk stationary at eta_k proportional
-    to h(p_k). Odd and increasing in z; (1 + gamma) z - log(1 + gamma) for large z.
+    With h(v) = v / ((1 - v)^gamma - gamma (1 - v)^(gamma - 1) v log v), the focal risk is stationary where eta_k is
+    proportional to h(p_k). The function is odd and increasing in z, and approaches (1 + gamma) z - log(1 + gamma) for
+    large z.
     """
     real = type(z)
     distance = abs(z)
@@ -90,7 +92,7 @@ def are_hard(y: Array) -> bool:
 
 @jit
 def part(weight: Array | None, start: int, stop: int) -> Array | None:
-    """Return the weights of some rows."""
+    """Return the weights of the rows from ``start`` to ``stop``."""
     if weight is None:
         return None
     return weight[start:stop]
@@ -135,10 +137,10 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    """Fill derivatives; ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
+    """Fill the derivatives; ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
 
-    A Newton step then descends. The magnitude is summed over the label's two terms, so that a soft label whose terms
-    cancel keeps a positive Hessian too.
+    A Newton step is then a descent step. The magnitude is the sum of the magnitudes of the label's two terms, so that the
+    Hessian is also positive for a soft label whose two terms cancel.
     """
     least = floor if floor > 0.0 else -math.inf
     valid, any_weight = True, weight is None
@@ -231,7 +233,7 @@ def sums(
     negative: float,
     gamma: float,
 ) -> tuple[bool, float, float]:
-    """Return validity and, in one pass, the weighted sums of the loss and of 1."""
+    """Return, in one pass, whether all values are valid, the weighted sum of the loss and the sum of the weights."""
     real = type(raw[0])
     positive_, negative_, gamma_ = real(positive), real(negative), real(gamma)
     top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
@@ -256,7 +258,7 @@ def sums(
 
 @jit
 def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
-    """Fill the sigmoid of the true log odds: undo the focal term, then the class weights by ``offset``."""
+    """Fill class probabilities: undo the focal term, then add ``offset`` to undo the class weights."""
     real = type(raw[0])
     gamma_, offset_ = real(gamma), real(offset)
     top_z = bits(abs(raw[0]))
@@ -269,7 +271,7 @@ def posterior(raw: Array, gamma: float, offset: float, out: Array) -> bool:
 
 @jit
 def logits(raw: Array, gamma: float, offset: float, out: Array) -> None:
-    """Fill the true log odds, in double precision: their sigmoid is the posterior."""
+    """Fill the log odds of the class probability in double precision; their sigmoid is the posterior."""
     for i in range(raw.shape[0]):
         out[i] = log_odds_ratio(double(raw[i]), gamma) + offset
 
@@ -279,7 +281,7 @@ def logits(raw: Array, gamma: float, offset: float, out: Array) -> None:
 
 @jit
 def log_h(x: Real, gamma: Real) -> Real:
-    """Return log h(p) at p = sigmoid(x), increasing in x from -infinity to infinity."""
+    """Return log h(p) at p = sigmoid(x), which increases in x from -infinity to infinity."""
     p, q = sigmoid(x)
     loss = softplus(-x)
     ratio = loss / q if q > 0.0 else 1.0
@@ -288,7 +290,7 @@ def log_h(x: Real, gamma: Real) -> Real:
 
 @jit
 def inverse_log_h(target: float, gamma: float) -> float:
-    """Return the x with log_h(x, gamma) = target, by bisection to the last bit."""
+    """Return the x at which log_h(x, gamma) = target, by bisection to the last bit."""
     low, high = -1.0, 1.0
     while log_h(low, gamma) > target:
         low *= 2.0
@@ -306,10 +308,10 @@ def inverse_log_h(target: float, gamma: float) -> float:
 
 @jit
 def minimiser(log_terms: Array, gamma: float, out: Array) -> None:
-    """Fill the scores log p_k of the constant with the smallest expected focal loss.
+    """Fill the constant scores log p_k that minimise the expected focal loss.
 
-    ``log_terms`` holds the logarithm of each class's weighted frequency. The minimiser has h(p_k) proportional to those
-    frequencies; their common factor is found by bisection on the condition that the p_k sum to 1.
+    ``log_terms`` contains the logarithm of the weighted frequency of each class. At the minimum h(p_k) is proportional to
+    these frequencies. The common factor is found by bisection, from the condition that the p_k sum to 1.
     """
     low, high = -1.0, 1.0
     while _sum_of_p(log_terms, low, gamma, out) > 1.0:

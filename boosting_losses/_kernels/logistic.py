@@ -1,7 +1,8 @@
 """Weighted log loss of one raw score per row (binary cross-entropy on logits).
 
-``shift`` is a constant that the loops add to the raw scores, or None. They compute in the precision of the raw scores and
-return whether all values are valid. They also return False for a label of -0.0, which is valid: the caller checks again.
+``shift`` is a constant that the loops add to the raw scores, or None. The loops compute in the precision of the raw
+scores and return whether all values are valid. They also return False for a label of -0.0, which is valid, so the caller
+must check again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .vector import bits, exp, log1p, select
 
 @point
 def sigmoid(z: Real) -> tuple[Real, Real]:
-    """Return P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both to full relative accuracy."""
+    """Return P = 1 / (1 + exp(-z)) and its complement Q = 1 - P, both with full relative accuracy."""
     real = type(z)
     e = exp(-abs(z))
     larger = real(1) / (real(1) + e)
@@ -33,17 +34,17 @@ def softplus(z: Real) -> Real:
 
 @point
 def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Real) -> tuple[Real, Real]:
-    """Return the factors of the y = 1 and of the y = 0 term of the loss for a label in [0, 1].
+    """Return the factors of the y = 1 term and the y = 0 term of the loss for a label in [0, 1].
 
-    The label is smoothed first and weighted by class afterwards, as PyTorch does: label smoothing s keeps 1 - s of a
-    label and spreads s / 2 to either class.
+    The label is smoothed first and then multiplied by the class weights, as in PyTorch. Label smoothing s multiplies a
+    label by ``keep`` = 1 - s and adds ``spread`` = s / 2 for each class.
     """
     return positive * (keep * y + spread), negative * (keep * (type(y)(1) - y) + spread)
 
 
 @point
 def value(z: Real, a: Real, b: Real) -> Real:
-    """Return a softplus(-z) + b softplus(z) as a double: near the largest float32 score it may exceed float32."""
+    """Return a softplus(-z) + b softplus(z) as a double, since it may overflow float32 near the largest float32 score."""
     distance = abs(z)
     near, far = (a + b) * log1p(exp(-distance)), select(z >= type(z)(0), b, a)
     return double(near) + double(far) * double(distance)
@@ -54,19 +55,19 @@ def value(z: Real, a: Real, b: Real) -> Real:
 
 @jit
 def is_finite(top: int, values: Array) -> bool:
-    """Return whether these bits, the largest among magnitudes of the dtype of ``values``, are of a finite number."""
+    """Return whether ``top``, the largest bits of magnitudes in the dtype of ``values``, represents a finite number."""
     return bool(top < bits(type(values[0])(math.inf)))
 
 
 @jit
 def may_be_valid(top_y: int, top_z: int, y: Array, z: Array) -> bool:
-    """Return whether the largest bits are those of a label in [0, 1] and of a finite magnitude of a score."""
+    """Return whether the largest bits represent a label in [0, 1] and a finite magnitude of a score."""
     return bool(top_y <= bits(type(y[0])(1))) and is_finite(top_z, z)
 
 
 @jit
 def may_be_weights(top_w: int, weight: Array) -> bool:
-    """Return whether the largest bits of weights are those of a finite number > 0."""
+    """Return whether the largest bits of the weights represent a finite number > 0."""
     return bool(top_w > 0) and is_finite(top_w, weight)
 
 
@@ -122,7 +123,8 @@ def gradient_hessian(
         larger = real(1) / (real(1) + e)
         smaller = e * larger
         if plain:
-            # The gradient is sign(z) (b - (a + b) q) for z >= 0 and with a for b below: one term, no digits cancel.
+            # The gradient is b - (a + b) q for z >= 0 and -(a - (a + b) q) for z < 0, where q <= 1/2 is the smaller
+            # probability. For a hard label no digits cancel.
             g = select(z >= real(0), real(1) - label, label) - smaller
             h = larger * smaller
         else:
@@ -150,7 +152,10 @@ def sums(
     negative: float,
     smoothing: float,
 ) -> tuple[bool, float, float, float]:
-    """Return validity and, in one pass, the weighted sums of the loss, of the squared error of the sigmoid, and of 1."""
+    """Return, in one pass, whether all values are valid, and three sums.
+
+    They are the weighted loss, the weighted squared error of the sigmoid, and the weights.
+    """
     real = type(raw[0])
     positive_, negative_ = real(positive), real(negative)
     keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
@@ -179,7 +184,7 @@ def sums(
 
 @jit
 def posterior(raw: Array, offset: float, smoothing: float, out: Array) -> bool:
-    """Fill the sigmoid of the shifted score; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
+    """Fill the sigmoid of the shifted scores; ``smoothing`` > 0 undoes that label smoothing and clips to [0, 1]."""
     real = type(raw[0])
     top_z = bits(abs(raw[0]))
     scale, spread = real(1.0 / (1.0 - smoothing)), real(0.5 * smoothing)

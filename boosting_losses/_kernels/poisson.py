@@ -1,11 +1,12 @@
-"""The Poisson bootstrap: every row counts a random number of times in each replicate, with mean and variance 1.
+"""The Poisson bootstrap: each replicate counts every row a random number of times, with mean and variance 1.
 
-The counts of a row need no other row, so all replicates come from one pass over data of any length (Hanley and MacGibbon
-2006; Chamandy et al. 2012): nothing is resampled, sorted or stored. The sums are of weighted values, for means, and of
-weights and amounts by cell, for functions of sums by cell.
+The counts of one row do not depend on other rows, so all replicates are computed in one pass over data of any length
+(Hanley and MacGibbon 2006; Chamandy et al. 2012). Nothing is resampled, sorted or stored. The kernel computes sums of
+weighted values, from which means follow, and sums of weights and amounts per cell, from which functions of cells follow.
 
-Random bits come from xorshift128+ (Vigna 2017, arXiv 1404.0390). Every four replicates have their own stream and take 16
-bits each from a draw. Its shifts and sums are SIMD instructions, and so are the comparisons that make the counts.
+Random bits come from xorshift128+ (Vigna 2017, arXiv 1404.0390). Each group of four replicates has its own stream, and
+each replicate uses 16 bits of a draw. The generator and the comparisons that produce the counts compile to SIMD
+instructions.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from ._jit import jit
 
 State = npt.NDArray[np.uint64]
 
-#: Replicates that are worked on at a time: their sums stay in the first cache.
+#: The number of replicates that are processed together; their sums stay in the L1 cache.
 TILE = 128
 
-# How many of the 65536 values of 16 bits give a count above 0, 1, ..., 7: Poisson's probabilities with mean 1, rounded so
-# that the mean is exactly 1; the variance is then 0.99997.
+# The numbers of 16-bit values, out of 65536, that give a count above 0, 1, ..., 7. They are Poisson probabilities for the
+# mean 1, rounded so that the mean is exactly 1. The variance is then 0.99997.
 _OVER_0, _OVER_1, _OVER_2, _OVER_3, _OVER_4, _OVER_5, _OVER_6, _OVER_7 = map(
     np.uint16, (41427, 17317, 5263, 1244, 240, 39, 5, 1)
 )
@@ -74,13 +75,13 @@ def add(
     """Add n rows to the sums of R replicates.
 
     values : (n, m), and total_values : (m, R)
-        The values whose means are wanted.
+        The values whose means are computed, and their weighted sums.
     cells, amounts : (n, v), and cell_weight, cell_amounts : (C, R)
-        A row adds its weight and an amount to v cells.
+        Each row adds its weight and an amount to v cells.
     follows : (n,)
-        Whether a row belongs to the group of the row before it, and therefore gets the same count.
+        Whether a row belongs to the same group as the previous row and therefore has the same count.
     first, second : (R / 4,), and drawn : (R,)
-        The state of the streams, and the latest counts.
+        The state of the streams, and the most recent counts.
     """
     n = weight.shape[0]
     bits = np.zeros(TILE // 4, np.uint64)

@@ -1,7 +1,8 @@
-"""Log loss and squared error of probabilities whose raw scores are not known.
+"""Log loss and squared error of probabilities whose raw scores are unknown.
 
-Probabilities are first moved inwards by ``eps``; a sum counts the rows where that changed one. Everything is computed in
-double precision. The loops return whether all values are valid, and False also for a label or a probability of -0.0.
+For the log loss, probabilities are first clipped to [eps, 1 - eps]. The loops count the rows in which clipping changed a
+probability. All computations are in double precision. The loops return whether all values are valid; they also return
+False for a label or a probability of -0.0.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ def minus_logarithm(p: Real) -> Real:
 
 @point
 def minus_log_of_complement(p: Real) -> Real:
-    """Return -log(1 - p) for p in [0, 1], with all digits also where p is small."""
+    """Return -log(1 - p) for p in [0, 1] without loss of precision for small p."""
     rest = 1.0 - p
-    lost = (1.0 - rest) - p  # what the difference rounded away
+    lost = (1.0 - rest) - p  # the rounding error of the difference
     return minus_logarithm(rest) - lost / select(rest > 0.0, rest, 1.0)
 
 
 @point
 def term(share: Real, minus_log_p: Real) -> Real:
-    """Return a class's part of the loss; an impossible class that never occurs costs nothing."""
+    """Return the term of one class in the loss; it is 0 for a share of 0, even if the probability is 0."""
     return select(share > 0.0, share * minus_log_p, 0.0)
 
 
@@ -48,13 +49,13 @@ def inside(p: Real, eps: float) -> Real:
 
 @point
 def loss_of_shares(y: Real, p: Real) -> Real:
-    """Return the binary log loss of a label anywhere in [0, 1]."""
+    """Return the binary log loss of a label in [0, 1]."""
     return term(y, minus_logarithm(p)) + term(1.0 - y, minus_log_of_complement(p))
 
 
 @point
 def loss_of_class(y: Real, p: Real) -> Real:
-    """Return the binary log loss of a label of 0 or 1, with one logarithm."""
+    """Return the binary log loss of a label of 0 or 1, with a single logarithm."""
     positive = y == 1.0
     own = select(positive, p, 1.0 - p)
     lost = select(positive, 0.0, (1.0 - (1.0 - p)) - p)
@@ -63,20 +64,20 @@ def loss_of_class(y: Real, p: Real) -> Real:
 
 # ---- two classes ----------------------------------------------------------------------------------------------------
 
-#: Rows of a block: it is read twice, the second time from the first cache.
+#: The number of rows of a block for two classes. Each block is read twice, the second time from the L1 cache.
 BLOCK = 1024
 
-#: Rows of a block of K classes.
+#: The number of rows of a block for K classes.
 ROWS = 256
 
 
 @jit
 def kinds(y: Array, proba: Array, start: int, stop: int) -> tuple[bool, bool]:
-    """Return whether these rows are valid, and whether all labels are 0 or 1."""
+    """Return whether the rows of a block are valid, and whether all their labels are 0 or 1."""
     zero, one = type(y[0])(0), type(y[0])(1)
     top_y, top_p, shares = bits(zero), bits(type(proba[0])(0)), 0
     for b in range(stop - start):
-        i = np.uintp(start + b)  # of a signed index Numba asks whether it counts from the end
+        i = np.uintp(start + b)  # for a signed index, Numba would check for a negative value
         top_y, top_p = max(top_y, bits(y[i])), max(top_p, bits(proba[i]))
         shares += (y[i] != zero) & (y[i] != one)
     return bool(top_y <= bits(one) and top_p <= bits(type(proba[0])(1))), shares == 0
@@ -100,7 +101,7 @@ def sums_of_block(
         else:
             w = double(weight[i])
             top_w = max(top_w, bits(weight[i]))
-            loss += select(w > 0.0, w * value, 0.0)  # also where the loss is infinite
+            loss += select(w > 0.0, w * value, 0.0)  # not 0 * infinity for a row of weight 0
             square += w * (error * error)
             total += w
     return loss, square, total, moved, top_w
@@ -108,7 +109,7 @@ def sums_of_block(
 
 @jit
 def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
-    """Return validity, the weighted sums of loss, squared error and 1, and the number of rows moved inwards."""
+    """Return validity, the sums of weighted losses, weighted squared errors and weights, and the number of clipped rows."""
     n = y.shape[0]
     loss, square, total, moved, top_w = 0.0, 0.0, 0.0, 0, bits(type(y[0])(0))
     for start in range(0, n, BLOCK):
@@ -126,7 +127,7 @@ def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tup
 
 @jit_sum
 def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, float, float]:
-    """Return validity and the weighted sums of squared error and 1: ``binary_sums`` without its logarithms."""
+    """Return validity and the sums of weighted squared errors and weights, like ``binary_sums`` but without logarithms."""
     square, total = 0.0, 0.0
     top_y, top_p, top_w = bits(y[0]), bits(proba[0]), bits(type(y[0])(0))
     for i in range(y.shape[0]):
@@ -146,7 +147,7 @@ def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, 
 
 @jit
 def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """Fill loss and squared error of every row; return validity and the number of rows moved inwards."""
+    """Fill the loss and the squared error of every row; return validity and the number of clipped rows."""
     n, moved = y.shape[0], 0
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
@@ -165,14 +166,14 @@ def binary_each(y: Array, proba: Array, eps: float, losses: Array, squares: Arra
 
 # ---- K classes ------------------------------------------------------------------------------------------------------
 
-# Blocks of rows stay in the first cache between the loops. Arrays of K columns must be in C order.
+# A block of rows stays in the L1 cache between the loops. Arrays of K columns must be in C order.
 
 
 @jit_sum
 def are_probabilities(flat: Array, start: int, rows: int, classes: int, total: Array, square: Array) -> bool:
-    """Return whether the rows lie in [0, 1] and sum to 1; fill their sums and the sums of their squares.
+    """Return whether all probabilities lie in [0, 1] and rows sum to 1; fill row sums and sums of squares.
 
-    Four rows at a time: additions of one row wait for each other, those of four do not.
+    The loop processes four rows at a time, because the additions within one row must wait for each other.
     """
     zero = bits(type(flat[0])(0))
     top = zero
@@ -221,7 +222,7 @@ def square_of_others(proba: Array, start: int, b: int, label: int) -> float:
 def multiclass_block(
     y: Array, proba: Array, flat: Array, start: int, rows: int, eps: float, label: Codes, losses: Array, squares: Array
 ) -> tuple[bool, int]:
-    """Do for a block of class codes what ``binary_each`` does for all rows of two classes."""
+    """Compute the results of ``binary_each`` for a block of rows with K classes and class codes."""
     classes = proba.shape[1]
     if not codes(y, start, rows, classes, label):
         return False, 0
@@ -234,7 +235,7 @@ def multiclass_block(
         own = losses[b]
         sure += own > 0.9
         squares[b] = (squares[b] - own * own) + (1.0 - own) * (1.0 - own)
-    if sure > 0:  # the label's own square is nearly all of the sum: add up the others instead
+    if sure > 0:  # subtracting the label's square, nearly the whole sum, loses digits: sum up the other squares instead
         for b in range(rows):
             if losses[b] > 0.9:
                 rest = 1.0 - losses[b]
@@ -249,7 +250,7 @@ def multiclass_block(
 
 @jit
 def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tuple[bool, float, float, float, int]:
-    """Return what ``binary_sums`` returns, for class codes."""
+    """Return the results of ``binary_sums`` for K classes and class codes."""
     n, classes = proba.shape
     flat = proba.reshape(n * classes)
     losses, squares, label = np.zeros(ROWS), np.zeros(ROWS), np.zeros(ROWS, np.uint32)
@@ -273,7 +274,7 @@ def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) ->
 
 @jit
 def multiclass_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """Do what ``binary_each`` does, for class codes."""
+    """Compute the results of ``binary_each`` for K classes and class codes."""
     n, classes = proba.shape
     flat = proba.reshape(n * classes)
     label = np.zeros(ROWS, np.uint32)
@@ -288,12 +289,12 @@ def multiclass_each(y: Array, proba: Array, eps: float, losses: Array, squares: 
     return True, moved
 
 
-# ---- K classes, labels that are shares ------------------------------------------------------------------------------
+# ---- K classes, soft labels -----------------------------------------------------------------------------------------
 
 
 @jit
 def shares_each(y: Array, proba: Array, eps: float, losses: Array, squares: Array) -> tuple[bool, int]:
-    """Do what ``binary_each`` does, for soft labels ``(n, K)``."""
+    """Compute the results of ``binary_each`` for soft labels of shape ``(n, K)``."""
     n, classes = proba.shape
     moved = 0
     for i in range(n):

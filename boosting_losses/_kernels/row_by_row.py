@@ -1,7 +1,8 @@
-"""Row by row, in double precision: losses of K classes with soft labels, and the focal posterior.
+"""Losses of K classes with soft labels, and the focal posterior, computed row by row in double precision.
 
-A soft label mixes the losses of its classes. Its terms partly cancel, and for the focal loss the work grows with K times
-the number of classes that the label names, so there are no blocks here. See ``softmax.py`` for class codes.
+The loss of a soft label is a weighted sum of the losses of its classes, whose derivatives partly cancel. For the focal loss
+the work is proportional to K times the number of classes with a nonzero label. For these reasons this module does not
+process blocks of rows. See ``softmax.py`` for class codes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ._jit import double, jit
 #: The largest double.
 LARGEST = 1.7976931348623157e308
 
-#: A soft label's row may miss a sum of 1 by this much; 100 float32 numbers that add up to 1 miss it by 3e-6 at most.
+#: The tolerated deviation of a row sum from 1; the sum of 100 float32 numbers that should be 1 deviates by at most 3e-6.
 ROW_SUM_TOLERANCE = 1e-5
 
 # ---- points: one row ------------------------------------------------------------------------------------------------
@@ -24,10 +25,10 @@ ROW_SUM_TOLERANCE = 1e-5
 
 @jit
 def exponentials(raw: Array, i: int, e: Array) -> tuple[float, int, float]:
-    """Fill e[k] = exp(z_k - top); return top, its class, and the sum of the others' exponentials.
+    """Fill e[k] = exp(z_k - top); return the largest score top, its class, and the sum of the other exponentials.
 
-    The sum leaves the largest score out, where the exponential is exactly 1: log1p(rest) and rest / (1 + rest) then
-    keep every digit of the log-sum-exp and of 1 - p when one class is nearly certain.
+    The sum excludes the largest score, whose exponential is exactly 1. The log-sum-exp, from log1p(rest), and 1 - p, from
+    rest / (1 + rest), then keep all digits when one class is nearly certain.
     """
     classes = raw.shape[1]
     best = 0
@@ -45,7 +46,7 @@ def exponentials(raw: Array, i: int, e: Array) -> tuple[float, int, float]:
 
 @jit
 def below(z: float, top: float) -> float:
-    """Return z - top, how far a score lies below the largest; cut where the difference of two doubles is infinite."""
+    """Return z - top, the distance below the largest score, as a finite number even if the difference overflows."""
     return max(z - top, -LARGEST)
 
 
@@ -57,7 +58,7 @@ def sum_of_others(e: Array, k: int, best: int, rest: float) -> float:
 
 @jit
 def class_term(y: Array, i: int, k: int, class_weight: Array, smoothing: float) -> float:
-    """Return the factor of -log p_k in the loss of row i: the label is smoothed first and weighted by class afterwards."""
+    """Return the factor of -log p_k in the loss of row i: the label after smoothing, times the class weight."""
     smoothed = (1.0 - smoothing) * double(y[i, k]) + smoothing / class_weight.shape[0]
     return float(class_weight[k] * smoothed)
 
@@ -73,7 +74,7 @@ def is_finite(raw: Array, i: int) -> bool:
 
 @jit
 def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
-    """Return whether the row has shares that sum to 1, finite scores and a finite weight >= 0."""
+    """Return whether the row has a soft label that sums to 1, finite scores and a finite weight >= 0."""
     valid = is_finite(raw, i) and 0.0 <= w < math.inf
     shares = 0.0
     for k in range(raw.shape[1]):
@@ -85,7 +86,7 @@ def is_valid(y: Array, raw: Array, i: int, w: float) -> bool:
 
 @jit
 def normalise(scores: Array, p: Array) -> None:
-    """Write the softmax of the one row of ``scores`` to p."""
+    """Write the softmax of the single row of ``scores`` to p."""
     _, _, rest = exponentials(scores, 0, p)
     scale = 1.0 / (1.0 + rest)
     for k in range(p.shape[0]):
@@ -94,10 +95,10 @@ def normalise(scores: Array, p: Array) -> None:
 
 @jit
 def factors(p: float, q: float, loss: float, gamma: float) -> tuple[float, float, float]:
-    """Return the three numbers that the derivatives of one class's loss are made of, where loss = -log p.
+    """Return A, A q and q^2 f, from which the derivatives of the focal loss of one class are computed.
 
-    With A = q^(gamma - 1) (q + gamma p loss): returns A, A q, and q^2 f where f is the curvature in the direction of
-    the gradient. A alone would divide 0 by 0 when q underflows; loss / q is 1 there.
+    Here loss = -log p, A = q^(gamma - 1) (q + gamma p loss), and f is the curvature in the direction of the gradient.
+    When q underflows, the ratio loss / q, which would be 0 / 0, is replaced by its limit 1.
     """
     modulation = math.pow(q, gamma)
     p_loss = p * loss
@@ -156,7 +157,7 @@ def gradient_hessian(
             term = class_term(y, i, k, class_weight, smoothing)
             p = e[k] * scale
             q = sum_of_others(e, k, best, rest) * scale
-            # Both products are >= 0 and one of them is 0 for a hard label: no digits cancel.
+            # Both products are >= 0, and one of them is 0 for a hard label without smoothing, so no digits cancel.
             gradient[i, k] = w * ((terms - term) * p - term * q)
             hessian[i, k] = factor * w * (terms * (p * q))
     return True
@@ -196,9 +197,9 @@ def focal_gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> bool:
-    """Fill the gradient and the diagonal of the Hessian; ``floor`` as in ``focal.gradient_hessian``, times ``factor``.
+    """Fill the gradient and the diagonal of the Hessian, times ``factor``; for ``floor`` see ``focal.gradient_hessian``.
 
-    The work grows with K times the number of classes that a row's label names: K for a hard label.
+    The work for a row is proportional to K times the number of classes with a nonzero label.
     """
     classes = raw.shape[1]
     e = np.empty(classes)
@@ -225,7 +226,7 @@ def focal_gradient_hessian(
                     h[k] += term * (a_q * (e[j] * scale) + q2_f)
                 else:
                     p = e[k] * scale
-                    share = e[k] / others if others > 0.0 else 0.0  # p_k / q_j <= 1, where 1 / q_j might overflow
+                    share = e[k] / others if others > 0.0 else 0.0  # p_k / q_j, at most 1; 1 / q_j might overflow
                     size = term * (a * p)
                     g[k] += size
                     h[k] += term * (a * p * (sum_of_others(e, k, best, rest) * scale) + q2_f * share * share)
@@ -238,11 +239,11 @@ def focal_gradient_hessian(
 
 @jit
 def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Array, out: Array) -> None:
-    """Fill ``out``, one row, with log h(p_k) + offset_k; ``e`` is scratch memory."""
+    """Fill the single row of ``out`` with log h(p_k) + offset_k; ``e`` is scratch memory."""
     classes = raw.shape[1]
     top, best, rest = exponentials(raw, i, e)
     log_rest = math.log1p(rest)
-    second = -math.inf  # the largest score but one, relative to the largest
+    second = -math.inf  # the second largest score, relative to the largest
     for k in range(classes):
         if k != best:
             second = max(second, below(double(raw[i, k]), top))
@@ -255,7 +256,7 @@ def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Arra
         others = sum_of_others(e, k, best, rest)
         q = others / (1.0 + rest)
         loss = log_rest - below(double(raw[i, k]), top)
-        # log q from logarithms throughout: for the best class it stays finite where q itself underflows.
+        # log q is computed from logarithms, so that it stays finite for the best class when q underflows.
         log_q = (second + math.log(scaled_rest) if k == best else math.log(others)) - log_rest
         ratio = loss / q if q > 0.0 else 1.0
         score = offset[k] - loss - gamma * log_q - math.log1p(gamma * p * ratio)
@@ -264,7 +265,7 @@ def focal_logits_of_row(raw: Array, i: int, gamma: float, offset: Array, e: Arra
 
 @jit
 def focal_logits(raw: Array, gamma: float, offset: Array, out: Array) -> None:
-    """Fill log h(p_k) + offset_k, whose softmax is the class probability: without focal term and class weights."""
+    """Fill log h(p_k) + offset_k, whose softmax is the class probability, with focal term and class weights undone."""
     e = np.empty(raw.shape[1])
     for i in range(raw.shape[0]):
         focal_logits_of_row(raw, i, gamma, offset, e, out[i : i + 1])
@@ -272,7 +273,7 @@ def focal_logits(raw: Array, gamma: float, offset: Array, out: Array) -> None:
 
 @jit
 def focal_posterior(raw: Array, gamma: float, offset: Array, out: Array) -> bool:
-    """Fill the softmax of ``focal_logits``, which stay in double precision."""
+    """Fill the softmax of the ``focal_logits``, which are computed in double precision."""
     logits, e = np.empty((1, raw.shape[1])), np.empty(raw.shape[1])
     for i in range(raw.shape[0]):
         if not is_finite(raw, i):

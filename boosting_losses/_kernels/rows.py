@@ -1,13 +1,13 @@
-"""Softmax cross-entropy and focal loss of one row, with the full Hessian, for libraries that ask row by row.
+"""Softmax cross-entropy and focal loss of one row, with the full Hessian, for libraries that call a loss row by row.
 
-Both losses of a row of class y have derivatives of one form. With p the softmax, q = 1 - p and t_k the factor of
--log p_k in the loss (class weight times smoothed label), T = sum_k t_k::
+The derivatives of both losses have the same form. For a row of class y, with p the softmax, q = 1 - p, t_k the factor of
+-log p_k in the loss (the class weight times the smoothed label) and T = sum_k t_k::
 
     g_k  = A ((T - t_k) p_k - t_k q_k)
     H    = T A (diag p - p p') + T f (e_y - p) (e_y - p)'
 
-where A = 1 and f = 0 for cross-entropy. For the focal loss, which has no label smoothing, both are those of
-``row_by_row.factors``. A call takes a microsecond at most, so every argument counts: the parameters come as one array.
+For cross-entropy, A = 1 and f = 0. For the focal loss, which has no label smoothing, ``row_by_row.factors`` defines A and
+f. A call takes at most a microsecond, so every argument adds noticeable time. The parameters are therefore one array.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ._jit import jit, jit_entry
 from ._tuples import as_tuple
 from .row_by_row import factors
 
-#: Where the init score of each class starts in the array of parameters; the class weights follow it.
+#: The position of the first class's init score in the array of parameters; the class weights follow the init scores.
 HEADER = 4
 
-#: The error of a row that would be read or written out of bounds.
-MISFIT = "a row must have as many scores as the loss has classes, and one of these as its label"
+#: The error message for a row that would be read or written out of bounds.
+MISFIT = "a row must have one score for each class of the loss, and its label must be a class code of the loss"
 
 #: The largest double.
 LARGEST = 1.7976931348623157e308
@@ -37,25 +37,25 @@ LARGEST = 1.7976931348623157e308
 def parameters(
     factor: float, gamma: float, smoothing: float, semidefinite: bool, init_score: Array, class_weight: Array
 ) -> npt.NDArray[np.float64]:
-    """Return all that a row function must know beside its row; ``factor`` multiplies both derivatives."""
+    """Return the parameters of a row function as one array; ``factor`` multiplies both derivatives."""
     return np.concatenate([[factor, gamma, smoothing, semidefinite], init_score, class_weight]).astype(np.float64)
 
 
 # ---- points ---------------------------------------------------------------------------------------------------------
 
-# They share one piece of memory, ``out``: K numbers each of p, q, r and the gradient, then the Hessian. Slices of it would
-# cost more than the arithmetic: each slice counts references, and each count is an atomic instruction.
+# The point functions share one array, ``out``. It contains K numbers each for p, q, r and the gradient, then the Hessian.
+# Slices would cost more than the arithmetic, because each slice updates a reference count with an atomic instruction.
 
 
 @jit
 def work_size(classes: int) -> int:
-    """Return how many numbers ``out`` holds."""
+    """Return the length of ``out``."""
     return 4 * classes + classes * (classes + 1) // 2
 
 
 @jit
 def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[float, float]:
-    """Store p, q = 1 - p and r = (e_y - p) / q_y; return A and q_y^2 f."""
+    """Store p, q = 1 - p and r = (e_y - p) / q_y in ``out``; return A and q_y^2 f."""
     classes, gamma, semidefinite = raw.shape[0], known[1], known[3]
     label = int(target)
     best = 0
@@ -63,9 +63,9 @@ def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[
         out[k] = raw[k] + known[HEADER + k]
         if out[k] > out[best]:
             best = k
-    top = float(out[best])  # for a NumPy number, Python warns where the difference of two doubles is infinite
+    top = float(out[best])  # a NumPy scalar would warn if the difference of two doubles overflows
     below = max(float(out[label]) - top, -LARGEST)
-    # The sum leaves the largest score out, where the exponential is exactly 1, to keep every digit of 1 - p.
+    # The sum excludes the largest score, whose exponential is exactly 1, so that 1 - p keeps all digits.
     rest = 0.0
     for k in range(classes):
         out[k] = math.exp(float(out[k]) - top)
@@ -77,7 +77,7 @@ def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[
         e = out[k]
         out[k] = e * scale
         out[classes + k] = (rest if k == best else (1.0 - e) + rest) * scale
-        out[2 * classes + k] = -e / others if others > 0.0 else 0.0  # at most 1, where 1 / q_y might overflow
+        out[2 * classes + k] = -e / others if others > 0.0 else 0.0  # magnitude at most 1; 1 / q_y might overflow
     out[2 * classes + label] = 1.0
     if gamma == 0.0:
         return 1.0, 0.0
@@ -87,7 +87,7 @@ def probabilities(known: Array, raw: Array, target: float, out: Array) -> tuple[
 
 @jit
 def derivatives(known: Array, raw: Array, target: float, weight: float, out: Array) -> None:
-    """Store gradient and Hessian, whose upper triangle is written row by row: 00, 01, ..., 0(K-1), 11, 12, ..."""
+    """Store the gradient and the upper triangle of the Hessian in row-major order: 00, 01, ..., 0(K-1), 11, 12, ..."""
     a, q2_f = probabilities(known, raw, target, out)
     classes, label, smoothing = raw.shape[0], int(target), known[2]
     first_weight = HEADER + classes
@@ -98,7 +98,7 @@ def derivatives(known: Array, raw: Array, target: float, weight: float, out: Arr
     for k in range(classes):
         share = 1.0 if k == label else 0.0
         term = known[first_weight + k] * ((1.0 - smoothing) * share + smoothing / classes)
-        # Both products are >= 0 and, without smoothing, one of them is 0: no digits cancel.
+        # Both products are >= 0, and one of them is 0 without smoothing, so no digits cancel.
         out[3 * classes + k] = size * (a * ((terms - term) * out[k] - term * out[classes + k]))
     size *= terms
     at = 4 * classes
@@ -124,9 +124,9 @@ def fill(known: Array, raw: Array, target: float, weight: float, out: Array) -> 
 
 @cache
 def tuple_function(classes: int) -> Callable[..., tuple[tuple[float, ...], tuple[tuple[float, ...]]]]:
-    """Make the function of a number of classes that returns tuples, ``(gradient, (hessian,))``.
+    """Create the function for a number of classes that returns tuples, ``(gradient, (hessian,))``.
 
-    It closes over integers and no compiled function, so Numba finds it again in its disk cache.
+    The function closes over integers and not over compiled functions, so Numba can find it again in its disk cache.
     """
     size = classes * (classes + 1) // 2
 

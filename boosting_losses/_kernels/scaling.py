@@ -1,7 +1,7 @@
-"""Log loss of rescaled scores: its derivatives in the few parameters of a scaling, in one pass over the rows.
+"""Derivatives of the log loss of rescaled scores with respect to the parameters of the scaling, in one pass over rows.
 
-Everything is in double precision: sums over millions of rows decide where Newton's method stops. ``unit`` multiplies
-every weight, so that sums become means. Nothing is checked here; the caller has checked labels, scores and weights.
+All computations are in double precision, because Newton's method depends on accurate sums over millions of rows. ``unit``
+multiplies every weight, so that sums become means. The caller must have checked labels, scores and weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .vector import exp
 
 @point
 def derivatives(u: Real, y: Real) -> tuple[Real, Real]:
-    """Return the first and second derivative of the log loss of the label y in [0, 1] at the score u."""
+    """Return the first and second derivatives of the log loss of a label y in [0, 1] at the score u."""
     p, q = sigmoid(u)
     return p - y, p * q
 
@@ -38,8 +38,8 @@ def linear(
 ) -> tuple[float, float, float, float, float]:
     """Return the derivatives for the scores slope * (raw - centre) + constant and the targets ``low`` and ``high``.
 
-    They are the gradient (slope, constant) and the Hessian (slope, mixed, constant). The targets replace the labels 0
-    and 1.
+    The targets replace the labels 0 and 1. The five results are the gradient (slope, constant) and the Hessian (slope,
+    mixed, constant).
     """
     g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
@@ -62,7 +62,7 @@ def linear(
 def beta(
     y: Array, raw: Array, weight: Array | None, unit: float, a: float, b: float, c: float
 ) -> tuple[float, float, float, float, float, float, float, float, float]:
-    """Return gradient and upper triangle of the Hessian for the scores a log p - b log(1 - p) + c, p the sigmoid."""
+    """Return the gradient and the Hessian's upper triangle for the scores a log p - b log(1 - p) + c, p = sigmoid(raw)."""
     g_a, g_b, g_c = 0.0, 0.0, 0.0
     h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(raw.shape[0]):
@@ -89,7 +89,7 @@ def beta(
 
 @jit
 def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float]:
-    """Return the first and second derivative in ``inverse`` > 0 for the softmax of inverse * raw."""
+    """Return the first and second derivatives with respect to ``inverse`` > 0 for the softmax of inverse * raw."""
     n, classes = raw.shape
     size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING))
@@ -116,7 +116,10 @@ def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse
 
 @jit
 def moments(s: Array, rows: int, top: Array, inverse: float, rest: Array, first: Array, second: Array) -> None:
-    """Sum exp(t) without one largest, t exp(t) and t^2 exp(t) over classes, where t = inverse * (score - largest)."""
+    """Fill the sums of exp(t), t exp(t) and t^2 exp(t) over classes, where t = inverse * (score - largest score).
+
+    The first sum excludes one of the largest scores, whose exponential is 1.
+    """
     for b in range(rows):
         rest[b] = -1.0
         first[b] = 0.0
@@ -141,10 +144,10 @@ def per_class(
     gradient: Array,
     hessian: Array,
 ) -> None:
-    """Add to the derivatives of the softmax of slope_k * raw_k + constant_k; slopes come first, then constants.
+    """Add the derivatives for the softmax of slope_k * raw_k + constant_k to ``gradient`` and ``hessian``.
 
-    In the Hessian, (2 K, 2 K), the blocks of two slopes and of two constants get their upper triangles, and the block of
-    slopes and constants is filled.
+    The slopes come first, then the constants. In the Hessian, (2 K, 2 K), the slope-slope and constant-constant blocks get
+    only their upper triangles, and the slope-constant block is filled completely.
     """
     n, classes = raw.shape
     size = rows_of_block(raw)
@@ -166,7 +169,7 @@ def per_class(
 
 @jit
 def probabilities(s: Array, rows: int, slope: Array, constant: Array, top: Array, total: Array, p: Array) -> None:
-    """Fill the softmax of the scores of a block after scaling."""
+    """Fill the softmax of the scaled scores of a block."""
     for b in range(rows):
         top[b] = slope[0] * s[0, b] + constant[0]
         total[b] = 0.0
@@ -186,7 +189,7 @@ def probabilities(s: Array, rows: int, slope: Array, constant: Array, top: Array
 
 @jit_sum
 def add_moments(s: Array, p: Array, rows: int, w: Array, gradient: Array, hessian: Array) -> None:
-    """Add the expected scores to the gradient, and their covariances to the Hessian."""
+    """Add the expected scores to the gradient, and their covariances to the Hessian, for a block of rows."""
     classes = s.shape[0]
     for k in range(classes):
         zero, one, two = 0.0, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Derivatives of the loss of many classes along few directions."""
+"""Derivatives of a loss of many classes along a few directions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ._jit import jit_sum
 
 @jit_sum
 def along(gradient: Array, hessian: Array, directions: Array, slope: Array, curvature: Array) -> None:
-    """Fill slope and curvature of each row along each direction: ``(n, K)`` and ``(m, K)`` to ``(n, m)``.
+    """Fill the slope and the curvature, each ``(n, m)``, of n rows along m directions.
 
-    ``hessian`` is the diagonal of each row's Hessian.
+    ``gradient`` and ``hessian``, the diagonal of each row's Hessian, are ``(n, K)``; ``directions`` is ``(m, K)``.
     """
     rows, classes = gradient.shape
     for i in range(rows):

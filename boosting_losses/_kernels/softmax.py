@@ -1,12 +1,12 @@
 """Softmax cross-entropy of K raw scores per row, for labels that are class codes.
 
-Class weights and label smoothing enter as the factor of each class's term, -log p_k: the label, 0 or 1, is smoothed
-first and weighted by class afterwards, as PyTorch does. For soft labels see ``row_by_row.py``.
+Class weights and label smoothing determine the factor of each class's term, -log p_k: the label, 0 or 1, is smoothed first
+and then multiplied by the class weight, as in PyTorch. For soft labels see ``row_by_row.py``.
 
-The loops take blocks of rows that fit into the first cache, and transpose each so that the scores of one class lie side by
-side. Every step is then the same arithmetic on neighbouring rows, which vectorises whatever K is, and the same code serves
-rows of scores (C order) and columns of scores (Fortran order) in either precision. Indices that are sums are unsigned: for
-a signed index Numba checks whether it counts from the end, and such a loop is not vectorised.
+The loops process blocks of rows that fit into the cache, and transpose each block so that the scores of one class are
+contiguous. Every step then does the same arithmetic on neighbouring rows, which vectorises for any K. The same code handles
+C order and Fortran order, in either precision. Indices that are sums are unsigned, because Numba would check a signed index
+for a negative value, and a loop with such a check is not vectorised.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ._jit import Codes, Real, double, jit, point
 from .logistic import is_finite
 from .vector import bits, exp, largest, log1p, select
 
-#: Cells of a block, which fit into the second cache, and the least and the most rows of a block. In Fortran order longer
-#: columns suit the memory; in C order fewer rows leave more in the first cache.
+#: The number of scores in a block, which fit into the L2 cache, and the smallest and largest numbers of rows of a block.
+#: In Fortran order longer columns make memory access more efficient; in C order fewer rows make better use of the L1 cache.
 CELLS, FEWEST, MOST_BY_ROW, MOST_BY_CLASS = 32768, 64, 256, 1024
 
-#: Numbers between the rows of two classes in memory: at a distance of a power of two they would compete for cache lines.
+#: Padding between the scores of two classes in a block: at distances of a power of two they would compete for cache lines.
 PADDING = 16
 
 
 @jit
 def is_by_class(scores: Array) -> bool:
-    """Return whether the numbers of one class lie side by side, as in Fortran order."""
+    """Return whether the scores of one class are contiguous, as in Fortran order."""
     return bool(scores.strides[0] < scores.strides[1])
 
 
@@ -52,16 +52,16 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
             out[np.uintp(start + b), k] = s[k, b]
 
 
-# Transposing a block costs as much as the arithmetic. Each small number of classes has its own branch: a number that is
-# known at compile time lets LLVM unroll the inner loop, which is three times faster. The number comes out of a call, since
-# to Numba a literal is a type, for which it would compile another variant of the function.
+# Transposing a block costs as much as the arithmetic. Each small number of classes therefore has its own branch: a number
+# that is known at compile time lets LLVM unroll the inner loop, which is three times faster. The number is the result of a
+# call, because Numba would treat a literal as a separate type and compile another variant of the function.
 
 
 @jit
 def load(  # noqa: PLR0912  (one branch per number of classes)
     raw: Array, start: int, rows: int, shift: Array | None, s: Array, top: Array
 ) -> bool:
-    """Copy a block of scores, and find their maximum over classes; return whether they are finite."""
+    """Copy a block of scores to ``s``, fill their maxima over classes, and return whether all are finite."""
     classes = raw.shape[1]
     if is_by_class(raw):
         for k in range(classes):
@@ -94,7 +94,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
 
 @jit
 def store(s: Array, start: int, rows: int, out: Array) -> None:
-    """Copy a block to its rows of the result."""
+    """Copy a block to the corresponding rows of ``out``."""
     classes = out.shape[1]
     if is_by_class(out):
         for k in range(classes):
@@ -114,10 +114,10 @@ def store(s: Array, start: int, rows: int, out: Array) -> None:
 
 @jit
 def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> None:
-    """Replace scores by e = exp(score - top); ``rest`` becomes their sum without the largest, which is exactly 1.
+    """Replace scores by e = exp(score - top), and fill ``rest`` with the sum of e without the largest, which is exactly 1.
 
-    log1p(rest) and rest / (1 + rest) then keep every digit of the log-sum-exp and of 1 - p when one class is nearly
-    certain. The sum of all classes but k is (1 - e_k) + rest.
+    The log-sum-exp, from log1p(rest), and 1 - p, from rest / (1 + rest), then keep all digits when one class is nearly
+    certain. The sum over all classes except k is (1 - e_k) + rest.
     """
     zero, one = type(top[0])(0), type(top[0])(1)
     for b in range(rows):
@@ -135,7 +135,7 @@ def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> N
 
 @jit
 def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
-    """Fill the labels of a block as integers; return whether they are class codes."""
+    """Fill ``label`` with the labels of a block as integers; return whether they are valid class codes."""
     real = type(y[0])
     biggest, fraction = bits(real(0)), bits(real(0))
     for b in range(rows):
@@ -151,7 +151,7 @@ def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
 
 @jit
 def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
-    """Fill the weights of a block, or ones; return whether they are finite and >= 0, and whether any is above 0."""
+    """Fill the weights of a block, or ones; return whether all are finite and >= 0, and whether any is above 0."""
     if weight is None:
         for b in range(rows):
             w[b] = 1.0
@@ -167,7 +167,7 @@ def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple
 
 @point
 def below(z: Real, top: Real) -> Real:
-    """Return how far a score lies below the largest; cut where the difference of two numbers is infinite."""
+    """Return the distance of a score below the largest, as a finite number even if the difference overflows."""
     return min(top - z, largest(z))
 
 
@@ -184,10 +184,11 @@ def derivatives_of_block(
     h: Array,
     at: int,
 ) -> None:
-    """Replace exponentials by the gradient, as if no class but the label's had a term; Hessian to h[class, at + row].
+    """Replace exponentials by the gradient without the terms t of the other classes; fill h[class, at + row].
 
-    With T the sum of the classes' terms t, the gradient is (T - t) - T q for the label's class and T p - t for another.
-    ``own`` holds T - t for the label's class; ``terms`` holds T and is overwritten.
+    With T the sum of the terms t of all classes, the gradient is (T - t) - T q for the label's class and T p - t for another
+    class, of which this function stores T p. ``own`` contains T - t for the label's class, and ``terms`` contains T. Both
+    are overwritten.
     """
     real = type(rest[0])
     for b in range(rows):
@@ -209,7 +210,7 @@ def derivatives_of_block(
 
 @jit
 def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) -> None:
-    """Subtract from the gradient the terms that label smoothing gives to all classes but the label's."""
+    """Subtract the terms that label smoothing adds for all classes except the label's class from the gradient."""
     real = type(w[0])
     for b in range(rows):
         g[label[b], b] += w[b] * real(spread[label[b]])
@@ -220,7 +221,7 @@ def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) 
 
 @point
 def far_below(z: Real, top: Real) -> Real:
-    """Return ``below`` in double precision, where only the difference of two doubles needs the cut."""
+    """Return ``below`` in double precision, where only the difference of two doubles can overflow."""
     return min(double(top) - double(z), largest(0.0))
 
 
@@ -239,7 +240,7 @@ def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy
     gradient: Array,
     hessian: Array,
 ) -> tuple[bool, bool]:
-    """Fill derivatives, of the Hessian the diagonal times ``factor``; return validity, and whether any weight is above 0."""
+    """Fill the gradient and the Hessian's diagonal times ``factor``; return validity, and whether any weight is above 0."""
     n, classes = raw.shape
     real = type(raw[0, 0])
     size = rows_of_block(raw)
@@ -247,7 +248,7 @@ def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy
     top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     first, second, own = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
     label = np.zeros(size, np.uint32)
-    # Every class's part of the smoothed label, times its weight; then sums over classes, for each label.
+    # The contribution of label smoothing to each class's term, and for each label the sums of terms over classes.
     spread, total = np.zeros(classes), 0.0
     terms, spread_of_others = np.zeros(classes, raw.dtype), np.zeros(classes, raw.dtype)
     for k in range(classes):
@@ -276,7 +277,7 @@ def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy
         else:
             for b in range(rows):
                 first[b], own[b] = w[b] * terms[label[b]], w[b] * spread_of_others[label[b]]
-        if is_by_class(hessian):  # without a copy through a block
+        if is_by_class(hessian):  # write directly, without a transposed block
             derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, hessian.T, start)
         else:
             derivatives_of_block(s, rows, rest, label, first, own, real(factor), second, block, 0)
@@ -297,9 +298,10 @@ def sums(
     smoothing: float,
     each: Array | None,
 ) -> tuple[bool, float, float, float]:
-    """Return validity and, in one pass, the weighted sums of the loss, of the squared errors of the softmax, and of 1.
+    """Return, in one pass, whether all values are valid, and three sums.
 
-    ``each`` receives every row's part of the first sum.
+    They are the weighted loss, the weighted squared error of the softmax, and the weights. If given, ``each`` is filled
+    with the weighted loss of every row.
     """
     n, classes = raw.shape
     real = type(raw[0, 0])
@@ -317,7 +319,7 @@ def sums(
         losses_of_block(s, rows, top, rest, squares, label, class_weight, smoothing, losses)
         for b in range(rows):
             k = label[b]
-            s[k, b] = (real(1) - s[k, b]) + rest[b]  # 1 - p in place of p, before both are divided by the sum
+            s[k, b] = (real(1) - s[k, b]) + rest[b]  # 1 - p instead of p, before division by the sum of exponentials
             squares[b] = real(0)
         for k in range(classes):
             row = s[k]
@@ -346,7 +348,7 @@ def losses_of_block(
     smoothing: float,
     out: Array,
 ) -> None:
-    """Fill the losses of a block without sample weights, in double precision; its scores become their exponentials."""
+    """Fill the unweighted losses of a block in double precision, and replace its scores by their exponentials."""
     share = smoothing / s.shape[0]
     for b in range(rows):
         k = label[b]
@@ -367,7 +369,7 @@ def losses_of_block(
 
 @jit
 def posterior(raw: Array, offset: Array, smoothing: float, out: Array) -> bool:
-    """Fill the softmax of the shifted scores; ``smoothing`` > 0 undoes label smoothing of that strength, cut to [0, 1]."""
+    """Fill the softmax of the shifted scores; ``smoothing`` > 0 undoes that label smoothing and clips to [0, 1]."""
     n, classes = raw.shape
     real = type(raw[0, 0])
     size = rows_of_block(raw)

@@ -1,8 +1,8 @@
 """Focal loss of K raw scores per row, for labels that are class codes.
 
-The loss of a row of class y is w_y q_y^gamma (-log p_y) with p the softmax and q = 1 - p. See ``focal.py`` for the sources,
-``softmax.py`` for the steps on blocks, and ``row_by_row.py`` for soft labels and the posterior; gamma = 0 is softmax
-cross-entropy.
+The loss of a row of class y is w_y q_y^gamma (-log p_y), with p the softmax, q = 1 - p and w_y the class weight. For
+gamma = 0 it is softmax cross-entropy. See ``focal.py`` for the sources, ``softmax.py`` for the steps on blocks, and
+``row_by_row.py`` for soft labels and the posterior.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .vector import exp_minus_product, log1p, minus_log, select
 
 @point
 def modulation(e: Real, rest: Real, log_rest: Real, gamma: Real) -> Real:
-    """Return q^gamma of a class, from its exponential and the sum of the others' in ``softmax.exponentials``."""
+    """Return q^gamma of a class from its exponential and ``rest``, both as filled by ``softmax.exponentials``."""
     real = type(e)
     others = (real(1) - e) + rest
     q = others / (real(1) + rest)
@@ -44,12 +44,12 @@ def gradient_hessian(
     gradient: Array,
     hessian: Array,
 ) -> tuple[bool, bool]:
-    """Fill derivatives, of the Hessian the diagonal times ``factor``; ``floor`` as in ``focal.gradient_hessian``.
+    """Fill the gradient and the Hessian's diagonal times ``factor``; for ``floor`` see ``focal.gradient_hessian``.
 
     With A = q_y^(gamma - 1) (q_y + gamma p_y loss) and f the curvature in the direction of the gradient, the gradient is
-    -A q_y for the label's class and A p_k for another, the Hessian A q_y p_y + q_y^2 f and A p_k q_k + p_k^2 f. A and
-    p_k / q_y would divide 0 by 0 when q_y underflows, so the first uses loss / q_y, which is 1 there, and the second the
-    exponentials.
+    -A q_y for the label's class y and A p_k for another class k. The Hessian is A q_y p_y + q_y^2 f for y and
+    A p_k q_k + p_k^2 f for k. When q_y underflows, A and p_k / q_y would be 0 / 0. A is therefore computed from
+    loss / q_y, whose limit is 1, and p_k / q_y from the exponentials.
     """
     n, classes = raw.shape
     real = type(raw[0, 0])
@@ -93,7 +93,7 @@ def gradient_hessian(
             others[b] = select(sum_of_others > real(0), sum_of_others, real(1))
         for k in range(classes):
             e, out = s[k], h[k]
-            # In steps of few arrays: LLVM does not vectorise a loop where it must check many for overlap.
+            # Each loop uses few arrays: LLVM does not vectorise a loop in which it must check many arrays for overlap.
             for b in range(rows):
                 out[b] = (e[b] * second[b]) * ((real(1) - e[b]) + rest[b])
             for b in range(rows):
@@ -121,7 +121,7 @@ def sums(
     gamma: float,
     each: Array | None,
 ) -> tuple[bool, float, float]:
-    """Return validity and the weighted sums of the loss and of 1; ``each`` receives every row's part of the first."""
+    """Return validity, the sum of weighted losses and the sum of weights; fill ``each`` with weighted losses, if given."""
     n, classes = raw.shape
     gamma_ = type(raw[0, 0])(gamma)
     size = rows_of_block(raw)

@@ -1,10 +1,10 @@
-"""Elementary functions that LLVM turns into SIMD instructions, in single and in double precision.
+"""Elementary functions that LLVM compiles to SIMD instructions, in single and double precision.
 
-Numba compiles ``math.exp`` to a call of the C library, and a loop with a call in it is not vectorised. The functions here
-are branch-free arithmetic, correct to about two units in the last place over their whole domain, special values
-included. Each takes a NumPy scalar of either precision and computes in that precision; other numbers are doubles.
+Numba compiles ``math.exp`` to a call of the C library, and a loop that contains a call is not vectorised. The functions
+here are branch-free and accurate to about two units in the last place over their whole domain, including special values.
+Each function takes a NumPy scalar of either precision and computes in that precision; other numbers are treated as doubles.
 
-Powers of two are made from exponent bits by ``view``, which NumPy scalars have too: compiled or not, the same code runs.
+``view`` creates powers of two from exponent bits. NumPy scalars have this method too, so the same code runs uncompiled.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6 = (
     0.14796487472482252288,
 )
 
-# log(2) in two parts, the first with so few bits that its products with an exponent are exact.
+# log(2) as a sum of two parts; the first has few enough bits that its product with an exponent is exact.
 _LOG2_E_32, _LOG_2_HIGH_32, _LOG_2_LOW_32 = _f4(math.log2(math.e)), _f4(0.693359375), _f4(-2.12194440e-4)
 _LOG2_E_64, _LOG_2_HIGH_64, _LOG_2_LOW_64 = math.log2(math.e), 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
-# Adding 1.5 * 2^(mantissa bits) rounds to an integer and leaves it in the lowest bits. Results are computed too large by
-# 2^64 or 2^512 and scaled down at the end: that rounds a subnormal result once and correctly.
+# Adding 1.5 * 2^(mantissa bits) rounds to an integer and stores it in the lowest bits. Results are computed with a factor
+# of 2^64 or 2^512 and scaled down at the end, so that a subnormal result is rounded only once, and correctly.
 _ROUND_32, _SCALE_32, _LOWEST_32 = _f4(1.5 * 2.0**23 + 64), _f4(2.0**-64), _f4(-104.0)
 _ROUND_64, _SCALE_64, _LOWEST_64 = 1.5 * 2.0**52 + 512, 2.0**-512, -746.0
 
 
 def _by_precision(single: Any, double: Any) -> Any:
-    """Make one function of scalars from one for each precision; the type of the first argument decides."""
+    """Combine one function per precision into one function that dispatches on the type of its first argument."""
 
     def function(x, *more):  # type: ignore[no-untyped-def]
         return single(x, *more) if isinstance(x, np.float32) else double(x, *more)
@@ -67,14 +67,14 @@ def _by_precision(single: Any, double: Any) -> Any:
     @overload(function)
     def choose(x, *more):  # type: ignore[no-untyped-def]
         chosen = single if x == types.float32 else double
-        return lambda x, *more: chosen(x, *more)  # noqa: PLW0108  (a compiled function has no such signature)
+        return lambda x, *more: chosen(x, *more)  # noqa: PLW0108  (Numba requires this signature)
 
     return function
 
 
 @point
 def select(condition: bool, yes: Any, no: Any) -> Any:
-    """Return ``yes if condition else no``: a conditional expression may become a branch, this never does."""
+    """Return ``yes if condition else no``; unlike a conditional expression, this never compiles to a branch."""
     return yes if condition else no
 
 
@@ -83,7 +83,10 @@ def select(condition: bool, yes: Any, no: Any) -> Any:
 
 @point
 def _exp_reduced_32(rounded: Any, r: Any) -> Any:
-    """Return 2^n exp(r), with n in the lowest bits of ``rounded``; in Estrin's order, which waits less than Horner's."""
+    """Return 2^n exp(r), with n in the lowest bits of ``rounded``, by Estrin's scheme.
+
+    Its chain of dependent operations is shorter than that of Horner's scheme.
+    """
     r2 = r * r
     p = ((_E6 * r2 + (_E5 * r + _E4)) * r2 + (_E3 * r + _E2)) * r2 + (r + _f4(1))
     exponent = _i4(_i4(_f4(rounded).view(_i4)) << _i4(23))
@@ -121,7 +124,7 @@ def _exp_64(x: Any) -> Any:
 
 @point
 def _exp_minus_product_32(a: Any, b: Any, c: Any) -> Any:
-    half = _i4(-4096)  # keeps 12 of 24 bits: products of two such numbers are exact
+    half = _i4(-4096)  # this mask keeps 12 of 24 bits, so that products of two such numbers are exact
     a1, b1 = _i4(_i4(_f4(a).view(_i4)) & half).view(_f4), _i4(_i4(_f4(b + c).view(_i4)) & half).view(_f4)
     b2 = (max(b, c) - b1) + min(b, c)
     high, low = a1 * b1, a1 * b2 + (a - a1) * (b1 + b2)
@@ -134,7 +137,7 @@ def _exp_minus_product_32(a: Any, b: Any, c: Any) -> Any:
 
 @point
 def _exp_minus_product_64(a: Any, b: Any, c: Any) -> Any:
-    half = _i8(-(2**27))  # keeps 26 of 53 bits
+    half = _i8(-(2**27))  # this mask keeps 26 of 53 bits
     a1, b1 = _i8(_i8(_f8(a).view(_i8)) & half).view(_f8), _i8(_i8(_f8(b + c).view(_i8)) & half).view(_f8)
     b2 = (max(b, c) - b1) + min(b, c)
     high, low = a1 * b1, a1 * b2 + (a - a1) * (b1 + b2)
@@ -152,8 +155,8 @@ def _exp_minus_product_64(a: Any, b: Any, c: Any) -> Any:
 def _log1p_32(x: Any) -> Any:
     one = _f4(1)
     u = one + x
-    lost = select(x < one, x - (u - one), one - (u - x))  # what the sum rounded away
-    shifted = _i4(_i4(_f4(u).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))  # counts exponents from sqrt(1/2)
+    lost = select(x < one, x - (u - one), one - (u - x))  # the rounding error of the sum
+    shifted = _i4(_i4(_f4(u).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))  # mantissas then start at sqrt(1/2)
     n = _i4(_i4(shifted >> _i4(23)) - _i4(127))
     m = _i4(_i4(shifted & _i4(0x7FFFFF)) + _i4(0x3F3504F3)).view(_f4)
     f = (m - one) + lost * _i4(_i4(_i4(127) - n) << _i4(23)).view(_f4)
@@ -239,22 +242,22 @@ def _largest_64(x: Any) -> Any:
     return _f8(1.7976931348623157e308)
 
 
-#: exp(x) for x <= 0, minus infinity and NaN included.
+#: exp(x) for x <= 0, including minus infinity and NaN.
 exp = _by_precision(_exp_32, _exp_64)
 
-#: log(1 + x) for x >= 0, infinity and NaN included.
+#: log(1 + x) for x >= 0, including infinity and NaN.
 log1p = _by_precision(_log1p_32, _log1p_64)
 
-#: -log(x) for finite x > 0 as the sum of two numbers, the first of them exact.
+#: -log(x) for finite x > 0 as a sum of two numbers, of which the first is exact.
 minus_log = _by_precision(_minus_log_32, _minus_log_64)
 
-#: exp(-a (b + c)) for finite a >= 0 and b + c >= 0, as accurate as if sum and product were exact.
+#: exp(-a (b + c)) for finite a >= 0 and b + c >= 0, as accurate as if the sum and the product were exact.
 exp_minus_product = _by_precision(_exp_minus_product_32, _exp_minus_product_64)
 
-#: The bits of a number as an unsigned integer. They order numbers >= 0 as the numbers themselves, and put NaN above
-#: infinity and negative numbers above both, so that a running maximum of them finds any invalid number. Unlike a maximum
-#: of floating-point numbers it vectorises.
+#: The bits of a number as an unsigned integer. For numbers >= 0 the bits have the same order as the numbers. NaN compares
+#: greater than infinity, and negative numbers compare greater than both, so a running maximum of bits detects any invalid
+#: number. Unlike a maximum of floating-point numbers, it vectorises.
 bits = _by_precision(_bits_32, _bits_64)
 
-#: The largest finite number of the precision of a number.
+#: The largest finite number in the precision of the argument.
 largest = _by_precision(_largest_32, _largest_64)

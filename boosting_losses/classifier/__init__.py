@@ -1,4 +1,4 @@
-"""A scikit-learn classifier around an XGBoost, LightGBM or CatBoost classifier, with calibrated probabilities."""
+"""A scikit-learn classifier that wraps an XGBoost, LightGBM or CatBoost classifier and calibrates its probabilities."""
 
 from ._estimator import CalibratedBoostingClassifier
 

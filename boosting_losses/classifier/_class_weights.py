@@ -1,4 +1,4 @@
-"""The loss of a classifier: by name or as an object, and with class weights."""
+"""Resolution of the loss of a classifier from a name or an object, and from class weights."""
 
 from __future__ import annotations
 
@@ -37,19 +37,20 @@ def with_class_weight(
 ) -> tuple[Loss, float]:
     """Return the loss with class weights as scikit-learn defines them, and a factor for all sample weights.
 
-    As a part of the loss, class weights are undone by ``posterior``. Binary losses know only the ratio of two weights; the
-    factor gives gradients the size that ``class_weight`` of other classifiers gives them.
+    Since class weights are a part of the loss, ``posterior`` undoes them. Binary losses store only the ratio of the two
+    class weights. With the factor, gradients have the same magnitude as with ``class_weight`` of other classifiers.
     """
     if isinstance(class_weight, Mapping):
         unknown = [name for name in class_weight if name not in classes.tolist()]
         if unknown:
-            raise ValueError(f"class_weight must have classes as its keys, {classes.tolist()}, got {unknown[0]!r}")
+            raise ValueError(f"the keys of class_weight must be classes, {classes.tolist()}, got {unknown[0]!r}")
         weights = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     elif class_weight == "balanced":
         counts = np.bincount(codes, weights=sample_weight, minlength=len(classes))
         if not counts.all():
             raise ValueError(
-                f"class_weight='balanced' needs weight in every class, got none of {classes.tolist()[counts.argmin()]!r}"
+                "class_weight='balanced' must have rows of positive weight in every class, got none of"
+                f" {classes.tolist()[counts.argmin()]!r}"
             )
         weights = counts.sum() / (len(classes) * counts)
     else:
@@ -65,9 +66,9 @@ def with_class_weight(
     if isinstance(loss, (SoftmaxCrossEntropy, SoftmaxFocalLoss)):
         _refuse_both(loss, given=loss.class_weight is not None)
         return replace(loss, class_weight=tuple(weights.tolist())), 1.0
-    raise TypeError(f"class_weight must be left out for {loss}, which has no place for it")
+    raise TypeError(f"class_weight must be None for a loss that does not support class weights, got one with {loss}")
 
 
 def _refuse_both(loss: Loss, *, given: bool) -> None:
     if given:
-        raise ValueError(f"class_weight must be left out where the loss has weights of its own, got both with {loss}")
+        raise ValueError(f"class_weight must be None if the loss already has class weights, got both with {loss}")

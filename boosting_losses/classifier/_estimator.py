@@ -1,4 +1,4 @@
-"""The estimator: the interface of scikit-learn, and the order of training and calibration."""
+"""The estimator, which implements the scikit-learn interface and combines training and calibration."""
 
 from __future__ import annotations
 
@@ -30,86 +30,94 @@ from ._stopping import stopping_of
 
 
 class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Gradient boosting with a loss of this package and calibrated probabilities.
+    """Gradient boosting classifier with a loss of this package and calibrated probabilities.
 
-    The adapter of its library trains the estimator, with the right init score, weights and metric. The raw scores of held-out
-    rows give the posterior that the loss implies, and a calibrator is fitted to that.
+    The estimator is trained by the adapter of its library, with the init score, weights and metric that match the loss. The
+    loss converts the raw scores of held-out rows to its posterior, and a calibrator is fitted to this posterior.
 
     Parameters
     ----------
     estimator : XGBClassifier, LGBMClassifier, CatBoostClassifier, or FrozenEstimator around a trained model
-        Unfitted, with hyperparameters but without objective, metric, early stopping or class weights, for which there are
-        parameters below. For a trained model in a ``sklearn.frozen.FrozenEstimator``, or a ``Pipeline`` that ends in one,
-        only the calibrator is fitted, to all rows given to ``fit``, which the model should not have seen.
+        Unfitted, with hyperparameters but without objective, metric, early stopping or class weights, which are parameters
+        of this class. For a trained model in a ``sklearn.frozen.FrozenEstimator``, or a ``Pipeline`` that ends in such a
+        model, only the calibrator is fitted. It is fitted to all rows passed to ``fit``, which should not be the training
+        data of the model.
     loss : {"auto", "focal"} or Loss, default "auto"
-        "auto" is ``LogLoss()`` for two classes and ``SoftmaxCrossEntropy()`` for more, "focal" ``FocalLoss()`` and
-        ``SoftmaxFocalLoss()``. Parameters of a loss can be searched: ``loss__gamma`` where ``loss`` is an object,
-        otherwise ``loss=[FocalLoss(1.0), FocalLoss(2.0)]``.
+        "auto" is ``LogLoss()`` for two classes and ``SoftmaxCrossEntropy()`` for more. "focal" is ``FocalLoss()`` for two
+        classes and ``SoftmaxFocalLoss()`` for more. To search over parameters of a loss object, use ``loss__gamma``, or
+        search over several objects with ``loss=[FocalLoss(1.0), FocalLoss(2.0)]``.
     calibration : {"auto", "temperature", "sigmoid", "beta", "vector", "isotonic"}, Calibrator or None, default "auto"
-        None takes the posterior of the loss as it is. The names stand for the calibrators of
-        :mod:`boosting_losses.calibration`. "auto" compares them and None by cross-fitted log loss on held-out rows, and
-        takes the simplest within one standard error of the best; "isotonic" is compared from 1000 rows on.
+        None uses the posterior of the loss without calibration. The names refer to the calibrators of
+        :mod:`boosting_losses.calibration`. "auto" compares these calibrators and None by cross-fitted log loss on held-out
+        rows, and selects the simplest within one standard error of the best. "isotonic" is only compared if there are at
+        least 1000 rows.
     cv : int, splitter, iterable or None, default 5
-        As in ``CalibratedClassifierCV``: an int stands for stratified folds. Splits need not be a partition.
+        As in ``CalibratedClassifierCV``: an int is the number of stratified folds. The held-out parts may overlap and need
+        not cover all rows.
     ensemble : bool, default False
-        False calibrates on the held-out rows of all folds and trains one model on all rows. True keeps the model of each
-        fold with a calibrator for its held-out rows, and averages probabilities. Where these have only one class, there is
-        a warning, and the held-out rows of all folds are used instead.
+        If False, calibrate on the held-out rows of all folds and train one model on all rows. If True, keep the model of
+        each fold with a calibrator that is fitted to its held-out rows, and average the probabilities. If the held-out rows
+        of a fold have only one class, emit a warning and use the held-out rows of all folds instead.
     early_stopping : int, dict or None, default None
-        Rounds without a better score on the held-out rows of a fold after which its training stops, or
-        ``{"rounds": int, "metric": "loss" | "refinement" | callable, "greater_is_better": bool}``. The metric is the loss
-        itself by default; "refinement" is :func:`boosting_losses.metrics.refinement_loss`; a callable takes
-        ``(y_true, proba, sample_weight=None)`` and returns a float. It gets class codes, ``(n,)``, float32; the posterior
-        of the loss, ``(n,)`` for the second of two classes or ``(n, K)``, float32 or float64; and weights, ``(n,)`` or
-        None. The model of all rows gets the mean number of rounds.
+        The number of rounds without improvement on the held-out rows of a fold after which training stops, or
+        ``{"rounds": int, "metric": "loss" | "refinement" | callable, "greater_is_better": bool}``. The default metric is the
+        loss. "refinement" is :func:`boosting_losses.metrics.refinement_loss`. A callable has the signature
+        ``(y_true, proba, sample_weight=None)`` and returns a float. It receives class codes, ``(n,)``, float32; the
+        posterior of the loss, ``(n,)`` for the second of two classes or ``(n, K)``, float32 or float64; and weights,
+        ``(n,)`` or None. The model of all rows is trained for the mean number of rounds of the folds.
     class_weight : dict, "balanced" or None, default None
-        Weights of the classes in training; with "balanced" all classes have the same sum of weights, ``sample_weight``
-        included. They become a part of the loss, and its posterior undoes them: probabilities stay calibrated, and
-        ``predict`` keeps the threshold 0.5. ``sklearn.model_selection.TunedThresholdClassifierCV`` chooses another.
+        Weights of the classes in training. With "balanced" all classes have the same total weight, including
+        ``sample_weight``. Class weights become a part of the loss, and its posterior undoes them: probabilities stay
+        calibrated, and ``predict`` keeps the threshold 0.5. Use ``sklearn.model_selection.TunedThresholdClassifierCV`` to
+        choose another threshold.
     sketch : boosting_losses.adapters.xgboost.Sketch or None, default None
-        For an ``XGBClassifier`` and 3 or more classes: trees with a vector in each leaf, whose splits are found along
-        random directions of the gradient. Experimental; see :class:`boosting_losses.adapters.xgboost.Sketch`, which has its
-        own seed. To search, ``sketch=[Sketch(2), Sketch(4)]``.
+        For an ``XGBClassifier`` and at least 3 classes: train trees with a vector in each leaf, and find their splits from
+        projections of the gradient on random directions. Experimental; see
+        :class:`boosting_losses.adapters.xgboost.Sketch`, which has its own seed. To search over sketches, use
+        ``sketch=[Sketch(2), Sketch(4)]``.
     n_jobs : int or None, default None
-        Folds to train at the same time, as in joblib. The libraries use all cores for one fold.
+        The number of folds to train in parallel, as in joblib. The libraries already use all cores for one fold.
     random_state : int, RandomState or None, default None
-        Shuffles the folds of an int ``cv``, and seeds an estimator that has no seed.
+        Shuffles the folds if ``cv`` is an int, and seeds an estimator that has no seed.
     verbose : int, default 0
-        Above 0, a line for each fold.
+        If above 0, print a line for each fold.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
+        The class labels.
     loss_ : Loss
-        The loss that was trained, class weights included.
+        The loss used in training, including class weights.
     models_ : list
-        The one model of all rows, or one per fold: ``xgboost.Booster``, ``lightgbm.Booster`` or ``catboost.CatBoost``, as
-        returned by ``train`` of the adapter. Its own ``predict`` gives uncalibrated probabilities where these are the plain
-        sigmoid or softmax, otherwise raw scores (with CatBoost always raw scores). For a trained pipeline, the model at
-        its end.
+        The single model of all rows, or one model per fold: ``xgboost.Booster``, ``lightgbm.Booster`` or
+        ``catboost.CatBoost``, as returned by ``train`` of the adapter. The ``predict`` method of a model returns
+        uncalibrated probabilities if these are the plain sigmoid or softmax, otherwise raw scores. With CatBoost it always
+        returns raw scores. For a trained pipeline, the final model of the pipeline.
     calibrators_ : list of Calibrator
-        One for each model.
+        One calibrator per model.
     calibration_report_ : dict
-        ``method``, the calibration used ("none" for None). For "auto" also the ``best`` one and the ``scores``: for each
-        its ``log_loss``, how far that is ``above_best``, and the ``standard_error`` of this difference.
+        ``method`` is the calibration used ("none" for None). For "auto", ``best`` is the calibration with the lowest log
+        loss, ``rows`` is the number of rows, and ``scores`` contains for each calibration its ``log_loss``, the difference
+        ``above_best`` from the lowest log loss, and the ``standard_error`` of this difference.
     rounds_ : list of int
-        Rounds of the model of each fold; without folds, of the one model.
+        The number of rounds of each fold's model or, without folds, of the single model.
     n_features_in_ : int
+        The number of features.
     feature_names_in_ : ndarray of str
-        Where X has such names.
+        The names of the features. Only defined if X has feature names that are strings.
 
     Notes
     -----
-    A classifier without calibration, early stopping and ensemble needs no folds and trains one model.
+    A classifier without calibration, early stopping and ensemble requires no folds and trains one model.
 
-    Rows with missing values, sparse matrices, and categorical columns of pandas and polars frames are passed on to the
-    library, whose settings apply (XGBoost's ``enable_categorical``; CatBoost's ``cat_features``, as a tuple, since
-    scikit-learn cannot clone a CatBoost estimator with lists).
+    Missing values, sparse matrices, and categorical columns of pandas and polars frames are passed on to the library, whose
+    settings apply: XGBoost's ``enable_categorical``, or CatBoost's ``cat_features``, which must be a tuple because
+    scikit-learn cannot clone a CatBoost estimator with lists.
     """
 
-    # The splitter requests groups itself. Arguments about columns may be requested.
+    # The splitter requests groups itself. Users may request metadata about columns.
     __metadata_request__fit = dict.fromkeys(COLUMN_OPTIONS) | {"groups": UNUSED}
-    #: The steps of a trained pipeline before its model.
+    #: The steps before the final model of a trained pipeline.
     _before: Any = None
 
     def __init__(
@@ -150,31 +158,33 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n, n_features)
         y : array-like of shape (n,)
-            Labels of any kind, of at least 2 classes.
+            Labels of any type, with at least 2 classes.
         sample_weight : array-like of shape (n,), optional
-            Finite, >= 0, the largest within the range of float32. Used in training, in the metric of early stopping and in
-            calibration. Trees depend on the scale of weights (XGBoost's ``min_child_weight``), calibrators as
-            :mod:`boosting_losses.calibration` describes.
+            Finite, >= 0, and the largest weight within the range of float32. Weights are used in training, in the metric of
+            early stopping and in calibration. Trees depend on the scale of the weights (for example through XGBoost's
+            ``min_child_weight``). For the effect of the scale on calibrators see :mod:`boosting_losses.calibration`.
         groups : array-like of shape (n,), optional
-            For a splitter such as ``GroupKFold``.
+            Groups for a splitter such as ``GroupKFold``.
         **fit_params
-            Arguments about columns for the ``fit`` of the estimator: ``feature_weights`` (XGBoost); ``categorical_feature``,
-            ``feature_name`` (LightGBM); ``cat_features``, ``text_features``, ``embedding_features`` (CatBoost).
+            Arguments of the estimator's ``fit`` that refer to columns: ``feature_weights`` (XGBoost);
+            ``categorical_feature``, ``feature_name`` (LightGBM); ``cat_features``, ``text_features``,
+            ``embedding_features`` (CatBoost).
 
         Returns
         -------
         self
+            The fitted classifier.
 
         Raises
         ------
         TypeError, ValueError
-            When data or parameters are invalid, or a parameter of the estimator would be ignored or contradict one of
-            this class.
+            If data or parameters are invalid, or if a parameter of the estimator would be ignored or would contradict a
+            parameter of this class.
 
         Warns
         -----
         UserWarning
-            With ``ensemble=True``, when the held-out rows of a fold have only one class.
+            With ``ensemble=True``, if the held-out rows of a fold have only one class.
         """
         stopping = stopping_of(self.early_stopping)
         self._check_calibration()
@@ -212,12 +222,12 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return self
 
     def _fit_frozen(self, X: Any, y: Any, sample_weight: Any, fit_params: Mapping[str, Any]) -> Self:
-        """Calibrate a trained model."""
+        """Fit a calibrator for a trained model."""
         for name, harmless in (("class_weight", None), ("early_stopping", None), ("sketch", None), ("ensemble", False)):
             if getattr(self, name) != harmless:
-                raise ValueError(f"{name} must be left out for a trained model, got {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be {harmless} for a trained model, got {getattr(self, name)!r}")
         if fit_params:
-            raise TypeError(f"fit takes sample_weight alone for a trained model, got {next(iter(fit_params))!r}")
+            raise TypeError(f"fit accepts only sample_weight for a trained model, got {next(iter(fit_params))!r}")
         self._before, model = behind_steps(self.estimator.estimator)
         X, y, weight = self._checked_data(X, y, sample_weight)
         library = library_of(model, trained=True)
@@ -240,15 +250,15 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return self
 
     def _calibrate(self, rows: HeldOut) -> None:
-        """Fit the calibrators, one per model, to held-out rows."""
+        """Fit one calibrator per model to held-out rows."""
         calibrator = self.calibration
         if calibrator is None:
             self._take_posterior()
             return
         if len(seen := rows.seen()) < 2:
             raise ValueError(
-                "calibration must have held-out rows of at least 2 classes with weight, got"
-                f" {len(seen)}: {self.classes_[seen].tolist()}; calibration=None needs none"
+                "calibration must have held-out rows of at least 2 classes with positive weight, got"
+                f" {len(seen)}: {self.classes_[seen].tolist()}; pass calibration=None to skip calibration"
             )
         if isinstance(calibrator, str):
             self.calibration_report_ = choose(rows) if calibrator == "auto" else {"method": calibrator}
@@ -260,8 +270,8 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         poor = [number for number, part in enumerate(parts, 1) if len(part.seen()) < 2]
         if poor and self.calibration_report_["method"] != "none":
             warnings.warn(
-                f"fold {', '.join(map(str, poor))} of {len(parts)}: a held-out part of one class, or without weight, fits no"
-                " calibrator; the held-out rows of all folds calibrate the model instead",
+                f"fold {', '.join(map(str, poor))} of {len(parts)}: the held-out rows must hold at least 2 classes with"
+                " positive weight to fit a calibrator; the held-out rows of all folds are used instead",
                 stacklevel=3,
             )
         self.calibrators_ = [fitted(calibrator, rows if len(part.seen()) < 2 else part) for part in parts]
@@ -282,7 +292,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         Returns
         -------
         ndarray of shape (n, K), float64
-            Columns in the order of ``classes_``.
+            The columns are in the order of ``classes_``.
         """
         check_is_fitted(self)
         X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
@@ -302,14 +312,14 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Return log odds of the second of two classes, ``(n,)``, or logarithms of the probabilities, ``(n, K)``.
 
-        ``predict`` gives the second class where log odds are above 0, otherwise the class of the largest logarithm.
+        ``predict`` returns the second of two classes if its log odds are above 0, or the class of the largest logarithm.
         """
         proba = self.predict_proba(X)
         logs: npt.NDArray[np.float64] = np.log(np.maximum(proba, 1e-300))
         return logs[:, 1] - logs[:, 0] if len(self.classes_) == 2 else logs
 
     def raw_score(self, X: Any) -> Array:
-        """Return uncalibrated raw scores of the model, ``(n,)`` or ``(n, K)``; for an ensemble their mean."""
+        """Return the uncalibrated raw scores of the model, ``(n,)`` or ``(n, K)``, averaged over an ensemble."""
         check_is_fitted(self)
         X = self._model_rows(checked_features(self, X, as_they_are=self._before is not None))
         mean: Array = np.mean([self._trainer.raw_score(model, X) for model in self.models_], axis=0)
@@ -317,7 +327,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
 
     @property
     def feature_importances_(self) -> Array:
-        """Feature importances as the estimator defines them, ``(n_features,)``; for an ensemble their mean."""
+        """Feature importances as defined by the estimator, ``(n_features,)``, averaged over an ensemble."""
         check_is_fitted(self)
         mean: Array = np.mean([self._trainer.feature_importances(model) for model in self.models_], axis=0)
         return mean
@@ -325,23 +335,25 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
     # ---- scikit-learn -----------------------------------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return parameters, with those of the estimator and of a loss as ``estimator__name`` and ``loss__name``."""
+        """Return the parameters, including ``estimator__name`` and ``loss__name`` for those of the estimator and the loss."""
         params: dict[str, Any] = super().get_params(deep)
         if deep and isinstance(self.loss, Loss):
             params |= {f"loss__{field.name}": getattr(self.loss, field.name) for field in fields(self.loss)}  # type: ignore[arg-type]
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; a changed parameter of a loss gives a new loss."""
+        """Set parameters; changing a parameter of the loss creates a new loss object."""
         changes = {name.removeprefix("loss__"): params.pop(name) for name in list(params) if name.startswith("loss__")}
         if of_sketch := [name for name in params if name.startswith("sketch__")]:
-            raise ValueError(f"{of_sketch[0]} must be set in an object, sketch=Sketch(...); search over sketch=[...]")
+            raise ValueError(
+                f"{of_sketch[0]} must be set through a new object, sketch=Sketch(...); to search, use sketch=[...]"
+            )
         super().set_params(**params)
         if changes:
             if not isinstance(self.loss, Loss):
                 name = next(iter(changes))
                 raise ValueError(
-                    f"loss must be an object for loss__{name}, such as FocalLoss(), got {self.loss!r}; or search over"
+                    f"loss must be an object such as FocalLoss() to set loss__{name}, got {self.loss!r}; to search, use"
                     " loss=[...]"
                 )
             known = [field.name for field in fields(self.loss)]  # type: ignore[arg-type]
@@ -386,7 +398,7 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
                 )
         routed: Mapping[str, Any] = {"groups": groups}
         if get_config()["enable_metadata_routing"]:
-            # scikit-learn routes None too, which only splitters by groups accept.
+            # scikit-learn would also route groups=None, which only group splitters accept.
             given = {} if groups is None else {"groups": groups}
             routed = process_routing(self, "fit", **given).splitter.split
         return splitter.split(X, codes, **routed)  # type: ignore[no-any-return]
@@ -401,5 +413,5 @@ class CalibratedBoostingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEsti
         return X, y, checked_weight(sample_weight, X)
 
     def _model_rows(self, X: Any) -> Any:
-        """Return rows as the model takes them, behind the steps of a pipeline."""
+        """Return the input of the model, after any preceding steps of a pipeline."""
         return X if self._before is None else self._before.transform(X)

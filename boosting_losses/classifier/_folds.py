@@ -1,4 +1,4 @@
-"""The models of folds, and their raw scores of held-out rows."""
+"""Training of one model per fold, and raw scores of the held-out rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows: TypeAlias = npt.NDArray[np.intp]
 
 
 class Fold(NamedTuple):
-    """A model, the number of its rounds, and the held-out rows with their raw scores."""
+    """The model of a fold, its number of rounds, and the held-out rows with their raw scores."""
 
     model: Any
     rounds: int
@@ -37,7 +37,7 @@ def fit_folds(
     """Train a model for each split; early stopping uses the held-out rows."""
     parts = [(_numbers(train, data), _numbers(test, data)) for train, test in splits]
     if not parts:
-        raise ValueError("cv must yield at least one split, got none; a generator is used up after one fit")
+        raise ValueError("cv must yield at least one split, got none; a generator is exhausted after one fit")
     for number, (train, test) in enumerate(parts, 1):
         _check_part(f"fold {number} of {len(parts)}", data, train, test)
     jobs = (
@@ -49,7 +49,7 @@ def fit_folds(
 
 
 def held_out(folds: list[Fold], y: npt.NDArray[np.intp], weight: Any, logits: Callable[[Any], Any]) -> HeldOut:
-    """Return the posterior logits of the held-out rows of all folds; a row that two folds hold out comes twice."""
+    """Return the posterior logits of the held-out rows of all folds; a row occurs once per fold that holds it out."""
     rows = np.concatenate([fold.rows for fold in folds])
     return HeldOut(
         logits(np.concatenate([fold.raw for fold in folds])),
@@ -61,18 +61,21 @@ def held_out(folds: list[Fold], y: npt.NDArray[np.intp], weight: Any, logits: Ca
 
 
 def _numbers(rows: Any, data: Labelled) -> Rows:
-    """Return the numbers of rows that are given as numbers or as a mask."""
+    """Return the indices of rows that are given as indices or as a mask."""
     numbers: Rows = np.arange(len(data.y))[np.asarray(rows, dtype=None if len(rows) else np.intp)]
     return numbers
 
 
 def _check_part(name: str, data: Labelled, train: Rows, test: Rows) -> None:
-    """Refuse a part without some class: a library numbers the classes that it sees, and would shift their codes."""
+    """Raise ValueError if the training part lacks a class or the held-out part is empty.
+
+    A library numbers only the classes in its training data, so a missing class would shift the codes of the others.
+    """
     seen = data.y[train] if data.weight is None else data.y[train][data.weight[train].astype(np.float32) > 0.0]
     missing = np.setdiff1d(data.y, seen)
     if len(missing):
         raise ValueError(
-            f"{name}: the training part must hold every class with weight, got none of class code {missing[0]}"
+            f"{name}: the training part must hold every class with positive weight, got none of class code {missing[0]}"
         )
     if not len(test):
         raise ValueError(f"{name}: the held-out part must hold at least one row, got none")

@@ -1,4 +1,4 @@
-"""The model behind an estimator, and the adapter of its library, which is imported only when needed."""
+"""Look-up of the model in an estimator and of its library's adapter, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from ..adapters._estimators import Library
 
 _LIBRARIES = ("xgboost", "lightgbm", "catboost")
-#: Arguments about columns that the ``fit`` of an estimator takes.
+#: Arguments of the ``fit`` method of an estimator that refer to columns.
 COLUMN_OPTIONS = (
     "feature_weights",
     "categorical_feature",
@@ -23,7 +23,7 @@ COLUMN_OPTIONS = (
 
 
 def behind_steps(trained: Any) -> tuple[Any, Any]:
-    """Return the steps of a trained pipeline that prepare rows, or None, and the model behind them."""
+    """Return the preceding steps of a trained pipeline, or None if there are none, and the final model."""
     before = None
     if isinstance(trained, Pipeline):
         before, trained = trained[:-1] if len(trained) > 1 else None, trained[-1]

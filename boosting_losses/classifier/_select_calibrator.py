@@ -1,4 +1,4 @@
-"""Selection of a calibrator: the simplest whose cross-fitted log loss is within one standard error of the best."""
+"""Selection of the simplest calibrator whose cross-fitted log loss is within one standard error of the best."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..calibration import (
     VectorScaling,
 )
 
-#: The calibrators by name, the simplest first.
+#: The calibrators by name, from the simplest to the most flexible.
 CALIBRATORS: dict[str, type[Calibrator]] = {
     "none": Uncalibrated,
     "temperature": TemperatureScaling,
@@ -30,15 +30,15 @@ CALIBRATORS: dict[str, type[Calibrator]] = {
     "vector": VectorScaling,
     "isotonic": IsotonicCalibration,
 }
-#: The candidates. For K classes, vector scaling fits all slopes and intercepts together, better than one class at a time.
+#: The candidates. For K classes, vector scaling replaces sigmoid and beta calibration, which fit one class at a time.
 _FOR_TWO = ("none", "temperature", "sigmoid", "beta", "isotonic")
 _FOR_MORE = ("none", "temperature", "vector", "isotonic")
-#: With fewer rows, isotonic regression makes few and wide steps, which follow chance.
+#: With fewer rows, isotonic regression overfits: it has few, wide steps.
 _LEAST_FOR_ISOTONIC = 1000
 
 
 class HeldOut(NamedTuple):
-    """Posterior logits of held-out rows, with class codes, weights, and numbers of fold and row."""
+    """Posterior logits of held-out rows, with class codes, weights, fold indices and row indices."""
 
     logits: Array
     y: npt.NDArray[np.intp]
@@ -47,23 +47,25 @@ class HeldOut(NamedTuple):
     row: npt.NDArray[np.intp]
 
     def seen(self) -> npt.NDArray[np.intp]:
-        """Return the codes of the classes that have weight here."""
+        """Return the codes of the classes that have rows with positive weight."""
         return np.unique(self.y if self.weight is None else self.y[self.weight > 0.0])
 
     def where(self, rows: npt.NDArray[np.bool_]) -> HeldOut:
-        """Return some of the rows."""
+        """Return the rows selected by a mask."""
         weight = None if self.weight is None else self.weight[rows]
         return HeldOut(self.logits[rows], self.y[rows], weight, self.fold[rows], self.row[rows])
 
 
 def choose(held_out: HeldOut) -> dict[str, Any]:
-    """Return the report that names a calibrator as ``method`` and gives the scores behind the choice.
+    """Return a report with the selected calibrator as ``method`` and the scores of all candidates.
 
-    Each candidate is fitted to the rows of all folds but one and scored on the rows of that fold: on the rows of its fit the
-    most flexible would always win. The simplest one is taken whose mean loss is within one standard error of the best. The
-    error is that of the difference of two losses of the same row.
+    Each candidate is fitted to the rows of all folds except one and scored on the rows of that fold, because the most
+    flexible candidate would always have the lowest loss on the rows to which it was fitted. The simplest candidate whose
+    mean loss is within one standard error of the lowest is selected. The standard error is that of the mean difference
+    between the losses of the two candidates on the same rows.
     """
-    # A row that several folds hold out counts once: a calibrator fitted to its other scores would know it already.
+    # A row that several folds hold out is used once. Otherwise, a calibrator could be fitted to one score of the row and
+    # evaluated on another.
     first = np.zeros(len(held_out.y), dtype=bool)
     first[np.unique(held_out.row, return_index=True)[1]] = True
     held_out = held_out.where(first)
@@ -84,7 +86,7 @@ def choose(held_out: HeldOut) -> dict[str, Any]:
 
 
 def fitted(calibrator: Calibrator, held_out: HeldOut) -> Calibrator:
-    """Return a new calibrator of the same kind, fitted to these rows."""
+    """Return a clone of the calibrator that is fitted to the held-out rows."""
     fresh: Calibrator = clone(calibrator)
     return fresh.fit(held_out.logits, held_out.y, held_out.weight)
 
@@ -107,11 +109,12 @@ def _mean_and_error(values: Array, weight: Array | None) -> tuple[float, float]:
 
 
 def _folds(y: npt.NDArray[np.intp], count: int = 5) -> npt.NDArray[np.intp]:
-    """Return numbers of folds for rows that come in one fold."""
+    """Split rows that come from a single fold into new folds; return the fold index of each row."""
     rarest = int(np.bincount(y)[np.unique(y)].min())
     if rarest < 2:
         raise ValueError(
-            'calibration="auto" compares calibrators on held-out rows and needs 2 of each class, got 1; name a calibration'
+            'calibration="auto" must have at least 2 held-out rows of each class to compare calibrators, got 1; choose a'
+            " calibration by name"
         )
     fold = np.empty(len(y), dtype=np.intp)
     splitter = StratifiedKFold(min(count, rarest), shuffle=True, random_state=0)

@@ -1,4 +1,4 @@
-"""Losses of raw scores: value, derivatives, init score, and the class probability that the scores imply."""
+"""Losses of raw scores, with their values, derivatives, init scores and implied class probabilities."""
 
 from .base import Loss
 from .binary import BinaryLoss, FocalLoss, LogLoss

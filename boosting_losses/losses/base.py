@@ -1,4 +1,4 @@
-"""The interface of a loss."""
+"""The base class of all losses."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from .._types import Array
 
 
 class Loss(ABC):
-    """A loss of raw scores, written once and usable with every boosting library.
+    """Base class of losses of raw scores, which can be used with every boosting library.
 
     A *raw score* (margin, logit) is the sum of the outputs of a model's trees. Losses are immutable, hashable, picklable
-    and stateless: they hold their parameters and remember nothing about data.
+    and stateless: they store their parameters and no information about data.
 
     All methods take their arguments in the order ``(y_true, raw, sample_weight=None)``:
 
     y_true : array-like
         Binary losses: ``(n,)`` labels in [0, 1], hard or soft. Multiclass losses: ``(n,)`` class codes 0..K-1, or
-        ``(n, K)`` soft labels whose rows sum to 1. Any boolean, integer or floating dtype but float16.
+        ``(n, K)`` soft labels whose rows sum to 1. Any boolean, integer or floating dtype except float16.
     raw : array-like
-        Finite raw scores, ``(n,)`` for a binary loss and ``(n, K)`` for a multiclass one; float32 or float64 (integers
-        and booleans become float64).
+        Finite raw scores, ``(n,)`` for a binary loss and ``(n, K)`` for a multiclass loss; float32 or float64 (integers
+        and booleans are converted to float64).
     sample_weight : array-like of shape (n,), optional
-        Finite, >= 0, not all 0. Multiplies value, gradient and Hessian of its row: an integer weight does exactly what
-        repeating the row would do.
+        Finite, >= 0, not all 0. Multiplies the value, gradient and Hessian of its row. An integer weight is equivalent to
+        repeating the row.
 
     Raises
     ------
     TypeError
-        From every method, when a dtype is not numeric, or is half precision.
+        From every method, if a dtype is not numeric or is half precision.
     ValueError
-        From every method, when shapes disagree, data are empty, or a value has no meaning; the message names the
-        argument, the rule, the value and its row.
+        From every method, if shapes disagree, data are empty, or a value is invalid; the message names the argument, the
+        rule, the value and its row.
     """
 
-    #: Whether a sample has one raw score for each class (True) or a single one (False).
+    #: Whether a sample has one raw score per class (True) or a single raw score (False).
     multiclass: ClassVar[bool]
 
     def __call__(self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
@@ -57,24 +57,25 @@ class Loss(ABC):
         *,
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        """Return the pair ``(sum(w_i * loss_i), sum(w_i))``, summed in float64 in one pass without temporary arrays.
+        """Return the pair ``(sum(w_i * loss_i), sum(w_i))``, computed in float64 in one pass without temporary arrays.
 
-        Pairs of chunks, folds or workers add up; dividing once at the end gives the mean over all of them. ``shift`` is
-        the init score to add to the raw scores, one number or one for each class.
+        To compute the mean loss over chunks, folds or workers, add their pairs and divide once at the end. ``shift`` is
+        the init score to add to the raw scores, one number or one per class.
         """
 
     @abstractmethod
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        """Return the loss of each sample times its weight, in nats: ``(n,)`` float64, whatever the dtype of ``raw``."""
+        """Return the loss of each sample times its weight, in nats: ``(n,)`` float64, for any dtype of ``raw``."""
 
     def gradient_hessian(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array]:
-        """Return first and second derivatives of ``per_sample`` in ``raw``; two arrays of the shape and dtype of ``raw``.
+        """Return the first and second derivatives of ``per_sample`` with respect to ``raw``.
 
-        For a multiclass loss the second is the diagonal of each sample's K x K Hessian.
+        Both arrays have the shape and dtype of ``raw``; integers and booleans give float64. For a multiclass loss, the
+        second array contains the diagonal of each sample's K x K Hessian.
         """
         scores = _validation.numeric("raw", raw)
         dtype: npt.DTypeLike = np.float32 if scores.dtype == np.float32 else np.float64
@@ -95,16 +96,16 @@ class Loss(ABC):
         shift: float | Sequence[float] | None = None,
         factor: float = 1.0,
     ) -> None:
-        """Write what ``gradient_hessian`` returns into given arrays, in the dtype and layout that a library wants.
+        """Write the results of ``gradient_hessian`` into existing arrays, in the dtype and layout that a library expects.
 
         Parameters
         ----------
         y_true, raw, sample_weight
-            As in all methods.
+            As for all methods.
         gradient, hessian : ndarray of the shape of ``raw``
-            float32 or float64, in any memory layout. The computation is in the dtype of ``raw``.
+            float32 or float64, in any memory layout. The computation uses the dtype of ``raw``.
         shift : float or sequence of K floats, optional
-            The init score to add to the raw scores, one number or one for each class.
+            The init score to add to the raw scores, one number or one per class.
         factor : float, default 1.0
             Multiplies the Hessian.
         """
@@ -113,37 +114,37 @@ class Loss(ABC):
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
     ) -> float | npt.NDArray[np.float64]:
-        """Return the constant raw score that minimises the weighted mean loss, from which boosting should start.
+        """Return the constant raw score that minimises the weighted mean loss, the starting point of boosting.
 
         Parameters
         ----------
         y_true, sample_weight
-            As in all methods.
+            As for all methods.
         n_classes : int, optional
-            The number of classes K, needed where class codes do not show all of them. Default: the largest code plus one.
+            The number of classes K, required if the largest class code does not occur. Default: the largest code plus one.
 
         Returns
         -------
         float or ndarray of shape (K,)
-            For K classes the scores sum to 0 (a common constant changes nothing).
+            For K classes the scores sum to 0, since a common constant does not change the loss.
 
         Raises
         ------
         ValueError
-            When all labels are of one class, or a class is missing whose best score would be minus infinity.
+            If all labels are of one class, or if a class is missing and its best score would be minus infinity.
         """
 
     @abstractmethod
     def activation(self, raw: npt.ArrayLike) -> Array:
-        """Return the plain sigmoid or softmax of the raw scores, of their shape and dtype."""
+        """Return the plain sigmoid or softmax of the raw scores, with the same shape and dtype."""
 
     @abstractmethod
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
-        """Return the class probability P(y | x) that raw scores imply when they minimise the expected loss.
+        """Return the class probability P(y | x) that raw scores imply if they minimise the expected loss.
 
-        This is the plain activation where the loss is proper. A focal term and class weights move the minimiser away
+        If the loss is proper, this is the plain activation. A focal term and class weights move the minimiser away
         from the probability; this method undoes both in closed form. Label smoothing is a regulariser and is undone only
-        on request, since that moves rows to exactly 0 and 1.
+        on request, because undoing it moves some probabilities to exactly 0 or 1.
 
         Parameters
         ----------
@@ -160,7 +161,7 @@ class Loss(ABC):
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
         """Return scores whose plain sigmoid or softmax is the posterior, for further calibration.
 
-        Unlike logarithms of ``posterior`` they keep their digits where a probability rounds to 0 or 1.
+        Unlike logarithms of ``posterior``, these scores keep full precision if a probability rounds to 0 or 1.
 
         Parameters
         ----------
@@ -169,8 +170,9 @@ class Loss(ABC):
         Returns
         -------
         ndarray of the shape of ``raw``
-            Binary losses: the log odds of class 1. Otherwise logarithms of the class probabilities, up to a constant for
-            each row. float64; where the plain activation is the posterior, the raw scores themselves.
+            Binary losses: the log odds of class 1. Multiclass losses: the logarithms of the class probabilities, up to a
+            constant for each row. The dtype is float64. If the loss is proper, the result is the raw scores themselves, as
+            float32 or float64.
         """
 
     @abstractmethod
@@ -180,13 +182,13 @@ class Loss(ABC):
         Returns
         -------
         float, ndarray of shape (n_classes,), or None
-            0 where the plain activation already is the probability, None where no constant makes it one (focal losses).
+            0 if the plain activation is the class probability; None if no such constant exists (focal losses).
         """
 
     @property
     @abstractmethod
     def is_proper(self) -> bool:
-        """Whether the plain activation already is the class probability, label smoothing aside."""
+        """Whether the plain activation of the minimiser is the class probability, not considering label smoothing."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self  # immutable; scikit-learn's clone and CatBoost compare by identity
+        return self  # losses are immutable, and scikit-learn's clone and CatBoost compare parameters by identity

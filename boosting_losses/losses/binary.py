@@ -19,7 +19,7 @@ from .base import Loss
 
 
 class BinaryLoss(Loss):
-    """A loss of one raw score per sample: what log loss and focal loss share, data in and results out."""
+    """Base class of losses of one raw score per sample."""
 
     multiclass: ClassVar[bool] = False
 
@@ -84,7 +84,7 @@ class BinaryLoss(Loss):
         y = y.astype(np.float64)
         ones, zeros = float(np.average(y, weights=weight)), float(np.average(1.0 - y, weights=weight))
         if not (ones > 0.0 and zeros > 0.0):
-            raise ValueError(f"y_true must hold both classes with weight, got only class {int(ones > 0.0)}")
+            raise ValueError(f"y_true must hold both classes with positive weight, got only class {int(ones > 0.0)}")
         return self._best_init_score(ones, zeros)
 
     def activation(self, raw: npt.ArrayLike) -> Array:
@@ -120,10 +120,10 @@ class BinaryLoss(Loss):
     def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool:
-        """Fill derivatives without checks, for a library that asks for many small blocks.
+        """Fill derivatives without validation, for libraries that request many small blocks.
 
-        Labels and weights must have one dtype, and all arrays one length. Return False if a value may be invalid or no row
-        has any weight.
+        Labels and weights must have the same dtype, and all arrays the same length. Return False if a value may be invalid
+        or all weights are 0.
         """
 
     @abstractmethod
@@ -134,7 +134,7 @@ class BinaryLoss(Loss):
 
     @abstractmethod
     def _best_init_score(self, ones: float, zeros: float) -> float:
-        """Return the minimiser for the given mean shares of the two classes."""
+        """Return the minimiser for the given mean labels of the two classes."""
 
 
 def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
@@ -147,12 +147,12 @@ def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
 
 @dataclass(frozen=True)
 class LogLoss(BinaryLoss):
-    """Log loss, also called binary cross-entropy or logistic loss, on raw scores.
+    """Log loss of raw scores, also called binary cross-entropy or logistic loss.
 
     Parameters
     ----------
     pos_weight : float, default 1.0
-        Factor of the loss of class 1, finite and > 0 (``scale_pos_weight`` of XGBoost, ``pos_weight`` of PyTorch).
+        The weight of class 1, finite and > 0 (``scale_pos_weight`` of XGBoost, ``pos_weight`` of PyTorch).
     label_smoothing : float, default 0.0
         In [0, 1). Moves labels towards 1/2: ``t = (1 - label_smoothing) * y + label_smoothing / 2``.
 
@@ -162,10 +162,10 @@ class LogLoss(BinaryLoss):
 
         -(pos_weight * t * log(p) + (1 - t) * log(1 - p))
 
-    Labels are smoothed first and weighted afterwards, as PyTorch does. Without ``pos_weight`` the loss is strictly
-    proper: the sigmoid of the minimiser is the class probability. With it, the odds of the sigmoid are ``pos_weight``
-    times too high and ``posterior`` divides them again (Elkan 2001, theorem 2). That also takes back the shift of the
-    threshold of 0.5 for which ``pos_weight`` may have been meant: choose a threshold on the probabilities instead.
+    Labels are smoothed before they are weighted, as in PyTorch. Without ``pos_weight`` the loss is strictly
+    proper: the sigmoid of the minimiser is the class probability. With ``pos_weight``, the odds of the sigmoid are
+    ``pos_weight`` times too high, and ``posterior`` divides the odds by this factor (Elkan 2001, theorem 2). The decision
+    threshold 0.5 is then no longer shifted by ``pos_weight``; choose a threshold on the probabilities instead.
 
     Examples
     --------
@@ -220,29 +220,29 @@ class LogLoss(BinaryLoss):
 
 @dataclass(frozen=True)
 class FocalLoss(BinaryLoss):
-    """Focal loss on raw scores: log loss that gives well classified samples less weight.
+    """Focal loss of raw scores, a log loss that gives less weight to well classified samples.
 
     Parameters
     ----------
     gamma : float, default 2.0
-        From 0 to 100; how strongly easy samples lose weight. 0 is log loss.
+        From 0 to 100. The focusing parameter: larger values reduce the weight of easy samples more. 0 gives log loss.
     alpha : float, optional
-        In (0, 1): the weight of class 1; class 0 has ``1 - alpha``. Default: both have 1.
+        In (0, 1). The weight of class 1; the weight of class 0 is ``1 - alpha``. By default both weights are 1.
     hessian : {"guarded", "exact"}, default "guarded"
-        The second derivative is negative where the model is confidently wrong, and a Newton step then goes uphill.
-        "guarded" keeps it at or above ``0.25 * min(gamma, 1)`` times the gradient's magnitude, which bounds the step;
-        "exact" does not change it.
+        The second derivative is negative for confidently misclassified samples, and a Newton step would then increase the
+        loss. "guarded" keeps the second derivative at or above ``0.25 * min(gamma, 1)`` times the gradient's magnitude,
+        which bounds the step; "exact" does not change the second derivative.
 
     Notes
     -----
-    With p the sigmoid of the raw score and, for y = 1, p_y = p and alpha_y = alpha (for y = 0 their complements), the
+    With p the sigmoid of the raw score, p_y = p and alpha_y = alpha for y = 1, and their complements for y = 0, the
     loss of a sample is::
 
         -alpha_y * (1 - p_y) ** gamma * log(p_y)
 
-    (Lin et al. 2017, arXiv 1708.02002, equation 5); a soft label mixes the two. Focal loss is not proper: its sigmoid
-    is closer to 1/2 than the probability. ``posterior`` maps it back (Charoenphakdee et al. 2021, arXiv 2011.09172),
-    and undoes ``alpha`` as well.
+    (Lin et al. 2017, arXiv 1708.02002, equation 5). For a soft label, the loss is the mean of the two losses, weighted by
+    the label. Focal loss is not proper: the sigmoid of its minimiser is closer to 1/2 than the class probability.
+    ``posterior`` recovers the probability (Charoenphakdee et al. 2021, arXiv 2011.09172), and undoes ``alpha`` as well.
 
     Examples
     --------

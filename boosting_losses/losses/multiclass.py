@@ -19,7 +19,7 @@ from .rows import RowFunction, row_function
 
 
 class MulticlassLoss(Loss):
-    """A loss of K raw scores per sample: what softmax cross-entropy and focal loss share, data in and results out."""
+    """Base class of losses of K raw scores per sample."""
 
     multiclass: ClassVar[bool] = True
 
@@ -97,7 +97,7 @@ class MulticlassLoss(Loss):
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
     ) -> RowFunction:
-        """Return a function for gradient and full Hessian of single samples, for libraries that ask row by row.
+        """Return a function that computes the gradient and full Hessian of one sample, for row-by-row libraries.
 
         Parameters
         ----------
@@ -105,21 +105,21 @@ class MulticlassLoss(Loss):
         init_score : float or sequence of K floats, default 0.0
             Added to the raw scores.
         factor : float, default 1.0
-            Multiplies the derivatives, like the weight of a row; -1 for a library that maximises.
+            Multiplies the derivatives, in addition to the sample weight; -1 for a library that maximises.
 
         Returns
         -------
         callable ``(raw, label, weight) -> (gradient, hessian)``
-            Takes raw scores of shape (K,) and dtype float64, a class code and a weight; the last two are floats and are
-            not checked. Returns K floats, and a tuple of one sequence, the upper triangle of the Hessian, row by row. The
-            Hessian of a guarded focal loss is made positive semi-definite: it has no curvature in the direction of the
-            gradient where that is negative.
+            Takes raw scores of shape (K,) and dtype float64, a class code and a weight, both floats. The weight is not
+            validated. Returns K floats and a one-element tuple that contains the upper triangle of the Hessian in row-major
+            order. The Hessian of a guarded focal loss is positive semi-definite: negative curvature in the direction of the
+            gradient is set to 0.
 
         Raises
         ------
         ValueError
-            If the number of classes is not that of the loss or of ``init_score``; from the function, if a row has
-            another number of scores, or a label out of range.
+            If ``n_classes`` differs from the number of class weights or init scores. The returned function raises
+            ValueError if a row has a different number of scores, or a label out of range.
         """
         scores = np.asarray(init_score, dtype=np.float64)
         if scores.ndim and scores.shape != (n_classes,):
@@ -145,23 +145,25 @@ class MulticlassLoss(Loss):
         else:
             classes = int(y.max()) + 1 if n_classes is None else n_classes
             smoothed = getattr(self, "label_smoothing", 0.0) > 0.0
-            if classes > max(len(y), 2) and not (smoothed and n_classes):  # before a huge code asks for huge arrays
+            if classes > max(len(y), 2) and not (
+                smoothed and n_classes
+            ):  # avoid allocating huge arrays for a huge code
                 codes = np.unique(y)
                 gap = int(np.argmin(np.append(codes == np.arange(len(codes)), False)))
                 raise ValueError(
-                    f"y_true must hold every class 0..{classes - 1} with weight, got none of class {gap} among"
+                    f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {gap} among"
                     f" {len(y)} labels"
                 )
             shares = np.bincount(y.astype(np.intp), weight, classes).astype(np.float64)
         present = np.flatnonzero(shares > 0.0)
         if len(present) == 1:
-            raise ValueError(f"y_true must hold at least 2 classes with weight, got only class {present[0]}")
+            raise ValueError(f"y_true must hold at least 2 classes with positive weight, got only class {present[0]}")
         shares = self._smoothed(shares / shares.sum())
         if not (shares > 0.0).all():
             missing = np.flatnonzero(shares == 0.0)
             raise ValueError(
-                f"y_true must hold every class 0..{classes - 1} with weight, got none of class {missing[0]}: its best"
-                " score is minus infinity"
+                f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {missing[0]}: its"
+                " best score is minus infinity"
             )
         log_p = self._best_log_p(np.log(shares) + np.log(self._class_weights(classes)))
         best: npt.NDArray[np.float64] = log_p - log_p.mean()
@@ -198,7 +200,7 @@ class MulticlassLoss(Loss):
         return np.array(self.class_weight)
 
     def _undo_weights(self, classes: int) -> npt.NDArray[np.float64]:
-        """Return what to add to log-probabilities to undo the class weights."""
+        """Return the offset of the log probabilities that undoes the class weights."""
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
 
@@ -206,7 +208,8 @@ class MulticlassLoss(Loss):
         """Return the mean label after smoothing, given the mean label before."""
         return shares
 
-    # Kernels. Those for class codes return validity and sums, or validity and whether any weight is above 0.
+    # The kernels of a loss. ``_sums`` returns validity and sums; ``_fill_derivatives`` returns validity and whether any
+    # weight is above 0; the kernels for soft labels return validity.
 
     @abstractmethod
     def _sums(
@@ -251,7 +254,7 @@ class MulticlassLoss(Loss):
 
     @abstractmethod
     def _row_parameters(self) -> tuple[float, float, bool]:
-        """Return gamma, the strength of label smoothing, and whether a Hessian must be positive semi-definite."""
+        """Return a tuple: gamma, the label-smoothing strength, and whether the Hessian must be positive semi-definite."""
 
     @abstractmethod
     def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
@@ -261,7 +264,7 @@ class MulticlassLoss(Loss):
 
     @abstractmethod
     def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the minimiser for the given logarithms of each class's mean share times its weight."""
+        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
 
 
 def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
@@ -279,12 +282,12 @@ def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(MulticlassLoss):
-    """Cross-entropy of the softmax of K raw scores; for hard labels also called multiclass log loss.
+    """Cross-entropy of the softmax of K raw scores, for hard labels also called multiclass log loss.
 
     Parameters
     ----------
     class_weight : sequence of K floats, optional
-        Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
+        The weights of classes 0..K-1, each finite and > 0. Default: all 1.
     label_smoothing : float, default 0.0
         In [0, 1). Moves labels towards 1/K: ``t_k = (1 - label_smoothing) * y_k + label_smoothing / K``.
 
@@ -294,9 +297,10 @@ class SoftmaxCrossEntropy(MulticlassLoss):
 
         -sum_k class_weight[k] * t_k * log(p_k)
 
-    Labels are smoothed first and weighted afterwards, as ``torch.nn.CrossEntropyLoss`` does. That divides a mean by the
-    class weights too; here only sample weights count for a mean. Without ``class_weight`` the loss is strictly
-    proper. With it, ``posterior`` divides each class's probability by its weight and normalises (Elkan 2001).
+    Labels are smoothed before they are weighted, as in ``torch.nn.CrossEntropyLoss``. PyTorch's mean is normalised by the
+    class weights; the mean here is normalised by the sample weights only. Without ``class_weight`` the loss is strictly
+    proper. With ``class_weight``, ``posterior`` divides the probability of each class by its weight and normalises the
+    result (Elkan 2001).
 
     Examples
     --------
@@ -386,11 +390,12 @@ class SoftmaxFocalLoss(MulticlassLoss):
     Parameters
     ----------
     gamma : float, default 2.0
-        From 0 to 100; how strongly easy samples lose weight. 0 is softmax cross-entropy.
+        From 0 to 100. The focusing parameter: larger values reduce the weight of easy samples more. 0 gives softmax
+        cross-entropy.
     class_weight : sequence of K floats, optional
-        Factors of the losses of classes 0..K-1, each finite and > 0. Default: all 1.
+        The weights of classes 0..K-1, each finite and > 0. Default: all 1.
     hessian : {"guarded", "exact"}, default "guarded"
-        As for :class:`FocalLoss`, entry by entry of the Hessian's diagonal.
+        As for :class:`FocalLoss`, applied to each entry of the Hessian's diagonal.
 
     Notes
     -----
@@ -398,9 +403,9 @@ class SoftmaxFocalLoss(MulticlassLoss):
 
         -class_weight[y] * (1 - p_y) ** gamma * log(p_y)
 
-    (Lin et al. 2017, arXiv 1708.02002); a soft label mixes the losses of the classes, at a cost that grows with the
-    square of the number of classes it names. ``posterior`` maps the softmax back to the class probabilities
-    (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11) and undoes the class weights.
+    (Lin et al. 2017, arXiv 1708.02002). For a soft label, the loss is the mean of the losses of the classes, weighted by the
+    label. Its cost is proportional to K times the number of classes with a nonzero label. ``posterior`` maps the softmax
+    back to the class probabilities (Charoenphakdee et al. 2021, arXiv 2011.09172, theorem 11) and undoes the class weights.
     """
 
     gamma: float = 2.0

@@ -1,4 +1,4 @@
-"""Checks of the parameters of losses."""
+"""Validation of the parameters of losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 
 def finite_at_least_zero(name: str, value: object) -> float:
-    """Return a parameter that must be a finite number >= 0."""
+    """Check that a parameter is a finite number >= 0, and return it as a float."""
     number = _real(name, value, "finite and >= 0")
     if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and >= 0, got {number}")
@@ -16,7 +16,7 @@ def finite_at_least_zero(name: str, value: object) -> float:
 
 
 def finite_above_zero(name: str, value: object) -> float:
-    """Return a parameter that must be a finite number > 0."""
+    """Check that a parameter is a finite number > 0, and return it as a float."""
     number = _real(name, value, "finite and > 0")
     if not 0.0 < number < math.inf:
         raise ValueError(f"{name} must be finite and > 0, got {number}")
@@ -24,7 +24,7 @@ def finite_above_zero(name: str, value: object) -> float:
 
 
 def between_zero_and_one(name: str, value: object) -> float:
-    """Return a parameter that must be a number > 0 and < 1."""
+    """Check that a parameter is a number > 0 and < 1, and return it as a float."""
     number = _real(name, value, "> 0 and < 1")
     if not 0.0 < number < 1.0:
         raise ValueError(f"{name} must be > 0 and < 1, got {number}")
@@ -32,7 +32,7 @@ def between_zero_and_one(name: str, value: object) -> float:
 
 
 def smoothing_strength(value: object) -> float:
-    """Return the parameter ``label_smoothing``, in [0, 1)."""
+    """Check that ``label_smoothing`` is a number in [0, 1), and return it as a float."""
     number = _real("label_smoothing", value, ">= 0 and < 1")
     if not 0.0 <= number < 1.0:
         raise ValueError(f"label_smoothing must be >= 0 and < 1, got {number}")
@@ -40,15 +40,15 @@ def smoothing_strength(value: object) -> float:
 
 
 def focusing(value: object) -> float:
-    """Return the parameter ``gamma`` of focal losses, in [0, 100]."""
+    """Check that ``gamma`` of a focal loss is a number in [0, 100], and return it as a float."""
     gamma = finite_at_least_zero("gamma", value)
     if gamma > 100.0:
-        raise ValueError(f"gamma must be at most 100, far beyond any use, got {gamma}")
+        raise ValueError(f"gamma must be at most 100, got {gamma}")
     return gamma
 
 
 def check_n_classes(value: object) -> None:
-    """Refuse a number of classes that is neither None nor an integer >= 1."""
+    """Raise an error unless the number of classes is None or an integer >= 1."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -58,36 +58,36 @@ def check_n_classes(value: object) -> None:
 
 
 def class_weights(value: object) -> tuple[float, ...] | None:
-    """Return the parameter ``class_weight``: one finite weight > 0 for each class code, as a tuple."""
+    """Check that ``class_weight`` contains one finite weight > 0 per class code, and return it as a tuple, or None."""
     if value is None:
         return None
     if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)) or not isinstance(value, Iterable):
         raise TypeError(
-            f"class_weight must be a sequence with one weight per class code, got {value!r}; for weights that balance"
-            " the classes, pass the result of sklearn.utils.class_weight.compute_class_weight"
+            f"class_weight must be a sequence with one weight per class code, got {value!r}; to balance the classes, pass"
+            " the result of sklearn.utils.class_weight.compute_class_weight"
         )
     weights = tuple(finite_above_zero(f"class_weight[{code}]", weight) for code, weight in enumerate(value))
     if len(weights) < 2:
-        raise ValueError(f"class_weight must hold a weight for each of at least 2 classes, got {len(weights)}")
+        raise ValueError(f"class_weight must hold at least 2 weights, one per class, got {len(weights)}")
     return weights
 
 
 def all_equal(weights: Sequence[float] | None) -> bool:
-    """Return whether the class weights are absent or without effect on the minimiser."""
+    """Return whether the class weights are absent or all equal, so that they do not affect the minimiser."""
     return weights is None or len(set(weights)) == 1
 
 
 def check_hessian_rule(value: object) -> None:
-    """Refuse other rules than the two for the Hessian of focal losses."""
+    """Raise ValueError unless ``value`` is a rule for the Hessian of focal losses."""
     if value not in ("guarded", "exact"):
         raise ValueError(f"hessian must be 'guarded' or 'exact', got {value!r}")
 
 
 def hessian_floor(rule: str, gamma: float) -> float:
-    """Return the least ratio of Hessian to gradient magnitude.
+    """Return the smallest allowed ratio of the Hessian to the magnitude of the gradient.
 
-    A floor in proportion to the gradient bounds a Newton step by its inverse, 4 for gamma >= 1; a small constant floor
-    would allow steps of hundreds. It shrinks with gamma, since log loss (gamma = 0) needs none.
+    The inverse of this ratio bounds a Newton step: 4 for gamma >= 1. A small constant floor of the Hessian would allow steps
+    in the hundreds. The ratio decreases to 0 with gamma, because log loss (gamma = 0) requires no floor.
     """
     return 0.25 * min(gamma, 1.0) if rule == "guarded" else 0.0
 

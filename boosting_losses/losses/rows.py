@@ -1,4 +1,4 @@
-"""A loss of K scores as a function of one row, for libraries that call it for each row in each round."""
+"""Row functions of multiclass losses, for libraries that call a loss for each row in each round."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy.typing as npt
 from .._kernels import rows
 from .._types import Array
 
-#: ``(raw, label, weight) -> (gradient, hessian)``.
+#: A function ``(raw, label, weight) -> (gradient, hessian)``.
 RowFunction = Callable[[Array, float, float], tuple[Sequence[float], tuple[Sequence[float]]]]
 
-#: Up to so many classes tuples are faster. Above, it is faster to read the Hessian from memory, one float at a time: its
-#: floats are never all alive. Compiling a tuple of hundreds also takes long.
+#: The largest number of classes for which tuples are used. For more classes it is faster to read the Hessian from memory,
+#: because its floats are then created one at a time. Compiling a tuple of hundreds of floats also takes long.
 MOST_CLASSES_IN_TUPLES = 12
 
 
 def row_function(parameters: npt.NDArray[np.float64], classes: int) -> RowFunction:
-    """Return the fastest function for a number of classes; the parameters are those of ``_kernels.rows``.
+    """Return the fastest row function for a number of classes, given the result of ``_kernels.rows.parameters``.
 
-    Nearly all of the time goes into Python objects; the arithmetic is a tenth of a call.
+    Creating Python objects takes nearly all of the time; the arithmetic takes only a tenth of a call.
     """
     if classes <= MOST_CLASSES_IN_TUPLES:
         return partial(rows.tuple_function(classes), parameters)

@@ -1,4 +1,4 @@
-"""Losses as JSON, for the metadata of a model file: a loaded model still knows its gamma."""
+"""Conversion of losses to and from JSON, which model files store in their metadata."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NAMES = ", ".join(_BY_NAME)
 
 
 def loss_to_json(loss: Loss) -> str:
-    """Write a loss as JSON: its class name under ``"loss"`` and its parameters.
+    """Return a loss as JSON, with its class name under ``"loss"`` and its parameters.
 
     Raises
     ------
     TypeError
-        If the loss is not one of this package. A subclass could not be read back.
+        If the type of the loss is not a loss class of this package. Subclasses could not be read back.
     """
     if not isinstance(loss, _LOSSES) or type(loss) not in _LOSSES:
         raise TypeError(f"loss must be one of {_NAMES}, got {loss!r}")
@@ -28,12 +28,12 @@ def loss_to_json(loss: Loss) -> str:
 
 
 def loss_from_json(text: str) -> Loss:
-    """Read a loss that ``loss_to_json`` has written.
+    """Return the loss that is described by the result of ``loss_to_json``.
 
     Raises
     ------
     ValueError
-        If the text is not such JSON, or names a loss or a parameter that this version does not know.
+        If the text is not such JSON, or contains a loss or parameter that is unknown to this version.
     """
     try:
         parameters = json.loads(text)

@@ -1,8 +1,9 @@
-"""Scores of probabilities in scikit-learn's argument order, with sample weights, for two classes and for many.
+"""Scores of predicted probabilities, with scikit-learn's argument order and sample weights, for two or more classes.
 
-Each takes ``(y_true, proba, sample_weight=None)``, where ``proba`` holds P(y = 1) for binary labels, ``(n,)``, or one
-column per class, ``(n, K)``; each serves as the ``score`` of an adapter's ``Metric`` and of scikit-learn's ``make_scorer``.
-By name they take ``raw`` instead, the raw scores whose sigmoid or softmax the probabilities are.
+Each score takes ``(y_true, proba, sample_weight=None)``, where ``proba`` contains P(y = 1) for binary labels, shape
+``(n,)``, or one column per class, shape ``(n, K)``. It can be passed as ``score`` to an adapter's ``Metric`` or to
+scikit-learn's ``make_scorer``. The keyword argument ``raw`` replaces ``proba``: the score then applies the sigmoid or
+softmax to these raw scores.
 """
 
 from ._calibration_line import (

@@ -1,4 +1,4 @@
-"""Mean losses of forecasts that are all the same, and comparison with the best of them, the base rate."""
+"""Mean losses of constant forecasts, and comparison with the best constant forecast, the base rate."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ProperScore = Literal["log_loss", "brier"]
 
 
 def refuse_other_score(score: str) -> None:
-    """Raise ValueError unless the score is one of the two."""
+    """Raise ValueError unless the score is 'log_loss' or 'brier'."""
     if score not in ("log_loss", "brier"):
         raise ValueError(f"score must be 'log_loss' or 'brier', got {score!r}")
 
 
 def entropy(shares: Numbers, score: ProperScore) -> Numbers:
-    """Return the score of predicting the shares of classes ``(..., K)`` themselves: Shannon's or Gini's."""
+    """Return the score of predicting the class shares ``(..., K)``: the Shannon entropy or the Gini impurity."""
     if score == "brier":
         gini: Numbers = (shares * (1.0 - shares)).sum(axis=-1)
         return gini * _factor(shares.shape[-1])
@@ -30,7 +30,7 @@ def entropy(shares: Numbers, score: ProperScore) -> Numbers:
 
 
 def loss_of_constant(forecast: Numbers, shares: Numbers, score: ProperScore) -> float:
-    """Return the score of one forecast ``(K,)`` for all rows, whose classes have these shares ``(K,)``."""
+    """Return the score of predicting one forecast ``(K,)`` for all rows, given the class shares ``(K,)``."""
     if score == "brier":
         # The mean of sum_k (y_k - p_k)**2.
         whole = float((shares * (1.0 - shares)).sum() + ((shares - forecast) ** 2).sum())
@@ -40,14 +40,14 @@ def loss_of_constant(forecast: Numbers, shares: Numbers, score: ProperScore) -> 
 
 
 def over_base_rate(mean: Numbers | float, shares: Numbers, score: ProperScore, *, explained: bool) -> Numbers:
-    """Return the ratio of a mean loss to that of the base rate, or, where ``explained``, what is missing to 1."""
+    """Return the ratio of a mean loss to the loss of the base rate, or 1 minus this ratio if ``explained``."""
     with np.errstate(divide="ignore", invalid="ignore"):  # replicates may lack one of the classes
         ratio: Numbers = mean / entropy(shares, score)
     return 1.0 - ratio if explained else ratio
 
 
 def class_shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, binary: bool) -> Numbers:
-    """Return the weighted shares of the classes among labels, ``(K,)``."""
+    """Return the weighted share of each class in the labels, ``(K,)``."""
     y, weight = _validation.labels_and_weights(y_true, sample_weight, multiclass=True)
     if binary:
         rate = float(np.average(y if y.ndim == 1 else y[:, 1], weights=weight))
@@ -61,5 +61,8 @@ def class_shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, *, 
 
 
 def _factor(classes: int) -> float:
-    """Return what the Brier score of two classes, of one column, is of that of both columns."""
+    """Return the factor that converts a Brier score summed over all columns to the usual score.
+
+    For two classes, the usual score has one column.
+    """
     return 0.5 if classes == 2 else 1.0

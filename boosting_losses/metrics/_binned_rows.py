@@ -1,4 +1,4 @@
-"""Rows of nearly equal probability put together, from which diagrams and most scores follow for data of any length."""
+"""Rows merged by nearly equal probability, from which diagrams and most scores are computed for data of any size."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ._predictions import Numbers, Predictions
 from ._reliability import Strategy, cells_between
 from ._statistics.bootstrap import Totals
 
-#: Rows that are kept as they are; beyond, they are put into cells.
+#: Up to this number, rows are stored individually; larger numbers are merged into cells.
 MOST_ROWS = 2**20
 
-#: Cells are this wide in log odds: 0.4 % of a small probability, or of a small distance to 1.
+#: The width of cells in log odds (0.4 % of a small probability or of a small distance to 1), and the largest log odds.
 CELL_WIDTH, FARTHEST = 0.004, 40.0
 
 
 class ProbabilityPoints(NamedTuple):
-    """Points of rising probability, ``(P,)`` each: sums of weights, of weighted labels and losses, and of squared weights."""
+    """Points sorted by probability, with sums of weights, weighted labels, weighted losses and squared weights, ``(P,)``."""
 
     proba: Numbers
     weight: Numbers
@@ -29,7 +29,7 @@ class ProbabilityPoints(NamedTuple):
     squared: Numbers
 
     def edges(self, strategy: Strategy, n_bins: int) -> Numbers:
-        """Return edges of bins of equal width, or of equal weight, which never part a point."""
+        """Return the edges of bins of equal width or equal weight; no edge splits a point."""
         if strategy == "uniform":
             return np.arange(n_bins + 1) / n_bins
         reached = np.cumsum(self.weight)
@@ -39,13 +39,13 @@ class ProbabilityPoints(NamedTuple):
         return np.concatenate([[0.0], edges[inside], [1.0]])
 
     def sums(self, edges: Numbers) -> Numbers:
-        """Return sums by bin in the order of the kernels: weight, label, probability, squared weight; then the loss."""
+        """Return sums by bin, in the order of the kernels (weight, label, probability, squared weight), then the loss."""
         cells = cells_between(self.proba, edges)
         columns = (self.weight, self.label, self.weight * self.proba, self.squared, self.loss)
         return np.stack([np.bincount(cells, weights=c, minlength=len(edges) - 1) for c in columns], axis=1)
 
     def coarser(self, most: int) -> ProbabilityPoints:
-        """Return points put together, so that not many more than ``most`` are left, of about the same weight."""
+        """Merge neighbouring points into about ``most`` points of similar weight."""
         if len(self.proba) <= most:
             return self
         reached = np.cumsum(self.weight)
@@ -58,29 +58,29 @@ class ProbabilityPoints(NamedTuple):
         return ProbabilityPoints(rest[0] / weight, weight, *rest[1:])
 
     def rows(self) -> Predictions:
-        """Return weighted rows whose labels are shares: scores that are linear in labels see no difference."""
+        """Return one weighted row per point with its mean label; scores that are linear in the labels do not change."""
         return Predictions(np.clip(self.label / self.weight, 0.0, 1.0), self.proba, self.weight)
 
     def hard_rows(self) -> Predictions:
-        """Return weighted rows of labels 0 and 1, two for a point that has both."""
+        """Return weighted rows with labels 0 and 1; a point with both labels gives two rows."""
         y = np.repeat([1.0, 0.0], len(self.proba))
         weight = np.concatenate([self.label, self.weight - self.label])
         some = weight > 0.0
         return Predictions(y[some], np.tile(self.proba, 2)[some], weight[some])
 
     def totals(self) -> Totals:
-        """Return the points as cells of one replicate."""
+        """Return the sums of the points, as the cells of a single replicate."""
         weight, label = self.weight[:, None], self.label[:, None]
         return Totals(weight.sum(axis=0), np.empty((0, 1)), weight, label)
 
 
 class BinnedRows:
-    """Grows block by block; exact up to a million rows, and then as exact as its cells are narrow.
+    """Rows by probability, added block by block; exact up to a million rows, then accurate to the width of the cells.
 
     Parameters
     ----------
     n_bins : int
-        The number of bins of the calibration error, which no cell crosses.
+        The number of bins of the calibration error; no cell crosses a bin edge.
     """
 
     def __init__(self, n_bins: int) -> None:
@@ -94,11 +94,11 @@ class BinnedRows:
 
     @property
     def is_exact(self) -> bool:
-        """Whether rows are still told apart."""
+        """Whether rows are still stored individually."""
         return self._cells is None
 
     def add(self, proba: Array, label: Array, weight: Numbers, loss: Numbers) -> None:
-        """Add rows, ``(n,)`` each; the loss without its weight."""
+        """Add rows, given by arrays of shape ``(n,)``; the loss is unweighted."""
         some = weight > 0.0
         columns = np.stack([proba, weight, weight * label, weight * loss, weight * weight])[:, some]
         self._rows += columns.shape[1]
@@ -113,11 +113,11 @@ class BinnedRows:
         self._put(columns)
 
     def points(self) -> ProbabilityPoints:
-        """Return what has been added."""
+        """Return the points of all added rows."""
         if self._cells is not None:
             some = np.flatnonzero(self._cells[1] > 0.0)
             sums = self._cells[:, some]
-            # A mean may be rounded across an edge; a cell does not hold its lower edge, but for the first one's.
+            # Rounding may move a mean across an edge. Every cell but the first excludes its lower edge.
             lowest = np.where(some > 0, np.nextafter(self._edges[some], 1.0), 0.0)
             sums[0] = np.clip(sums[0] / sums[1], lowest, self._edges[some + 1])
         else:

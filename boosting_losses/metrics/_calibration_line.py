@@ -1,6 +1,6 @@
-"""The straight line that recalibrates log odds, and other signs that probabilities are too high, too low or too sure.
+"""The linear recalibration of log odds, and other measures of probabilities that are too high, too low or overconfident.
 
-These are what ``val.prob`` of the R package rms and ``CalibrationCurves`` report of a model for two classes.
+The R packages rms (``val.prob``) and ``CalibrationCurves`` report the same measures for binary models.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ._two_classes import TwoClasses, two_classes
 
 
 class CalibrationLine(NamedTuple):
-    """Intercept and slope of the log odds of the labels as a line in those of the predictions; (0, 1) is best."""
+    """Intercept and slope of the log odds of the labels as a linear function of the predicted log odds; (0, 1) is best."""
 
     intercept: float
     slope: float
@@ -28,38 +28,38 @@ def calibration_line(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> CalibrationLine:
-    """Fit the logistic regression of the labels on the log odds of their predictions (Cox 1958, Biometrika 45, 562-565).
+    """Fit the logistic regression of the labels on the predicted log odds (Cox 1958, Biometrika 45, 562-565).
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Labels in [0, 1].
     proba : array-like of shape (n,) or (n, 2)
-        Probabilities of y = 1. Those of 0 and 1 are first moved inwards by the machine epsilon of their dtype, as by
+        Probabilities of y = 1. They are first clipped to [eps, 1 - eps] with the machine epsilon of their dtype, as in
         :func:`logits`.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, 2), optional
-        Raw scores instead of ``proba``: the log odds themselves, or two whose difference they are.
+        Raw scores instead of ``proba``: the log odds, or two columns whose difference is the log odds.
 
     Returns
     -------
     CalibrationLine
-        ``(intercept, slope)`` that make ``P(y = 1) = sigmoid(intercept + slope * log_odds)`` most likely, without any
-        penalty. Both NaN where the predictions are all the same: any line through one point is as good. Where a threshold
-        parts the labels without an error, the slope is infinite, below 0 if the positives have the lower predictions, and
-        the intercept NaN.
+        The maximum-likelihood estimate of ``(intercept, slope)`` in
+        ``P(y = 1) = sigmoid(intercept + slope * log_odds)``, without a penalty. Both are NaN if all predictions are
+        equal, because many lines then fit equally well. If a threshold separates the labels perfectly, the slope is
+        infinite (negative if the positives have the lower predictions) and the intercept is NaN.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row. For labels of one
-        class only, and for more than two classes: a line for each is not one number, and ``proba[:, k]`` with
-        ``y_true == k`` gives it.
+        If the data have the wrong dtype or shape or contain invalid values (the message names the row), if the labels
+        contain only one class, or if there are more than two classes; in that case, fit one line per class with
+        ``proba[:, k]`` and ``y_true == k``.
 
     Notes
     -----
-    These are ``Intercept`` and ``Slope`` of ``rms::val.prob``. ``CalibrationCurves`` reports this slope and
-    :func:`calibration_intercept`.
+    These values are ``Intercept`` and ``Slope`` of ``rms::val.prob``. ``CalibrationCurves`` reports the same slope, but
+    its intercept is :func:`calibration_intercept`.
     """
     return _line(two_classes(y_true, proba, sample_weight, raw))
 
@@ -71,7 +71,7 @@ def calibration_slope(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the slope of :func:`calibration_line`; 1 is best, below 1 the probabilities are too sure, as after overfitting.
+    """Return the slope of :func:`calibration_line`; 1 is best, and below 1 the probabilities are overconfident.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def calibration_slope(
     Returns
     -------
     float
-        NaN where the predictions are all the same; infinite where a threshold parts the labels without an error.
+        NaN if all predictions are equal; infinite if a threshold separates the labels perfectly.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def calibration_intercept(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return calibration-in-the-large: what must be added to the log odds for their mean to be right; 0 is best.
+    """Return calibration-in-the-large: the shift of the log odds that makes the mean probability correct; 0 is best.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def calibration_intercept(
     Returns
     -------
     float
-        The a for which ``sum_i w_i sigmoid(a + log_odds_i) = sum_i w_i y_i``: the intercept of the logistic regression with
-        the log odds as offset (Steyerberg 2019, Clinical Prediction Models, section 15.3). Above 0, events happen more
-        often than predicted.
+        The solution a of ``sum_i w_i sigmoid(a + log_odds_i) = sum_i w_i y_i``: the intercept of the logistic
+        regression with the log odds as offset (Steyerberg 2019, Clinical Prediction Models, section 15.3). A positive
+        value means that events are more frequent than predicted.
 
     Raises
     ------
@@ -129,22 +129,23 @@ def observed_over_expected(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the events that happened per event predicted; 1 is best, above 1 they happen more often than predicted.
+    """Return the ratio of observed to expected events; 1 is best, and above 1 events are more frequent than predicted.
 
     Parameters
     ----------
     y_true, proba, sample_weight, raw
-        As for :func:`calibration_line`, but that probabilities are left as they are.
+        As for :func:`calibration_line`, but probabilities are not clipped.
 
     Returns
     -------
     float
-        ``sum_i w_i y_i / sum_i w_i p_i``, >= 0. Where every probability is 0: infinite, or NaN if no event happened.
+        ``sum_i w_i y_i / sum_i w_i p_i``, >= 0. If every probability is 0, the ratio is infinite, or NaN if no event
+        was observed.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; for more than two classes.
+        If the data have the wrong dtype or shape or contain invalid values, or if there are more than two classes.
     """
     rows = two_classes(y_true, proba, sample_weight, raw)
     return _ratio(float(rows.weight @ rows.y), float(rows.weight @ rows.proba))
@@ -157,32 +158,33 @@ def spiegelhalter_z(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return how far the Brier score is from that of right probabilities, in standard errors (Spiegelhalter 1986).
+    """Return the standardized deviation of the Brier score from its expectation under calibration (Spiegelhalter 1986).
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Labels 0 and 1.
     proba, sample_weight, raw
-        As for :func:`calibration_line`, but that probabilities are left as they are.
+        As for :func:`calibration_line`, but probabilities are not clipped.
 
     Returns
     -------
     float
-        ``sum_i w_i (y_i - p_i) (1 - 2 p_i) / sqrt(sum_i w_i**2 (1 - 2 p_i)**2 p_i (1 - p_i))``. If the probabilities are
-        right it is nearly standard normal for many rows: beyond 1.96 either way is a p-value below 0.05. NaN where every
-        probability is one half, and infinite where only probabilities 0 and 1 say anything and one of them is wrong.
+        ``sum_i w_i (y_i - p_i) (1 - 2 p_i) / sqrt(sum_i w_i**2 (1 - 2 p_i)**2 p_i (1 - p_i))``. For calibrated
+        probabilities and many rows, it is approximately standard normal: an absolute value above 1.96 means that the
+        p-value is below 0.05. If every probability is 0, 1/2 or 1, it is infinite if a probability of 0 or 1 is wrong,
+        and NaN otherwise.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; for soft labels, whose spread is not known; for
-        more than two classes.
+        If the data have the wrong dtype or shape or contain invalid values, if labels are soft (their variance is
+        unknown), or if there are more than two classes.
 
     Notes
     -----
-    A row is one observation, however much it weighs: the scale of the weights does not matter. A row of weight 2 says less
-    than two rows do, so weights that count rows must be given as rows.
+    Each row is one observation regardless of its weight, so the scale of the weights does not matter. A row of weight 2
+    contains less information than two rows: if weights are counts of rows, repeat the rows instead.
     """
     rows = two_classes(y_true, proba, sample_weight, raw)
     rows.refuse_soft_labels()
@@ -208,7 +210,7 @@ def _line(rows: TwoClasses) -> CalibrationLine:
 
 
 def _ratio(above: float, below: float) -> float:
-    """Return the ratio, also where what it is divided by is 0."""
+    """Return the ratio; if the denominator is 0, an infinity with the sign of the numerator, or NaN for 0 / 0."""
     if below > 0.0:
         return above / below
     return math.nan if above == 0.0 else math.copysign(math.inf, above)

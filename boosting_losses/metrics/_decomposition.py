@@ -19,9 +19,9 @@ Recalibration = Literal["auto", "isotonic", "temperature"]
 class Decomposition(NamedTuple):
     """The parts of a score: ``score = miscalibration - discrimination + uncertainty``."""
 
-    score: float  #: of the probabilities
-    miscalibration: float  #: what recalibration would take off the score
-    discrimination: float  #: what the recalibrated probabilities take off the uncertainty
+    score: float  #: the score of the given probabilities
+    miscalibration: float  #: the part of the score that recalibration would remove
+    discrimination: float  #: the part of the uncertainty that the recalibrated probabilities remove
     uncertainty: float  #: the score of always predicting the base rate
 
     @property
@@ -42,12 +42,13 @@ def decompose(
 ) -> Decomposition:
     """Split a score into miscalibration, discrimination and uncertainty.
 
-    For two classes the probabilities are recalibrated by isotonic regression, which makes no assumption but that their order
-    is right: the CORP decomposition (Dimitriadis, Gneiting and Jordan 2021, arXiv 2008.03033). Its miscalibration and
-    discrimination are never below 0; both are too large by what the regression overfits, some ``n**(-2/3)``.
+    For two classes, isotonic regression recalibrates the probabilities; it assumes only that their order is correct.
+    This is the CORP decomposition (Dimitriadis, Gneiting and Jordan 2021, arXiv 2008.03033). Its miscalibration and
+    discrimination are never negative, and overfitting of the regression inflates both by about ``n**(-2/3)``.
 
-    For K classes it is temperature scaling, one parameter that small data bear: the split into calibration and refinement
-    of Berta, Holzmueller, Jordan and Bach 2025 (arXiv 2501.19195). :func:`decompose_by_class` has CORP for each class.
+    For K classes, temperature scaling recalibrates them; its single parameter can be estimated from small data sets.
+    This is the split into calibration and refinement of Berta, Holzmueller, Jordan and Bach 2025 (arXiv 2501.19195).
+    :func:`decompose_by_class` returns the CORP decomposition of each class.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def decompose(
         Raw scores instead of ``proba``.
     score : {"log_loss", "brier"}
     recalibration : {"auto", "isotonic", "temperature"}
-        Isotonic regression needs scipy and is for two classes.
+        Isotonic regression requires scipy and two classes. "auto" uses it for two classes, and temperature scaling
+        otherwise.
     eps : float, optional
         As for :func:`log_loss`.
 
@@ -71,9 +73,9 @@ def decompose(
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+        If the data have the wrong dtype or shape or contain invalid values; the message names the row.
     ImportError
-        When scipy is needed and not there.
+        If scipy is required but not installed.
     """
     refuse_other_score(score)
     data = checked(y_true, proba, sample_weight, raw)
@@ -81,7 +83,7 @@ def decompose(
         raise ValueError(f"recalibration must be 'auto', 'isotonic' or 'temperature', got {recalibration!r}")
     if recalibration == "isotonic" and not data.is_binary:
         raise ValueError(
-            f"recalibration 'isotonic' must have two classes (see decompose_by_class), got {data.classes} columns"
+            f"recalibration='isotonic' requires two classes (see decompose_by_class), got {data.classes} columns"
         )
     if recalibration == "temperature" or not data.is_binary:
         return _by_temperature(data, score, eps)
@@ -97,7 +99,7 @@ def decompose_by_class(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> list[Decomposition]:
-    """Return the CORP decomposition of each class's probability against the other classes together.
+    """Return the CORP decomposition of each class against the rest.
 
     Parameters
     ----------
@@ -107,7 +109,8 @@ def decompose_by_class(
     Returns
     -------
     list of K Decomposition
-        The parts of each binary score; those of Brier scores add up to the parts of the K columns together.
+        The parts of the binary score of each class. For the Brier score, the sums over the classes decompose the
+        K-class score.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def miscalibration(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """Return what recalibration would take off a score; 0 is best. See :func:`decompose`."""
+    """Return the part of a score that recalibration would remove; 0 is best. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).miscalibration
 
 
@@ -144,7 +147,7 @@ def discrimination(
     score: ProperScore = "log_loss",
     eps: float | None = None,
 ) -> float:
-    """Return what recalibrated probabilities take off the uncertainty; more is better. See :func:`decompose`."""
+    """Return the part of the uncertainty that recalibrated probabilities remove; higher is better. See :func:`decompose`."""
     return decompose(y_true, proba, sample_weight, raw=raw, score=score, eps=eps).discrimination
 
 
@@ -152,10 +155,10 @@ def discrimination(
 
 
 def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) -> Decomposition:
-    """Return the CORP decomposition of binary predictions that have this score."""
+    """Return the CORP decomposition of binary predictions whose score is ``value``."""
     weight, label = pooled(rows)
     total = weight.sum()
-    # Labels in (0, 1) have a spread of their own, which the Brier score counts and no recalibration touches.
+    # Labels in (0, 1) add the mean of y**2 - y to the Brier score, whatever the probabilities are.
     square = rows.y * rows.y - rows.y
     inner = 0.0 if score == "log_loss" else float(np.average(square, weights=rows.weight))
     recalibrated = float(weight @ binary_entropy(isotonic(weight, label), score)) / total + inner
@@ -164,7 +167,7 @@ def by_isotonic_regression(rows: Predictions, score: ProperScore, value: float) 
 
 
 def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
-    """Return weights and mean labels of the distinct probabilities that have a weight, in rising order."""
+    """Return the weights and mean labels of the distinct probabilities with nonzero weight, in increasing order."""
     order = np.argsort(rows.proba)
     proba, y = rows.proba[order], rows.y[order]
     first = np.flatnonzero(np.concatenate([[True], proba[1:] > proba[:-1]]))
@@ -176,15 +179,15 @@ def pooled(rows: Predictions) -> tuple[Numbers, Numbers]:
 
 
 def isotonic(weight: Numbers, label: Numbers) -> Numbers:
-    """Return the rising sequence nearest to the labels."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is no dependency of the core)
+    """Return the non-decreasing sequence with the smallest weighted squared distance to the labels."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415  (scipy is not a core dependency)
 
     fit: Numbers = isotonic_regression(label, weights=weight).x
     return fit
 
 
 def binary_entropy(rate: Numbers, score: ProperScore) -> Numbers:
-    """Return the score of a rate among labels 0 and 1 that have this rate."""
+    """Return the score of predicting a rate for binary labels with this rate."""
     shares = np.stack([1.0 - rate, rate], axis=-1)
     return entropy(np.clip(shares, 0.0, 1.0), score)
 

@@ -1,4 +1,4 @@
-"""The spread of probabilities, and the log loss without its largest terms."""
+"""The variance of probabilities, and the log loss without its largest terms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ._predictions import check, checked, each
 
-#: A row at the border that counts with less than this share of the weight counts by rounding alone.
+#: A row whose kept weight is at most this share of the total weight is kept only because of rounding.
 _ROUNDING = 1e-13
 
 
@@ -18,15 +18,15 @@ def sharpness(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the variance of the probabilities: how far they leave their mean, whether they are right or not.
+    """Return the variance of the probabilities, whether or not they are correct.
 
-    Of two calibrated models the sharper one is better (Murphy and Winkler 1987, Mon. Weather Rev. 115, 1330-1338; Gneiting,
-    Balabdaoui and Raftery 2007, J. R. Stat. Soc. B 69, 243-268).
+    Of two calibrated models, the sharper one is better (Murphy and Winkler 1987, Mon. Weather Rev. 115, 1330-1338;
+    Gneiting, Balabdaoui and Raftery 2007, J. R. Stat. Soc. B 69, 243-268).
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Labels, which do not matter: they are here for the sake of ``make_scorer`` and ``Metric``.
+        Labels. They do not affect the result; ``make_scorer`` and ``Metric`` require this argument.
     proba : array-like of shape (n,) or (n, K)
         Probabilities: of y = 1, or one column per class.
     sample_weight : array-like of shape (n,), optional
@@ -42,7 +42,7 @@ def sharpness(
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+        If the data have the wrong dtype or shape or contain invalid values; the message names the row.
     """
     data = checked(y_true, proba, sample_weight, raw)
     p = data.proba.astype(np.float64)
@@ -60,7 +60,7 @@ def trimmed_log_loss(
     trim: float = 0.01,
     eps: float | None = None,
 ) -> float:
-    """Return the log loss without the rows that lose most, in nats: a few wrong labels do not decide it.
+    """Return the log loss without the rows of largest loss, in nats, so that a few wrong labels do not dominate it.
 
     Parameters
     ----------
@@ -70,22 +70,23 @@ def trimmed_log_loss(
         Probabilities: of y = 1, or one column per class.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, K), optional
-        Raw scores instead of ``proba``: without clipping.
+        Raw scores instead of ``proba``; they are not clipped unless ``eps`` is given.
     trim : float
-        The share of the weight, >= 0 and < 1, that is left out. The row at the border counts in part.
+        The share of the total weight to omit, >= 0 and < 1. The row at the boundary is counted in part.
     eps : float, optional
         As for :func:`log_loss`.
 
     Returns
     -------
     float
-        The mean of the smallest losses (Hadi and Luceno 1997, "Maximum trimmed likelihood estimators"); with ``trim=0`` the
-        log loss. It is no proper score: very sure of itself is too cheap, so choose no model by it alone.
+        The mean of the smallest losses (Hadi and Luceno 1997, "Maximum trimmed likelihood estimators"); with
+        ``trim=0``, the log loss. This is not a proper score: it penalises overconfidence too little, so do not select
+        models by it alone.
 
     Raises
     ------
     TypeError, ValueError
-        As for :func:`log_loss`, and for another ``trim``.
+        As for :func:`log_loss`, and if ``trim`` is not in [0, 1).
     """
     if isinstance(trim, bool) or not isinstance(trim, (int, float, np.integer, np.floating)) or not 0.0 <= trim < 1.0:
         raise ValueError(f"trim must be >= 0 and < 1, got {trim!r}")

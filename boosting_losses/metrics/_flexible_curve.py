@@ -12,21 +12,21 @@ from ._lowess import Lowess, Numbers, weighted_quantile
 from ._predictions import Predictions, checked, one_column
 from ._statistics.base import normal_quantile, refuse_other_level
 
-#: A row that weighs a smaller share of all is not what rows are counted in.
+#: The weight that counts as one row is at least this share of the total weight.
 _LEAST_UNIT = 1e-12
 
 
 class FlexibleCurve(NamedTuple):
-    """A smooth calibration curve with a pointwise confidence band; straight between its points, each field ``(M,)``."""
+    """A smooth calibration curve with a pointwise confidence band, linear between its points; each field is ``(M,)``."""
 
-    predicted: Numbers  #: probability, rising
-    observed: Numbers  #: smoothed frequency; it can leave [0, 1] a little
-    low: Numbers  #: the band, in [0, 1]
-    high: Numbers
+    predicted: Numbers  #: probability, in increasing order
+    observed: Numbers  #: smoothed frequency; it may lie slightly outside [0, 1]
+    low: Numbers  #: lower limit of the band, in [0, 1]
+    high: Numbers  #: upper limit of the band, in [0, 1]
 
 
 class FlexibleErrors(NamedTuple):
-    """The distance ``|smoothed frequency - probability|`` over the rows; 0 is best."""
+    """Summaries of the distance ``|smoothed frequency - probability|`` over the rows; 0 is best."""
 
     mean: float  #: Eavg, the integrated calibration index
     e50: float  #: the median
@@ -42,37 +42,39 @@ def flexible_calibration_curve(
     raw: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> FlexibleCurve:
-    """Smooth frequencies over the probability by local lines, as ``rms::val.prob`` does.
+    """Smooth the observed frequencies over the probability by local linear regression, as in ``rms::val.prob``.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
         Labels in [0, 1], or class codes 0..K-1.
     proba : array-like of shape (n,) or (n, K)
-        Probabilities of y = 1; or of K > 2 classes, of which the largest is looked at, and whether its class is the label's.
+        Probabilities of y = 1, or of K > 2 classes. For K classes, the curve relates the largest probability to whether
+        its class is correct.
     sample_weight : array-like of shape (n,), optional
-        For weights that differ, the nearest rows are those with two thirds of the weight.
+        With unequal weights, each local line is fitted to the nearest rows with two thirds of the total weight.
     raw : array-like of shape (n,) or (n, K), optional
         Raw scores instead of ``proba``.
     level : float
-        The level of the band: how often it holds the smoothed true frequency at one point.
+        The level of the band: the probability that it contains the smoothed true frequency at a single point.
 
     Returns
     -------
     FlexibleCurve
-        The ends of the straight pieces of R's ``lowess(p, y, iter = 0)``, some 200 at most: ``numpy.interp`` gives the curve
-        elsewhere. The band is ``observed +- z sqrt(sum_i l_i**2 q_i (1 - q_i))``, cut off at 0 and 1, with l_i what label i
-        counts for at the point and q_i the curve at its probability.
+        The end points of the linear segments of R's ``lowess(p, y, iter = 0)``, about 200 at most; interpolate between
+        them with ``numpy.interp``. The band is ``observed +- z sqrt(sum_i l_i**2 q_i (1 - q_i))``, clipped to [0, 1],
+        where l_i is the coefficient of label i at the point and q_i is the value of the curve at the probability of row
+        i.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+        If the data have the wrong dtype or shape or contain invalid values; the message names the row.
 
     Notes
     -----
-    The band leaves out that smoothing bends a curve straight, and takes rows as independent, each as one observation however
-    much it weighs.
+    The band ignores the bias of smoothing. It assumes that rows are independent, and counts each row as one observation
+    regardless of its weight.
     """
     refuse_other_level(level)
     return fit(one_column(checked(y_true, proba, sample_weight, raw))).curve(level)
@@ -85,7 +87,7 @@ def flexible_calibration_errors(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> FlexibleErrors:
-    """Return mean, median, 0.9 quantile and largest distance of the flexible calibration curve from the diagonal.
+    """Return the mean, median, 0.9 quantile and maximum distance of the flexible calibration curve from the diagonal.
 
     Parameters
     ----------
@@ -95,9 +97,9 @@ def flexible_calibration_errors(
     Returns
     -------
     FlexibleErrors
-        ``Eavg``, ``E50``, ``E90`` and ``Emax`` of ``rms::val.prob`` (Austin and Steyerberg 2019, Stat. Med. 38, 4051-4065).
-        Quantiles are linear between two rows, those of NumPy and R; with weights those of ``Hmisc::wtd.quantile``, where the
-        lightest row counts as one.
+        ``Eavg``, ``E50``, ``E90`` and ``Emax`` of ``rms::val.prob`` (Austin and Steyerberg 2019, Stat. Med. 38,
+        4051-4065). Quantiles interpolate linearly between rows, as in NumPy and R. Weighted quantiles are those of
+        ``Hmisc::wtd.quantile``, with the smallest weight counted as one row.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def integrated_calibration_index(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the mean distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return the mean distance of the flexible calibration curve from the diagonal over the rows; 0 is best.
 
     Parameters
     ----------
@@ -124,7 +126,8 @@ def integrated_calibration_index(
     Returns
     -------
     float
-        ``mean of |smoothed frequency - probability|``: ICI of Austin and Steyerberg (2019), ``Eavg`` of ``rms::val.prob``.
+        ``mean of |smoothed frequency - probability|``: the ICI of Austin and Steyerberg (2019), and ``Eavg`` of
+        ``rms::val.prob``.
 
     Raises
     ------
@@ -142,14 +145,14 @@ def calibration_error_quantile(
     raw: npt.ArrayLike | None = None,
     q: float = 0.9,
 ) -> float:
-    """Return a quantile of the distance of the flexible calibration curve from the diagonal, over the rows; 0 is best.
+    """Return a quantile of the distance of the flexible calibration curve from the diagonal over the rows; 0 is best.
 
     Parameters
     ----------
     y_true, proba, sample_weight, raw
         As for :func:`flexible_calibration_curve`.
     q : float
-        In [0, 1]: 0.5 gives E50, 0.9 E90 and 1 Emax of :func:`flexible_calibration_errors`.
+        The quantile, in [0, 1]: 0.5 gives E50, 0.9 gives E90 and 1 gives Emax of :func:`flexible_calibration_errors`.
 
     Returns
     -------
@@ -158,7 +161,7 @@ def calibration_error_quantile(
     Raises
     ------
     TypeError, ValueError
-        As for :func:`flexible_calibration_curve`, and for another ``q``.
+        As for :func:`flexible_calibration_curve`, and if ``q`` is not in [0, 1].
     """
     if isinstance(q, bool) or not isinstance(q, (int, float, np.integer, np.floating)) or not 0.0 <= q <= 1.0:
         raise ValueError(f"q must lie in [0, 1], got {q!r}")
@@ -166,14 +169,16 @@ def calibration_error_quantile(
 
 
 class FlexibleFit:
-    """Sums over the rows at each of some rising probabilities, and the smooth through them.
+    """Sums over the rows at each distinct probability, and the curve smoothed through them.
 
     Parameters
     ----------
     proba, weight, label, squared : ndarray of shape (P,)
-        Distinct probabilities, sums of weights > 0, of weighted labels and of squared weights.
+        The distinct probabilities in increasing order, and sums of weights (> 0), of weighted labels and of squared
+        weights.
     unit : float, optional
-        The weight of the lightest row, which counts as one; by default that of the lightest point.
+        The weight that counts as one row, which is the smallest weight of a row; by default the smallest weight of a
+        point.
     """
 
     def __init__(
@@ -186,7 +191,7 @@ class FlexibleFit:
         self.smoother = Lowess(proba, weight, self._unit)
 
     def curve(self, level: float) -> FlexibleCurve:
-        """Return the smooth with its band."""
+        """Return the smoothed curve with its band."""
         lines = self.smoother.at_fitted(self.label)
         rate = np.clip(self.smoother.between(lines), 0.0, 1.0)
         spread = np.sqrt(self.smoother.variance(rate * (1.0 - rate) * self.squared / self.weight / self.weight))
@@ -196,12 +201,12 @@ class FlexibleFit:
 
     @property
     def errors(self) -> FlexibleErrors:
-        """Errors of all four kinds."""
+        """The mean, median, 0.9 quantile and maximum of the distance."""
         return FlexibleErrors(self.mean, self.quantile(0.5), self.quantile(0.9), float(self.distance.max()))
 
     @cached_property
     def distance(self) -> Numbers:
-        """How far the curve is from the diagonal."""
+        """The distance of the curve from the diagonal at each probability."""
         return np.abs(self.smoother.apply(self.label) - self.proba)
 
     @property
@@ -213,7 +218,7 @@ class FlexibleFit:
 
 
 def fit(rows: Predictions) -> FlexibleFit:
-    """Return the distinct probabilities of the rows that have a weight."""
+    """Return the fit to the rows with nonzero weight, summed by distinct probability."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.argsort(rows.proba, kind="stable")
     order = order[weight[order] > 0.0]

@@ -1,4 +1,4 @@
-"""Groups of rows that are no independent evidence, and rows without weight."""
+"""Groups of dependent rows, and rows of weight zero."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._predictions import Predictions
 
 
 def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Predictions, npt.ArrayLike | None]:
-    """Return the rows that have a weight, and their groups: the others do not count."""
+    """Return the rows with nonzero weight and their groups; other rows are ignored."""
     codes = None if groups is None else group_codes(groups, len(data.y))
     if data.weight is None or data.weight.all() or not data.weight.any():
         return data, codes
@@ -18,7 +18,7 @@ def counted(data: Predictions, groups: npt.ArrayLike | None) -> tuple[Prediction
 
 
 def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
-    """Return groups as integers from 0 on, one for each of n rows."""
+    """Encode the groups of n rows as consecutive integers from 0."""
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), one group per label, got {labels.shape}")
@@ -29,14 +29,14 @@ def group_codes(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
     try:
         codes: npt.NDArray[np.intp] = np.unique(labels, return_inverse=True)[1]
     except TypeError:
-        raise TypeError("groups must be all of one kind, such as texts or numbers, got a mixture") from None
+        raise TypeError("groups must all be of one type, such as strings or numbers, got a mixture") from None
     if len(codes) and codes.max() < 1:
         raise ValueError(f"groups must name at least 2 groups, got only {labels.tolist()[0]!r}")
     return codes
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a value is None, NaN, or what a data frame has in their place."""
+    """Return whether a value is None, NaN or another missing value, such as ``pandas.NA``."""
     try:
         return value is None or bool(value != value)  # noqa: PLR0124
     except TypeError:

@@ -1,4 +1,4 @@
-"""Confidence intervals of scores, also of the difference between two models on the same rows."""
+"""Confidence intervals of scores, and of the difference between two models on the same rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._statistics.sample import Sample
 
 Method = Literal["auto", "analytic", "bootstrap"]
 
-#: More replicates than this are a slip of the finger.
+#: A larger number of replicates is probably a typing error, so it is refused.
 MOST_RESAMPLES = 100_000
 
 
@@ -42,28 +42,29 @@ def confidence_interval(
 ) -> Estimate:
     """Return a score with its confidence interval.
 
-    Means (log loss, Brier score) have one in closed form; for the other scores of this package, Poisson replicates of the
-    rows are summed up in one pass. Any other function of ``(y_true, proba, sample_weight=)``, scikit-learn's included, is
-    called once per replicate.
+    The interval of a mean (log loss, Brier score) is computed in closed form. The other scores of this package are
+    computed from Poisson replicates, whose sums take one pass over the rows. Any other function of
+    ``(y_true, proba, sample_weight=)``, such as a score of scikit-learn, is called once per replicate.
 
     Parameters
     ----------
     score : callable
-        A score of :mod:`boosting_losses.metrics`, or any function of that form.
+        A score of :mod:`boosting_losses.metrics`, or any function with the same signature.
     y_true, proba, sample_weight, raw
-        As ``score`` takes them.
+        The data, in the form that ``score`` accepts.
     groups : array-like of shape (n,), optional
-        Rows of one group (a customer, a day) are no independent evidence: they are kept together.
+        The group of each row, such as a customer or a day. Rows of one group are not independent, so they are resampled
+        together.
     level : float
         The confidence level, in (0, 1).
     method : {"auto", "analytic", "bootstrap"}
-        "auto" is analytic for means.
+        "auto" selects "analytic" for means and "bootstrap" for other scores.
     n_resamples : int
         The number of replicates.
     random_state : int
-        The seed: the same seed gives the same interval.
+        The seed; the same seed gives the same interval.
     **options
-        Passed on to ``score``, including an option with the name ``score``, which ``d2`` has.
+        Options passed to ``score``. One of them may be named ``score``, as for ``d2``.
 
     Returns
     -------
@@ -73,28 +74,32 @@ def confidence_interval(
     Raises
     ------
     TypeError, ValueError
-        For data that the score refuses, and for options without meaning.
+        If the score rejects the data, or an option is invalid.
 
     Notes
     -----
-    Analytic: a weighted mean, with the variance ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 / (sum_i w_i)**2`` over the n
-    rows that have a weight, or the same of sums by group (Cochran 1977, section 6.3), and Student's ratio transformed for
-    the skewness of rare, large losses (Hall 1992). Where a label was not seen, its probability may be what Clopper and
-    Pearson's interval leaves it. Bootstrap: percentiles of Poisson replicates (Efron 1979), read with Student's quantile
-    for the number of rare events (Hesterberg 2015). No interval leaves the range of its score.
+    Analytic intervals: the variance of the weighted mean is
+    ``n / (n - 1) sum_i w_i**2 (l_i - mean)**2 / (sum_i w_i)**2`` over the n rows with nonzero weight, or the same
+    formula with sums by group (Cochran 1977, section 6.3). Student's ratio is transformed to correct for the skewness
+    that rare, large losses cause (Hall 1992). If a label does not occur, its probability may be as large as the
+    Clopper-Pearson limit. Bootstrap intervals: percentiles of Poisson replicates (Efron 1979), with a level that
+    Student's quantile for the number of rare events widens (Hesterberg 2015). All intervals are clipped to the range of
+    the score.
 
-    Few events show too little spread where, by chance, none of them was improbable. So areas under the ROC curve, average
-    precision and differences of means have the spread of labels drawn anew, with frequencies that beta calibration gives,
-    wherever it is larger than the spread seen.
+    With few events, the observed variance is too small if, by chance, no event was improbable. For the area under the
+    ROC curve, average precision and differences of means, labels are therefore redrawn with the frequencies estimated
+    by beta calibration; the resulting variance is used if it is larger than the observed one.
 
-    Noise makes errors of calibration, miscalibration and discrimination larger than they are, resampled ones even more so,
-    and for a calibrated model no percentile interval ever holds its true error, 0. Of these scores ``value`` is corrected:
-    it is not the score of the data but the estimate of what it would be with endless data. For errors of calibration the
-    gaps are scaled, ``c gaps`` plus the noise of the replicates; the interval holds every c for which the error observed is
-    no extreme one, and the value belongs to the c for which it is the median one. For miscalibration and discrimination
-    labels are drawn from the recalibrated frequencies, where the truth is known. Differences of such scores are between
-    corrected values, with an interval made of those of both (Zou and Donner 2008). ``python -m benchmarks coverage``
-    measures how often these intervals hold the truth.
+    Noise inflates calibration errors, miscalibration and discrimination, and resampling inflates them further: for a
+    calibrated model, a percentile interval never contains the true error, 0. The ``value`` of these scores is therefore
+    corrected: it estimates the score for infinitely many rows and differs from the score of the data. For calibration
+    errors, the gaps between predicted and observed frequencies are multiplied by a factor c, and the noise of the
+    replicates is added. The interval contains the errors of all c for which the observed error is not extreme, and the
+    value is the error of the c for which the observed error is the median. For miscalibration and discrimination of two
+    classes, labels are simulated with the recalibrated frequencies, for which the true score is known. The difference
+    between two such scores is computed from the corrected values. Its confidence interval is derived from the
+    intervals of the two scores (Zou and Donner 2008). ``python -m benchmarks coverage`` measures the coverage of these
+    intervals.
     """
     _refuse(level, n_resamples, random_state, method)
     every = check(y_true, proba, sample_weight, raw)
@@ -132,9 +137,10 @@ def paired_difference(
     random_state: int = 0,
     **options: Any,
 ) -> Estimate:
-    """Return the score of one model minus that of another on the same rows, with its confidence interval.
+    """Return the score of one model minus the score of another on the same rows, with its confidence interval.
 
-    The interval is far narrower than those of the two scores suggest: both share the labels, from which most noise comes.
+    The interval is much narrower than the intervals of the two scores suggest: both models share the labels, which
+    cause most of the noise.
 
     Parameters
     ----------
@@ -149,12 +155,13 @@ def paired_difference(
     Returns
     -------
     Estimate
-        ``score(proba) - score(other)`` with its interval; for a loss, below 0 where the first model is better.
+        ``score(proba) - score(other)`` with its interval; for a loss, a negative value means that the first model is
+        better.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`confidence_interval`.
+        As for :func:`confidence_interval`.
     """
     _refuse(level, n_resamples, random_state, method)
     every = [check(y_true, p, sample_weight) for p in (proba, other)]
@@ -162,7 +169,7 @@ def paired_difference(
     of_group = counted(every[0], groups)[1]
     if models[0].proba.shape != models[1].proba.shape:
         shapes = f"{models[0].proba.shape} and {models[1].proba.shape}"
-        raise ValueError(f"proba and other must have one shape, got {shapes}")
+        raise ValueError(f"proba and other must have the same shape, got {shapes}")
     values = [float(score(y_true, p, sample_weight=sample_weight, **options)) for p in (proba, other)]
     mean = _mean_of(score, options, method)
     if mean is not None:
@@ -194,25 +201,25 @@ def bootstrap(
     n_resamples: int = 1000,
     random_state: int = 0,
 ) -> dict[str, Numbers]:
-    """Return several scores in the same Poisson replicates of the rows, from one pass over them.
+    """Compute several scores in the same Poisson replicates of the rows, in one pass over the rows.
 
     Parameters
     ----------
     scores : mapping of str to callable
-        Scores of :mod:`boosting_losses.metrics`; options are bound by :func:`functools.partial`.
+        Scores of :mod:`boosting_losses.metrics`; bind options with :func:`functools.partial`.
     y_true, proba, sample_weight, raw, groups, n_resamples, random_state
         As for :func:`confidence_interval`.
 
     Returns
     -------
     dict of str to ndarray of shape (n_resamples,)
-        Each score's values; fewer where replicates have drawn no row. Those of calibration errors are too large: see the
-        notes of :func:`confidence_interval`.
+        The values of each score. Replicates that drew no rows are omitted. Values of calibration errors are inflated by
+        noise; see the notes of :func:`confidence_interval`.
 
     Raises
     ------
     TypeError, ValueError
-        For data that the scores refuse, and for functions of which sums over rows do not suffice.
+        If a score rejects the data or cannot be computed from sums over rows.
     """
     _refuse(0.5, n_resamples, random_state, "auto")
     data, groups = counted(check(y_true, proba, sample_weight, raw).tried(), groups)
@@ -222,7 +229,7 @@ def bootstrap(
         statistic = _statistic_of(function, Sample(data, options.get("eps")), options)
         if statistic is None:
             raise ValueError(
-                f"scores must be of boosting_losses.metrics and sums over rows, got {_name(function)} as {name!r}"
+                f"scores must be from boosting_losses.metrics and computable from sums, got {_name(function)} as {name!r}"
             )
         statistics.append(statistic)
     if not statistics:
@@ -240,12 +247,12 @@ def _statistic_of(score: Callable[..., float], sample: Sample, options: Mapping[
 
 
 def _mean_of(score: Callable[..., float], options: Mapping[str, Any], method: Method) -> Losses | None:
-    """Return what a score is the mean of, where its interval is analytic; raises ValueError where it must be and is not."""
+    """Return the losses whose mean is the score, or None for a bootstrap; raise ValueError if 'analytic' is impossible."""
     known = score_of(score)
     mean_of = None if known is None else known.computation.mean_of
     if mean_of is None and method == "analytic":
         raise ValueError(
-            f"method must be 'bootstrap' or 'auto' for a score that is no mean, got 'analytic' for {_name(score)}"
+            f"method must be 'bootstrap' or 'auto' for a score that is not a mean, got 'analytic' for {_name(score)}"
         )
     return None if mean_of is None or method == "bootstrap" else Losses(mean_of, 0, options.get("eps"))
 
@@ -257,7 +264,7 @@ def _resampled(
     n_resamples: int,
     seed: int,
 ) -> tuple[tuple[list[Totals], list[Totals]], tuple[Totals, Totals]]:
-    """Return the totals of each statistic, of the rows and of replicates that all share, and those of the labels."""
+    """Return the totals of each statistic for the rows and for shared replicates, and the totals of the labels."""
     sources: list[Source] = [*(statistic.source for statistic in statistics), Labels()]
     replicates = Replicates(sources, n_resamples, seed)
     weight = weights(models[0])
@@ -283,7 +290,7 @@ def _by_calls(
     n_resamples: int,
     seed: int,
 ) -> Estimate:
-    """Return percentiles of a function that is called for each replicate."""
+    """Return the percentile interval of a function that is called once per replicate."""
     rng = np.random.default_rng(seed)
     weight = weights(data)
     codes = None if groups is None else group_codes(groups, len(weight))
@@ -304,7 +311,7 @@ def _refuse(level: float, n_resamples: int, random_state: int, method: str) -> N
 
 
 def refuse_odd_resampling(level: float, n_resamples: int, random_state: int) -> None:
-    """Raise ValueError for settings of intervals that have no meaning."""
+    """Raise ValueError for invalid interval settings."""
     refuse_other_level(level)
     for name, number, least, most in (
         ("n_resamples", n_resamples, 2, MOST_RESAMPLES),

@@ -1,8 +1,8 @@
-"""Lowess without robustness steps, the smoother of R's ``lowess(x, y, iter=0)``, as a linear operator on the values.
+"""Lowess without robustness iterations, as in R's ``lowess(x, y, iter=0)``, as a linear operator on the values.
 
-At each of some points a line is fitted to the nearest share of the weight, which counts less with the cube of the distance
-(Cleveland 1979, J. Am. Stat. Assoc. 74, 829-836); between these points the smooth is straight. Where they lie, and what each
-value counts for there, depends on the points alone.
+At selected points, a line is fitted to the nearest share of the weight, with tricube weights (Cleveland 1979, J. Am.
+Stat. Assoc. 74, 829-836). Between these points, the curve is interpolated linearly. The selected points and the
+coefficients of the values depend only on the points and their weights.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
-#: What Cleveland's programs count as near, as far and as no slope: of the width, of the width and of the range.
+#: Cleveland's tolerances: kernel 1 below and 0 above these shares of the width; no slope below this share of the range.
 _NEAR, _FAR, _NO_SLOPE = 1e-3, 0.999, 1e-3
-#: What is added to a number of rows before it is rounded down, as there.
+#: Added to the number of rows before it is rounded down, as in Cleveland's programs.
 _ROUNDING = 1e-7
-#: Sums of weights that differ by less than this share of the total differ by rounding.
+#: Sums of weights that differ by less than this share of the total are considered equal.
 _SUM_ROUNDING = 1e-12
-#: Numbers of the operator that are held at a time.
+#: The number of coefficients of the operator in memory at a time.
 _HELD = 2**22
 
 
@@ -30,20 +30,21 @@ class Lowess:
     Parameters
     ----------
     points : ndarray of shape (P,)
-        Distinct and rising.
+        Distinct points in increasing order.
     weight : ndarray of shape (P,)
-        Sums of the weights of the rows at each point, > 0.
+        The sum of the weights of the rows at each point, > 0.
     unit : float
-        The weight of the row that counts as one: R counts rows, and takes the nearest ``floor(share * n)`` of them.
+        The weight that counts as one row: R counts rows, and uses the nearest ``floor(share * n)`` of them.
     share : float
-        The share of the total weight that each line is fitted to.
+        The share of the total weight to which each line is fitted.
     apart : float
-        Lines are fitted at points that are as far apart, as a share of the range, unless there is none between.
+        The largest distance between neighbouring fitted points, as a share of the range, unless no point lies between
+        them.
 
     Attributes
     ----------
     fitted : ndarray of shape (M,)
-        Which points have a line of their own.
+        The indices of the points at which lines are fitted.
     """
 
     def __init__(
@@ -55,23 +56,23 @@ class Lowess:
         rows = sums[-1] / unit
         nearest = unit * max(min(2.0, rows), np.floor(share * rows + _ROUNDING))
         enough = nearest - _SUM_ROUNDING * sums[-1]
-        #: From each point on, the first one up to which there is weight enough; the last points have none.
+        #: For each start point, the end point at which the required weight is reached; the last start points have none.
         self._ends = np.searchsorted(sums, sums[:-1] + enough) - 1
         self._n_starts = int(np.searchsorted(self._ends, len(points)))
         self.fitted = _thinned(points, apart * self._range)
 
     def apply(self, values: Numbers) -> Numbers:
-        """Return the smooth at every point, of mean values ``(P,)`` or ``(P, R)`` there; of the same shape."""
+        """Return the smoothed values at every point, from mean values ``(P,)`` or ``(P, R)``, in the same shape."""
         return self.between(self.at_fitted(values))
 
     def at_fitted(self, values: Numbers) -> Numbers:
-        """Return the smooth where lines are fitted, ``(M,)`` or ``(M, R)``."""
+        """Return the smoothed values at the fitted points, ``(M,)`` or ``(M, R)``."""
         lines = [block @ values for block in self._blocks()]
         smooth: Numbers = np.concatenate(lines)
         return smooth
 
     def between(self, lines: Numbers) -> Numbers:
-        """Return the smooth at every point, from that where lines are fitted."""
+        """Return the smoothed values at every point, interpolated between the fitted points."""
         if len(self.fitted) == 1:
             return lines
         right = np.searchsorted(self.fitted[1:-1], np.arange(len(self._points))) + 1
@@ -83,13 +84,13 @@ class Lowess:
         return smooth
 
     def variance(self, variances: Numbers) -> Numbers:
-        """Return variances of the smooth where lines are fitted, ``(M,)``, from those of independent values ``(P,)``."""
+        """Return the variances at the fitted points, ``(M,)``, from the variances of independent values, ``(P,)``."""
         lines = [(block * block) @ variances for block in self._blocks()]
         found: Numbers = np.concatenate(lines)
         return found
 
     def _blocks(self) -> Iterator[Numbers]:
-        """Yield rows of the operator, ``(m, P)``: what every value counts for where lines are fitted."""
+        """Yield blocks of the operator, ``(m, P)``: the coefficients of all values at some of the fitted points."""
         size = max(_HELD // len(self._points), 1)
         for start in range(0, len(self.fitted), size):
             some = self.fitted[start : start + size]
@@ -99,7 +100,7 @@ class Lowess:
             yield block
 
     def _fill(self, row: Numbers, at: int) -> None:
-        """Fit the line at a point, and write down what every value counts for."""
+        """Fit the line at a point, and store the coefficients of all values in ``row``."""
         here = self._points[at]
         width = self._width(at)
         first = int(np.searchsorted(self._points, here - width, side="left"))
@@ -124,7 +125,7 @@ class Lowess:
         row[near] = local
 
     def _width(self, at: int) -> float:
-        """Return the least distance within which there is weight enough."""
+        """Return the smallest distance that contains the required weight."""
         here = self._points[at]
         starts = slice(0, min(at + 1, self._n_starts))
         ends = np.maximum(self._ends[starts], at)
@@ -132,7 +133,7 @@ class Lowess:
 
 
 def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
-    """Return the first point, and from each the last that is not further than ``apart``, or else the next."""
+    """Select the first point, and after each point the farthest one within ``apart``, or else the next."""
     some = [0]
     while some[-1] < len(points) - 1:
         reach = int(np.searchsorted(points, points[some[-1]] + apart, side="right")) - 1
@@ -141,16 +142,16 @@ def _thinned(points: Numbers, apart: float) -> npt.NDArray[np.intp]:
 
 
 def weighted_quantile(values: Numbers, weight: Numbers, share: float, unit: float = 1.0) -> float:
-    """Return the quantile of rows, each there ``weight / unit`` times: linear between two of them.
+    """Return the quantile of values that are repeated ``weight / unit`` times, with linear interpolation.
 
-    With weights that are all ``unit`` that of NumPy and R (type 7 of Hyndman and Fan 1996); else the ``wtd.quantile`` of the
-    R package Hmisc.
+    If all weights equal ``unit``, it is the default quantile of NumPy and R (type 7 of Hyndman and Fan 1996); otherwise
+    it is ``wtd.quantile`` of the R package Hmisc.
     """
     order = np.argsort(values)
     times = np.cumsum(weight[order]) / unit
     position = share * max(times[-1] - 1.0, 0.0) + 1.0
     below = np.floor(position)
-    # Counts that are whole but for rounding are whole.
+    # Counts that are integers up to rounding must count as integers.
     wanted = np.array([below, below + 1.0]) - _SUM_ROUNDING * times[-1]
     low, high = values[order][np.minimum(np.searchsorted(times, wanted), len(values) - 1)]
     return float(low + (position - below) * (high - low))

@@ -1,4 +1,4 @@
-"""Scores that are means over rows, and those made of such means by a division."""
+"""Scores that are means over rows, or ratios of such means."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def log_loss(
     y_true : array-like of shape (n,) or (n, K)
         Labels in [0, 1] or, for ``(n, K)`` probabilities, class codes 0..K-1 or soft labels.
     proba : array-like of shape (n,) or (n, K)
-        Probabilities: of y = 1, or one column per class. Two columns are scored like the second alone, by every score.
+        Probabilities of y = 1, or one column per class. Every score treats two columns like the second column alone.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, K), optional
-        Raw scores instead of ``proba``: their sigmoid or softmax is scored, in one pass and without clipping.
+        Raw scores instead of ``proba``. Their sigmoid or softmax is scored in one pass, without clipping unless ``eps``
+        is given.
     eps : float, optional
-        Probabilities are first moved into [eps, 1 - eps]: by default by the machine epsilon of their dtype, as in
-        scikit-learn. 0 leaves them alone: one impossible event that happened then makes the loss infinite.
+        Probabilities are first clipped to [eps, 1 - eps]; the default is the machine epsilon of their dtype, as in
+        scikit-learn. 0 disables clipping: the loss is then infinite if an event of probability 0 occurs.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def log_loss(
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+        If the data have the wrong dtype or shape or contain invalid values; the message names the row.
     """
     if raw is not None and proba is None and eps is None:
         return means_of_raw(y_true, raw, sample_weight)[0]
@@ -76,7 +77,7 @@ def brier_score(
     Returns
     -------
     float
-        Two classes, in one column or two: the mean of ``(y - p)**2``, in [0, 1]. For K > 2 columns: the mean of
+        For two classes, in one column or two, the mean of ``(y - p)**2``, in [0, 1]. For K > 2 columns, the mean of
         ``sum_k (y_k - p_k)**2``, in [0, 2].
 
     Raises
@@ -97,10 +98,10 @@ def normalized_cross_entropy(
     raw: npt.ArrayLike | None = None,
     eps: float | None = None,
 ) -> float:
-    """Return the log loss divided by that of always predicting the base rate; 0 is best.
+    """Return the log loss divided by the log loss of always predicting the base rate; 0 is best.
 
-    1 is no better than the base rate. Unlike log loss it can be compared between data with different base rates (He et al.
-    2014, "Practical Lessons from Predicting Clicks on Ads at Facebook").
+    A value of 1 is no better than the base rate. Unlike log loss, it can be compared between data sets with different
+    base rates (He et al. 2014, "Practical Lessons from Predicting Clicks on Ads at Facebook").
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def normalized_cross_entropy(
     Raises
     ------
     TypeError, ValueError
-        As for :func:`log_loss`, and for labels that are all of one class, whose base rate loses nothing.
+        As for :func:`log_loss`, and if all labels are of one class, for which the base rate has zero loss.
     """
     loss = log_loss(y_true, proba, sample_weight, raw=raw, eps=eps)
     shares = _shares(y_true, sample_weight, raw if proba is None else proba)
@@ -138,9 +139,9 @@ def d2(
     y_true, proba, sample_weight, raw
         As for :func:`log_loss`.
     score : {"log_loss", "brier"}
-        Whose: those of scikit-learn's ``d2_log_loss_score`` and ``d2_brier_score``.
+        The score that is compared, as in scikit-learn's ``d2_log_loss_score`` or ``d2_brier_score``.
     eps : float, optional
-        As for :func:`log_loss`, whose it is.
+        As for :func:`log_loss`; used only for "log_loss".
 
     Returns
     -------
@@ -182,8 +183,8 @@ def log_loss_by_class(
     Returns
     -------
     ndarray of shape (K,)
-        ``sum_i w_i y_ik * -log p_ik / sum_i w_i y_ik``; NaN for a class without rows. The mean of these, weighted with the
-        shares of the classes, is the log loss. For binary labels: of y = 0, then of y = 1.
+        ``sum_i w_i y_ik * -log p_ik / sum_i w_i y_ik``; NaN for a class without rows. Their mean, weighted by the class
+        shares, is the log loss. For binary labels, the order is y = 0, then y = 1.
 
     Raises
     ------
@@ -198,7 +199,7 @@ def log_loss_by_class(
     with np.errstate(divide="ignore", invalid="ignore"):
         if data.y.ndim == 1 and (data.classes > 2 or not ((data.y != 0) & (data.y != 1)).any()):
             terms = losses[:, None]
-        else:  # shares of classes: each has its own term
+        else:  # soft labels: each class has its own term
             inset = margin(data, eps)
             p = np.clip(data.proba.astype(np.float64), inset, 1.0 - inset)
             terms = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
@@ -215,11 +216,11 @@ def refinement_loss(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the log loss after temperature scaling: what recalibration cannot take off.
+    """Return the log loss after temperature scaling: the part that recalibration cannot remove.
 
-    As a metric for early stopping it looks at what a model can tell apart and leaves its calibration for afterwards; log loss
-    stops boosting as soon as the model becomes too sure of itself, which a calibrator mends (Berta, Holzmueller, Jordan and
-    Bach 2025, arXiv 2501.19195).
+    As a metric for early stopping, it measures how well the model separates the classes and ignores its calibration.
+    Log loss stops boosting as soon as the model becomes overconfident, although a calibrator can correct that (Berta,
+    Holzmueller, Jordan and Bach 2025, arXiv 2501.19195).
 
     Parameters
     ----------
@@ -231,7 +232,7 @@ def refinement_loss(
     Returns
     -------
     float
-        ``min over T of log_loss(y_true, softmax(raw / T))``, in nats, with the best T found as in
+        ``min over T of log_loss(y_true, softmax(raw / T))``, in nats. The best T is found as in
         :class:`boosting_losses.calibration.TemperatureScaling`.
 
     Raises
@@ -245,14 +246,14 @@ def refinement_loss(
     data = door(y_true, scores, sample_weight)
     if data[0].ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data[0].shape}")
-    means_of_raw(*data)  # refuses what has no meaning
+    means_of_raw(*data)  # raises ValueError for invalid values
     return means_of_raw(data[0], data[1] * _newton_fit.temperature(_newton_fit.Rows(*data)), data[2])[0]
 
 
 def _shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, given: npt.ArrayLike | None) -> Numbers:
-    """Return the shares of the classes; raises ValueError where all rows are of one, whose base rate loses nothing.
+    """Return the class shares; raise ValueError if all rows are of one class, for which the base rate has zero loss.
 
-    The labels have been checked with the probabilities or raw scores that are given.
+    The labels have already been checked together with the given probabilities or raw scores.
     """
     shape: tuple[int, ...] = np.shape(given)  # type: ignore[arg-type]
     shares = class_shares(y_true, sample_weight, binary=shape[1:] in ((), (2,)))

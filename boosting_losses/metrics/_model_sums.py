@@ -1,4 +1,4 @@
-"""The sums that are kept of one model's predictions, in bounded memory."""
+"""Sums over the predictions of one model, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ._binned_rows import BinnedRows, ProbabilityPoints
 from ._means import log_loss_by_class
 from ._predictions import Numbers, Predictions, class_columns, each_class, one_column
 
-#: Rows that are named when they make much of the loss.
+#: The number of rows with the largest losses that are stored.
 WORST = 20
-#: Rows of K classes that are kept for temperature scaling.
+#: The largest number of rows of K classes that are stored for temperature scaling.
 SAMPLE = 2**18
 
 
 @dataclass(frozen=True)
 class WorstRows:
-    """The rows that lose most, the worst first; each field ``(W,)``."""
+    """The rows with the largest weighted losses, in decreasing order; each field has shape ``(W,)``."""
 
     row: npt.NDArray[np.intp]
     label: Numbers
@@ -29,7 +29,7 @@ class WorstRows:
 
 
 class ModelSums:
-    """All that is kept of one model's predictions."""
+    """All sums and samples of the predictions of one model."""
 
     def __init__(self, classes: int, *, is_binary: bool, n_bins: int, eps: float | None) -> None:
         self.is_binary, self.classes, self.eps = is_binary, classes, eps
@@ -44,14 +44,14 @@ class ModelSums:
     def add(
         self, data: Predictions, weight: Numbers, losses: Numbers, squares: Numbers, index: npt.NDArray[np.intp]
     ) -> None:
-        """Add checked rows and what they lose."""
+        """Add checked rows and their losses."""
         weighted = np.where(weight > 0.0, weight, 0.0) * np.where(weight > 0.0, losses, 0.0)
         self.loss += float(weighted.sum())
         self.square += float(weight @ squares)
         self.weight += float(weight.sum())
         columns = class_columns(data) * weight[:, None]
         self.class_weight += columns.sum(axis=0)
-        if self.is_binary:  # labels may be shares
+        if self.is_binary:  # labels may be soft
             self.class_loss += self._loss_of_classes(data, weight)
         else:
             self.class_loss += np.bincount(data.y.astype(np.intp), weights=weighted, minlength=self.classes)
@@ -67,37 +67,37 @@ class ModelSums:
 
     @property
     def shares(self) -> Numbers:
-        """Shares of the classes among the labels, by weight."""
+        """The weighted share of each class in the labels."""
         shares: Numbers = self.class_weight / self.class_weight.sum()
         return shares
 
     @cached_property
     def points(self) -> ProbabilityPoints:
-        """Probabilities of y = 1, or the largest of K, and whether it was right."""
+        """Points of the probability of y = 1, or of the largest of K probabilities and whether its class is correct."""
         return self._binned[0].points()
 
     @cached_property
     def points_of_classes(self) -> list[ProbabilityPoints]:
-        """Probabilities of each of K classes against the others; of two classes, of y = 1 alone."""
+        """Points of the probability of each of K classes against the rest; for two classes, of y = 1 only."""
         return [self.points] if self.is_binary else [binned.points() for binned in self._binned[1:]]
 
     @property
     def is_exact(self) -> bool:
-        """Whether no rows have been put into cells."""
+        """Whether no rows have been merged into cells."""
         return self._binned[0].is_exact
 
     @property
     def worst(self) -> WorstRows:
-        """The rows that lose most."""
+        """The rows with the largest weighted losses."""
         assert self._worst is not None
         return self._worst
 
     def mean(self, score: ProperScore) -> float:
-        """Return the mean of the log loss or of the squared error."""
+        """Return the mean log loss or the mean squared error."""
         return (self.loss if score == "log_loss" else self.square) / self.weight
 
     def rows(self) -> Predictions:
-        """Return weighted rows that stand for all: binned ones, or, of K classes, some that are evenly taken from them."""
+        """Return weighted rows that represent all rows: binned rows for two classes, an even sample for K classes."""
         if self.is_binary:
             return self.points.hard_rows()
         parts = [(part.y, part.proba, part.weight) for part in self._sample]
@@ -118,7 +118,7 @@ class ModelSums:
         self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
 
     def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
-        """Keep an even sample: where its rows become too many, every second of them is let go."""
+        """Add rows to the even sample; when it becomes too large, discard every second row."""
         first = -self._seen % self._step
         every = slice(first, None, self._step)
         self._seen += len(weight)

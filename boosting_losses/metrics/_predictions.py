@@ -1,4 +1,4 @@
-"""Labels, probabilities and weights of an evaluation: checked once, then summed by the kernels."""
+"""Labels, probabilities and weights of an evaluation, checked once and then summed by the kernels."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ..losses import LogLoss, SoftmaxCrossEntropy
 
 Numbers = npt.NDArray[np.float64]
 
-#: Weights beyond this and its inverse are scaled.
+#: Weights are rescaled unless the largest lies between this value and its inverse.
 _LEAST_WEIGHT = 1e-100
 
 
 class Predictions(NamedTuple):
     """Labels ``(n,)`` or ``(n, K)``, probabilities ``(n,)`` or ``(n, K)`` and weights ``(n,)`` or None.
 
-    Shapes and dtypes are right; values are looked at by the kernels as they go.
+    Shapes and dtypes have been checked; the kernels check the values.
     """
 
     y: Array
     proba: Array
     weight: Array | None
-    #: The raw scores that the probabilities come from, where they do: of their log loss nothing is lost to rounding.
+    #: The raw scores from which the probabilities were computed, if any. They avoid rounding errors in the log loss.
     raw: Array | None = None
 
     @property
@@ -41,15 +41,15 @@ class Predictions(NamedTuple):
         return 2 if self.is_binary else int(self.proba.shape[1])
 
     def take(self, rows: npt.NDArray[np.intp]) -> Predictions:
-        """Return these rows, in this order."""
+        """Return the given rows, in the given order."""
         weight, raw = (None if part is None else part[rows] for part in (self.weight, self.raw))
         return Predictions(self.y[rows], self.proba[rows], weight, raw)
 
     def tried(self) -> Predictions:
-        """Check the values, and undo what rounding has done to the probabilities.
+        """Check the values, and correct rounding errors in the probabilities.
 
-        Probabilities outside [0, 1] by no more than rounding are moved to 0 or 1, with a warning. Zeros lose their sign,
-        which the kernels do not expect.
+        Probabilities that leave [0, 1] only by rounding are set to 0 or 1, with a warning. Negative zeros become
+        positive, because the kernels do not expect them.
         """
         _validation.refuse_weights(self.weight)
         y = _validation.numbers("y_true", self.y) + 0.0
@@ -62,7 +62,7 @@ class Predictions(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Weighted sums over rows: of log loss, squared error and 1; and of how many rows ``eps`` moved the label's inwards."""
+    """Weighted sums of log loss, squared error and 1, and the number of rows where ``eps`` clipped the probability."""
 
     loss: float
     square: float
@@ -70,7 +70,7 @@ class Sums(NamedTuple):
     moved: int
 
     def mean(self, score: Literal["log_loss", "brier"]) -> float:
-        """Return the mean of the log loss or of the squared error."""
+        """Return the mean log loss or the mean squared error."""
         return (self.loss if score == "log_loss" else self.square) / self.weight
 
 
@@ -80,9 +80,9 @@ def check(
     sample_weight: npt.ArrayLike | None = None,
     raw: npt.ArrayLike | None = None,
 ) -> Predictions:
-    """Check the shapes of predictions: probabilities, or raw scores, whose sigmoid or softmax is taken.
+    """Check the shapes of predictions: probabilities, or raw scores, to which the sigmoid or softmax is applied.
 
-    Two columns are those of two classes: they say the same as the second alone, and are scored like it.
+    Two columns contain the probabilities of two classes, and are reduced to the second column.
     """
     refuse_both_or_none(proba, raw)
     if raw is not None:
@@ -120,13 +120,13 @@ def checked(
 
 
 def tamed(weight: Numbers) -> Numbers:
-    """Return the weights, scaled where their squares would leave the range of doubles."""
+    """Return the weights, rescaled if their squares could overflow or underflow."""
     top = float(weight.max())
     return weight if _LEAST_WEIGHT < top < 1.0 / _LEAST_WEIGHT or top == 0.0 else weight / top
 
 
 def weights(data: Predictions) -> Numbers:
-    """Return the weights of the rows as doubles."""
+    """Return the weights of the rows as float64."""
     if data.weight is None:
         return np.ones(len(data.y))
     return tamed(np.ascontiguousarray(data.weight, dtype=np.float64))
@@ -135,7 +135,7 @@ def weights(data: Predictions) -> Numbers:
 def _of_second_class(
     y_true: npt.ArrayLike, proba: Array, raw: Array | None
 ) -> tuple[npt.NDArray[Any], Array, Array | None]:
-    """Return labels, probabilities and raw scores of the second of two classes, from columns of both."""
+    """Given one column per class for a binary problem, return the labels, probabilities and log odds of the second class."""
     _validation.refuse_other_row_sums(proba)
     y = _validation.numbers("y_true", y_true)
     if y.ndim == 2:
@@ -150,13 +150,13 @@ def _of_second_class(
 
 
 def refuse_both_or_none(proba: npt.ArrayLike | None, raw: npt.ArrayLike | None) -> None:
-    """Raise ValueError unless exactly one of the two is given."""
+    """Raise ValueError unless exactly one of ``proba`` and ``raw`` is given."""
     if (proba is None) == (raw is None):
         raise ValueError(f"either proba or raw must be given, got {'none' if raw is None else 'both'}")
 
 
 def margin(data: Predictions, eps: float | None) -> float:
-    """Return how far probabilities are moved away from 0 and 1: by default the machine epsilon of their dtype."""
+    """Return the distance from 0 and 1 to which probabilities are clipped, by default the machine epsilon of their dtype."""
     if eps is None:
         return float(np.finfo(np.float32 if data.proba.dtype == np.float32 else np.float64).eps)
     if isinstance(eps, bool) or not isinstance(eps, (int, float, np.floating)) or not 0.0 <= eps < 0.5:
@@ -165,7 +165,7 @@ def margin(data: Predictions, eps: float | None) -> float:
 
 
 def add_up(data: Predictions, eps: float | None = None) -> Sums:
-    """Return the sums of all rows; raises ValueError for the first row without a meaning."""
+    """Return the sums over all rows; raise ValueError at the first invalid row."""
     inset = margin(data, eps)
     if data.y.ndim == 2:
         losses, squares, moved = each(data, inset)
@@ -182,7 +182,7 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
 
 
 def mean_square(data: Predictions) -> float:
-    """Return the mean of the squared errors; raises ValueError for the first row without a meaning."""
+    """Return the mean squared error; raise ValueError at the first invalid row."""
     if not data.is_binary:
         sums = add_up(data)
         return sums.square / sums.weight
@@ -194,9 +194,9 @@ def mean_square(data: Predictions) -> float:
 
 
 def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers, int]:
-    """Return log loss and squared error of every row, without weights, and how many rows ``eps`` moved inwards.
+    """Return the unweighted log loss and squared error of every row, and the number of rows that ``eps`` clipped.
 
-    Raises ValueError for the first row without a meaning.
+    Raise ValueError at the first invalid row.
     """
     inset = margin(data, eps)
     losses, squares = np.empty(len(data.y)), np.empty(len(data.y))
@@ -213,7 +213,7 @@ def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers,
 
 
 def weighted_sum(weight: Numbers, losses: Numbers) -> float:
-    """Return the weighted sum; rows of weight 0 do not count even where their loss is infinite."""
+    """Return the weighted sum; rows of weight 0 are ignored even if their loss is infinite."""
     some = weight > 0.0
     return float(weight @ losses) if some.all() else float(weight[some] @ losses[some])
 
@@ -227,7 +227,7 @@ def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | No
 
 
 def class_columns(data: Predictions) -> Numbers:
-    """Return labels as one column per class: 0 and 1, or shares."""
+    """Return the labels as one column per class, containing 0 and 1 or class shares."""
     if data.y.ndim == 2:
         return data.y.astype(np.float64)
     if data.is_binary:
@@ -238,7 +238,7 @@ def class_columns(data: Predictions) -> Numbers:
 
 
 def one_column(data: Predictions) -> Predictions:
-    """Return binary predictions; of K classes: the largest probability, and whether its class is the label's."""
+    """Return binary predictions; for K classes, the largest probability and whether its class is correct."""
     if data.is_binary:
         return _doubles(data.y, data.proba, data.weight)
     confidence, correct = np.empty(len(data.y)), np.empty(len(data.y))
@@ -247,7 +247,7 @@ def one_column(data: Predictions) -> Predictions:
 
 
 def each_class(data: Predictions) -> list[Predictions]:
-    """Return the binary predictions of each class against the others."""
+    """Return the binary predictions of each class against the rest."""
     return [_doubles(data.y == k, data.proba[:, k], data.weight) for k in range(data.classes)]
 
 

@@ -1,4 +1,4 @@
-"""Scikit-learn's scores of the order of the rows, which calibration does not change."""
+"""Scikit-learn's ranking scores, which depend only on the order of the predictions."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ def roc_auc(
         Probabilities of y = 1, or one column per class.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, K), optional
-        Raw scores instead of ``proba``; of two classes they are ranked themselves, so that none are made equal by rounding.
+        Raw scores instead of ``proba``. For two classes, the raw scores are ranked directly, which avoids ties due to
+        rounding.
 
     Returns
     -------
     float
-        In [0, 1], 1 is best. For more than two classes the mean over them of each one's area against the others:
+        In [0, 1]; 1 is best. For more than two classes, the mean of the one-vs-rest areas, as in
         ``sklearn.metrics.roc_auc_score`` with ``multi_class="ovr"`` and ``average="macro"``.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; for soft labels; and when a class has no rows
-        with a weight.
+        If the data have the wrong dtype or shape or contain invalid values, if labels are soft, or if a class has no
+        rows with nonzero weight.
     ImportError
-        Without scikit-learn.
+        If scikit-learn is not installed.
     """
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  (scikit-learn is no dependency of the core)
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  (scikit-learn is not a core dependency)
 
     return _over_classes(roc_auc_score, y_true, proba, sample_weight, raw)
 
@@ -57,9 +58,9 @@ def average_precision(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the mean precision over the recalls that thresholds reach: a sum for the area under that curve.
+    """Return the average precision, a sum that estimates the area under the precision-recall curve.
 
-    Unlike the ROC curve's area it depends on the base rate, which is what random scores have.
+    Unlike the area under the ROC curve, it depends on the base rate, which is the value that random scores attain.
 
     Parameters
     ----------
@@ -69,16 +70,16 @@ def average_precision(
     Returns
     -------
     float
-        ``sum_t (recall_t - recall_(t-1)) precision_t`` over falling thresholds, in [0, 1], 1 is best. For more than two
-        classes the mean over them of each one's against the others. It is ``sklearn.metrics.average_precision_score``
-        with ``average="macro"``.
+        ``sum_t (recall_t - recall_(t-1)) precision_t`` over decreasing thresholds, in [0, 1]; 1 is best. For more than
+        two classes, the mean of the one-vs-rest values, as in ``sklearn.metrics.average_precision_score`` with
+        ``average="macro"``.
 
     Raises
     ------
     TypeError, ValueError, ImportError
         As for :func:`roc_auc`.
     """
-    from sklearn.metrics import average_precision_score  # noqa: PLC0415  (scikit-learn is no dependency of the core)
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415  (scikit-learn is not a core dependency)
 
     return _over_classes(average_precision_score, y_true, proba, sample_weight, raw)
 
@@ -90,7 +91,7 @@ def _over_classes(
     sample_weight: npt.ArrayLike | None,
     raw: npt.ArrayLike | None,
 ) -> float:
-    """Return the score of two classes, or the mean of each class's against the others."""
+    """Return the score of two classes, or the mean of the one-vs-rest scores."""
     data = checked(y_true, proba, sample_weight, raw)
     if data.classes == 2:
         rows = TwoClasses(data)

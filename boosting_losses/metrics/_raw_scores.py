@@ -1,4 +1,4 @@
-"""Raw scores and the probabilities that they give."""
+"""Raw scores of probabilities, and mean losses of raw scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._predictions import Predictions, add_up
 
 
 def logits(proba: npt.ArrayLike) -> Array:
-    """Return raw scores that give these probabilities; 0 and 1 are first moved inwards by the machine epsilon.
+    """Return raw scores that give these probabilities, which are first clipped by the machine epsilon.
 
     Parameters
     ----------
@@ -21,12 +21,12 @@ def logits(proba: npt.ArrayLike) -> Array:
     Returns
     -------
     ndarray of the shape of ``proba``
-        Log odds, or logarithms for K columns.
+        Log odds, or, for K columns, log probabilities.
 
     Raises
     ------
     TypeError, ValueError
-        When they are no probabilities.
+        If ``proba`` does not contain probabilities.
     """
     p = _validation.numbers("proba", proba)
     _validation.refuse_bad_probabilities(p)
@@ -42,9 +42,9 @@ def means_of_raw(
     sample_weight: npt.ArrayLike | None = None,
     shift: npt.ArrayLike | None = None,
 ) -> tuple[float, float]:
-    """Return log loss and Brier score of the sigmoid or softmax of raw scores, to which a constant may be added first.
+    """Return the log loss and Brier score of the sigmoid or softmax of raw scores, after adding ``shift`` if given.
 
-    Two columns are scored like their difference, the log odds of the second class.
+    Two columns are reduced to their difference, the log odds of the second class.
     """
     if np.ndim(raw) == 2 and np.shape(raw)[1] == 2:
         scores, labels = _validation.numeric("raw", raw), _validation.numeric("y_true", y_true)

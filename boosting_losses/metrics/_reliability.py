@@ -1,4 +1,4 @@
-"""Predicted and observed frequencies over bins of the probability, and errors of calibration made of them."""
+"""Predicted and observed frequencies by bin of the probability, and calibration errors computed from them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ Multiclass = Literal["top_label", "class_wise"]
 
 
 class ReliabilityCurve(NamedTuple):
-    """Predicted and observed frequencies by bin of the probability, as reliability diagrams show; each field is ``(B,)``."""
+    """Predicted and observed frequencies by bin of the probability, as in reliability diagrams; each field is ``(B,)``."""
 
-    lower: Numbers  #: a bin holds lower < p <= upper, the first one its lower edge too
+    lower: Numbers  #: a bin contains lower < p <= upper; the first bin also contains its lower edge
     upper: Numbers
     weight: Numbers  #: sum of weights
     predicted: Numbers  #: mean probability; NaN in a bin without weight
     observed: Numbers  #: mean label; NaN in a bin without weight
-    effective_rows: (
-        Numbers  #: (sum of weights)**2 / sum of squared weights (Kish 1965): the rows of equal weight that it is worth
-    )
+    effective_rows: Numbers  #: effective sample size (Kish 1965): (sum of weights)**2 / sum of squared weights
 
 
 def reliability_curve(
@@ -46,18 +44,20 @@ def reliability_curve(
     y_true : array-like of shape (n,)
         Labels in [0, 1], or class codes 0..K-1.
     proba : array-like of shape (n,) or (n, K)
-        Probabilities of y = 1; or of K classes, of which the largest is looked at, and whether its class is the label's.
+        Probabilities of y = 1, or of K classes. For K classes, the curve relates the largest probability to whether its
+        class is correct.
     sample_weight : array-like of shape (n,), optional
     raw : array-like of shape (n,) or (n, K), optional
         Raw scores instead of ``proba``.
     strategy : {"uniform", "quantile"}
-        Bins of equal width, or of equal weight; equal probabilities are never parted, so there may be fewer of the latter.
+        Bins of equal width or of equal weight. Equal probabilities are never split, so there may be fewer than
+        ``n_bins`` bins of equal weight.
     n_bins : int
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row.
+        If the data have the wrong dtype or shape or contain invalid values; the message names the row.
     """
     rows = one_column(checked(y_true, proba, sample_weight, raw))
     edges = bin_edges(rows, strategy, n_bins)
@@ -78,8 +78,9 @@ def calibration_error(
 ) -> float:
     """Return the mean distance between predicted and observed frequencies over bins of the probability; 0 is best.
 
-    With the defaults this is the expected calibration error, ECE (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, arXiv
-    1706.04599). It is the error of the bins' means: what cancels within a bin is not seen, and noise in a bin is.
+    With the defaults, this is the expected calibration error, ECE (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017,
+    arXiv 1706.04599). It compares the means of bins: errors that cancel within a bin are not detected, and noise within
+    a bin is included.
 
     Parameters
     ----------
@@ -88,17 +89,20 @@ def calibration_error(
     proba, sample_weight, raw
         As for :func:`reliability_curve`.
     norm : {1, 2, "max"}
-        The mean distance; the root of the mean squared distance; or the largest (maximum calibration error).
+        1 selects the mean distance, 2 the root mean squared distance, and "max" the largest distance (maximum
+        calibration error).
     strategy : {"uniform", "quantile"}
-        Bins ``(b - 1) / B < p <= b / B`` of equal width; or bins of equal weight, which never part equal probabilities.
+        Bins ``(b - 1) / B < p <= b / B`` of equal width, or bins of equal weight, which never split equal
+        probabilities.
     n_bins : int
     debiased : bool
-        Subtract what the noise of the labels adds: a perfectly calibrated model has an error above 0, the more so the more
-        bins. For norm 2 in closed form (Kumar, Liang and Ma 2019, arXiv 1909.10155, section 5); for norm 1 with each bin's
-        frequency taken as normal around itself (the same, appendix). The result is not below 0.
+        Whether to subtract the contribution of label noise: even a perfectly calibrated model has an error above 0,
+        which grows with the number of bins. For norm 2, the correction has a closed form (Kumar, Liang and Ma 2019,
+        arXiv 1909.10155, section 5). For norm 1, the frequency of each bin is assumed to be normally distributed around
+        the observed one (appendix of the same paper). The result is never negative.
     multiclass : {"top_label", "class_wise"}
-        For K classes: of the largest probability and whether its class is the label's; or the mean over classes of each
-        one's error against the others (for norm 2 the root of the mean square, for "max" the largest).
+        For K classes, "top_label" evaluates the largest probability and whether its class is correct, and "class_wise"
+        averages the one-vs-rest errors of the classes (root mean square for norm 2, maximum for "max").
 
     Returns
     -------
@@ -108,8 +112,8 @@ def calibration_error(
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; the message names the row. When ``norm`` is
-        "max" and ``debiased`` is asked for.
+        If the data have the wrong dtype or shape or contain invalid values (the message names the row), or if ``norm``
+        is "max" and ``debiased`` is True.
     """
     refuse_options(norm, multiclass, debiased=debiased)
     data = checked(y_true, proba, sample_weight, raw)
@@ -123,14 +127,14 @@ def calibration_error(
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
-#: What is reached up to rounding is reached.
+#: Cumulative weights that reach a bound up to rounding count as having reached it.
 _JUST_BELOW = 1.0 - 1e-12
-#: More bins than this are a slip of the finger.
+#: A larger number of bins is probably a typing error, so it is refused.
 _MOST_BINS = 100_000
 
 
 def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
-    """Return edges of the bins, ``(B + 1,)``, from 0 to 1."""
+    """Return the edges of the bins, ``(B + 1,)``, from 0 to 1."""
     refuse_other_bins(strategy, n_bins)
     even: Numbers = np.arange(n_bins + 1) / n_bins
     if strategy == "uniform":
@@ -147,7 +151,7 @@ def bin_edges(rows: Predictions, strategy: Strategy, n_bins: int) -> Numbers:
 
 
 def refuse_other_bins(strategy: str, n_bins: int) -> None:
-    """Raise ValueError for a strategy or a number of bins that does not exist."""
+    """Raise ValueError for an unknown strategy or an invalid number of bins."""
     if not isinstance(n_bins, (int, np.integer)) or isinstance(n_bins, bool) or not 1 <= n_bins <= _MOST_BINS:
         raise ValueError(f"n_bins must be an integer from 1 to {_MOST_BINS}, got {n_bins!r}")
     if strategy not in ("uniform", "quantile"):
@@ -155,7 +159,7 @@ def refuse_other_bins(strategy: str, n_bins: int) -> None:
 
 
 def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
-    """Return the bin of each probability."""
+    """Return the index of the bin of each probability."""
     evenly = np.array_equal(edges, np.arange(len(edges)) / (len(edges) - 1))
     if not evenly:
         return np.searchsorted(edges[1:-1], proba, side="left").astype(np.int32)
@@ -165,14 +169,14 @@ def cells_between(proba: Array, edges: Numbers) -> npt.NDArray[np.int32]:
 
 
 def binned(rows: Predictions, edges: Numbers) -> Numbers:
-    """Return sums by bin, ``(B, 4)``: of weight, weighted label, weighted probability and squared weight."""
+    """Return the sums of weight, weighted label, weighted probability and squared weight by bin, ``(B, 4)``."""
     sums = np.zeros((len(edges) - 1, 4))
     binning.sums(rows.y, rows.proba, rows.weight, cells_between(rows.proba, edges), sums)
     return sums
 
 
 def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
-    """Return the curve of bins with these edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
+    """Return the curve for bins with the given edges, ``(B + 1,)``, and sums, ``(B, 4)``."""
     weight, label, probability, squared = sums.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return ReliabilityCurve(
@@ -181,7 +185,7 @@ def curve_of_sums(edges: Numbers, sums: Numbers) -> ReliabilityCurve:
 
 
 def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
-    """Return norms of distances, from sums by bin of the weight and of the weighted p - y, ``(B, ...)``."""
+    """Return the norm of the distances, given the sums of the weight and of the weighted p - y by bin, ``(B, ...)``."""
     total = weight.sum(axis=0)
     if norm == 1:
         mean: Numbers = np.abs(excess).sum(axis=0) / total
@@ -196,14 +200,14 @@ def norm_of(weight: Numbers, excess: Numbers, norm: Norm) -> Numbers:
 
 
 def over_classes(errors: Numbers, norm: Norm) -> float:
-    """Return one error from those of the classes, in the same norm."""
+    """Combine the errors of the classes into one, in the same norm."""
     if norm == "max":
         return float(errors.max())
     return float(errors.mean()) if norm == 1 else float(np.sqrt((errors * errors).mean()))
 
 
 def refuse_options(norm: Norm, multiclass: Multiclass, *, debiased: bool) -> None:
-    """Raise ValueError for options that do not exist or do not go together."""
+    """Raise ValueError for unknown or incompatible options."""
     if isinstance(norm, bool) or norm not in (1, 2, "max"):
         raise ValueError(f"norm must be 1, 2 or 'max', got {norm!r}")
     if multiclass not in ("top_label", "class_wise"):
@@ -211,11 +215,11 @@ def refuse_options(norm: Norm, multiclass: Multiclass, *, debiased: bool) -> Non
     if not isinstance(debiased, (bool, np.bool_)):
         raise ValueError(f"debiased must be True or False, got {debiased!r}")
     if debiased and norm == "max":
-        raise ValueError("debiased must be False for norm 'max', of which no such estimate is known, got True")
+        raise ValueError("debiased must be False for norm 'max', for which no debiased estimate is known, got True")
 
 
 def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
-    """Return the error of bins with these sums, ``(B, 4)``."""
+    """Return the calibration error for bins with the given sums, ``(B, 4)``."""
     weight, label, probability, squared = sums[sums[:, binning.WEIGHT] > 0.0].T
     plain = float(norm_of(weight, probability - label, norm))
     if not debiased:
@@ -224,7 +228,7 @@ def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
     distance, share = np.abs(probability / weight - observed), weight / weight.sum()
     variance = np.maximum(observed * (1.0 - observed), 0.0)
     if norm == 2:
-        # A bin of one row says nothing: its squared distance is all noise.
+        # The squared distance in a bin of one row contains no information, only noise.
         with np.errstate(invalid="ignore", divide="ignore"):
             square = np.where(rows > 1.0 + 1e-9, distance * distance - variance / (rows - 1.0), 0.0)
         return float(np.sqrt(max(share @ square, 0.0)))
@@ -233,7 +237,7 @@ def error_of_sums(sums: Numbers, norm: Norm, *, debiased: bool) -> float:
 
 
 def _mean_of_folded_normal(mean: Numbers, spread: Numbers) -> Numbers:
-    """Return ``E|X|`` for a normal X."""
+    """Return ``E|X|`` for a normal X with the given mean and standard deviation."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(spread > 0.0, mean / spread, np.inf)
     inside = np.array([math.erf(r / math.sqrt(2.0)) for r in ratio])

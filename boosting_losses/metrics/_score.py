@@ -1,4 +1,4 @@
-"""What a score is: a function, the words of a report, and how the score is computed from sums over rows."""
+"""The definition of a score: its function, its texts in reports, and its computation from sums over rows."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ Topic = Literal["losses", "ranking", "calibration", "direction of miscalibration
 
 @dataclass(frozen=True)
 class Computation:
-    """How a score follows from sums over rows. Each part may be left out.
+    """How a score is computed from sums over rows. Every part is optional.
 
     Parameters
     ----------
     statistic : callable, optional
-        Returns the score as a function of sums, from which intervals are made, or None where these data have no such
-        function. ``sample`` shows where the probabilities lie. Without it a report shows no interval.
+        Returns the score as a function of sums, from which intervals are computed, or None if there is no such function
+        for the data. ``sample`` shows the distribution of the probabilities. Without ``statistic``, reports show no
+        interval.
     value : callable, optional
-        Returns the score of all rows from what a report keeps of them. By default the function of the score is called on the
-        binned rows, or, for K classes, on an even sample of the rows.
+        Returns the score of all rows from the sums that a report stores. By default, the function of the score is
+        called on the binned rows or, for K classes, on an even sample of the rows.
     constant : callable, optional
-        Returns the score of a constant forecast ``(K,)`` where the classes have these shares ``(K,)``. Without it the
-        baselines of a report have no value.
+        Returns the score of a constant forecast ``(K,)``, given the class shares ``(K,)``. Without it, reports show no
+        value for the baselines.
     mean_of : {"log_loss", "brier"}, optional
-        The loss whose mean over rows the score is: its interval then needs no replicates.
+        The loss whose mean over rows is the score, if any. The interval then needs no replicates.
     """
 
     statistic: Callable[[Sample, Options], Statistic | None] | None = None
@@ -46,25 +47,26 @@ class Computation:
 
 @dataclass(frozen=True)
 class Score:
-    """A score of probabilities. One entry serves intervals, reports and the command line.
+    """A score of probabilities, as used by intervals, reports and the command line.
 
     Parameters
     ----------
     function : callable
-        ``function(y_true, proba, sample_weight, **options)``, a function of this package. Its name is that of the score.
+        ``function(y_true, proba, sample_weight, **options)``, a function of this package. Its name is the name of the
+        score.
     title : str
-        The name in a report.
+        The name in reports.
     better : {"lower", "higher", "nearest to 0", "nearest to 1", "neither"}
         Which values are better.
     meaning : str
-        What the score says, in a phrase.
+        A phrase that says what the score measures.
     topic : str
-        With which scores a report shows it.
+        The group of scores in which reports show the score.
     computation : Computation
     two_classes_only : bool
-        Whether more classes are refused.
+        Whether the score is restricted to two classes.
     defaults : mapping
-        Options that have other defaults in a report than in the function.
+        Options whose defaults in reports differ from those of the function.
     """
 
     function: Callable[..., float]
@@ -83,22 +85,22 @@ class Score:
 
     @property
     def mark(self) -> str:
-        """Which values are better, as a sign."""
+        """A symbol that shows which values are better."""
         return {"lower": "↓", "higher": "↑", "nearest to 0": "→ 0", "nearest to 1": "→ 1", "neither": ""}[self.better]
 
     @property
     def options(self) -> frozenset[str]:
-        """What the function takes beside data."""
+        """The names of the options of the function, without the data and ``eps``."""
         return self._parameters - {"y_true", "proba", "sample_weight", "raw", "eps"}
 
     def with_defaults(self, options: Options) -> Options:
-        """Return the options, and the defaults of those that are not given."""
-        if options.get("norm") == "max":  # of which no debiased estimate is known
+        """Return the options, completed with the defaults of reports."""
+        if options.get("norm") == "max":  # no debiased estimate is known for this norm
             return dict(options)
         return {**self.defaults, **options}
 
     def refuse(self, options: Options) -> None:
-        """Raise ValueError for options that the function does not have or refuses."""
+        """Raise ValueError for options that the function does not have or rejects."""
         unknown = sorted(set(options) - self.options)
         if unknown:
             known = ", ".join(sorted(self.options)) or "none"
@@ -107,12 +109,12 @@ class Score:
             self.function([0, 1], [0.5, 0.5], **options)
 
     def statistic(self, sample: Sample, options: Options) -> Statistic | None:
-        """Return the score as a function of sums, where it is one for these data."""
+        """Return the score as a function of sums, or None if there is no such function for the data."""
         make = self.computation.statistic
         return None if make is None or (self.two_classes_only and not sample.data.is_binary) else make(sample, options)
 
     def value(self, sums: ModelSums, options: Options) -> float:
-        """Return the score of all rows that have been added up."""
+        """Return the score of all summed rows."""
         if self.computation.value is not None:
             return self.computation.value(sums, options)
         eps = {"eps": sums.eps} if "eps" in self._parameters else {}
@@ -120,7 +122,7 @@ class Score:
         return float(self.function(rows.y, rows.proba, rows.weight, **options, **eps))
 
     def constant(self, forecast: Numbers, shares: Numbers, options: Options) -> float | None:
-        """Return the score of a constant forecast, where it tells something."""
+        """Return the score of a constant forecast, or None if it is not informative."""
         make = self.computation.constant
         return None if make is None else make(forecast, shares, options)
 

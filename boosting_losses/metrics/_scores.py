@@ -1,4 +1,4 @@
-"""All scores: one entry each, which intervals, reports and the command line share."""
+"""All scores, with one entry each that intervals, reports and the command line share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def _on_points(function: Callable[..., float]) -> Callable[[ModelSums, Options], float]:
-    """Return the value of a score that may be computed from binned rows whose labels are shares."""
+    """Return a function that computes a score from binned rows, whose labels are mean labels."""
 
     def value(sums: ModelSums, options: Options) -> float:
         rows = sums.points.rows()
@@ -123,7 +123,7 @@ def _flexible(function: Callable[..., float], q: float | None) -> Computation:
 
 
 def _spiegelhalter_z(sums: ModelSums, options: Options) -> float:
-    """Return the score from the points, of which each keeps the sum of its rows' squared weights."""
+    """Return Spiegelhalter's z from the points, which contain the sums of squared weights of their rows."""
     points = sums.points
     slope = 1.0 - 2.0 * points.proba
     excess = float(((points.label - points.weight * points.proba) * slope).sum())
@@ -179,8 +179,8 @@ _ALL = (
         trimmed_log_loss,
         "trimmed log loss",
         "lower",
-        "log loss without the rows that lose most, which may be wrong labels; for comparisons alone, since it favours"
-        " probabilities that are too sure",
+        "log loss without the rows of largest loss, which may have wrong labels; for comparisons only, because it favours"
+        " overconfident probabilities",
         "losses",
         Computation(lambda sample, options: TrimmedLogLoss(ByLoss(sample.data, sample.eps), options.get("trim", 0.01))),
     ),
@@ -196,7 +196,7 @@ _ALL = (
         normalized_cross_entropy,
         "normalized cross-entropy",
         "lower",
-        "log loss over that of the base rate: 1 is no better than the base rate",
+        "log loss divided by the log loss of the base rate; 1 is no better than the base rate",
         "losses",
         _over_base_rate(explained=False),
     ),
@@ -204,7 +204,7 @@ _ALL = (
         d2,
         "share of loss explained (d2)",
         "higher",
-        "1 is perfect, 0 is the base rate",
+        "1 is perfect, 0 is no better than the base rate",
         "losses",
         _over_base_rate(explained=True),
     ),
@@ -212,7 +212,7 @@ _ALL = (
         roc_auc,
         "area under the ROC curve",
         "higher",
-        "the chance that a row of a class has a larger probability of it than another row; of K classes the mean",
+        "the chance that a positive row has a larger probability than a negative row; averaged over classes if K > 2",
         "ranking",
         _ranking(ranking.roc_auc, lambda shares: 0.5),
     ),
@@ -220,7 +220,7 @@ _ALL = (
         average_precision,
         "average precision",
         "higher",
-        "the mean precision over the rows of a class, each at its own probability as the threshold; of K classes the mean",
+        "the mean precision over the positive rows, each with its probability as threshold; averaged over classes if K > 2",
         "ranking",
         _ranking(ranking.average_precision, lambda shares: float(shares[1] if len(shares) == 2 else shares.mean())),
     ),
@@ -228,7 +228,7 @@ _ALL = (
         _reliability.calibration_error,
         "calibration error (ECE)",
         "lower",
-        "mean distance between predicted and observed frequency over bins, less what noise adds to it",
+        "mean distance between predicted and observed frequencies over bins, corrected for noise",
         "calibration",
         _calibration_error(),
         defaults={"debiased": True},
@@ -237,7 +237,7 @@ _ALL = (
         smooth_calibration_error,
         "smooth calibration error",
         "lower",
-        "the same without bins, from smoothed residuals",
+        "calibration error without bins, from smoothed residuals",
         "calibration",
         Computation(_smooth_calibration_error, _on_points(smooth_calibration_error), _error_of_constant),
     ),
@@ -245,7 +245,7 @@ _ALL = (
         integrated_calibration_index,
         "integrated calibration index (Eavg)",
         "lower",
-        "mean distance between the probabilities and a flexible (lowess) calibration curve, less what noise adds to it",
+        "mean distance between the probabilities and a flexible (lowess) calibration curve, corrected for noise",
         "calibration",
         _flexible(integrated_calibration_index, q=None),
     ),
@@ -253,7 +253,7 @@ _ALL = (
         calibration_error_quantile,
         "quantile of the calibration errors (E90)",
         "lower",
-        "this share of the rows, 90 % by default, lies nearer to the flexible curve",
+        "the distance from the flexible curve that this share of the rows, 90 % by default, does not exceed",
         "calibration",
         _flexible(calibration_error_quantile, q=0.9),
         defaults={"q": 0.9},
@@ -262,7 +262,7 @@ _ALL = (
         calibration_intercept,
         "calibration intercept",
         "nearest to 0",
-        "what must be added to all log odds to bring the mean probability to the share of events: below 0 they are too high",
+        "the shift of the log odds that equates mean probability and event rate; negative if probabilities are too high",
         "direction of miscalibration",
         Computation(
             lambda sample, options: CalibrationIntercept(sample.cells),
@@ -275,7 +275,7 @@ _ALL = (
         calibration_slope,
         "calibration slope",
         "nearest to 1",
-        "what log odds must be multiplied by to fit the labels: below 1 the probabilities are too sure",
+        "the factor of the log odds that fits the labels best; below 1, the probabilities are overconfident",
         "direction of miscalibration",
         Computation(lambda sample, options: CalibrationSlope(sample.cells), _on_points(calibration_slope)),
         two_classes_only=True,
@@ -284,7 +284,7 @@ _ALL = (
         observed_over_expected,
         "observed / expected",
         "nearest to 1",
-        "the share of events over the mean probability",
+        "the event rate divided by the mean probability",
         "direction of miscalibration",
         Computation(
             lambda sample, options: ObservedOverExpected(sample.predicted),
@@ -297,7 +297,7 @@ _ALL = (
         spiegelhalter_z,
         "Spiegelhalter's z",
         "nearest to 0",
-        "a test of calibration: beyond 1.96 and -1.96 in one of twenty calibrated models",
+        "a test of calibration; it lies outside [-1.96, 1.96] for one in twenty calibrated models",
         "direction of miscalibration",
         Computation(value=_spiegelhalter_z),
         two_classes_only=True,
@@ -306,7 +306,7 @@ _ALL = (
         sharpness,
         "sharpness",
         "neither",
-        "variance of the probabilities: how far they dare to leave their mean",
+        "variance of the probabilities, whether or not they are correct",
         "ranking",
         Computation(
             lambda sample, options: Sharpness(sample.predicted), _sharpness, lambda forecast, shares, options: 0.0
@@ -316,7 +316,7 @@ _ALL = (
         miscalibration,
         "miscalibration",
         "lower",
-        "what recalibration would take off the log loss, less what it would fit of the noise",
+        "the part of the log loss that recalibration would remove, corrected for noise",
         "calibration",
         _part(miscalibration, isotonic.Miscalibration, temperature.MiscalibrationOfClasses),
     ),
@@ -324,17 +324,17 @@ _ALL = (
         discrimination,
         "discrimination",
         "higher",
-        "what the recalibrated probabilities take off the loss of the base rate",
+        "the part of the loss of the base rate that the recalibrated probabilities remove",
         "ranking",
         _part(discrimination, isotonic.Discrimination, temperature.DiscriminationOfClasses),
     ),
 )
 
-#: By name, in the order in which a report names them.
+#: The scores by name, in the order of reports.
 SCORES: dict[str, Score] = {score.name: score for score in _ALL}
 _OF_FUNCTION = {score.function: score for score in _ALL}
 
 
 def score_of(function: Callable[..., Any]) -> Score | None:
-    """Return the entry of a function, where it is one of these scores."""
+    """Return the entry of a function, or None if it is not one of these scores."""
     return _OF_FUNCTION.get(function)

@@ -1,4 +1,4 @@
-"""The calibration error without bins: of residuals that a kernel smooths."""
+"""The smooth calibration error, which uses residuals smoothed by a kernel instead of bins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from .._kernels import binning
 from ._predictions import Numbers, Predictions, checked, one_column
 
-#: Below this width a kernel smooths nothing.
+#: The smallest kernel width; a narrower kernel would not smooth the residuals.
 _LEAST_WIDTH = 1e-3
 
 
@@ -19,10 +19,11 @@ def smooth_calibration_error(
     *,
     raw: npt.ArrayLike | None = None,
 ) -> float:
-    """Return the calibration error without bins: of residuals smoothed by a Gaussian kernel, whose width the data give.
+    """Return the smooth calibration error, which uses residuals smoothed by a Gaussian kernel instead of bins; 0 is best.
 
-    The width is where it equals the error itself; the result is then within a constant factor of the distance to the
-    nearest calibrated predictor (Blasiok and Nakkiran 2023, arXiv 2309.12236, definition 3 and algorithm 1).
+    The width of the kernel is chosen so that it equals the error. The result is then within a constant factor of the
+    distance to the nearest calibrated predictor (Blasiok and Nakkiran 2023, arXiv 2309.12236, definition 3 and
+    algorithm 1).
 
     Parameters
     ----------
@@ -34,9 +35,10 @@ def smooth_calibration_error(
     Returns
     -------
     float
-        ``integral over [0, 1] of |sum_i w_i (p_i - y_i) K(t, p_i)| / sum_i w_i``, with K the Gaussian kernel reflected at
-        0 and 1, on a grid of 1001 points or more. The authors' package relplot counts half of what lies at the ends of
-        its grid: it differs by some 1e-4, and by half the error and more where nearly all probabilities are close to 0.
+        ``integral over [0, 1] of |sum_i w_i (p_i - y_i) K(t, p_i)| / sum_i w_i``, where K is the Gaussian kernel
+        reflected at 0 and 1, on a grid of at least 1001 points. The authors' package relplot counts the values at the
+        ends of its grid by half. Its result differs by about 1e-4, but by half the error or more if nearly all
+        probabilities are close to 0.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def smooth_calibration_error(
 
 
 def onto_grid(rows: Predictions, size: int) -> tuple[Numbers, Numbers]:
-    """Share weighted p - y and weights among the points of an even grid; the weights sum to the number of rows."""
+    """Distribute weighted p - y and weights over the points of an even grid; the weights sum to the number of rows."""
     excess, mass = np.zeros(size), np.zeros(size)
     binning.onto_grid(rows.y, rows.proba, rows.weight, excess, mass)
     scale = len(rows.y) / mass.sum()
@@ -67,7 +69,7 @@ def smooth_error(rows: Predictions) -> tuple[float, float]:
             grids[size] = onto_grid(rows, size)
         return _smoothed(*grids[size], width)
 
-    # The error falls as the width grows, so they cross once; ten steps of halving, as in the authors' code.
+    # The error decreases as the width grows, so they cross once. Bisect ten times, as in the authors' code.
     high, low = 1.0, 0.0
     for _ in range(10):
         middle = (high + low) / 2.0
@@ -87,16 +89,16 @@ def _smoothed(excess: Numbers, mass: Numbers, width: float) -> float:
     grid = np.linspace(0.0, 1.0, size)
     residual, density = (np.interp(points, grid, _reflected(values, kernel)) for values in (excess, mass))
     inner = np.ones(len(points))
-    inner[[0, -1]] = 0.5  # half of what an end stands for lies outside
+    inner[[0, -1]] = 0.5  # half of the interval around an end point lies outside [0, 1]
     return float(inner @ np.abs(residual) / (inner @ density))
 
 
 def _reflected(values: Numbers, kernel: Numbers) -> Numbers:
-    """Return the convolution on [0, 1] of what is mirrored at both ends, by Fourier transform."""
+    """Return the convolution of values on [0, 1], reflected at both ends, by Fourier transform."""
     size = len(values)
     mirrored = np.concatenate([values, values[-2:0:-1]])
-    mirrored[[0, size - 1]] *= 2.0  # what lies at an end is its own mirror image: of rare events, nearly all
-    # Of the kernel's points, from -1/2 to 1/2, the one at 0 comes first; period 2.
+    mirrored[[0, size - 1]] *= 2.0  # an end point is its own mirror image; for rare events, nearly all rows are there
+    # The kernel is given from -1/2 to 1/2; the transform needs its value at 0 first, and a period of 2.
     half = size // 2
     around = np.zeros(len(mirrored))
     around[: size - half] = kernel[half:]

@@ -1,4 +1,4 @@
-"""Predictions at a threshold of the probability: rates of the confusion matrix, and net benefit."""
+"""Rates of the confusion matrix and net benefit at thresholds of the probability."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ._two_classes import Numbers, two_classes
 
 
 class ThresholdTable(NamedTuple):
-    """Where rows with ``p >= threshold`` are called positive; each field is ``(T,)``."""
+    """Rates if rows with ``p >= threshold`` are predicted positive; each field has shape ``(T,)``."""
 
     threshold: Numbers
-    precision: Numbers  #: TP / (TP + FP); NaN where none is called positive
+    precision: Numbers  #: TP / (TP + FP); NaN if no row is predicted positive
     recall: Numbers  #: TP / (TP + FN); NaN without positives
-    f1: Numbers  #: 2 TP / (2 TP + FP + FN); NaN where there is no positive and none is called so
+    f1: Numbers  #: 2 TP / (2 TP + FP + FN); NaN if no row is positive or predicted positive
     specificity: Numbers  #: TN / (TN + FP); NaN without negatives
-    predicted_positive: Numbers  #: (TP + FP) / n, the share that is called positive
+    predicted_positive: Numbers  #: (TP + FP) / n, the share that is predicted positive
     net_benefit: Numbers  #: TP / n - FP / n * t / (1 - t)
-    net_benefit_of_all: Numbers  #: the same if every row were called positive; that of calling none so is 0
+    net_benefit_of_all: Numbers  #: the same if every row is predicted positive; if no row is, it is 0
 
 
 def at_thresholds(
@@ -31,30 +31,30 @@ def at_thresholds(
     thresholds: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
 ) -> ThresholdTable:
-    """Return precision, recall, F1, specificity and net benefit of calling positive what reaches a threshold.
+    """Return precision, recall, F1, specificity and net benefit of predicting positive at or above each threshold.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        Labels in [0, 1]; one between counts as that share of a positive.
+        Labels in [0, 1]; a soft label y counts as y of a positive and 1 - y of a negative.
     proba : array-like of shape (n,) or (n, 2)
         Probabilities of y = 1.
     thresholds : array-like of shape (T,), or float
-        In [0, 1], in any order. The threshold that costs imply is :func:`threshold_of_costs`.
+        Thresholds in [0, 1], in any order. :func:`threshold_of_costs` returns the threshold that costs imply.
     sample_weight : array-like of shape (n,), optional
 
     Returns
     -------
     ThresholdTable
-        n, TP, FP, TN and FN are sums of weights. Net benefit (Vickers and Elkin 2006, Med. Decis. Making 26, 565-574) is in
-        true positives per row: a false positive costs ``t / (1 - t)`` of them, which is what a threshold t implies. At t = 1
-        a false positive costs infinitely much.
+        n, TP, FP, TN and FN are sums of weights. Net benefit (Vickers and Elkin 2006, Med. Decis. Making 26, 565-574)
+        is measured in true positives per row: a threshold t implies that a false positive costs ``t / (1 - t)`` true
+        positives. At t = 1, this cost is infinite.
 
     Raises
     ------
     TypeError, ValueError
-        When data have the wrong dtype or shape, or values without meaning; for thresholds outside [0, 1]; for more than two
-        classes.
+        If the data have the wrong dtype or shape or contain invalid values, if a threshold is outside [0, 1], or if
+        there are more than two classes.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def at_thresholds(
         raise ValueError(f"thresholds must lie in [0, 1], got {t[odd][0]}")
     rows = two_classes(y_true, proba, sample_weight, None)
     rising = np.unique(t)
-    cell = np.searchsorted(rising, rows.proba, side="right")  # how many thresholds it reaches
+    cell = np.searchsorted(rising, rows.proba, side="right")  # the number of thresholds that each row reaches
     positives = _sums(cell, rows.weight * rows.y, len(rising) + 1)
     negatives = _sums(cell, rows.weight * (1.0 - rows.y), len(rising) + 1)
     where = np.searchsorted(rising, t)
@@ -94,23 +94,23 @@ def at_thresholds(
 
 
 def threshold_of_costs(false_positive: float, false_negative: float) -> float:
-    """Return the threshold above which calling a row positive costs less on average than calling it negative.
+    """Return the threshold above which predicting positive costs less on average than predicting negative.
 
     Parameters
     ----------
     false_positive, false_negative : float
-        What one of each costs more than the right decision would, in any unit; >= 0, and one of them > 0.
+        The cost of one such error relative to the correct decision, in any unit; >= 0, and at least one of them > 0.
 
     Returns
     -------
     float
-        ``false_positive / (false_positive + false_negative)``, in [0, 1] (Elkan 2001, "The Foundations of Cost-Sensitive
-        Learning", equation 2). It holds for probabilities that are calibrated.
+        ``false_positive / (false_positive + false_negative)``, in [0, 1] (Elkan 2001, "The Foundations of
+        Cost-Sensitive Learning", equation 2). It assumes that the probabilities are calibrated.
 
     Raises
     ------
     TypeError, ValueError
-        For costs that are no numbers, not finite, below 0, or both 0.
+        If a cost is not a number, not finite or negative, or if both are 0.
 
     Examples
     --------
@@ -125,15 +125,15 @@ def threshold_of_costs(false_positive: float, false_negative: float) -> float:
             raise ValueError(f"{name} must be finite and >= 0, got {cost!r}")
     most, exponent = math.frexp(max(costs.values()))
     if most == 0.0:
-        raise ValueError("one of false_positive and false_negative must be > 0, got 0 for both")
-    first, second = (math.ldexp(cost, -exponent) for cost in costs.values())  # lest the sum be infinite
+        raise ValueError("at least one of false_positive and false_negative must be > 0, got 0 for both")
+    first, second = (math.ldexp(cost, -exponent) for cost in costs.values())  # scaled to avoid overflow
     return first / (first + second)
 
 
 def from_and_below(cells: Numbers) -> tuple[Numbers, Numbers]:
-    """Return sums from each of T rising thresholds on, and below it, ``(T, ...)``, from those between, ``(T + 1, ...)``.
+    """Return the sums at or above and below each of T increasing thresholds, from the sums of the T + 1 cells between them.
 
-    They are taken from either end: no small count is the difference of two large ones.
+    Both are accumulated from their own end, so that no small count is computed as the difference of two large ones.
     """
     from_there: Numbers = np.cumsum(cells[::-1], axis=0)[::-1][1:]
     below: Numbers = np.cumsum(cells, axis=0)[:-1]

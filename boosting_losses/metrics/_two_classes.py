@@ -1,4 +1,4 @@
-"""Predictions of two classes, in whatever form they come."""
+"""Predictions of two classes, converted to a common form."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ Numbers = npt.NDArray[np.float64]
 
 
 class TwoClasses:
-    """Labels, probabilities of 1 and weights, each float64 ``(n,)``; rows of weight 0 are left out."""
+    """Labels, probabilities of y = 1 and weights, each float64 of shape ``(n,)``; rows of weight 0 are omitted."""
 
     def __init__(self, data: Predictions) -> None:
-        """Keep predictions whose values have been looked at; raises ValueError for more than two classes."""
+        """Store predictions whose values have been checked; raise ValueError for more than two classes."""
         if data.classes > 2:
-            others = "proba[:, k] with y_true == k looks at one class"
-            raise ValueError(f"proba must be that of two classes, (n,) or (n, 2), got {data.proba.shape}; {others}")
+            others = "to score class k, pass proba[:, k] with y_true == k"
+            rule = "proba must contain probabilities of two classes, (n,) or (n, 2)"
+            raise ValueError(f"{rule}, got {data.proba.shape}; {others}")
         some = slice(None) if data.weight is None else data.weight > 0.0
         self.y: Numbers = data.y[some].astype(np.float64)
         self._given = data.proba[some]
@@ -29,7 +30,7 @@ class TwoClasses:
 
     @cached_property
     def log_odds(self) -> Numbers:
-        """Raw scores as they came, or those of the probabilities, moved inwards by the machine epsilon of their dtype."""
+        """The given raw scores, or the log odds of the probabilities, clipped by the machine epsilon of their dtype."""
         if self._raw is not None:
             return self._raw
         eps = float(np.finfo(np.float32 if self._given.dtype == np.float32 else np.float64).eps)
@@ -38,7 +39,7 @@ class TwoClasses:
         return scores
 
     def refuse_one_class(self) -> None:
-        """Raise ValueError unless both classes have a share in the labels."""
+        """Raise ValueError unless both classes occur in the labels."""
         least, most = self.y.min(), self.y.max()
         if most == 0.0 or least == 1.0:
             raise ValueError(f"y_true must hold both classes, got class {int(most)} only")

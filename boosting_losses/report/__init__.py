@@ -1,11 +1,11 @@
-"""Reports on probabilities: numbers with intervals, pictures, and findings in words.
+"""Reports on probabilities: scores with intervals, diagrams, and findings in words.
 
-* ``_accumulator`` adds up predictions block by block, with ``_moments`` for means and ``_tables`` for slices and
-  thresholds: data of any length are evaluated in bounded memory. ``_settings`` says what is evaluated, and ``_input`` makes
-  data uniform.
-* ``_build`` makes ``_results`` of the sums. ``_findings`` says in words what they mean, and ``_significance`` which
-  differences chance explains.
-* ``_views`` shows results, and ``_report`` joins everything in ``ProbabilityReport``.
+* ``_accumulator`` sums predictions block by block, with ``_moments`` for means and ``_tables`` for slices and thresholds.
+  Data of any length are therefore evaluated in bounded memory. ``_settings`` defines what is evaluated, and ``_input``
+  checks and converts the data.
+* ``_build`` computes ``_results`` from the sums. ``_findings`` describes problems in words, and ``_significance`` computes
+  p-values of the differences.
+* ``_views`` displays results, and ``_report`` combines everything in ``ProbabilityReport``.
 """
 
 from ..metrics._scores import SCORES

@@ -1,4 +1,4 @@
-"""The sums that a report is made of, added up block by block in bounded memory."""
+"""The sums from which a report is computed, accumulated block by block in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from ._tables import AtThresholds, BySlice, PerModel
 
 #: The columns of the moments of a model.
 _COLUMNS: tuple[ProperScore, ProperScore] = ("log_loss", "brier")
-#: Which share of the distances is not larger than each error of the flexible curve; None for their mean.
+#: The quantile of the distances that defines each error of the flexible curve; None for the mean.
 _FLEXIBLE = {"mean": None, "e50": 0.5, "e90": 0.9, "largest": 1.0}
 
 
 class Accumulator:
-    """Sums over the predictions of one or several models of the same rows, added up block by block in bounded memory.
+    """Sums over the predictions of one or several models for the same rows, accumulated in bounded memory.
 
-    :meth:`ProbabilityReport.from_accumulator` makes a report of them: use it where the rows do not fit in memory.
+    Use an accumulator if the rows do not fit in memory: :meth:`add` each block of rows, then call
+    :meth:`ProbabilityReport.from_accumulator`.
 
     Parameters
     ----------
@@ -44,17 +45,17 @@ class Accumulator:
         The names of the models.
     settings : Settings, optional
     n_groups : int, optional
-        The number of groups that the rows come from, where they do. Memory grows with it.
+        The number of groups, if the rows are grouped. Memory use grows with this number.
     slices : mapping of str to sequence of str, optional
-        The categories, at most 200, of each variable by which the rows are also looked at in parts.
+        The categories, at most 200, of each slicing variable. The report also shows the scores of each category.
 
     Raises
     ------
     ValueError
-        For too many categories, and for a reference that is no model.
+        If a variable has too many categories, or the reference is not one of the models.
     """
 
-    #: More categories of a variable than this are no table.
+    #: The largest number of categories of a variable.
     MOST_CATEGORIES = 200
 
     def __init__(
@@ -71,17 +72,17 @@ class Accumulator:
         for name, categories in self.slices.items():
             self.refuse_many_categories(name, len(categories))
         self.rows = 0
-        #: Probabilities that rounding had put outside [0, 1].
+        #: The number of probabilities that rounding had moved outside [0, 1].
         self.rounded = 0
         self.models: list[ModelSums] = []
         self.scale = 1.0
-        #: Columns: log loss and squared error of each model, then what they differ by from those of the reference.
+        #: Columns: log loss and squared error of each model, then their differences from those of the reference.
         self._moments = Moments(4 * len(self.names), n_groups)
         self._statistics: list[dict[str, Statistic]] = []
         self._flexible: list[dict[str, Statistic]] = []
         self._sources: list[list[Source]] = []
         self._tables: list[list[PerModel]] = []
-        #: By model that is compared with the reference.
+        #: The keys are the indices of the models that are compared with the reference.
         self._redrawn: dict[int, RedrawnLabels] = {}
         self._labels = Labels()
         self._replicates: Replicates | None = None
@@ -89,23 +90,23 @@ class Accumulator:
 
     @classmethod
     def refuse_many_categories(cls, name: str, n: int) -> None:
-        """Raise ValueError for a variable with more categories than a table has rows."""
+        """Raise ValueError if a variable has more than ``MOST_CATEGORIES`` categories."""
         if n > cls.MOST_CATEGORIES:
             raise ValueError(
-                f"slices must have at most {cls.MOST_CATEGORIES} categories, got {n} of {name!r}: put them into bins"
+                f"slices must have at most {cls.MOST_CATEGORIES} categories, got {n} of {name!r}: bin its values"
             )
 
     def prepare(
         self, y_true: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
     ) -> None:
-        """Find bins of equal weight and the width of a kernel from a sample of all rows.
+        """Determine bins of equal weight and the kernel width from a sample of all rows.
 
-        Without this call the rows that are added first are the sample, so that they should be like the others.
+        Without this call, the first block is the sample. It should then be representative of all rows.
 
         Parameters
         ----------
         y_true, probas, sample_weight
-            As for :meth:`add`. Rows without meaning are left out here, and refused when they are added.
+            As for :meth:`add`. Invalid rows are ignored here; :meth:`add` raises an error for them.
         """
         data = [ready(*with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
@@ -124,7 +125,7 @@ class Accumulator:
             known = {}
             for name, options in self.settings.metrics.items():
                 statistic = SCORES[name].statistic(shared, options)
-                # An error with its noise is no estimate of the true one, and no interval is around it.
+                # A calibration error that includes noise does not estimate the true error, so it has no interval.
                 if statistic is not None and options.get("debiased") is not False:
                     known[name] = statistic
             flexible = {name: FlexibleError(shared.flexible, share) for name, share in _FLEXIBLE.items()}
@@ -157,17 +158,17 @@ class Accumulator:
             The probabilities of each model, in the order of the names.
         sample_weight : array-like of shape (n,), optional
         index : ndarray of shape (n,), optional
-            The numbers by which errors and lists name the rows; by default these are counted on.
+            The row numbers in error messages and in the list of worst rows; by default, rows are numbered consecutively.
         groups : ndarray of shape (n,), optional
-            The code, from 0 on, of each row's group. The rows of a group must follow each other, also across blocks.
+            The group code of each row, from 0. The rows of a group must be contiguous, also across blocks.
         slices : mapping of str to ndarray of shape (n,), optional
-            For each variable the code of each row's category, its position among those given at the start.
+            For each variable, the category code of each row: its position in the categories given to the constructor.
 
         Raises
         ------
         TypeError, ValueError
-            When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
-            For other models, slices or groups than were announced at the start.
+            If the data have a wrong dtype or shape, or invalid values; the message names the model and the row. Also if
+            the models, slices or groups differ from those given to the constructor.
         """
         self._refuse_what_was_not_announced(len(probas), groups, slices or {})
         if not self.models:
@@ -179,11 +180,11 @@ class Accumulator:
             self.rounded += sum(count for _, count in inside)
             data = [ready(y_true, proba, sample_weight) for proba, _ in inside]
             weight = np.ones(len(data[0].y)) if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
-            if not weight.any():  # all of this block, but perhaps not all of the data
+            if not weight.any():  # other blocks may have weights above 0
                 data = [rows._replace(weight=None) for rows in data]
             of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
         self.rows += len(weight)
-        some = np.flatnonzero(weight)  # the others count nowhere, whatever they lose
+        some = np.flatnonzero(weight)  # rows of weight 0 are ignored, even if their loss is infinite
         if not len(some):
             return
         codes = {} if slices is None else {name: values[some] for name, values in slices.items()}
@@ -207,40 +208,40 @@ class Accumulator:
     # ---- results ----------------------------------------------------------------------------------------------------
 
     def scores(self) -> list[dict[str, Estimate]]:
-        """Return each model's scores with intervals, NaN where there is none."""
+        """Return the scores of each model with intervals; the bounds are NaN if a score has no interval."""
         return [self._of_model(m) for m in range(len(self.models))]
 
     @cached_property
     def values(self) -> list[dict[str, float]]:
-        """The scores of the data as they are, which noise may make too large."""
+        """The scores of each model without correction; label noise may inflate them."""
         metrics = self.settings.metrics.items()
         return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
 
     def flexible_errors(self) -> list[dict[str, Estimate]]:
-        """Return how far each model's probabilities are from the flexible curve, less what noise adds."""
+        """Return the distances of each model's probabilities from its flexible curve, corrected for label noise."""
         return [
             {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
             for flexible in self._flexible
         ]
 
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """Return the other models' scores minus those of the reference."""
+        """Return the scores of every other model minus those of the reference."""
         others = [m for m in range(len(self.models)) if m != self.reference]
         return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
 
     def tables(self) -> list[list[Any]]:
-        """Return for each model the tables by slice and by threshold."""
+        """Return the tables by slice and by threshold of each model."""
         level = self.settings.level
         return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
 
     @property
     def effective_rows(self) -> float:
-        """How many rows of equal weight these are worth: (sum of weights)**2 / sum of squared weights."""
+        """The effective number of rows: (sum of weights)**2 / sum of squared weights."""
         return self._moments.effective_rows
 
     @cached_property
     def events(self) -> float:
-        """How many independent rows the rarer of two labels is worth; of K classes, of right and wrong predictions."""
+        """The effective number of rows with the rarer label; for K classes, of the rarer of right and wrong predictions."""
         return events(self._totals[self._labels])
 
     # ---- parts ------------------------------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ class Accumulator:
 
     @cached_property
     def _sampled(self) -> list[dict[str, Sampled]]:
-        """What there is of each model in replicates, by the name of the score."""
+        """The scores of each model that have bootstrap replicates, by name."""
         return [
             {
                 name: Sampled(
@@ -294,16 +295,16 @@ class Accumulator:
     def _refuse_what_was_not_announced(
         self, n_models: int, groups: npt.NDArray[np.intp] | None, slices: Mapping[str, npt.NDArray[np.intp]]
     ) -> None:
-        """Raise ValueError unless there is an array for each model, and codes for groups and slices."""
+        """Raise ValueError unless there is one array per model, and the codes of groups and slices are valid."""
         if n_models != len(self.names):
-            raise ValueError(f"probas must hold one array per model, {len(self.names)} of them, got {n_models}")
+            raise ValueError(f"probas must contain one array per model ({len(self.names)} expected), got {n_models}")
         if set(slices) != set(self.slices):
-            raise ValueError(f"slices must have codes of the variables {list(self.slices)}, got {list(slices)}")
+            raise ValueError(f"slices must contain the codes of the variables {list(self.slices)}, got {list(slices)}")
         codes = [(name, slices[name], len(categories)) for name, categories in self.slices.items()]
         if self.n_groups is not None or groups is not None:
             if self.n_groups is None or groups is None:
                 raise ValueError(
-                    f"groups must be given where n_groups is, got {groups!r} and n_groups={self.n_groups!r}"
+                    f"groups must be given if n_groups is given, got {groups!r} and n_groups={self.n_groups!r}"
                 )
             codes.append(("groups", groups, self.n_groups))
         for name, values, size in codes:
@@ -345,12 +346,12 @@ class Accumulator:
 
     @cached_property
     def _totals(self) -> dict[Summed, tuple[Totals, Totals]]:
-        """The sums of each source, in the data and in the replicates."""
+        """The sums of each source, for the data and for the replicates."""
         assert self._replicates is not None
         return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
 
     def _forms(self, probas: Sequence[npt.ArrayLike]) -> list[npt.NDArray[Any]]:
-        """Return the probabilities of each model, divided by their sums where that was asked for."""
+        """Return the probabilities of each model, normalized if the settings require it."""
         forms = []
         for proba in probas:
             p = _validation.numeric("proba", proba)

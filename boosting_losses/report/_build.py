@@ -1,4 +1,4 @@
-"""The parts of a report, made of what has been added up."""
+"""The results of a report, computed from the accumulated sums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._settings import Settings
 
 HISTOGRAM_BINS = 50
 CURVE_BINS = 10
-#: The flexible curve is that of so many rows, or of cells of the same weight.
+#: The flexible curve is fitted to about this many points at most: rows, or cells of about equal weight.
 FLEXIBLE_POINTS = 10_000
 
 
@@ -41,7 +41,7 @@ def model_result(
     shown = shown if limit == 1.0 else np.append(shown, 1.0)
     worst = sums.worst
     shares = quiet_ratio(worst.weighted_loss, sums.loss)
-    if np.isinf(sums.loss):  # all of it is theirs whose loss is infinite
+    if np.isinf(sums.loss):  # rows of infinite loss share it equally
         shares = np.isinf(worst.weighted_loss) / np.isinf(worst.weighted_loss).sum()
     return ModelResult(
         name=name,
@@ -76,7 +76,7 @@ def _curve(points: ProbabilityPoints) -> ReliabilityCurve:
 
 
 def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, Numbers]:
-    """Return where a bin's frequency would lie if the model were calibrated (Broecker and Smith 2007): binomial quantiles."""
+    """Return the binomial quantiles of each bin's frequency under calibration (Broecker and Smith 2007)."""
     rows = np.maximum(np.rint(np.nan_to_num(curve.effective_rows)), 1.0)
     proba = np.nan_to_num(curve.predicted)
     low, high = (_binomial_quantile(tail, rows, proba) / rows for tail in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
@@ -84,7 +84,7 @@ def _consistency_band(curve: ReliabilityCurve, level: float) -> tuple[Numbers, N
 
 
 def _binomial_quantile(tail: float, rows: Numbers, proba: Numbers) -> Numbers:
-    """Return the least count whose distribution function reaches ``tail``."""
+    """Return the smallest count whose cumulative probability is at least ``tail``."""
     from scipy.special import bdtr, bdtrik  # noqa: PLC0415  (scipy.stats takes a second to import)
 
     count = np.where(proba >= 1.0, rows, np.maximum(np.ceil(np.nan_to_num(bdtrik(tail, rows, proba))), 0.0))
@@ -100,7 +100,7 @@ def _flexible(points: ProbabilityPoints, errors: Mapping[str, Estimate], level: 
 
 
 def _limit(curve: ReliabilityCurve, band_high: Numbers) -> float:
-    """Return where a diagram may end: of rare events, all would lie in one corner of the whole."""
+    """Return the upper limit of the axes of a diagram, below 1 if the events are rare."""
     some = curve.weight > 0.0
     farthest = max(float(part[some].max()) for part in (curve.predicted, curve.observed, band_high))
     return 1.0 if farthest > 0.5 else 1.15 * farthest
@@ -118,7 +118,7 @@ def _deciles(sums: ModelSums) -> LossByDecile:
 
 
 def baselines(shares: Numbers, settings: Settings) -> tuple[Baseline, ...]:
-    """Return the scores of always predicting the shares of the classes, and all classes alike."""
+    """Return the scores of two constant forecasts: the base rates, and equal probabilities."""
     even = np.full(len(shares), 1.0 / len(shares))
     coin = "fair coin" if len(shares) == 2 else f"fair die of {len(shares)}"
     return tuple(

@@ -1,4 +1,4 @@
-"""What the numbers of a report mean, in words."""
+"""Findings: problems of the data and the models that a report describes in words."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from ._results import Finding
 #: Kind, text and rows of a finding.
 Part = tuple[str, str, tuple[int, ...]]
 
-#: A class is said to dominate from this share on.
+#: A class dominates if its share of the weight is at least this.
 DOMINANT = 0.9
-#: Rows are said to make most of the loss when so few of them make so much of it.
+#: A finding names the worst rows if this share of the rows causes more than this share of the loss.
 FEW_ROWS, MUCH_LOSS = 0.01, 0.2
-#: Intervals are rough with fewer independent rows of the rarer label.
+#: Intervals are inaccurate with fewer independent rows of the rarer label than this.
 FEW_EVENTS = 10
-#: Miscalibration is worth a word from this share of the log loss on.
+#: Miscalibration is reported only above this share of the log loss.
 WORTH_IT = 0.02
 
 
 def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
-    """Return everything that a reader should know before believing the scores."""
+    """Return the findings that a reader should know before relying on the scores."""
     found = []
     some = evaluation.effective_rows
     if some < 0.5 * evaluation.rows:
-        text = f"The weights are uneven: {evaluation.rows:,} rows are worth no more than {some:,.0f} of equal weight."
+        text = f"The weights are uneven: the effective number of rows is only {some:,.0f} of {evaluation.rows:,}."
         found.append(Finding(None, "uneven weights", text))
     if evaluation.events < FEW_EVENTS:
         found.append(Finding(None, "few events", _few_events(evaluation, classes)))
     if evaluation.rounded:
         one = evaluation.rounded == 1
-        text = f"{evaluation.rounded:,} probabilit{'y' if one else 'ies'} lay outside [0, 1], by rounding: moved to 0 or 1."
+        what = "probability was" if one else "probabilities were"
+        text = f"{evaluation.rounded:,} {what} outside [0, 1] because of rounding; such values are clipped to [0, 1]."
         found.append(Finding(None, "rounded", text))
     options = evaluation.settings.metrics.get("miscalibration")
     of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
@@ -54,12 +55,12 @@ def _few_events(evaluation: Accumulator, classes: list[str]) -> str:
     sums = evaluation.models[0]
     count = f"{evaluation.events:.1f}".removesuffix(".0")
     if sums.is_binary:
-        of = f"class {classes[int(np.argmin(sums.shares))]}"
+        of = f"rows of class {classes[int(np.argmin(sums.shares))]}"
     else:
-        of = "the rarer of right and wrong predictions"
+        of = "right or wrong predictions, whichever are rarer,"
     return (
-        f"Few events: the rows of {of} are worth {count} independent ones. With fewer than {FEW_EVENTS} the intervals are"
-        " rough and hold the truth less often than they should."
+        f"Few events: the effective number of {of} is {count}. With fewer than {FEW_EVENTS}, the intervals"
+        " contain the true values less often than they should."
     )
 
 
@@ -72,14 +73,16 @@ def _of_the_score(sums: ModelSums, miscalibration: Estimate | None) -> Iterator[
             worse = f", worse than the base rate's {base:.4f}" if loss > base else ""
             best, least = loss - miscalibration.high, loss - miscalibration.low
             text = (
-                f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would bring it"
-                f" to about {mended:.4f} ({best:.4f} to {least:.4f}), and explain {1.0 - mended / base:.0%} of the base"
-                " rate's loss."
+                f"Good ranking hides miscalibration: the log loss is {loss:.4f}{worse}; recalibration alone would reduce"
+                f" it to about {mended:.4f} ({best:.4f} to {least:.4f}), which is {1.0 - mended / base:.0%} below the loss of"
+                " the base rate."
             )
             yield "miscalibration", text, ()
             return
     if loss > base:
-        text = f"Worse than the base rate: the log loss is {loss:.4f}, always predicting the base rate has {base:.4f}."
+        text = (
+            f"Worse than the base rate: the log loss is {loss:.4f}; always predicting the base rate gives {base:.4f}."
+        )
         yield "worse than the base rate", text, ()
 
 
@@ -87,13 +90,13 @@ def _of_probabilities(sums: ModelSums) -> Iterator[Part]:
     if not sums.is_binary:
         return
     if len(sums.points.proba) == 1:
-        yield "constant", "All rows have the same probability: there is nothing to rank by.", ()
+        yield "constant", "All rows have the same probability, so the model cannot rank them.", ()
         return
     mean, rate = sums.class_proba[1] / sums.weight, float(sums.shares[1])
     spread = np.sqrt(rate * (1.0 - rate) * float(sums.points.squared.sum())) / sums.weight
     if abs(mean - rate) > max(4.0 * spread, 0.1 * min(rate, 1.0 - rate)):
         direction = "high" if mean > rate else "low"
-        text = f"Too {direction} on the whole: {mean:.4f} is predicted on average, {rate:.4f} happens."
+        text = f"Too {direction} on average: the mean probability is {mean:.4f}, the event rate is {rate:.4f}."
         yield "biased", text, ()
 
 
@@ -109,7 +112,7 @@ def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> Iterator[Part]:
         )
         text = (
             f"Class {classes[largest]} dominates with {sums.shares[largest]:.1%} of the weight, and its rows dominate the"
-            f" scores: their mean log loss is {by_class[largest]:.4f}, against {others}."
+            f" scores: their mean log loss is {by_class[largest]:.4f}, compared with {others}."
         )
         yield "majority class", text, ()
     worst = sums.worst
@@ -119,14 +122,14 @@ def _of_rows(sums: ModelSums, n: int, classes: list[str]) -> Iterator[Part]:
         rows = tuple(int(row) for row in worst.row[: len(few)])
         named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
         text = (
-            f"A handful of rows makes much of the loss: {needed} of {n:,} make {few[:needed].sum() / sums.loss:.0%} of it."
-            f" Look at rows {named}: wrong labels are often among such."
+            f"A few rows cause much of the loss: {needed} of {n:,} cause {few[:needed].sum() / sums.loss:.0%} of it."
+            f" Check rows {named}: such rows often have wrong labels."
         )
         yield "few rows", text, rows
     if sums.moved:
         certain = "row has a probability" if sums.moved == 1 else "rows have probabilities"
         text = (
-            f"{sums.moved:,} {certain} of 0 or 1, or too close to it: moved inwards for the log loss, where one such"
-            " row that is wrong costs as much as the bound allows."
+            f"{sums.moved:,} {certain} of 0 or 1, or too close to 0 or 1. They are clipped for the log loss; each wrong one"
+            " has the largest loss that clipping allows."
         )
         yield "clipped", text, ()

@@ -1,4 +1,4 @@
-"""Data as users hand them over to a report, made uniform and checked."""
+"""Checks and conversion of the data that users pass to a report."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..metrics._predictions import Predictions, check
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """Return the probabilities of each model, by its name."""
+    """Return a mapping of model names to probabilities."""
     if isinstance(proba, Mapping):
         if names is not None:
-            raise ValueError("names must not be given with a mapping, whose keys they are, got both")
+            raise ValueError("names must not be given with a mapping, whose keys are the names, got both")
         models = {str(name): values for name, values in proba.items()}
         if len(models) < len(proba):
-            raise ValueError(f"proba must have keys that differ as texts, got {list(proba)}")
+            raise ValueError(f"proba must have keys that differ as strings, got {list(proba)}")
     elif isinstance(proba, (list, tuple)) and len(proba) and getattr(proba[0], "shape", ()) != ():
         named = [f"model {i + 1}" for i in range(len(proba))] if names is None else [str(name) for name in names]
         if len(named) != len(proba) or len(set(named)) != len(named):
@@ -40,13 +40,13 @@ def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
 
 
 def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
-    """Return labels as numbers, and the names of the classes."""
+    """Return the labels as numbers, and the names of the classes."""
     n_classes = max(2, proba.shape[1]) if proba.ndim == 2 else 2
     if classes is None:
         y = np.asarray(y_true)
         if y.dtype.kind in "OUS" and any(isinstance(label, (str, bytes)) for label in y.ravel()[:1]):
             raise ValueError(
-                f"classes must name the {n_classes} labels in the order of the columns where they are texts"
+                f"classes must name the {n_classes} labels in the order of the columns if y_true holds strings, got None"
             )
         return _validation.numeric("y_true", y_true), [str(k) for k in range(n_classes)]
     labels = list(classes)
@@ -67,14 +67,14 @@ def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequenc
 
 
 def normalized(proba: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Divide rows of probabilities by their sums; a row whose sum is no positive number stays as it is."""
+    """Divide each row of probabilities by its sum, unless the sum is not positive and finite."""
     sums = proba.sum(axis=1, dtype=np.float64)
     fine = (sums > 0.0) & np.isfinite(sums)
     return proba / np.where(fine, sums, 1.0)[:, None]
 
 
 def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, npt.NDArray[np.intp]]]:
-    """Return the categories of each variable as texts, and the code of each row's category."""
+    """Return the categories of each variable as strings, and the category code of each row."""
     if slices is None:
         return {}, {}
     if not isinstance(slices, Mapping) and not hasattr(slices, "columns"):
@@ -92,7 +92,7 @@ def slice_codes(slices: Any, n: int) -> tuple[dict[str, list[str]], dict[str, np
 
 
 def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp] | None, npt.NDArray[np.intp] | None]:
-    """Return the order in which rows of a group come together, and codes of the groups."""
+    """Return an order in which the rows of each group are contiguous, and the group code of each row."""
     if groups is None:
         return None, None
     codes = group_codes(groups, n)
@@ -100,23 +100,23 @@ def by_group(groups: npt.ArrayLike | None, n: int) -> tuple[npt.NDArray[np.intp]
 
 
 def refuse_other_lengths(y: Any, models: Mapping[str, Any], weight: Any) -> None:
-    """Raise ValueError unless labels, weights and the probabilities of all models have as many rows."""
+    """Raise ValueError unless labels, weights and the probabilities of all models have the same number of rows."""
     _validation.refuse_odd_labels_or_weights(y, weight, multiclass=False)
     first = next(iter(models.values()))
     for name, proba in models.items():
         if proba.ndim not in (1, 2) or len(proba) != len(y):
             raise ValueError(
-                f"proba must have one row per label, {len(y)} of them, got shape {proba.shape} of model {name!r}"
+                f"proba must have one row per label ({len(y)} expected), got shape {proba.shape} of model {name!r}"
             )
         if proba.shape != first.shape:
-            raise ValueError(f"all models must have proba of one shape, got {first.shape} and {proba.shape}")
+            raise ValueError(f"all models must have proba of the same shape, got {first.shape} and {proba.shape}")
 
 
 # ---- blocks of rows -------------------------------------------------------------------------------------------------
 
 
 def ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> Predictions:
-    """Check predictions of hard labels."""
+    """Return checked predictions; raise ValueError unless the labels are class codes."""
     data = check(y, proba, sample_weight)
     if data.y.ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data.y.shape}")
@@ -126,11 +126,11 @@ def ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike |
 def with_meaning(
     y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """Return the rows that count and have no fault; those with one are refused when they are added."""
+    """Return the valid rows of positive weight; ``Accumulator.add`` raises an error for invalid rows."""
     labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
     weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
     if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
-        return labels, p, weight  # refused at once
+        return labels, p, weight  # ``ready`` raises the error
     columns = p.reshape(len(p), -1)
     fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
     if columns.shape[1] > 1:
@@ -147,7 +147,7 @@ def with_meaning(
 
 @contextmanager
 def rows_named(index: npt.NDArray[np.intp]) -> Iterator[None]:
-    """Let errors name the rows of all data instead of those of a block."""
+    """Replace the row number within a block by the row number in the whole data in error messages."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Means of weighted columns and their intervals, from power sums that grow block by block."""
+"""Weighted means of columns and their intervals, from power sums that are accumulated block by block."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..metrics._statistics.closed_form import of_moments
 
 
 class Moments:
-    """Sums of powers of what rows, or groups of rows, add to weighted means.
+    """Power sums of the contributions of rows, or of groups of rows, to weighted means.
 
     Parameters
     ----------
     n_columns : int
     n_groups : int, optional
-        The number of groups that the rows come from, where they do.
+        The number of groups, if the rows are grouped.
     """
 
     def __init__(self, n_columns: int, n_groups: int | None = None) -> None:
@@ -29,8 +29,8 @@ class Moments:
         self._n = 0
 
     def add(self, weight: Numbers, columns: Numbers, groups: npt.NDArray[np.intp] | None = None) -> None:
-        """Add rows that have a weight: columns ``(n, C)``, and the codes of their groups."""
-        if self._centre is None:  # far from 0, powers would lose digits
+        """Add rows of nonzero weight, with columns ``(n, C)`` and the codes of their groups."""
+        if self._centre is None:  # powers of values far from 0 would lose precision
             self._centre = np.where(np.isfinite(columns[0]), columns[0], 0.0)
         self._n += len(weight)
         with np.errstate(invalid="ignore"):  # an infinite loss has no interval
@@ -52,7 +52,7 @@ class Moments:
         range_: tuple[float, float] = (-np.inf, np.inf),
         expected: tuple[float, float] | None = None,
     ) -> Estimate:
-        """Return the interval of the mean of a column, which is ``value``, with the moments that are ``expected`` of it."""
+        """Return the interval of ``value``, the mean of a column, given the moments ``expected`` of its differences."""
         if not np.isfinite(value):
             return Estimate(value, float("nan"), float("nan"))
         assert self._centre is not None
@@ -65,11 +65,11 @@ class Moments:
             n = self._n
             s = {key: float(power[column]) for key, power in self._powers.items()}
             square, cube = central_sums(s, mean)
-            if square <= 1e-14 * (s[2, 2] + mean * mean * s[2, 0]):  # rounding
+            if square <= 1e-14 * (s[2, 2] + mean * mean * s[2, 0]):  # a sum this small is rounding error
                 square = cube = 0.0
         return of_moments(value, square, cube, n, float(self._powers[1, 0][column]), level, range_, expected=expected)
 
     @property
     def effective_rows(self) -> float:
-        """How many rows of equal weight these are worth: (sum of weights)**2 / sum of squared weights."""
+        """The effective number of rows: (sum of weights)**2 / sum of squared weights."""
         return float(self._powers[1, 0][0] ** 2 / self._powers[2, 0][0])

@@ -1,4 +1,4 @@
-"""The report on probabilities that users meet."""
+"""The public class of reports on probabilities."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import RenderableType
 
-#: Rows that are added at a time.
+#: The number of rows in a block.
 BLOCK = 2**17
 
 
 @dataclass(frozen=True, repr=False)
 class ProbabilityReport(Results):
-    """Scores with intervals, diagrams and findings in words, of one or several models of the same rows.
+    """Scores with intervals, diagrams and findings in words for one or several models on the same rows.
 
-    :meth:`from_predictions` makes it of arrays, :meth:`from_accumulator` of data that come in blocks. It shows itself as a
-    table in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and ``plot`` give it in other forms.
+    :meth:`from_predictions` creates a report from arrays, :meth:`from_accumulator` from data in blocks. A report is
+    displayed as tables in a terminal or a notebook; ``to_frame``, ``to_json``, ``to_html`` and ``plot`` export it.
     """
 
     @classmethod
@@ -64,41 +64,43 @@ class ProbabilityReport(Results):
         y_true : array-like of shape (n,)
             Labels: 0 and 1, class codes 0..K-1, or any labels that ``classes`` names.
         proba : array-like, sequence of array-likes, or mapping of names to array-likes
-            The probabilities of one model or of several: a list of arrays is one of models. An array ``(n,)`` holds P(y = 1)
-            and one of shape ``(n, K)`` a column per class, as ``predict_proba`` gives it; with two columns the second is
-            looked at.
+            The probabilities of one model, or of several models as a list or a mapping of arrays. An array ``(n,)``
+            contains P(y = 1). An array ``(n, K)`` has one column per class, as returned by ``predict_proba``; of two
+            columns, the second is evaluated.
         sample_weight : array-like of shape (n,), optional
         names : sequence of str, optional
             The names of the models.
         classes : sequence, optional
-            The labels in the order of the columns; by default 0..K-1.
+            The labels in the order of the columns; by default, 0..K-1.
         groups : array-like of shape (n,), optional
-            Rows of one group (a customer, a day) are kept together in the intervals.
+            The group of each row (a customer, a day). The intervals allow for dependent rows within a group.
         slices : array-like of shape (n,), or mapping or data frame of such, optional
-            Categories (a region, an age band) by which the rows are also looked at in parts.
+            Categories of the rows (a region, an age band). The report also shows the scores of each category.
         thresholds : sequence of float, optional
-            Probabilities of the second of two classes from which on it is predicted: precision, recall, F1, specificity and
-            net benefit at each. :func:`boosting_losses.metrics.threshold_of_costs` gives the one that costs imply.
+            Decision thresholds for two classes: the second class is predicted if its probability is at least the
+            threshold. The report shows precision, recall, F1, specificity and net benefit at each threshold.
+            :func:`boosting_losses.metrics.threshold_of_costs` returns the threshold that given costs imply.
         reference : str, optional
-            The model with which the others are compared; by default the first.
+            The model with which the other models are compared; by default, the first.
         metrics : sequence of str, or mapping of str to mapping, optional
-            Names, with options, of scores in :data:`boosting_losses.report.SCORES`; by default the usual ones.
+            Names of scores in :data:`boosting_losses.report.SCORES`, with or without options; by default, those in
+            ``Settings().metrics``.
         normalize : bool
-            Whether rows of ``(n, K)`` are divided by their sums, as probabilities that were rounded to a few digits need it.
+            Whether to divide each row of ``(n, K)`` by its sum. Probabilities that were rounded to a few digits need this.
         eps : float, optional
-            Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype. The
-            report counts the rows.
+            Probabilities are clipped to [eps, 1 - eps] for the log loss; by default, eps is the machine epsilon of their
+            dtype. The report contains the number of clipped rows.
         level : float
-            The level of the confidence intervals.
+            The confidence level of the intervals.
         n_resamples, random_state : int
-            The number of bootstrap replicates, and their seed.
+            The number and the seed of the bootstrap replicates.
 
         Raises
         ------
         TypeError, ValueError
-            When data have the wrong dtype or shape, or values without meaning; the message names the model and the row.
+            If the data have a wrong dtype or shape, or invalid values; the message names the model and the row.
         ImportError
-            Without scipy, which makes the isotonic regressions.
+            If scipy, which fits the isotonic regressions, is not installed.
         """
         models = models_by_name(proba, names)
         y, labels = label_codes(y_true, next(iter(models.values())), classes)
@@ -129,13 +131,13 @@ class ProbabilityReport(Results):
 
     @classmethod
     def from_accumulator(cls, accumulator: Accumulator, classes: Sequence[str] | None = None) -> ProbabilityReport:
-        """Evaluate what has been added up.
+        """Create a report from the sums of an accumulator.
 
         Parameters
         ----------
         accumulator : Accumulator
         classes : sequence of str, optional
-            The names of the classes in the order of their codes; by default 0..K-1.
+            The names of the classes in the order of their codes; by default, 0..K-1.
 
         Returns
         -------
@@ -144,17 +146,17 @@ class ProbabilityReport(Results):
         Raises
         ------
         ValueError
-            When no rows have been added, all weights are 0, or the labels are all of one class.
+            If no rows have been added, all weights are 0, or all labels are of one class.
         """
         if not accumulator.rows:
-            raise ValueError("the accumulator must have rows, got none")
+            raise ValueError("the accumulator must contain at least one row, got none")
         first = accumulator.models[0]
         labels = [str(k) for k in range(first.classes)] if classes is None else [str(label) for label in classes]
         if not first.weight > 0.0:
             raise ValueError(f"sample_weight must have a sum > 0, got {accumulator.rows} weights that are all 0")
         if np.count_nonzero(first.class_weight) < 2:
             only = labels[int(np.argmax(first.shares))]
-            raise ValueError(f"y_true must hold more than one class to be evaluated, got class {only} only")
+            raise ValueError(f"y_true must contain more than one class, got class {only} only")
         scores = accumulator.scores()
         level = accumulator.settings.level
         errors, tables = accumulator.flexible_errors(), accumulator.tables()
@@ -191,39 +193,41 @@ class ProbabilityReport(Results):
 
         Returns
         -------
-        A frame of that library with the columns ``model``, ``score``, ``value``, ``low``, ``high``.
+        A data frame of that library with the columns ``model``, ``score``, ``value``, ``low``, ``high``.
         """
         from ._views.data import as_frame  # noqa: PLC0415
 
         return as_frame(self, backend)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole report as lists, dictionaries, texts and numbers; what is missing is None.
+        """Return the whole report as nested dictionaries and lists of strings and numbers; missing values are None.
 
-        ``schema.json`` in this package describes it, and docs/report_json.md in words.
+        ``schema.json`` in this package is the schema of the dictionary; docs/report_json.md describes its fields.
         """
         return as_dict(self)
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the report as JSON, also written to ``path``."""
+        """Return the report as JSON, and write it to ``path`` if a path is given."""
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
         return _written(text, path)
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """Return one self-contained page, also written to ``path``; needs matplotlib and Jinja2."""
+        """Return a self-contained HTML page, and write it to ``path`` if given; requires matplotlib and Jinja2."""
         from ._views.page import page  # noqa: PLC0415
 
         return _written(page(self), path)
 
     def plot(self, path: str | Path | IO[bytes] | None = None, *, format: str | None = None) -> Figure:
-        """Draw reliability diagrams, histograms of the probabilities, and loss by tenths of the rows; needs matplotlib.
+        """Draw reliability diagrams, histograms of the probabilities, and the log loss by tenths of the rows.
+
+        This method requires matplotlib.
 
         Parameters
         ----------
         path : str, Path or binary file, optional
-            Where to write the picture.
+            The file to which the figure is written.
         format : str, optional
-            The format of the file: "png", "svg" or "pdf"; by default that of the ending of the path.
+            The format of the file: "png", "svg" or "pdf"; by default, the extension of the path determines it.
 
         Returns
         -------
@@ -261,7 +265,7 @@ def _first(model: ModelResult) -> str:
 
 
 def _written(text: str, path: str | Path | None) -> str:
-    """Write the text to ``path``, wholly or not at all, and return it."""
+    """Return the text, and write it to ``path`` atomically if a path is given."""
     if path is not None:
         target = Path(path)
         scratch = target.with_name(target.name + ".part")

@@ -1,4 +1,4 @@
-"""The parts of a report."""
+"""The data classes that make up a report."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..metrics._predictions import Numbers
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a reader should know before believing the scores."""
+    """A fact that a reader should know before relying on the scores."""
 
-    model: str | None  #: whom it concerns; None for all
+    model: str | None  #: the model that the finding concerns; None for all models
     kind: str
     text: str
-    rows: tuple[int, ...] = ()  #: the rows it is about, counted from 0, the worst first
+    rows: tuple[int, ...] = ()  #: the rows that the finding concerns, counted from 0, worst first
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A forecast that needs no model, and its scores."""
+    """The scores of a forecast that requires no model."""
 
     name: str
     scores: Mapping[str, float | None]
@@ -31,23 +31,23 @@ class Baseline:
 
 @dataclass(frozen=True)
 class LossByDecile:
-    """Mean log loss over tenths of the rows, ordered by their probability; each field ``(D,)``."""
+    """Mean log loss of each tenth of the rows, ordered by probability; each field has shape ``(D,)``."""
 
-    lower: Numbers  #: the decile holds lower < p <= upper
+    lower: Numbers  #: the decile contains rows with lower < p <= upper
     upper: Numbers
     weight: Numbers
     loss: Numbers
-    expected: Numbers  #: what the loss would be if the probabilities were right; NaN for K classes
+    expected: Numbers  #: the expected loss if the model were calibrated; NaN for K classes
 
 
 @dataclass(frozen=True)
 class SliceRow:
-    """The rows of one category. Of K classes "observed" is how often the likeliest class was the label's."""
+    """Results for one category. For K classes, ``observed`` is the share of rows whose most probable class is right."""
 
     value: str
     rows: int
     weight: float
-    events: float  #: how many independent rows the label 1 is worth
+    events: float  #: effective number of rows with label 1; for K classes, of right predictions
     observed: Estimate
     predicted: float
     observed_over_expected: Estimate
@@ -57,7 +57,7 @@ class SliceRow:
 
 @dataclass(frozen=True)
 class SliceTable:
-    """The rows in parts, by the categories of a variable."""
+    """Results for each category of a variable."""
 
     variable: str
     rows: tuple[SliceRow, ...]
@@ -65,71 +65,71 @@ class SliceTable:
 
 @dataclass(frozen=True)
 class ThresholdRow:
-    """Predictions of the second class for probabilities from a threshold on."""
+    """Scores if the second class is predicted for probabilities at or above a threshold."""
 
     threshold: float
-    flagged: Estimate  #: the share of the rows
+    flagged: Estimate  #: share of rows for which the second class is predicted
     precision: Estimate
     recall: Estimate
     specificity: Estimate
     f1: Estimate
-    #: True positives less false positives at the odds of the threshold, per row (Vickers and Elkin 2006)
+    #: True positives minus false positives times the odds of the threshold, per row (Vickers and Elkin 2006)
     net_benefit: Estimate
-    net_benefit_of_all: float  #: that of predicting the second class for every row
+    net_benefit_of_all: float  #: net benefit of predicting the second class for every row
 
 
 @dataclass(frozen=True)
 class FlexibleResult:
-    """The flexible (lowess) calibration curve, and how far it is from the probabilities.
+    """The flexible (lowess) calibration curve, and the distances of the probabilities from the curve.
 
-    The errors have the names of the fields of :class:`~boosting_losses.metrics.FlexibleErrors`.
+    The keys of ``errors`` are the fields of :class:`~boosting_losses.metrics.FlexibleErrors`.
     """
 
     curve: FlexibleCurve
     errors: Mapping[str, Estimate]
-    uncorrected: FlexibleErrors  #: of the data as they are, which noise makes too large
+    uncorrected: FlexibleErrors  #: errors without correction, inflated by label noise
 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What a report says of one model."""
+    """All results of one model."""
 
     name: str
     scores: Mapping[str, Estimate]
-    #: The scores of the data as they are, where noise makes them larger than the estimates
+    #: Scores without correction for label noise, where they differ from the estimates
     uncorrected: Mapping[str, float]
-    curve: ReliabilityCurve  #: by bins of equal weight
-    band_low: Numbers  #: where a bin's frequency would lie, with the report's confidence, if the model were calibrated
+    curve: ReliabilityCurve  #: with bins of equal weight
+    band_low: Numbers  #: consistency band: the range of each bin's frequency if the model were calibrated
     band_high: Numbers
-    isotonic_proba: Numbers  #: the frequency as a rising function of the probability (CORP)
+    isotonic_proba: Numbers  #: isotonic regression of the labels on the probability (CORP)
     isotonic_frequency: Numbers
     flexible: FlexibleResult
-    shown_up_to: float  #: where a diagram may end
+    shown_up_to: float  #: upper limit of the axes of a diagram
     histogram_edges: Numbers
     histogram: Numbers  #: sums of weights
     deciles: LossByDecile
     class_share: Numbers  #: (K,)
     class_proba: Numbers  #: (K,): mean probabilities
-    class_loss: Numbers  #: (K,): mean log loss of each class's rows
-    worst_rows: tuple[tuple[int, float, float], ...]  #: (row, label, share of the loss), the worst first
+    class_loss: Numbers  #: (K,): mean log loss of the rows of each class
+    worst_rows: tuple[tuple[int, float, float], ...]  #: (row, label, share of the loss), worst first
     clipped_rows: int
-    class_curves: tuple[ReliabilityCurve, ...]  #: of K classes, each against the others, by bins of equal weight
+    class_curves: tuple[ReliabilityCurve, ...]  #: for K classes, the curve of each class against the others
     slices: tuple[SliceTable, ...]
     thresholds: tuple[ThresholdRow, ...]
 
 
-#: Errors of the flexible curve, by the fields of ``FlexibleErrors``: what R's ``val.prob`` calls them, and what they are.
+#: Errors of the flexible curve, by the fields of ``FlexibleErrors``: their names in R's ``val.prob``, and their meanings.
 FLEXIBLE_ERRORS = {
-    "mean": ("Eavg", "mean distance of the probabilities from the flexible (lowess) curve, less what noise adds to it"),
+    "mean": ("Eavg", "mean distance of the probabilities from the flexible (lowess) curve, corrected for label noise"),
     "e50": ("E50", "the median of these distances"),
-    "e90": ("E90", "of nine rows in ten the distance is smaller"),
+    "e90": ("E90", "the 0.9 quantile of these distances"),
     "largest": ("Emax", "the largest of these distances"),
 }
 
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """All results of one or several models of the same rows."""
+    """All results of one or several models on the same rows."""
 
     rows: int
     weight: float
@@ -139,19 +139,20 @@ class Results:
     eps: float | None
     models: tuple[ModelResult, ...]
     baselines: tuple[Baseline, ...]
-    events: float  #: how many independent rows the rarer label is worth; of K classes, of right and wrong predictions
-    reference: str  #: the model with which the others are compared
-    #: (a model, the reference): its scores minus those of the reference, on the same rows
+    #: effective number of rows with the rarer label; for K classes, of the rarer of right and wrong predictions
+    events: float
+    reference: str  #: the model with which the other models are compared
+    #: (model, reference): the scores of the model minus those of the reference, on the same rows
     differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
-    #: of the same pairs: how likely such a difference is where there is none, corrected for the number of pairs (Holm)
+    #: For the same pairs: p-values of the hypothesis of no difference, corrected for the number of pairs (Holm)
     p_values: Mapping[tuple[str, str], Mapping[str, float]]
     findings: tuple[Finding, ...]
-    #: False where there were more than a million rows: diagrams and what is made of them then look at cells of probabilities
-    #: that differ by less than 0.4 %
+    #: False for more than a million rows: calibration errors and diagrams then use cells of probabilities that differ by
+    #: less than 0.4 %
     is_exact: bool
 
 
 def quiet_ratio(numerator: Numbers, denominator: Numbers | float) -> Numbers:
-    """Return the ratio; NaN where there is nothing to divide by."""
+    """Return the ratio without warnings; 0 / 0 is NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return numerator / denominator

@@ -1,4 +1,4 @@
-"""Settings of a report: which scores, with which options, and how their intervals are made."""
+"""Settings of a report: its scores, their options, and the computation of intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..metrics._intervals import refuse_odd_resampling
 from ..metrics._score import Options
 from ..metrics._scores import SCORES
 
-#: What a report holds unless it is told otherwise.
+#: The scores that a report contains by default.
 DEFAULT_METRICS: Mapping[str, Options] = {
     "log_loss": {},
     "brier_score": {},
@@ -29,32 +29,33 @@ DEFAULT_METRICS: Mapping[str, Options] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How predictions are evaluated.
+    """The settings that determine how predictions are evaluated.
 
     Parameters
     ----------
     metrics : mapping of str to mapping
-        Names of scores in :data:`boosting_losses.report.SCORES`, with their options. Options that are not given have the
+        Names of scores in :data:`boosting_losses.report.SCORES`, with their options. Options that are not given take the
         defaults of reports: calibration errors are debiased.
     eps : float, optional
-        Probabilities are moved into [eps, 1 - eps] for the log loss; by default the machine epsilon of their dtype.
+        Probabilities are clipped to [eps, 1 - eps] for the log loss; by default, eps is the machine epsilon of their dtype.
     level : float
-        The level of the confidence intervals.
+        The confidence level of the intervals.
     n_resamples : int
         The number of bootstrap replicates.
     random_state : int
         The seed of the replicates.
     thresholds : sequence of float
-        Probabilities from which on the second class is predicted: precision, recall and more at each.
+        Decision thresholds: the second class is predicted if its probability is at least the threshold. The report shows
+        precision, recall and related scores at each threshold.
     reference : str, optional
-        The model with which the others are compared; by default the first.
+        The model with which the other models are compared; by default, the first.
     normalize : bool
-        Whether rows of probabilities are divided by their sums.
+        Whether to divide each row of probabilities by its sum.
 
     Raises
     ------
     ValueError
-        For values without meaning, and for scores and options that there are not.
+        If a value is invalid, or a score or an option is unknown.
     """
 
     metrics: Mapping[str, Options] = field(default_factory=lambda: DEFAULT_METRICS)
@@ -82,18 +83,16 @@ class Settings:
                 raise ValueError(f"thresholds must lie in (0, 1), got {threshold!r}")
 
     def for_classes(self, n_classes: int) -> Settings:
-        """Return the settings for so many classes: of more than two, some scores of the default are left out."""
+        """Return the settings for this number of classes, without the default scores that require two classes."""
         odd = [name for name in self.metrics if SCORES[name].two_classes_only]
         if n_classes == 2 or not odd:
             return self
         if set(self.metrics) != set(DEFAULT_METRICS):
-            raise ValueError(
-                f"metrics must be scores of {n_classes} classes, got {odd[0]}, which is one of two classes"
-            )
+            raise ValueError(f"metrics must be scores of {n_classes} classes, got {odd[0]}, which requires two classes")
         return replace(self, metrics={name: options for name, options in self.metrics.items() if name not in odd})
 
     def reference_among(self, names: Sequence[str]) -> int:
-        """Return the number of the model with which the others are compared."""
+        """Return the index of the reference among the models."""
         if self.reference is None:
             return 0
         if self.reference not in names:
@@ -106,7 +105,7 @@ class Settings:
 
 
 def as_options(metrics: Any) -> Mapping[str, Options]:
-    """Return metrics, given as names alone or as names with options, with their options."""
+    """Return metrics, given as names or as a mapping of names to options, as a mapping of names to options."""
     if metrics is None:
         return DEFAULT_METRICS
     if not isinstance(metrics, Mapping):

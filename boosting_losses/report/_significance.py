@@ -1,4 +1,4 @@
-"""P values of the differences between several models and one."""
+"""P-values of the differences between the models and a reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 
 
 def holm(differences: Mapping[Pair, Mapping[str, Estimate]], level: float) -> dict[Pair, dict[str, float]]:
-    """Return p values corrected for the number of pairs by score (Holm 1979); NaN where there is no interval."""
+    """Return p-values for each score, corrected for the number of pairs (Holm 1979); NaN without an interval."""
     adjusted: dict[Pair, dict[str, float]] = {pair: {} for pair in differences}
     for name in dict.fromkeys(name for scores in differences.values() for name in scores):
         single = {pair: p_value(scores[name], level) for pair, scores in differences.items()}
@@ -28,9 +28,9 @@ def holm(differences: Mapping[Pair, Mapping[str, Estimate]], level: float) -> di
 
 
 def p_value(difference: Estimate, level: float) -> float:
-    """Return the p value of no difference, from the side of the interval that lies towards it.
+    """Return the p-value of the hypothesis of no difference, from the side of the interval that faces 0.
 
-    Where the interval ends at 0 it is ``1 - level``.
+    The p-value is ``1 - level`` if that bound of the interval is 0.
     """
     value, low, high = difference
     if math.isnan(low) or math.isnan(high):

@@ -1,4 +1,4 @@
-"""Tables of parts of the rows, and of predictions at thresholds, with intervals from sums in replicates."""
+"""Tables by slice and by threshold, with intervals from sums in bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Codes = Mapping[str, npt.NDArray[np.intp]]
 
 
 class PerModel(Summed, ABC):
-    """A table that is made for each model."""
+    """A table that is computed for each model."""
 
     @abstractmethod
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
-        """Return what is summed of each row."""
+        """Return the terms of each row that are summed."""
 
     @abstractmethod
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable | tuple[ThresholdRow, ...]:
@@ -90,7 +90,7 @@ class BySlice(PerModel):
 
 
 class AtThresholds(PerModel):
-    """Predictions of the second class from a threshold of its probability on."""
+    """Scores if the second class is predicted for probabilities at or above a threshold."""
 
     def __init__(self, thresholds: Sequence[float]) -> None:
         self._thresholds = np.array(thresholds, dtype=np.float64)
@@ -108,7 +108,7 @@ class AtThresholds(PerModel):
             tp, fp, fn, tn = (float(part[j, 0]) for part in now)
             tp_, fp_, fn_, tn_ = (part[j] for part in then)
             total, total_ = tp + fp + fn + tn, tp_ + fp_ + fn_ + tn_
-            per_row = total / rows  # what a row weighs
+            per_row = total / rows  # weight of an independent row
 
             def share(part: float, whole: float, part_: Numbers, whole_: Numbers, per_row: float = per_row) -> Estimate:
                 if not whole > 0.0:
@@ -122,7 +122,7 @@ class AtThresholds(PerModel):
             if tp + fp == 0.0:
                 unseen = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / rows)
                 benefit = Estimate(0.0, -unseen * odds, unseen)
-            overlap = share(tp, tp + fp + fn, tp_, tp_ + fp_ + fn_)  # Jaccard's, of which F1 is a function
+            overlap = share(tp, tp + fp + fn, tp_, tp_ + fp_ + fn_)  # the Jaccard index, of which F1 is a function
             found.append(
                 ThresholdRow(
                     threshold=float(threshold),
@@ -142,16 +142,16 @@ class AtThresholds(PerModel):
 
 
 def _counts(totals: Totals) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Return weights of true and false positives, false and true negatives from each threshold on, ``(T, R)``."""
+    """Return the weights of true positives, false positives, false negatives and true negatives, ``(T, R)`` each."""
     tp, fn = from_and_below(totals.cell_amounts)
     fp, tn = from_and_below(np.maximum(totals.cell_weight - totals.cell_amounts, 0.0))
     return tp, fp, fn, tn
 
 
 def proportion(value: float, replicates: Numbers, rows: float, level: float) -> Estimate:
-    """Return Wilson's interval of a share (Wilson 1927), for as many rows as its variance in replicates is worth.
+    """Return Wilson's interval of a proportion (Wilson 1927) for its effective number of rows.
 
-    ``rows`` says how many that are where replicates do not vary.
+    The variance of the replicates determines the effective number; if they do not vary, ``rows`` is used.
     """
     finite = replicates[np.isfinite(replicates)]
     variance = float(finite.var()) if len(finite) else 0.0
@@ -163,5 +163,5 @@ def proportion(value: float, replicates: Numbers, rows: float, level: float) -> 
 
 
 def _between(value: float, replicates: Numbers, level: float) -> Estimate:
-    """Return a value and the percentiles of its replicates."""
+    """Return a value with the percentile interval of its replicates."""
     return within((-np.inf, np.inf), value, *percentiles(replicates, level))

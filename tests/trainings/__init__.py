@@ -1,9 +1,10 @@
-"""Whole trainings, drawn at random: every setting of a library crossed with every other, and what must hold of each.
+"""Randomly drawn whole trainings, which combine all settings of a library, and the invariants that each must satisfy.
 
-A case is a frozen dataclass whose ``repr`` rebuilds it. Each library's module has ``cases()``, a hypothesis strategy, and
-``check(case)``, which trains and compares: the last logged values, the returned model, what a callback saw, copies and
-files of the model, the library's own loss, the same training again. None of these needs to know what is right.
+A case is a frozen dataclass whose ``repr`` recreates it. The module of each library contains ``cases()``, a hypothesis
+strategy, and ``check(case)``, which trains and compares the last logged values, the returned model, the model as seen by a
+callback, copies and files of the model, the library's own loss, and a repeated training. None of these comparisons needs
+known correct results.
 
-``python -m tests.trainings xgboost --minutes 40`` looks for failures that nobody has met yet; ``tests/test_trainings.py``
-runs a fixed slice.
+``python -m tests.trainings xgboost --minutes 40`` searches for unknown failures; ``tests/test_trainings.py`` runs a fixed
+sample of cases.
 """

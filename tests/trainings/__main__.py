@@ -1,4 +1,4 @@
-"""Command that trains at random until the time is over, and shows every kind of failure once."""
+"""Command that runs random trainings for a given time, and shows every kind of failure once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from .search import work
 
-#: Seconds for one case; a library may hang.
+#: Time limit for one case in seconds, since a library may hang.
 _PATIENCE = 180
 
 
@@ -20,7 +20,7 @@ _PATIENCE = 180
 @click.option("--minutes", default=5.0, show_default=True)
 @click.option("--first-seed", default=0, show_default=True)
 def main(library: str, minutes: float, first_seed: int) -> None:
-    """Look for trainings whose numbers disagree."""
+    """Search for trainings that violate an invariant."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     start = multiprocessing.get_context("spawn")
     end = time.time() + 60 * minutes

@@ -1,4 +1,4 @@
-"""CatBoost trainings."""
+"""Random trainings with CatBoost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .invariants import Unchanged, metric_value, probabilities_fit_scores, same_
 
 @dataclass(frozen=True)
 class Case:
-    """A training: data, loss, settings, and what happens before and after it."""
+    """A training: data, loss, settings, and the steps before and after it."""
 
     data: Data
     loss: Loss
@@ -39,7 +39,7 @@ class Case:
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Draw parameters; those that ask for nothing are left out, so that a case stays readable."""
+    """Draw parameters; those without effect are omitted, so that a case stays readable."""
     chosen: dict[str, Any] = {
         "iterations": draw(st.sampled_from([1, 3, 8, 15])),
         "depth": draw(st.sampled_from([1, 2, 4])),
@@ -86,7 +86,7 @@ def cases(draw) -> Case:
     first = None if data.margins else draw(st.sampled_from([None, None, "same", "new", "file", "bare"]))
     many = data.classes > 2
     ordered = chosen.get("boosting_type") == "Ordered"
-    limits = (  # of CatBoost
+    limits = (  # combinations that CatBoost does not support
         ("grow_policy" in chosen, {"boosting_type", "monotone_constraints", "score_function"}),
         (ordered, {"has_time", "langevin", "posterior_sampling", "model_shrink_rate"}),
         (data.weights == "zeros", {"boosting_type"}),
@@ -102,7 +102,7 @@ def cases(draw) -> Case:
             if name in chosen:
                 chosen[name] = [*chosen[name], 0 if name == "monotone_constraints" else 1.0]
     losses = drawn.losses(data.classes)
-    if many:  # CatBoost needs a positive semi-definite Hessian
+    if many:  # CatBoost requires a positive semi-definite Hessian
         losses = losses.filter(lambda loss: getattr(loss, "hessian", "") != "exact")
     return Case(
         data=data,
@@ -118,7 +118,7 @@ def cases(draw) -> Case:
 
 
 def named(case: Case, y: np.ndarray) -> np.ndarray:
-    """Return labels as a user may have them."""
+    """Return labels in a form that a user may have."""
     if case.data.soft or case.labels == "codes":
         return y
     return np.array(["cat", "dog", "eel", "fox"])[y.astype(int)] if case.labels == "strings" else 10 * y.astype(int) + 5
@@ -133,7 +133,7 @@ def pool(case: Case, rows: Rows) -> cb.Pool:
 
 
 class Last:
-    """Callback that keeps what was logged last."""
+    """Callback that stores the last logged values."""
 
     def after_iteration(self, info: Any) -> bool:
         self.metrics = info.metrics
@@ -144,7 +144,7 @@ _QUIET = {"logging_level": "Silent", "allow_writing_files": False}
 
 
 def first_model(case: Case) -> Any:
-    """Return the model to continue."""
+    """Return the model from which training continues."""
     rows = case.data.draw(0)
     small = {"iterations": 3, "depth": 2, "thread_count": 1, **_QUIET}
     if "grow_policy" in case.settings:
@@ -184,13 +184,13 @@ def trained(case: Case, parts: dict[str, Rows], first: Any, builtin: str) -> tup
 
 
 def check(case: Case) -> None:
-    """Train, and compare all that must agree."""
+    """Train, and compare all results that must agree."""
     with tempfile.TemporaryDirectory() as folder:
         agree(case, Path(folder))
 
 
 def agree(case: Case, folder: Path) -> None:
-    if case.first == "bare" and case.data.soft:  # whose labels name no classes
+    if case.first == "bare" and case.data.soft:  # soft labels do not name classes
         return
     parts = {
         "training": case.data.draw(2 if case.first == "new" else 0),
@@ -202,7 +202,7 @@ def agree(case: Case, folder: Path) -> None:
         first.save_model(given := str(folder / "first.cbm"))
     try:
         model, last = trained(case, parts, given, case.builtin)
-    except ValueError as error:  # a limit of CatBoost
+    except ValueError as error:  # an unsupported combination in CatBoost
         if "with trees that are not symmetric" in str(error):
             return
         raise
@@ -225,7 +225,7 @@ def agree(case: Case, folder: Path) -> None:
     if first is not None:
         first_and_second(case, parts, first, model, pools["near"])
     elif case.settings.get("boosting_type") != "Ordered" and case.settings.get("random_strength") != 0.0:
-        # Both leave near ties to rounding.
+        # With ordered boosting or without random strength, rounding decides near ties.
         model, _ = trained(case, parts, given, {"never": "auto", "auto": "never"}[case.builtin])
         other = adapter.raw_score(model, pools["training"])
         rows = parts["training"]
@@ -233,14 +233,14 @@ def agree(case: Case, folder: Path) -> None:
             case.loss(rows.y, found if rows.margin is None else found + rows.margin, rows.weight)
             for found in (raw["training"], other)
         ]
-        if not np.isclose(*losses, rtol=0.01):  # rounding decides between splits that are as good
+        if not np.isclose(*losses, rtol=0.01):  # rounding may decide between equally good splits
             same_scores(other, raw["training"], "CatBoost's own loss", 1e-4)
 
 
 def logged_values_are_those_of_the_model(
     case: Case, parts: dict[str, Rows], scores: dict[str, np.ndarray], last: Last, model: cb.CatBoost
 ) -> None:
-    """Compare the values at the model's last round; CatBoost cuts the model after the best round of the last set."""
+    """Compare the values at the model's last round; CatBoost truncates the model after the best round of the last set."""
     names = ["validation"] if len(case.evals) == 1 else [f"validation_{index}" for index in range(len(case.evals))]
     cut = case.settings.get("use_best_model", True)
     for name, part in zip(names, case.evals, strict=True):
@@ -253,13 +253,13 @@ def logged_values_are_those_of_the_model(
 
 
 def weighted(case: Case, rows: Rows) -> Rows:
-    """Return rows with the weights that CatBoost's class weights give them."""
+    """Return the rows with weights multiplied by CatBoost's class weights."""
     automatic = case.settings.get("auto_class_weights")
     if automatic is None:
         return rows
     train = case.data.draw(2 if case.first == "new" else 0)
     weight = np.ones(len(train.y)) if train.weight is None else train.weight
-    # CatBoost counts whole weights.
+    # CatBoost rounds the total weight of a class down.
     sums = np.floor(np.bincount(train.y.astype(int), weight, case.data.classes))
     factor = np.where(sums > 0, sums.max() / np.maximum(sums, 1), 1.0)
     own = np.ones(len(rows.y)) if rows.weight is None else rows.weight
@@ -268,7 +268,7 @@ def weighted(case: Case, rows: Rows) -> Rows:
 
 
 def first_and_second(case: Case, parts: dict[str, Rows], first: cb.CatBoost, model: cb.CatBoost, near: cb.Pool) -> None:
-    """Check that a continued model is the first plus one that is trained on its scores."""
+    """Check that a continued model equals the first model plus one trained from the scores of the first."""
     sets = [parts[name] for name in case.evals]
     on_top = [rows._replace(margin=adapter.raw_score(first, pool(case, rows))) for rows in (parts["training"], *sets)]
     params = {**case.settings, **_QUIET}

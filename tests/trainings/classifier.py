@@ -1,4 +1,4 @@
-"""Trainings of ``CalibratedBoostingClassifier``."""
+"""Random fits of ``CalibratedBoostingClassifier``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SAMPLED = {
 
 @dataclass(frozen=True)
 class Case:
-    """A classifier, and the data that it is fitted to."""
+    """A classifier and its training data."""
 
     data: Data
     library: str
@@ -110,7 +110,7 @@ def classifier(case: Case) -> CalibratedBoostingClassifier:
 
 
 def rows_of(case: Case, part: int) -> tuple[Rows, np.ndarray]:
-    """Return rows, and labels as a user may have them."""
+    """Return rows, and labels in a form that a user may have."""
     rows = case.data.draw(part)
     if case.library == "catboost" and case.data.categories:
         rows = rows._replace(X=rows.X.astype({"kind": str}))
@@ -124,11 +124,11 @@ def rows_of(case: Case, part: int) -> tuple[Rows, np.ndarray]:
 
 
 def check(case: Case) -> None:
-    """Fit, and compare all that must agree."""
+    """Fit, and compare all results that must agree."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is deprecated")
         warnings.filterwarnings("ignore", "training stopped at round .*: it found no leaf to split")
-        warnings.filterwarnings("ignore", ".*only one class")  # of rows left out of a fold
+        warnings.filterwarnings("ignore", ".*only one class")  # in the held-out rows of a fold
         agree(case)
 
 
@@ -159,7 +159,7 @@ def agree(case: Case) -> None:
 
 
 def posteriors_of_models(case: Case, model: CalibratedBoostingClassifier, near: Rows, proba: np.ndarray) -> None:
-    """Check that probabilities without calibration are the mean of the posteriors of the models."""
+    """Check that uncalibrated probabilities are the mean of the posteriors of the models."""
     if case.calibration is not None:
         return
     adapter = _SMALL[case.library][2]

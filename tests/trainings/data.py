@@ -1,4 +1,4 @@
-"""Rows, labels, weights and losses to train with."""
+"""Rows, labels, weights and losses for the trainings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from boosting_losses import FocalLoss, LogLoss, Loss, SoftmaxCrossEntropy, Softm
 
 
 class Rows(NamedTuple):
-    """What a training set or an evaluation set is made of."""
+    """The arrays of a training set or an evaluation set."""
 
     X: Any
     y: np.ndarray
@@ -22,7 +22,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Data:
-    """How rows are drawn."""
+    """The specification of randomly drawn rows."""
 
     seed: int = 0
     rows: int = 80
@@ -39,19 +39,21 @@ class Data:
         return self.weights in ("integer", "zeros")
 
     def draw(self, part: int = 0, lacks: bool = False) -> Rows:
-        """Draw one part: 0 to train with, others to evaluate or continue with; ``lacks`` leaves out the last class."""
+        """Draw one part: 0 for training, others for evaluation or continuation; ``lacks`` omits the last class."""
         rng = np.random.default_rng([self.seed, part])
         n, k = self.rows, self.classes
         X = np.column_stack([rng.integers(0, 10, n), rng.integers(0, 4, n), rng.standard_normal(n), rng.random(n)])
         kinds = rng.integers(0, 6, n)
-        rule = np.random.default_rng([self.seed, 1000 + part // 2])  # parts 0 and 1 have one truth, 2 and 3 another
+        rule = np.random.default_rng(
+            [self.seed, 1000 + part // 2]
+        )  # parts 0 and 1 have the same true model, 2 and 3 another
         effect = rule.standard_normal((6, k))
         scores = np.outer(X[:, 0] / 5 - 1, rule.standard_normal(k)) + np.outer(X[:, 2], rule.standard_normal(k))
         scores += effect[kinds] * (1.5 if self.categories else 0.0) + rng.gumbel(size=(n, k))
         if self.rare:
             scores[:, 0] += 2.0
         labels = scores.argmax(1)
-        labels[:k] = np.arange(k)  # each class has a row
+        labels[:k] = np.arange(k)  # every class has at least one row
         if lacks:
             labels[labels == k - 1] = 0
         y = labels.astype(np.float64)
@@ -84,9 +86,9 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """A training: data, loss, settings, and what happens before and after it.
+    """A training: data, loss, settings, and the steps before and after it.
 
-    ``first`` says how the model came about that is continued, ``lacks`` that a class is missing from later data.
+    ``first`` specifies how the continued model was trained; ``lacks`` is True if a class is missing from later data.
     """
 
     data: Data
@@ -101,7 +103,7 @@ class Training:
 
 
 def repeated(rows: Rows) -> Rows:
-    """Repeat each row as often as its integer weight says."""
+    """Repeat each row as many times as its integer weight."""
     count = rows.weight.astype(int)
     X = rows.X.loc[np.repeat(rows.X.index, count)] if hasattr(rows.X, "loc") else np.repeat(rows.X, count, axis=0)
     return Rows(
@@ -111,7 +113,7 @@ def repeated(rows: Rows) -> Rows:
 
 @st.composite
 def data(draw, *, soft_classes: bool = False) -> Data:
-    """Draw two to four classes; soft labels of more than two only where the library knows them."""
+    """Draw data with two to four classes; soft labels for more than two only if the library supports them."""
     classes = draw(st.sampled_from([2, 2, 3, 4]))
     return Data(
         seed=draw(st.integers(0, 10_000)),
@@ -128,7 +130,7 @@ def data(draw, *, soft_classes: bool = False) -> Data:
 
 @st.composite
 def losses(draw, classes: int) -> Loss:
-    """Draw a loss for so many classes; the plain one as often as the others together."""
+    """Draw a loss for the number of classes; plain log loss is as likely as all other losses together."""
     gamma = draw(st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0]))
     hessian = draw(st.sampled_from(["guarded", "guarded", "exact"]))
     kind = draw(st.sampled_from(["plain", "plain", "weighted", "focal", "focal"]))

@@ -1,6 +1,6 @@
-"""Faults of the libraries themselves, each shown by the library alone: ``python -m tests.trainings.faults``.
+"""Faults of the libraries themselves, each reproduced without this package: ``python -m tests.trainings.faults``.
 
-The cases leave them out, or the adapters refuse them. A fault that is gone in a new version can be taken out here and there.
+The cases exclude them, or the adapters reject them. If a new version fixes a fault, remove it here and in these places.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def rows(seed: int = 0, n: int = 150) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lightgbm_dart_loses_trees() -> str:
-    """A round of dart that finds no split leaves the trees that it dropped with negative weights."""
+    """If a dart round finds no split, the trees that it dropped keep negative weights."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 3))
     y = (X[:, 0] + 0.3 * rng.standard_normal(60) > 0).astype(float)
@@ -43,7 +43,7 @@ def lightgbm_dart_loses_trees() -> str:
 
 
 def lightgbm_quantized_gradients_stop() -> str:
-    """Quantized gradients in bags of few rows stop with "Check failed"."""
+    """Training with quantized gradients in small bags stops with "Check failed"."""
 
     def objective(raw: np.ndarray, data: lgb.Dataset) -> tuple[np.ndarray, np.ndarray]:
         weight, proba = 1 + 2.5 * data.get_label(), 1 / (1 + np.exp(-raw))
@@ -73,13 +73,13 @@ for _ in range(10):
 
 
 def lightgbm_linear_trees_crash() -> str:
-    """A callback that predicts with another number of threads crashes the training of linear trees."""
+    """A callback that predicts with a different number of threads crashes the training of linear trees."""
     code = subprocess.run([sys.executable, "-c", _LINEAR], capture_output=True, check=False).returncode
     return f"exit code {code}"
 
 
 def xgboost_continues_with_other_draws() -> str:
-    """Before 3.4 a continued training with random rows is another one each time."""
+    """Before 3.4, continued training with subsampled rows is not reproducible."""
     X, y = rows()
     params = {"objective": "binary:logistic", "nthread": 1, "max_depth": 2, "subsample": 0.6}
     first = xgb.train(params, xgb.DMatrix(X, y), 3)
@@ -88,7 +88,7 @@ def xgboost_continues_with_other_draws() -> str:
 
 
 def xgboost_stops_dart_early() -> str:
-    """Rounds after the best one give dart's trees other weights."""
+    """Rounds after the best round change the weights of dart's earlier trees."""
     X, y = rows(2, 300)
     data, held_out, history = xgb.DMatrix(X[:150], y[:150]), xgb.DMatrix(X[150:], y[150:]), {}
     params = {"booster": "dart", "rate_drop": 0.5, "objective": "binary:logistic", "nthread": 1, "eta": 1.0}
@@ -99,7 +99,7 @@ def xgboost_stops_dart_early() -> str:
 
 
 def xgboost_reads_old_trees_through_new_bins() -> str:
-    """A model that is continued on a ``QuantileDMatrix`` of other bins is evaluated through these."""
+    """A model that is continued on a ``QuantileDMatrix`` with different bins is evaluated with these bins."""
     (X, y), (other, labels), history = rows(0), rows(1), {}
     params = {"objective": "binary:logistic", "nthread": 1, "max_bin": 4}
     first = xgb.train(params, xgb.QuantileDMatrix(X, y, max_bin=4), 10)
@@ -111,7 +111,7 @@ def xgboost_reads_old_trees_through_new_bins() -> str:
 
 
 def catboost_ordered_boosting_stops() -> str:
-    """Ordered boosting of many classes stops at rows of weight 0."""
+    """Ordered boosting with more than two classes fails on rows of weight 0."""
     failed = 0
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ FAULTS: tuple[Callable[[], str], ...] = (
 
 
 def main() -> None:
-    """Print each fault and what came of it."""
+    """Reproduce each fault and print the result."""
     click.echo(f"XGBoost {xgb.__version__}, LightGBM {lgb.__version__}, CatBoost {cb.__version__}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is deprecated")

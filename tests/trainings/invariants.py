@@ -1,4 +1,4 @@
-"""What holds of every training in every library."""
+"""Invariants of every training in every library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .data import Rows
 
 
 def probabilities_fit_scores(loss: Loss, raw: np.ndarray, proba: np.ndarray) -> None:
-    """Check that probabilities sum to 1 and, without class weights, have the order of the raw scores."""
+    """Check that probabilities sum to 1 and, without class weights, are ordered like the raw scores."""
     assert proba.ndim == 2
     assert np.isfinite(proba).all()
     assert (proba >= 0).all()
@@ -29,12 +29,12 @@ def probabilities_fit_scores(loss: Loss, raw: np.ndarray, proba: np.ndarray) -> 
 
 
 def same_scores(found: Any, expected: Any, what: str, atol: float = 0.0) -> None:
-    """Compare raw scores that must be the same."""
+    """Check that raw scores agree."""
     assert_allclose(found, expected, atol=atol, rtol=0, err_msg=what)
 
 
 def metric_value(name: str, loss: Loss, rows: Rows, raw: np.ndarray) -> float | None:
-    """Return the metric that a library logs under this name, from raw scores, or None if the name is not known here."""
+    """Return the metric with this name, computed from raw scores, or None if the name is unknown."""
     hard = rows.y if rows.y.ndim == 1 else rows.y.argmax(1)
     if name == "merror":
         return float(np.average(raw.argmax(1) != hard, weights=rows.weight))
@@ -51,7 +51,7 @@ def metric_value(name: str, loss: Loss, rows: Rows, raw: np.ndarray) -> float | 
 
 
 class Unchanged:
-    """The caller's parameters and arrays, to be compared after a training."""
+    """Copies of the caller's parameters and arrays, which are compared after a training."""
 
     def __init__(self, settings: dict[str, Any], *parts: Rows) -> None:
         self.settings, self.parts = settings, parts

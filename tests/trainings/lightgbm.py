@@ -1,4 +1,4 @@
-"""LightGBM trainings."""
+"""Random trainings with LightGBM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .invariants import Unchanged, metric_value, probabilities_fit_scores, same_
 
 @dataclass(frozen=True)
 class Case(Training):
-    """A training of LightGBM."""
+    """A training with LightGBM."""
 
     @property
     def dart(self) -> bool:
@@ -36,9 +36,9 @@ class Case(Training):
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Draw parameters; those that ask for nothing are left out, so that a case stays readable.
+    """Draw parameters; those without effect are omitted, so that a case stays readable.
 
-    ``use_quantized_grad`` is not among them: on few rows LightGBM's own losses too stop with "Check failed".
+    ``use_quantized_grad`` is excluded: on few rows, it stops with "Check failed" for LightGBM's own losses too.
     """
     chosen: dict[str, Any] = {"verbosity": -1, "num_leaves": draw(st.sampled_from([2, 4, 8])), "min_data_in_leaf": 3}
     chosen["min_data_in_bin"] = 1
@@ -76,7 +76,7 @@ def cases(draw) -> Case:
     if chosen.get("data_sample_strategy") == "goss":
         for name in ("bagging_fraction", "bagging_freq"):
             chosen.pop(name, None)
-    if chosen.get("linear_tree"):  # what LightGBM does not combine
+    if chosen.get("linear_tree"):  # LightGBM does not support these combinations
         for name in ("monotone_constraints", "path_smooth"):
             chosen.pop(name, None)
     if data.categories and "monotone_constraints" in chosen:
@@ -104,7 +104,7 @@ _FIRST = {"verbosity": -1, "num_threads": 1, "num_leaves": 4, "min_data_in_leaf"
 
 
 def first_model(case: Case, rows: Rows) -> Any:
-    """Return the model to continue."""
+    """Return the model from which training continues."""
     if case.first == "classifier":
         bare = adapter.params(case.loss, rows.y, rows.weight, sklearn=True)
         model = lgb.LGBMClassifier(n_estimators=3, **_FIRST, **bare)
@@ -113,13 +113,13 @@ def first_model(case: Case, rows: Rows) -> Any:
 
 
 class Last:
-    """Callback that keeps the raw scores that the model had last."""
+    """Callback that stores the last raw scores of the model."""
 
     def __init__(self, X: Any, threads: int) -> None:
         self.X, self.threads = X, threads
 
     def __call__(self, env: lgb.callback.CallbackEnv) -> None:
-        # Predictions with another number of threads make LightGBM crash in the next round where trees are linear.
+        # With linear trees, predicting with a different number of threads crashes LightGBM in the next round.
         self.raw = adapter.raw_score(env.model, self.X, num_threads=self.threads)
 
 
@@ -156,7 +156,7 @@ def trained(case: Case, parts: dict[str, Rows], first: Any) -> tuple[lgb.Booster
 
 
 def check(case: Case) -> None:
-    """Train, and compare all that must agree."""
+    """Train, and compare all results that must agree."""
     loss = case.loss
     parts = {
         "training": case.data.draw(2 if case.first == "new" else 0, lacks=case.lacks and case.first is not None),
@@ -186,7 +186,7 @@ def check(case: Case) -> None:
     if first is not None:
         before = adapter.raw_score(first, parts["near"].X)
         same_scores(adapter.raw_score(model, parts["near"].X, rounds=started), before, "the first model", 1e-9)
-    if not case.dart:  # which LightGBM does not repeat under a custom objective
+    if not case.dart:  # LightGBM does not reproduce dart with a custom objective
         again, _, _ = trained(case, parts, first)
         same_scores(adapter.raw_score(again, parts["near"].X), raw["near"], "the same training again")
         weights_count_rows(case, parts)
@@ -206,7 +206,7 @@ def logged_values_are_those_of_the_model(
 
 
 def served(case: Case, model: lgb.Booster, X: Any) -> None:
-    """Check that a served model's own predictions are the posterior."""
+    """Check that the predictions of a served model are the posterior."""
     expected = adapter.predict_proba(model, X)
     if case.loss.posterior_offset(case.data.classes) is None:
         return
@@ -214,7 +214,7 @@ def served(case: Case, model: lgb.Booster, X: Any) -> None:
     assert_allclose(own if own.ndim == 2 else np.column_stack([1 - own, own]), expected, atol=1e-9)
 
 
-#: Under these an integer weight is not so many rows to LightGBM either.
+#: Settings with which LightGBM itself does not treat an integer weight as repeated rows.
 _ROWS_COUNT = (
     "bagging_fraction",
     "feature_fraction_bynode",
@@ -226,27 +226,27 @@ _ROWS_COUNT = (
 
 
 def weights_count_rows(case: Case, parts: dict[str, Rows]) -> None:
-    """Check that an integer weight does what repeating the row does, in the first round."""
+    """Check that an integer weight has the same effect as repeating the row, in the first round."""
     rows = parts["training"]
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
-    if case.first is not None:  # classes may be missing
+    if case.first is not None:  # later data may lack a class
         return
-    # Bins, and the number of rows in a leaf, are of rows and not of weight; of many leaves some are nearly as good as others.
+    # Bins and the minimum number of rows in a leaf ignore weights; with many leaves, some splits are nearly equally good.
     params = {**case.settings, "num_leaves": 2, "min_data_in_leaf": 0, "max_bin": 4000, "min_data_in_bin": 1}
     keep = rows.weight > 0
     rows = Rows(rows.X[keep], rows.y[keep], rows.weight[keep], None if rows.margin is None else rows.margin[keep])
     one, two = (adapter.train(params, dataset(part), 1, loss=case.loss) for part in (rows, drawn.repeated(rows)))
     gains = [model.feature_importance("gain").sum() for model in (one, two)]
-    if not np.isclose(*gains, rtol=1e-3):  # rounding decides between splits that are as good
+    if not np.isclose(*gains, rtol=1e-3):  # rounding may decide between equally good splits
         same_scores(adapter.raw_score(one, rows.X), adapter.raw_score(two, rows.X), "weights as rows", 1e-5)
 
 
 def the_builtin_model(case: Case, parts: dict[str, Rows], model: lgb.Booster) -> None:
-    """Check that LightGBM's own loss gives the same model, from the same intercept."""
+    """Check that LightGBM's own loss gives the same model from the same intercept."""
     if case.loss not in (LogLoss(), SoftmaxCrossEntropy()) or case.first is not None or case.data.soft or case.stopping:
         return
-    if case.settings.get("linear_tree") and case.settings.get("learning_rate") == 1.0:  # rounding errors grow
+    if case.settings.get("linear_tree") and case.settings.get("learning_rate") == 1.0:  # rounding errors accumulate
         return
     rows, classes = parts["training"], case.data.classes
     own = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}

@@ -1,4 +1,4 @@
-"""Many cases of a library, checked in a process of their own."""
+"""Checks of many random cases of a library in a separate process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-#: Trainings of one process; a library that crashes takes the rest of them with it.
+#: The number of trainings per process; a crash of the library loses the remaining ones.
 _ROUND = 100
 
 
 def drawn(cases: Any, number: int, examples: int, attempt: Callable[[Any], None]) -> None:
-    """Call a function on cases, the same for the same seed."""
+    """Call a function on random cases, which are the same for the same seed."""
     run = settings(
         max_examples=examples,
         database=None,
@@ -29,7 +29,7 @@ def drawn(cases: Any, number: int, examples: int, attempt: Callable[[Any], None]
 
 
 def work(library: str, number: int, end: float, out: Connection) -> None:
-    """Train and report each case, and of a failure the line of its module and the message."""
+    """Check cases and report each; for a failure, report the line in the library's module and the message."""
     module = importlib.import_module(f"tests.trainings.{library}")
 
     def attempt(case: object) -> None:

@@ -1,4 +1,4 @@
-"""XGBoost trainings."""
+"""Random trainings with XGBoost."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from . import data as drawn
 from .data import Data, Rows, Training
 from .invariants import Unchanged, metric_value, probabilities_fit_scores, same_scores
 
-#: What XGBoost evaluates itself on raw scores, where the adapter lets it.
+#: The metrics that XGBoost itself evaluates on raw scores, if the adapter permits it.
 _BUILTIN = ("auc", "merror", "mlogloss", "logloss", "error")
 
 
 @dataclass(frozen=True)
 class Case(Training):
-    """A training of XGBoost, perhaps on quantiles, perhaps continued by XGBoost alone afterwards."""
+    """A training with XGBoost, optionally on a ``QuantileDMatrix`` or continued later without the adapter."""
 
     quantile: bool = False
     continued_bare: bool = False
@@ -36,7 +36,7 @@ class Case(Training):
 
 @st.composite
 def settings(draw) -> dict[str, Any]:
-    """Draw parameters; those that ask for nothing are left out, so that a case stays readable."""
+    """Draw parameters; those without effect are omitted, so that a case stays readable."""
     chosen: dict[str, Any] = {"max_depth": draw(st.sampled_from([1, 2, 3]))}
     options = {
         "booster": ["dart", "gblinear"],
@@ -74,16 +74,16 @@ def cases(draw) -> Case:
     classes = data.classes
     linear = chosen.get("booster") == "gblinear"
     vectors = "multi_strategy" in chosen
-    if linear and (classes > 2 or vectors):  # one intercept for all classes
+    if linear and (classes > 2 or vectors):  # gblinear has a single intercept for all classes
         del chosen["booster"]
         linear = False
     if linear:
         chosen = {
             name: chosen[name] for name in ("booster", "eta", "lambda", "base_score", "nthread") if name in chosen
         }
-        chosen["updater"] = "coord_descent"  # the other one is not reproducible
+        chosen["updater"] = "coord_descent"  # the default updater is not reproducible
         data = Data(**{**vars(data), "categories": False, "missing": False})
-    if vectors:  # hist only, and neither constraints, categories nor dart
+    if vectors:  # vector leaves require hist, without constraints, categories and dart
         for name in ("booster", "tree_method", "monotone_constraints", "rate_drop", "one_drop", "normalize_type"):
             chosen.pop(name, None)
         data = Data(**{**vars(data), "categories": False})
@@ -108,7 +108,7 @@ def cases(draw) -> Case:
         stopping=draw(st.sampled_from([None, None, 2])) if evals and chosen.get("booster") != "dart" else None,
         first=first,
         lacks=draw(st.booleans()),
-        # The trees of a first model of other bins are read through the new ones: logged values are not the model's.
+        # XGBoost evaluates the trees of the first model with the new bins, so logged values differ from the model's.
         quantile=draw(st.booleans())
         and first != "new"
         and not linear
@@ -118,7 +118,7 @@ def cases(draw) -> Case:
 
 
 def matrix(case: Case, rows: Rows, reference: xgb.DMatrix | None = None) -> xgb.DMatrix:
-    """Return a matrix; a quantile one has bins of its own, or those of the training rows."""
+    """Return a matrix; a ``QuantileDMatrix`` uses its own bins, or those of ``reference``."""
     common = {"weight": rows.weight, "base_margin": rows.margin, "enable_categorical": True, "nthread": 1}
     if case.quantile:
         max_bin = case.settings.get("max_bin", 256)
@@ -127,7 +127,7 @@ def matrix(case: Case, rows: Rows, reference: xgb.DMatrix | None = None) -> xgb.
 
 
 class Last(xgb.callback.TrainingCallback):
-    """Callback that keeps the raw scores that the model had last."""
+    """Callback that stores the last raw scores of the model."""
 
     def __init__(self, rows: xgb.DMatrix) -> None:
         self.rows = rows
@@ -177,7 +177,7 @@ def trained(case: Case, parts: dict[str, Rows], first: Any) -> tuple[xgb.Booster
 
 
 def check(case: Case) -> None:
-    """Train, and compare all that must agree."""
+    """Train, and compare all results that must agree."""
     parts = {
         "training": case.data.draw(2 if case.first == "new" else 0, lacks=case.lacks and case.first is not None),
         "near": case.data.draw(1, lacks=case.lacks),
@@ -218,7 +218,7 @@ def agree(case: Case, parts: dict[str, Rows]) -> None:
         for metric, series in values.items():
             found = metric_value(metric, case.loss, parts[name], raw[name])
             if found is not None:
-                whole = best is None or case.settings.get("booster") == "gblinear"  # which has no rounds to leave out
+                whole = best is None or case.settings.get("booster") == "gblinear"  # its rounds cannot be truncated
                 position = -1 if whole else int(best) - started
                 assert_allclose(series[position], found, rtol=1e-5, atol=2e-6, err_msg=f"logged {metric} of {name}")
     loaded = xgb.Booster(model_file=bytearray(model.save_raw("ubj")))
@@ -234,7 +234,7 @@ def agree(case: Case, parts: dict[str, Rows]) -> None:
         rounds = model.num_boosted_rounds() if best is None else int(best) + 1
         cut = model[:rounds]
         same_scores(adapter.raw_score(cut, data["near"], rounds=rounds), raw["near"], "slice", 1e-5)
-        if first is not None and case.settings.get("booster") != "dart":  # which gives old trees new weights
+        if first is not None and case.settings.get("booster") != "dart":  # dart changes the weights of earlier trees
             before = adapter.raw_score(first, data["near"])
             same_scores(adapter.raw_score(model, data["near"], rounds=started), before, "the first model")
     served(case, model, data["near"], proba)
@@ -247,7 +247,7 @@ def agree(case: Case, parts: dict[str, Rows]) -> None:
     the_builtin_model(case, parts["training"], model)
 
 
-#: What XGBoost before 3.4 draws anew each time that it continues a model.
+#: The settings whose random draws XGBoost before 3.4 does not reproduce when it continues a model.
 _DRAWN = ("subsample", "colsample_bytree", "colsample_bynode", "rate_drop")
 
 
@@ -260,7 +260,7 @@ def bare_objective_leaves_scores_alone(case: Case, rows: Rows) -> None:
 
 
 def served(case: Case, model: xgb.Booster, near: xgb.DMatrix, proba: np.ndarray) -> None:
-    """Check a served model's own predictions; XGBoost leaves its intercept out where there are margins."""
+    """Check the predictions of a served model; XGBoost ignores the intercept if the data have base margins."""
     if case.loss.posterior_offset(case.data.classes) is None or (case.data.margins and not case.loss.is_proper):
         return
     own = adapter.servable(model).predict(near)
@@ -268,7 +268,7 @@ def served(case: Case, model: xgb.Booster, near: xgb.DMatrix, proba: np.ndarray)
 
 
 def continued_by_xgboost_alone(case: Case, model: xgb.Booster, rows: Rows, near: xgb.DMatrix) -> None:
-    """Check that after rounds of a builtin loss the model is of that loss, or ``predict_proba`` refuses it."""
+    """Check that a model continued with a builtin loss has that loss, or ``predict_proba`` rejects it."""
     if case.data.soft or case.settings.get("booster") == "gblinear":
         return
     builtin = {"objective": "binary:logistic"}
@@ -288,15 +288,15 @@ def continued_by_xgboost_alone(case: Case, model: xgb.Booster, rows: Rows, near:
     assert_allclose(found if expected.ndim == 2 else found[:, 1], expected, atol=1e-6, err_msg="continued by XGBoost")
 
 
-#: Under these an integer weight is not so many rows to XGBoost either.
+#: Settings with which XGBoost itself does not treat an integer weight as repeated rows.
 _ROWS_COUNT = ("subsample", "max_bin", "booster", "colsample_bytree", "colsample_bynode", "num_parallel_tree")
 
 
 def weights_count_rows(case: Case, rows: Rows) -> None:
-    """Check that an integer weight does what repeating the row does, in the first round."""
+    """Check that an integer weight has the same effect as repeating the row, in the first round."""
     if not case.data.integer_weights or case.data.categories or any(name in case.settings for name in _ROWS_COUNT):
         return
-    if case.first is not None:  # classes may be missing
+    if case.first is not None:  # later data may lack a class
         return
     params = {**case.settings, "max_depth": 1, "max_bin": 4000}
     keep = rows.weight > 0
@@ -312,10 +312,10 @@ def weights_count_rows(case: Case, rows: Rows) -> None:
 
 
 def the_builtin_model(case: Case, rows: Rows, model: xgb.Booster) -> None:
-    """Check that XGBoost's own loss gives the same model, from the same intercept."""
+    """Check that XGBoost's own loss gives the same model from the same intercept."""
     if case.loss not in (LogLoss(), SoftmaxCrossEntropy()) or case.first is not None or case.stopping:
         return
-    if case.settings.get("lambda") == 0.0:  # children of nearly no Hessian, whose gains are rounding errors
+    if case.settings.get("lambda") == 0.0:  # gains of children with near-zero Hessian are rounding errors
         return
     if case.data.soft and case.data.classes > 2:
         return
@@ -332,7 +332,7 @@ def the_builtin_model(case: Case, rows: Rows, model: xgb.Booster) -> None:
 
 
 def differ_by_a_tie(one: xgb.Booster, other: xgb.Booster) -> bool:
-    """Return whether the first tree of another structure has the same gains: rounding decides between equal splits."""
+    """Return whether the first trees that differ in structure have equal gains, so that rounding decided the split."""
     if json.loads(one.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
         return False
     pairs = zip(one.trees_to_dataframe().groupby("Tree"), other.trees_to_dataframe().groupby("Tree"), strict=True)

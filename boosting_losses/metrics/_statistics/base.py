@@ -1,7 +1,7 @@
-"""Scores as functions of sums over rows, and the estimate that suits each.
+"""Scores as functions of sums over rows, and their estimates.
 
-A source says what is summed of each row; the sums, of the data or of a replicate of them, are all that a statistic needs.
-Several statistics may share a source.
+A source defines the values of each row that are summed. A statistic needs only these sums, of the data or of a
+replicate. Several statistics may share a source.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from .._predictions import Numbers, Predictions
 from .bootstrap import Columns, Totals
 
-#: Student's t is not looked at with fewer degrees of freedom: its quantiles leave every range.
+#: The smallest degrees of freedom of Student's t; its quantiles become too large with fewer.
 _LEAST_FREEDOM = 3.0
 
 
@@ -32,29 +32,29 @@ class Estimate(NamedTuple):
 
 
 class Summed:
-    """How many values and cells are summed of rows."""
+    """The numbers of values and of cells that are summed over rows."""
 
     n_values: int = 0
     n_cells: int = 0
 
 
 class Source(Summed, ABC):
-    """What is summed of each row."""
+    """The values of each row that are summed."""
 
     @abstractmethod
     def columns(self, data: Predictions) -> Columns:
-        """Return the columns of some rows."""
+        """Return the columns of the given rows."""
 
 
 class Statistic(ABC):
-    """A score of which the sums of a source suffice."""
+    """A score that is computed from the sums of a source."""
 
     source: Source
-    #: Between which values it lies by definition.
+    #: The range of the score by definition.
     range: tuple[float, float] = (-np.inf, np.inf)
-    #: Whether noise makes it larger than it is. Its estimates are corrected, and so are differences of two of them.
+    #: Whether noise inflates the score. If so, its estimates and their differences are corrected.
     is_inflated = False
-    #: Whether such estimates of two models err together as much as their replicates do.
+    #: Whether the estimates of two models are as correlated as their replicates.
     errs_like_replicates = True
 
     @abstractmethod
@@ -62,21 +62,21 @@ class Statistic(ABC):
         """Return the score in each replicate, ``(R,)``."""
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Return the value and percentiles of replicates (Efron 1979), whose sums may be coarser than the rows."""
+        """Return the percentile interval (Efron 1979), shifted to the value because sums may be coarser than the rows."""
         value = sampled.value
         return within(self.range, value, *(value + bound for bound in percentiles(sampled.change, sampled.wide_level)))
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """A statistic of some data, and of replicates of them, which other models share."""
+    """A statistic of the data and of replicates, which other models share."""
 
     statistic: Statistic
-    value: float  #: of all rows
+    value: float  #: the score of all rows
     observed: Totals
     replicates: Totals
     level: float
-    events: float  #: how many independent rows the rarer outcome is worth
+    events: float  #: the effective number of independent rows with the rarer label
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -90,12 +90,12 @@ class Sampled:
 
     @cached_property
     def change(self) -> Numbers:
-        """What the replicates differ by from the data, ``(R,)``."""
+        """The score in each replicate minus the score of the data, ``(R,)``."""
         return minus(self.in_replicates, self.statistic.of(self.observed))
 
     @property
     def wide_level(self) -> float:
-        """The level at which percentiles are read: wider where there are few events."""
+        """The level of the percentiles, which is higher if there are few events."""
         return expanded(self.level, self.events)
 
 
@@ -103,32 +103,32 @@ class Sampled:
 
 
 def without_cells(values: Numbers) -> Columns:
-    """Return columns of values alone."""
+    """Return columns that contain values and no cells."""
     n = len(values)
     return Columns(values, np.empty((n, 0), dtype=np.int32), np.empty((n, 0)))
 
 
 def lacks_a_label(data: Predictions) -> bool:
-    """Return whether one of two labels, or all but one of K, occur in no row."""
+    """Return whether all rows have the same label, which is not soft."""
     y = data.y
     return y.ndim == 1 and bool((y == y[0]).all()) and float(y[0]) == int(y[0])
 
 
 def minus(first: Numbers, second: Numbers) -> Numbers:
-    """Return differences; of two infinite scores there is none, NaN."""
+    """Return the difference, which is NaN for two equal infinite scores, without a warning."""
     with np.errstate(invalid="ignore"):
         return first - second
 
 
 def central_sums(sums: Mapping[tuple[int, int], float], mean: float) -> tuple[float, float]:
-    """Return sums of the squares and cubes of ``weight * (x - mean)``, from those of ``weight**a * x**b`` by (a, b)."""
+    """Return sums of the squares and cubes of ``weight * (x - mean)``, from the sums of ``weight**a * x**b`` by (a, b)."""
     square = sums[2, 2] - 2.0 * mean * sums[2, 1] + mean * mean * sums[2, 0]
     cube = sums[3, 3] - 3.0 * mean * sums[3, 2] + 3.0 * mean**2 * sums[3, 1] - mean**3 * sums[3, 0]
     return square, cube
 
 
 def percentiles(values: Numbers, level: float) -> tuple[float, float]:
-    """Return the ends between which this share of the finite values lies; NaN where there are none."""
+    """Return the limits of the central share ``level`` of the finite values; NaN if there are none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return float("nan"), float("nan")
@@ -137,30 +137,30 @@ def percentiles(values: Numbers, level: float) -> tuple[float, float]:
 
 
 def quantile(replicates: Numbers, share: float) -> float:
-    """Return what another replicate lies below with this probability: the k-th of R stands for k / (R + 1).
+    """Return the value that a new replicate falls below with probability ``share``: k / (R + 1) for the k-th of R.
 
-    Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 5.2.1. Others leave out 2 / (R + 1) of what
-    lies between two of them.
+    See Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 5.2.1. With other definitions, the
+    coverage between two quantiles is lower by up to 2 / (R + 1).
     """
     return float(np.quantile(replicates, share, method="weibull"))
 
 
 def tails(level: float) -> tuple[float, float]:
-    """Return the probabilities of the two percentiles."""
+    """Return the probabilities of the lower and upper percentile."""
     return (1.0 - level) / 2.0, (1.0 + level) / 2.0
 
 
 def cell_means(totals: Totals) -> Numbers:
-    """Return mean amounts by cell, ``(C, R)``; 0 in cells without weight."""
+    """Return the mean amounts by cell, ``(C, R)``; 0 in cells without weight."""
     with np.errstate(invalid="ignore", divide="ignore"):
         mean: Numbers = np.where(totals.cell_weight > 0.0, totals.cell_amounts / totals.cell_weight, 0.0)
     return mean
 
 
 def independent_rows(weight: float, replicates: Numbers) -> float:
-    """Return how many independent rows a weight is worth: its square over its variance in replicates.
+    """Return the effective number of independent rows of a weight: its square divided by its variance over replicates.
 
-    Without weights and groups this is the number of its rows. 0 where it does not vary.
+    Without sample weights and groups, this estimates the number of rows. It is 0 if the weight does not vary.
     """
     variance = float(replicates.var())
     return weight**2 / variance if variance > 0.0 else 0.0
@@ -173,12 +173,12 @@ def refuse_other_level(level: float) -> None:
 
 
 def normal_quantile(level: float) -> float:
-    """Return how many standard errors lie between the middle and the ends of a normal interval."""
+    """Return the half width of a normal interval in standard errors."""
     return NormalDist().inv_cdf((1.0 + level) / 2.0)
 
 
 def within(range_: tuple[float, float], value: float, low: float, high: float) -> Estimate:
-    """Return the part of an interval that is possible. A value lies in its interval."""
+    """Clip an interval to the range of the score, and extend it to contain the value."""
     least, most = range_
     low, high = (float(np.clip(bound, least, most)) for bound in (low, high))
     if np.isnan(low) or np.isnan(high):
@@ -187,11 +187,12 @@ def within(range_: tuple[float, float], value: float, low: float, high: float) -
 
 
 def expanded(level: float, n_events: float) -> float:
-    """Return the level at which percentiles are read, wider where there are few events.
+    """Return the level of the percentiles, which is higher if there are few events.
 
-    Percentiles are as narrow as normal quantiles, and replicates vary less than samples by (n - 1) / n. So Student's t
-    takes the normal quantile's place (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.4.2), here
-    with the number of rare events as n: what they contribute to a score is most of its variance.
+    Percentile intervals are as narrow as normal intervals, and the variance of replicates is smaller than that of
+    samples by the factor (n - 1) / n. Student's t therefore replaces the normal quantile (Hesterberg 2015, "What
+    Teachers Should Know About the Bootstrap", section 4.4.2). Here n is the number of rare events, because they cause
+    most of the variance of a score.
     """
     freedom = max(n_events - 1.0, _LEAST_FREEDOM)
     z = normal_quantile(level)
@@ -200,7 +201,7 @@ def expanded(level: float, n_events: float) -> float:
 
 
 def student(z: float, freedom: float) -> float:
-    """Return Student's quantile for the probability of the normal quantile z (Abramowitz and Stegun 1964, 26.7.5)."""
+    """Return Student's t quantile for the probability of the normal quantile z (Abramowitz and Stegun 1964, 26.7.5)."""
     terms = (
         (z**3 + z) / 4.0,
         (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0,

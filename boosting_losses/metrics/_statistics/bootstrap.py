@@ -1,4 +1,4 @@
-"""Sums of rows in many Poisson replicates at once, added to block by block."""
+"""Sums over rows in many Poisson replicates at once, accumulated block by block."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Columns(NamedTuple):
-    """What a statistic needs of each row, so that sums suffice for it."""
+    """The values of each row whose sums determine a statistic."""
 
-    values: Numbers  #: (n, m): means are of these
-    cells: npt.NDArray[np.int32]  #: (n, v): the row adds its weight and an amount to these cells
+    values: Numbers  #: (n, m): the values that are summed
+    cells: npt.NDArray[np.int32]  #: (n, v): the cells to which a row adds its weight and an amount
     amounts: Numbers  #: (n, v)
 
     def take(self, rows: npt.NDArray[np.intp]) -> Columns:
-        """Return these rows, in this order."""
+        """Return the given rows, in the given order."""
         return Columns(self.values[rows], self.cells[rows], self.amounts[rows])
 
 
@@ -37,7 +37,7 @@ class Totals(NamedTuple):
 
 
 class Bootstrap:
-    """The totals of Poisson replicates; the same seed gives the same counts to the same rows in the same order.
+    """The totals of Poisson replicates; a seed determines the counts of the rows, given their order.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Bootstrap:
         )
 
     def add(self, weight: Numbers, columns: Columns, follows: npt.NDArray[np.bool_] | None = None) -> None:
-        """Add rows; ``follows`` says of each whether it belongs to the group of the one before, and so counts as often."""
+        """Add rows; ``follows`` marks each row that belongs to the group of the previous row, and so has the same count."""
         if follows is None:
             follows = np.zeros(len(weight), dtype=np.bool_)
         values, cells, amounts = columns
@@ -76,13 +76,13 @@ class Bootstrap:
         )
 
     def totals(self) -> Totals:
-        """Return the sums up to now; replicates that have drawn no row are left out."""
+        """Return the current sums, without replicates that drew no rows."""
         some = np.flatnonzero(self._sums.weight[: self._asked] > 0.0)
         return Totals(*(part[..., some] for part in self._sums))
 
 
 class Replicates:
-    """The sums of each source, of the rows as they are and of Poisson replicates of them.
+    """The sums of each source over the observed rows and over Poisson replicates.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class Replicates:
         self._observed: Totals | None = None
 
     def add(self, parts: Sequence[Columns], weight: Numbers, follows: npt.NDArray[np.bool_] | None = None) -> None:
-        """Add rows: the columns of each source, and the weights, which all share.
+        """Add rows: the columns of each source, and the weights, which all sources share.
 
-        ``follows`` says of each row whether it belongs to the group of the one before.
+        ``follows`` marks each row that belongs to the group of the previous row.
         """
         columns = side_by_side(parts, self._n_cells)
         self._bootstrap.add(weight, columns, follows)
@@ -107,14 +107,14 @@ class Replicates:
         self._observed = block if before is None else Totals(*(a + b for a, b in zip(before, block, strict=True)))
 
     def totals(self) -> list[tuple[Totals, Totals]]:
-        """Return for each source the sums of the rows, and those of the replicates."""
+        """Return the sums of the rows and the sums of the replicates for each source."""
         assert self._observed is not None
         seen, then = (apart(sums, self._n_values, self._n_cells) for sums in (self._observed, self._bootstrap.totals()))
         return list(zip(seen, then, strict=True))
 
 
 def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:
-    """Return the same sums of the rows as they are: one replicate in which each counts once."""
+    """Return the sums of the observed rows, as one replicate in which each row counts once."""
     cells = columns.cells.ravel()
     by_row = np.repeat(weight, columns.cells.shape[1])
     return Totals(
@@ -126,7 +126,7 @@ def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:
 
 
 def side_by_side(parts: Sequence[Columns], n_cells: Sequence[int]) -> Columns:
-    """Return the columns of several statistics as those of one."""
+    """Concatenate the columns of several statistics."""
     starts = np.concatenate([[0], np.cumsum(n_cells)[:-1]])
     return Columns(
         np.concatenate([part.values for part in parts], axis=1),
@@ -136,7 +136,7 @@ def side_by_side(parts: Sequence[Columns], n_cells: Sequence[int]) -> Columns:
 
 
 def apart(totals: Totals, n_values: Sequence[int], n_cells: Sequence[int]) -> list[Totals]:
-    """Return the totals of each of several statistics whose columns stand side by side."""
+    """Split the totals of concatenated columns into the totals of each statistic."""
     rows, cells = np.cumsum([0, *n_values]), np.cumsum([0, *n_cells])
     return [
         Totals(

@@ -1,4 +1,4 @@
-"""Calibration lines, ratios and spreads as functions of sums."""
+"""The calibration slope and intercept as functions of sums."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .base import Statistic, cell_means
 from .bootstrap import Totals
 from .cells import Cells
 
-#: Newton's steps; a line that needs more has no finite slope.
+#: The number of Newton steps; a line that needs more has no finite slope.
 _STEPS = 25
-#: Slopes beyond this are those of labels that a threshold parts.
+#: A larger slope means that a threshold separates the labels.
 _FARTHEST = 1e6
 
 
@@ -26,7 +26,7 @@ class CalibrationSlope(Statistic):
 
 
 class CalibrationIntercept(Statistic):
-    """The constant that brings the mean prediction to the mean label."""
+    """The shift of the log odds that equates the mean prediction and the mean label."""
 
     def __init__(self, source: Cells) -> None:
         self.source: Cells = source
@@ -36,7 +36,7 @@ class CalibrationIntercept(Statistic):
 
 
 def _fitted(log_odds: Numbers, totals: Totals, *, with_slope: bool) -> tuple[Numbers, Numbers]:
-    """Return intercepts and slopes of all replicates, by Newton's method; NaN where there is no finite one."""
+    """Return the intercepts and slopes of all replicates, by Newton's method; NaN if there is no finite solution."""
     weight, label = totals.cell_weight, cell_means(totals)
     x = log_odds[:, None]
     n = weight.shape[1]

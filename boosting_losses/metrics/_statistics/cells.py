@@ -1,4 +1,4 @@
-"""Narrow cells of the probability: weights and labels in them suffice for scores of the order and of calibration."""
+"""Narrow cells of the probability, whose weights and labels suffice for ranking and calibration scores."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .._raw_scores import logits
 from .base import Source, cell_means
 from .bootstrap import Columns, Totals
 
-#: A cell is worth no more rows than this, also where few replicates happen to give it one weight.
+#: The largest effective number of rows of a cell, for the case that its weight happens to vary little over replicates.
 _MOST_ROWS = 1e9
 
 
 class Cells(Source):
-    """Weights and labels in cells of about the same weight in a sample, and what a row of a cell loses for either label.
+    """Weights and labels in cells of similar weight in a sample, and the mean loss of a cell's rows for each label.
 
-    The rows at both ends have cells of their own: of rare events, most of the order is there.
+    The rows at both ends have their own cells, because they determine most of the ranking of rare events.
 
-    Of K classes the cells are those of the largest probability, and the label is whether it was right.
+    For K classes, the cells are those of the largest probability, and the label is whether its class is correct.
     """
 
     MOST, AT_ENDS = 200, 100
@@ -39,7 +39,7 @@ class Cells(Source):
         self._total = np.bincount(self._cells, weights=self._weight, minlength=self.n_cells)
         middle = (self.edges[:-1] + self.edges[1:]) / 2.0
         proba = self.mean(np.asarray(rows.proba, dtype=np.float64), middle)
-        #: The mean probability of a cell's rows, inside of its edges whatever rounding does, and of its log odds.
+        #: The mean probability of each cell, clipped to its edges because of rounding; ``log_odds`` is the mean log odds.
         self.proba = np.clip(proba, np.nextafter(self.edges[:-1], 1.0), self.edges[1:])
         self.proba[0] = proba[0]
         self.log_odds = self.mean(logits(rows.proba).astype(np.float64), logits(middle).astype(np.float64))
@@ -50,7 +50,7 @@ class Cells(Source):
         return Columns(np.empty((len(rows.y), 0)), cells[:, None], np.asarray(rows.y, dtype=np.float64)[:, None])
 
     def losses(self, score: ProperScore) -> tuple[Numbers, Numbers]:
-        """Return what a row of each cell loses on average if its label is 0, and if it is 1."""
+        """Return the mean loss of the rows of each cell if their label is 0, and if it is 1."""
         part = 0 if score == "log_loss" else 1
         at_middle = Predictions(self.proba, self.proba, None)
         if_0, if_1 = (
@@ -65,7 +65,7 @@ class Cells(Source):
         return if_0, if_1
 
     def redrawn(self, observed: Totals, replicates: Totals) -> Totals:
-        """Return the replicates with labels drawn anew, with the frequencies that beta calibration gives the cells."""
+        """Return the replicates with labels redrawn from the frequencies that beta calibration estimates for the cells."""
         some = observed.cell_weight[:, 0] > 0.0
         weight, then = observed.cell_weight[some], replicates.cell_weight[some]
         rate = _newton_fit.beta_frequencies(cell_means(observed)[some, 0], self.log_odds[some], weight[:, 0])
@@ -76,7 +76,7 @@ class Cells(Source):
         return replicates._replace(cell_amounts=amounts)
 
     def mean(self, values: Numbers, otherwise: Numbers) -> Numbers:
-        """Return weighted means of the sample's values by cell, and something else in cells without rows."""
+        """Return the weighted means of the sample's values by cell, and ``otherwise`` in cells without weight."""
         weighted = np.where(self._weight > 0.0, self._weight, 0.0) * np.where(self._weight > 0.0, values, 0.0)
         sums = np.bincount(self._cells, weights=weighted, minlength=self.n_cells)
         some = self._total > 0.0
@@ -85,7 +85,7 @@ class Cells(Source):
 
 
 class EachClass(Source):
-    """The cells of each of K classes against the others, side by side."""
+    """The cells of each of K classes against the rest, concatenated."""
 
     def __init__(self, sample: Predictions) -> None:
         self.classes = [Cells(rows) for rows in each_class(sample)]
@@ -100,7 +100,7 @@ class EachClass(Source):
         )
 
     def apart(self, totals: Totals) -> list[Totals]:
-        """Return the totals of each of several statistics whose columns stand side by side."""
+        """Split the totals into the totals of each class."""
         ends = zip(self._starts[:-1].tolist(), self._starts[1:].tolist(), strict=True)
         return [
             totals._replace(cell_weight=totals.cell_weight[a:b], cell_amounts=totals.cell_amounts[a:b]) for a, b in ends
@@ -108,6 +108,6 @@ class EachClass(Source):
 
 
 def rows_of_cells(weight: Numbers, replicates: Numbers) -> Numbers:
-    """Return how many independent rows each cell is worth, a whole number ``(C, 1)``."""
+    """Return the effective number of independent rows of each cell, rounded to an integer, ``(C, 1)``."""
     rows: Numbers = np.rint(weight * weight / np.maximum(replicates.var(axis=1, keepdims=True), 1e-300))
     return np.clip(rows, 1.0, _MOST_ROWS)

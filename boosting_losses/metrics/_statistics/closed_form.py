@@ -1,4 +1,4 @@
-"""Intervals of means in closed form, from sums of powers of what rows differ from them by."""
+"""Intervals of means in closed form, from sums of powers of the deviations of the rows."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def of_mean(
         The sum of the weights.
     level : float
     range_ : tuple of float
-        Where the mean lies by definition.
+        The range of the mean by definition.
     unseen : tuple of float, optional
-        What rows lose on average for the best and for the worst label, given where a label has not been seen.
+        The mean losses of the rows for the best and for the worst label, given if a label does not occur.
     expected : tuple of float, optional
-        What the sums of the squares and cubes of the parts would be if labels were drawn anew.
+        The expected sums of the squares and cubes of the parts for redrawn labels.
     """
     n = len(parts)
     square = float(parts @ parts)
@@ -59,10 +59,10 @@ def of_moments(
 ) -> Estimate:
     """Return the interval of a mean from the sums of the squares and cubes of n parts.
 
-    Student's ratio of skew data is transformed to one that is not (Hall 1992, "On the Removal of Skewness by
-    Transformation", J. R. Stat. Soc. B 54, his monotone cubic): a rare event is a large loss, and the normal interval is
-    too short on the side where more of them would lie. The moments seen are taken unless larger ones are expected: of few
-    events they may be far too small.
+    The skewness of Student's ratio is removed by a transformation (Hall 1992, "On the Removal of Skewness by
+    Transformation", J. R. Stat. Soc. B 54, his monotone cubic), because a rare event causes a large loss and the normal
+    interval is too short on that side. The observed moments are used unless the expected ones are larger: with few
+    events, the observed moments may be far too small.
     """
     if not math.isfinite(value):
         return Estimate(value, math.nan, math.nan)
@@ -77,7 +77,7 @@ def of_moments(
     elif unseen is None:
         low, high = (-math.inf, math.inf) if n < 2 else (value, value)
     if unseen is not None:
-        # A label that was not seen may have this probability (Clopper and Pearson 1934).
+        # The probability of a label that does not occur may be as large as this (Clopper and Pearson 1934).
         share = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / max(n, 1))
         low -= share * max(value - unseen[0], 0.0)
         high += share * max(unseen[1] - value, 0.0)
@@ -85,7 +85,7 @@ def of_moments(
 
 
 def hall(z: float, skewness: float) -> float:
-    """Return the quantile of Student's ratio of a mean, from the normal one and the skewness of the mean."""
+    """Return the quantile of Student's ratio of a mean, from the normal quantile and the skewness of the mean."""
     a = skewness / 3.0
     if abs(a) < 1e-6:
         return z
@@ -105,7 +105,7 @@ def of_losses(value: float, data: Predictions, mean: Losses, groups: npt.ArrayLi
 def of_difference(
     value: float, first: Predictions, second: Predictions, mean: Losses, groups: npt.ArrayLike | None, level: float
 ) -> Estimate:
-    """Return the interval of the difference between two models' means."""
+    """Return the interval of the difference between the means of two models in closed form."""
     if not np.isfinite(value):
         return Estimate(value, float("nan"), float("nan"))
     differences = minus(mean.of_rows(first), mean.of_rows(second))
@@ -118,12 +118,12 @@ def of_difference(
 
 
 def _parts(losses: Numbers, data: Predictions, groups: npt.ArrayLike | None) -> tuple[Numbers, float]:
-    """Return what each row, or group of rows, adds to the error of the mean, and the sum of the weights."""
+    """Return the contribution of each row, or group of rows, to the error of the mean, and the sum of the weights."""
     weight = weights(data)
     with np.errstate(invalid="ignore"):
         parts = weight * (losses - weight @ losses / weight.sum())
     if groups is not None:
         parts = np.bincount(np.unique(groups, return_inverse=True)[1], weights=parts)
-    # What is left of equal losses is rounding.
+    # If all losses are equal, the parts contain only rounding errors.
     tiny = 1e-14 * float(np.abs(weight * losses).max(initial=0.0))
     return np.where(np.abs(parts) > tiny, parts, 0.0), float(weight.sum())

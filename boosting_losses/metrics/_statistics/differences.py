@@ -24,11 +24,12 @@ def difference_of(first: Sampled, second: Sampled) -> Estimate:
 
 
 def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate:
-    """Return the interval of a difference from those of its two terms, neither of which is ever below 0.
+    """Return the interval of a difference from the intervals of its two terms, which are both >= 0.
 
-    Their variances are recovered from the limits (Zou and Donner 2008, "Construction of Confidence Limits about Effect
-    Measures", Statistics in Medicine 27, with the correlation as in their equations 5 and 6). Unlike a resampled difference
-    it knows that an error of calibration is never below 0, and that noise makes both too large.
+    The variances of the terms are recovered from their limits (Zou and Donner 2008, "Construction of Confidence Limits
+    about Effect Measures", Statistics in Medicine 27, with the correlation as in their equations 5 and 6). Unlike a
+    resampled difference, this method accounts for the facts that calibration errors are >= 0 and that noise inflates
+    both.
     """
     value = first.value - second.value
     down = _together(first.value - first.low, second.high - second.value, _hidden(first), correlation)
@@ -37,15 +38,15 @@ def recovered(first: Estimate, second: Estimate, correlation: float) -> Estimate
 
 
 def _hidden(term: Estimate) -> float:
-    """Return how far a term may lie above the truth: where 0 cuts its lower limit off, as far as below it."""
+    """Return how far a term may exceed its true value; if 0 truncates the lower limit, at least its upper half width."""
     return max(term.value - term.low, term.high - term.value) if term.low <= 0.0 else term.value - term.low
 
 
 def _together(cut: float, other: float, hidden: float, correlation: float) -> float:
-    """Return how far a difference may be off.
+    """Return the half width of the interval of a difference on one side.
 
-    A term whose truth may be 0 errs upwards alone, so that errors of both terms cancel less often than where each errs in
-    either direction; but the truth is never farther away than the two limits together.
+    A term whose true value may be 0 has only positive errors, so the errors of both terms cancel less often than
+    two-sided errors. The half width never exceeds the sum of the distances to the two limits.
     """
     return min(cut + other, _hypotenuse(hidden, other, correlation))
 
@@ -55,7 +56,7 @@ def _hypotenuse(a: float, b: float, correlation: float) -> float:
 
 
 def _correlation(first: Numbers, second: Numbers) -> float:
-    """Return the correlation of the finite replicates; 0 where it is negative or one of them does not vary."""
+    """Return the correlation of the finite replicates; 0 if it is negative or if one of the two does not vary."""
     some = np.isfinite(first) & np.isfinite(second)
     if some.sum() < 3 or not np.ptp(first[some]) > 0.0 or not np.ptp(second[some]) > 0.0:
         return 0.0

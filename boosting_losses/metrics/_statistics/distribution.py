@@ -1,4 +1,4 @@
-"""Ratios, spreads and trimmed means as functions of sums."""
+"""The observed/expected ratio, sharpness and trimmed log loss as functions of sums."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Predicted(Source):
 
 
 class ObservedOverExpected(Statistic):
-    """The mean label over the mean probability of two classes."""
+    """The mean label divided by the mean probability, for two classes."""
 
     range = (0.0, np.inf)
 
@@ -51,7 +51,7 @@ class Sharpness(Statistic):
         return variance
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Return the interval of a mean with the spread and skewness of the replicates: large probabilities may be rare."""
+        """Return the interval from the standard deviation and skewness of the replicates, as large values may be rare."""
         value, level = sampled.value, sampled.wide_level
         change = sampled.in_replicates - value
         spread = float(change.std())
@@ -63,7 +63,7 @@ class Sharpness(Statistic):
 
 
 class ByLoss(Source):
-    """Log losses in cells of about the same weight in a sample, narrower ones where the losses are largest."""
+    """Log losses in cells of similar weight in a sample, with narrower cells for the largest losses."""
 
     def __init__(self, sample: Predictions, eps: float | None) -> None:
         self._eps = eps
@@ -83,7 +83,7 @@ class ByLoss(Source):
 
 
 class TrimmedLogLoss(Statistic):
-    """The mean log loss without the share of the rows that lose most."""
+    """The mean log loss without the given share of rows with the largest losses."""
 
     range = (0.0, np.inf)
 
@@ -96,7 +96,7 @@ class TrimmedLogLoss(Statistic):
         kept = (1.0 - self._trim) * totals.weight
         before = np.cumsum(weight, axis=0) - weight
         share = np.clip((kept - before) / np.where(weight > 0.0, weight, 1.0), 0.0, 1.0)
-        with np.errstate(invalid="ignore"):  # an infinite loss that is left out
+        with np.errstate(invalid="ignore"):  # a trimmed loss may be infinite
             lost = np.where(share > 0.0, share * totals.cell_amounts, 0.0)
         mean: Numbers = lost.sum(axis=0) / kept
         return mean

@@ -1,4 +1,4 @@
-"""Errors of calibration: norms of gaps between predicted and observed frequencies, and what noise adds to them."""
+"""Calibration errors: norms of the gaps between predicted and observed frequencies, corrected for noise."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .base import (
 )
 from .bootstrap import Columns, Totals
 
-#: Gaps that differ from a smooth curve by more standard errors than this are no noise.
+#: A gap that differs from the smooth curve by more standard errors than this is not attributed to noise.
 CLEARLY = 3.0
-#: How precisely the size of gaps is found.
+#: The relative precision of the size of gaps.
 _PRECISE = 1e-3
-#: What replicates differ by where all rows say the same: rounding.
+#: Smaller differences between replicates are rounding errors: the rows do not vary.
 _NO_NOISE = 1e-12
 
 
 class Curves(NamedTuple):
-    """Gaps ``(G, 1)``, what replicates add to them ``(G, R)``, and the gaps with little noise ``(G, 1)``."""
+    """The gaps ``(G, 1)``, the noise that replicates add to them ``(G, R)``, and the smoothed gaps ``(G, 1)``."""
 
     gaps: Numbers
     noise: Numbers
@@ -43,18 +43,18 @@ class Curves(NamedTuple):
 
 
 class OfGaps(Statistic):
-    """A norm of gaps, which are linear in sums by cell of the weighted p - y.
+    """A norm of gaps, which are linear in the sums of the weighted p - y by cell.
 
-    A norm of noisy gaps is too large, and that of resampled gaps even more so: percentiles may exclude the estimate itself,
-    and where the model is calibrated they never cover its error of 0. Here the gaps are first smoothed to those that beta
-    calibration sees, and those that are clearly others. The interval holds the errors ``|c gaps|`` of all c >= 0 at which
-    the error observed is no extreme one among norms of ``c gaps`` plus the noise of the replicates, and the estimate is
-    that at which it is their median.
+    The norm of noisy gaps is too large, and the norm of resampled gaps is even larger: percentile intervals may exclude
+    the estimate, and for a calibrated model they never contain the true error, 0. Here the gaps are first replaced by
+    the smooth gaps of beta calibration, except where they clearly differ. The interval contains the errors ``|c gaps|``
+    of all c >= 0 for which the observed error is not extreme among the norms of ``c gaps`` plus the noise of the
+    replicates. The estimate is the error for which the observed error is the median of these norms.
     """
 
     range = (0.0, 1.0)
     is_inflated = True
-    # Norms of replicates share the noise that the estimates are free of.
+    # The norms of replicates contain shared noise, which is removed from the estimates.
     errs_like_replicates = False
 
     @abstractmethod
@@ -66,12 +66,12 @@ class OfGaps(Statistic):
         """Return the norm of gaps, ``(R,)``."""
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Return what replicates add to the gaps, ``(G, R)``."""
+        """Return the noise that replicates add to the gaps, ``(G, R)``."""
         return self.gaps(replicates) - self.gaps(observed)
 
     @abstractmethod
     def smoothed(self, observed: Totals) -> Numbers:
-        """Return the gaps with little noise, ``(G, 1)``."""
+        """Return the smoothed gaps, which contain little noise, ``(G, 1)``."""
 
     def curves(self, observed: Totals, replicates: Totals) -> Curves:
         """Return the gaps, their noise and the smoothed gaps."""
@@ -96,7 +96,7 @@ class OfGaps(Statistic):
             return unit * _root(lambda c: quantile(self.norm(c * shape + noise, observed), tail) - reached)
 
         lower_tail, upper_tail = tails(level)
-        # An error that is small by luck, less than half of all calibrated models would show, proves nothing.
+        # An observed error below the median of calibrated models is small by chance: it must not lower the upper limit.
         lucky = float(np.median(self.norm(noise, observed)))
         low, middle, high = (
             error_where(tail, reached)
@@ -106,7 +106,7 @@ class OfGaps(Statistic):
 
 
 class Bins(Source):
-    """The gaps in bins with these edges, one array of them for each class that is looked at."""
+    """The gaps in bins, with one array of edges for each evaluated class."""
 
     def __init__(self, sample: Sequence[Predictions], edges: list[Numbers], *, class_wise: bool) -> None:
         self.edges, self.class_wise = edges, class_wise
@@ -130,7 +130,7 @@ class Bins(Source):
 
 
 class CalibrationError(OfGaps):
-    """The error over bins."""
+    """The calibration error over bins."""
 
     def __init__(self, source: Bins, norm: _reliability.Norm) -> None:
         self.source: Bins = source
@@ -140,9 +140,9 @@ class CalibrationError(OfGaps):
         return cell_means(totals)
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Return the noise of bins' means; distances from a mean vary less than those from the truth, by (n - 1) / n.
+        """Return the noise of the bin means, corrected because replicates vary less than samples, by the factor (n - 1) / n.
 
-        A bin worth a single row has no distances: the size of its own gap tells as much as there is to know.
+        A bin with one effective row has no deviations from its mean, so the size of its gap is used instead.
         """
         weight = observed.cell_weight
         variance = replicates.cell_weight.var(axis=1, keepdims=True)
@@ -161,7 +161,7 @@ class CalibrationError(OfGaps):
         )[:, None]
 
     def _bins(self) -> list[slice]:
-        """Return the bins of each class that is looked at."""
+        """Return the bins of each evaluated class."""
         ends = np.cumsum(self.source.sizes)
         return [slice(end - size, end) for end, size in zip(ends.tolist(), self.source.sizes, strict=True)]
 
@@ -179,7 +179,7 @@ class CalibrationError(OfGaps):
 
 
 def gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
-    """Return what beta calibration of the cells' frequencies takes off their probabilities; 0 in cells without weight."""
+    """Return the probability of each cell minus its beta-calibrated frequency; 0 in cells without weight."""
     smooth = np.zeros_like(proba)
     some = weight > 0.0
     p = proba[some]
@@ -189,7 +189,7 @@ def gaps_of_curve(proba: Numbers, gaps: Numbers, weight: Numbers) -> Numbers:
 
 
 def _means(rows: Predictions, edges: Numbers) -> Numbers:
-    """Return the mean probability in each bin; 0 in one without weight."""
+    """Return the mean probability in each bin; 0 in bins without weight."""
     sums = _reliability.binned(rows, edges)
     weight = sums[:, binning.WEIGHT]
     mean: Numbers = sums[:, binning.PROBABILITY] / np.where(weight > 0.0, weight, 1.0)
@@ -197,16 +197,17 @@ def _means(rows: Predictions, edges: Numbers) -> Numbers:
 
 
 def _without_noise(size: float, observed: Totals, replicates: Totals, level: float) -> Estimate:
-    """Return the interval where all rows say the same; the other label may still have a probability (Clopper 1934)."""
+    """Return the interval if the replicates do not vary; an unobserved label may still be possible (Clopper 1934)."""
     rows = max(independent_rows(float(observed.weight[0]), replicates.weight), 1.0)
     unseen = 1.0 - tails(level)[0] ** (1.0 / rows)
     return Estimate(size, max(size - unseen, 0.0), min(size + unseen, 1.0))
 
 
 def _root(excess: Callable[[float], float]) -> float:
-    """Find where a function of c >= 0 is 0 that rises as soon as the gaps outweigh the noise; 0 where it is never below.
+    """Return the root of a function of c >= 0 that increases once the gaps outweigh the noise; 0 if it is >= 0 at 0.
 
-    False position, where an end that stays counts half (the Illinois rule of Dowell and Jarratt 1971).
+    The method is false position, with the value at an end that does not move halved (the Illinois rule of Dowell and
+    Jarratt 1971).
     """
     low, below = 0.0, excess(0.0)
     if below >= 0.0:
@@ -219,7 +220,7 @@ def _root(excess: Callable[[float], float]) -> float:
         if high - low <= _PRECISE * high or above <= 0.0:
             break
         middle = high - above * (high - low) / (above - below)
-        # Not nearer to an end than what is asked for.
+        # Stay away from both ends, so that the bracket shrinks to the required precision.
         middle = min(max(middle, low + 0.5 * _PRECISE * high), high - 0.5 * _PRECISE * high)
         here = excess(middle)
         if here < 0.0:

@@ -15,16 +15,16 @@ from .cells import Cells, rows_of_cells
 
 
 class Simulation(NamedTuple):
-    """Samples from a world in which the recalibrated frequencies are true; scores by replicate, ``(R,)``."""
+    """Scores of simulated samples, ``(R,)``, for which the recalibrated frequencies are the true ones."""
 
-    #: How much larger the miscalibration is than that of the world.
+    #: The estimated miscalibration minus the true one.
     error: Numbers
-    #: What isotonic regression takes off the score of the true frequencies: noise that it fits.
+    #: The score of the true frequencies minus that of isotonic regression, which also fits noise.
     overfit: Numbers
 
 
 class Recalibrated:
-    """Isotonic regression by cells, of the data and of samples whose truth it is."""
+    """Isotonic regression by cells, of the data and of samples that are simulated from its fit."""
 
     def __init__(self, source: Cells, score: ProperScore) -> None:
         self.source, self.score = source, score
@@ -32,7 +32,7 @@ class Recalibrated:
         self._last: tuple[Totals, Totals, Simulation] | None = None
 
     def loss(self, weight: Numbers, label: Numbers) -> Numbers:
-        """Return the score after recalibration, from each replicate's weights and mean labels by cell, ``(C, R)``."""
+        """Return the score of each replicate after recalibration, from its weights and mean labels by cell, ``(C, R)``."""
         frequency = np.zeros_like(label)
         for r in range(weight.shape[1]):
             some = weight[:, r] > 0.0
@@ -41,13 +41,14 @@ class Recalibrated:
         return loss
 
     def loss_of_model(self, totals_weight: Numbers, label: Numbers) -> Numbers:
-        """Return the score of the probabilities, by cells."""
+        """Return the score of the probabilities, computed from cells."""
         return _mean_loss(totals_weight, label, self._if_0, self._if_1)
 
     def truth(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Return the frequencies that the data are taken to have, ``(C, 1)``: neither 0 nor 1.
+        """Return the assumed true frequencies, ``(C, 1)``, which are neither 0 nor 1.
 
-        They are those of isotonic regression with one more row of each label at both ends, worth as much as the others are.
+        They are fitted by isotonic regression with one additional row of each label at both ends, of the average weight
+        of a row.
         """
         some = observed.cell_weight[:, 0] > 0.0
         weight, label = observed.cell_weight[some, 0], cell_means(observed)[some, 0]
@@ -60,9 +61,10 @@ class Recalibrated:
         return truth
 
     def simulate(self, observed: Totals, replicates: Totals) -> Simulation:
-        """Draw labels anew from the truth.
+        """Redraw the labels from the assumed true frequencies.
 
-        The replicates say how many independent rows a cell is worth: the squared mean of its weight over the variance.
+        The effective number of independent rows of a cell is its squared weight divided by its variance over the
+        replicates.
         """
         if self._last is not None and self._last[0] is observed and self._last[1] is replicates:
             return self._last[2]
@@ -76,7 +78,7 @@ class Recalibrated:
         refitted = self.loss(weights, draws)
         entropy = float(np.average(binary_entropy(truth[:, 0], self.score), weights=weight[:, 0]))
         divergence = _mean_loss(weight, truth, if_0, if_1) - entropy
-        # Another sample has other rows, too.
+        # A new sample also contains other rows, which changes the true miscalibration.
         each_cell = _losses_of(truth, if_0, if_1) - binary_entropy(truth[:, 0], self.score)[:, None]
         with np.errstate(invalid="ignore"):  # an infinite loss has no interval
             elsewhere = (then * each_cell).sum(axis=0) / then.sum(axis=0) - divergence
@@ -91,7 +93,7 @@ class Recalibrated:
         return _mean_loss(weight, label, frequency**2, (1.0 - frequency) ** 2)
 
     def linear(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Return what replicates change of the discrimination while the frequencies stay: all of it, to first order."""
+        """Return the change of the discrimination in replicates for fixed frequencies, which is correct to first order."""
         truth = self.truth(observed, replicates)
 
         def explained(totals: Totals) -> Numbers:
@@ -102,7 +104,7 @@ class Recalibrated:
 
 
 class Discrimination(Statistic):
-    """What the recalibrated probabilities take off the uncertainty."""
+    """The part of the uncertainty that the recalibrated probabilities remove."""
 
     is_inflated = True
     range = (0.0, np.inf)
@@ -123,10 +125,11 @@ class Discrimination(Statistic):
 
 
 class Miscalibration(Statistic):
-    """What recalibration takes off the score.
+    """The part of the score that recalibration removes.
 
-    In the data the regression takes noise for miscalibration; in replicates of the data it does so on top, which tells
-    nothing. So the error of the estimate is that seen where the truth is known, and is taken off.
+    The regression counts noise in the data as miscalibration, and it also counts the additional noise of replicates,
+    which therefore do not show the error of the estimate. This error is instead measured in simulated samples with
+    known true frequencies, and subtracted.
     """
 
     is_inflated = True
@@ -148,7 +151,7 @@ class Miscalibration(Statistic):
         if not len(error) or not np.isfinite(by_cells):
             return Estimate(sampled.value, float("nan"), float("nan"))
         (low, high), bias = percentiles(error, sampled.wide_level), float(np.median(error))
-        # What is small by luck proves nothing.
+        # An estimate below its bias is small by chance: it must not lower the upper limit.
         return within(self.range, max(by_cells - bias, 0.0), by_cells - high, max(by_cells, bias) - low)
 
 
@@ -156,13 +159,13 @@ class Miscalibration(Statistic):
 
 
 def _losses_of(label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
-    """Return what rows with these mean labels lose in each cell."""
-    with np.errstate(invalid="ignore"):  # what never happens loses nothing, even where it would lose everything
+    """Return the mean loss in each cell for the given mean labels."""
+    with np.errstate(invalid="ignore"):  # a label that never occurs has no loss, even if its loss would be infinite
         return np.where(label < 1.0, (1.0 - label) * if_0, 0.0) + np.where(label > 0.0, label * if_1, 0.0)
 
 
 def _mean_loss(weight: Numbers, label: Numbers, if_0: Numbers, if_1: Numbers) -> Numbers:
-    """Return the mean over cells of what rows with these mean labels lose."""
+    """Return the mean loss over the cells for the given mean labels."""
     losses = _losses_of(label, if_0, if_1)
     mean: Numbers = np.where(weight > 0.0, weight * losses, 0.0).sum(axis=0) / weight.sum(axis=0)
     return mean

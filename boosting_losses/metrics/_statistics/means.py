@@ -1,4 +1,4 @@
-"""Means of the losses of rows, and their ratios to the loss of the base rate."""
+"""Mean losses, and their ratios to the loss of the base rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .bootstrap import Columns, Totals
 
 
 class Losses(Source):
-    """The log loss or squared error of each row, and its label in a column for each class."""
+    """The log loss or squared error of each row, and its label as one column per class."""
 
     def __init__(self, score: ProperScore, classes: int, eps: float | None = None) -> None:
         self.score, self.classes, self.eps = score, classes, eps
@@ -33,7 +33,7 @@ class Losses(Source):
         return 0.0, most
 
     def extremes(self, data: Predictions) -> tuple[float, float]:
-        """Return what the rows would lose on average if all had the likeliest label, and if all had the unlikeliest."""
+        """Return the mean loss if every row had its most likely label, and if every row had its least likely label."""
         proba = np.stack([1.0 - data.proba, data.proba], axis=1) if data.is_binary else data.proba
         weight = None if data.weight is None else tamed(np.asarray(data.weight, dtype=np.float64))
         best, worst = (
@@ -48,7 +48,7 @@ class Losses(Source):
 
 
 class Labels(Source):
-    """The labels of two classes; of K, whether the largest probability is that of the label's class."""
+    """The labels of two classes; for K classes, whether the class of the largest probability is correct."""
 
     n_values = 1
 
@@ -57,7 +57,7 @@ class Labels(Source):
 
 
 def events(labels: tuple[Totals, Totals]) -> float:
-    """Return how many independent rows the rarer label is worth, from the totals of ``Labels``."""
+    """Return the effective number of independent rows with the rarer label, from the totals of ``Labels``."""
     seen, then = labels
     shares = ((totals.values[0], totals.weight - totals.values[0]) for totals in (seen, then))
     return min(independent_rows(float(part[0]), part_then) for part, part_then in zip(*shares, strict=True))
@@ -67,7 +67,7 @@ def events(labels: tuple[Totals, Totals]) -> float:
 
 
 class Mean(Statistic):
-    """Log loss or Brier score, by replicates."""
+    """The log loss or Brier score."""
 
     def __init__(self, source: Losses) -> None:
         self.source: Losses = source
@@ -79,7 +79,7 @@ class Mean(Statistic):
 
 
 class OverBaseRate(Statistic):
-    """A score divided by that of the base rate, or what is missing to 1."""
+    """A score divided by the score of the base rate, or 1 minus this ratio."""
 
     def __init__(self, source: Losses, *, explained: bool) -> None:
         self.source: Losses = source

@@ -1,4 +1,4 @@
-"""Scores of the order of the rows as functions of the labels in narrow cells of the probability."""
+"""Ranking scores as functions of the labels in narrow cells of the probability."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .base import Estimate, Sampled, Statistic, normal_quantile, within
 from .bootstrap import Totals
 from .cells import Cells, EachClass
 
-#: Scores of replicates are moved this far from 0 and 1.
+#: Scores of replicates are clipped to at least this distance from 0 and 1.
 _INSIDE = 1e-4
 
 
 class Ranking(Statistic):
-    """A score of the order of the probabilities; of K classes its mean over each against the others."""
+    """A ranking score; for K classes, the mean of the one-vs-rest scores."""
 
     range = (0.0, 1.0)
 
@@ -31,10 +31,10 @@ class Ranking(Statistic):
         return mean
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Return an interval symmetric in log odds, where the spread hardly depends on the score (Pepe 2003, section 5.2.5).
+        """Return an interval symmetric in log odds, whose variance hardly depends on the score (Pepe 2003, section 5.2.5).
 
-        The spread is that of replicates, or that of labels drawn anew where it is larger: few events spread too little
-        whenever, by chance, none of them has an improbable rank.
+        The variance is that of the replicates, or that of redrawn labels if it is larger: with few events, the variance
+        of the replicates is too small if, by chance, no event has an improbable rank.
         """
         value, spread = sampled.value, _spread_of_log_odds(sampled.in_replicates)
         if not 0.0 < value < 1.0 or not spread > 0.0:
@@ -54,7 +54,7 @@ def _spread_of_log_odds(scores: Numbers) -> float:
 
 
 def roc_auc(totals: Totals) -> Numbers:
-    """Return the chance that an event has a larger probability than another row."""
+    """Return the chance that an event has a larger probability than a row without the event."""
     positive = totals.cell_amounts
     negative = totals.cell_weight - positive
     below = np.cumsum(negative, axis=0) - 0.5 * negative  # ties count half
@@ -64,7 +64,7 @@ def roc_auc(totals: Totals) -> Numbers:
 
 
 def average_precision(totals: Totals) -> Numbers:
-    """Return the mean precision over the events, each at its own probability as the threshold."""
+    """Return the mean precision over the events, with the probability of each event as the threshold."""
     positive, weight = totals.cell_amounts[::-1], totals.cell_weight[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.cumsum(positive, axis=0) / np.cumsum(weight, axis=0)

@@ -1,4 +1,4 @@
-"""Expected differences between the mean losses of two models, for labels drawn anew from recalibrated frequencies."""
+"""Expected moments of the loss differences between two models, for labels redrawn from recalibrated frequencies."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from .._predictions import Numbers, Predictions, each
 from .._raw_scores import logits
 from .base import central_sums, minus
 
-#: Of weights and of differences, in the sums that two central moments are made of.
+#: The powers of weights and of differences in the sums that give the second and third central moments.
 _POWERS = ((2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (3, 3))
 _SCORES: tuple[ProperScore, ProperScore] = ("log_loss", "brier")
 
 
 class RedrawnLabels:
-    """Expected moments of differences between the losses of two models of two classes.
+    """Expected moments of the loss differences between two binary models.
 
-    With few events the moments seen say little: where by chance no event was improbable for one of the models, the
-    difference and its variance are both too small, and the interval misses. The rows without events know better: here the
-    label of each row is drawn anew, with the frequency that both models together give it, recalibrated by three parameters.
+    With few events, the observed moments are unreliable: if, by chance, no event was improbable for one of the models,
+    the difference and its variance are both too small, and the interval misses the true difference. The rows without
+    events contain more information: here the label of each row is redrawn with the frequency predicted by both models
+    together, recalibrated with three parameters.
 
     Parameters
     ----------
     first, second : Predictions
-        A sample, which shows where the probabilities lie.
+        A sample, which shows the distribution of the probabilities.
     eps : float, optional
         The bound of the probabilities in the log loss.
     """
@@ -39,11 +40,11 @@ class RedrawnLabels:
         n = len(self._edges) + 1
         #: Weights, weighted labels and weighted log odds of each cell.
         self._rows = np.zeros((3, n))
-        #: By label, score, powers and cell.
+        #: Sums by label, score, powers and cell.
         self._sums = np.zeros((2, len(_SCORES), len(_POWERS), n))
 
     def add(self, first: Predictions, second: Predictions, weight: Numbers) -> None:
-        """Add rows that have a weight."""
+        """Add rows with nonzero weight."""
         middle = _middle(first, second)
         cell = np.searchsorted(self._edges, middle)
 
@@ -64,7 +65,7 @@ class RedrawnLabels:
                     self._sums[label, s, k] += summed(weight**a * difference**b)
 
     def moments(self, score: ProperScore, mean: float) -> tuple[float, float] | None:
-        """Return sums over rows of squares and cubes of ``weight * (difference - mean)``; None where a label is lacking."""
+        """Return the sums of squares and cubes of ``weight * (difference - mean)``, or None if a label does not occur."""
         some = self._rows[0] > 0.0
         weight, label, log_odds = self._rows[:, some]
         if not 0.0 < label.sum() < weight.sum():
@@ -76,11 +77,11 @@ class RedrawnLabels:
 
 
 def has_labels(data: Predictions) -> bool:
-    """Return whether every row of two classes has the label 0 or 1, which can be drawn anew."""
+    """Return whether there are two classes and every label is 0 or 1, so that labels can be redrawn."""
     return data.is_binary and bool(((data.y == 0) | (data.y == 1)).all())
 
 
 def _middle(first: Predictions, second: Predictions) -> Numbers:
-    """Return the mean of the log odds of two models."""
+    """Return the mean of the log odds of two models in each row."""
     middle: Numbers = (logits(first.proba).astype(np.float64) + logits(second.proba).astype(np.float64)) / 2.0
     return middle

@@ -1,4 +1,4 @@
-"""Errors of calibration from residuals in narrow cells of the probability: smoothed by a kernel, or by local lines."""
+"""Calibration errors from residuals in narrow cells of the probability, smoothed by a kernel or by local lines."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Residuals(Source):
         return Columns(own.values, own.cells, (rows.proba - rows.y)[:, None].astype(np.float64))
 
     def calibrated(self, observed: Totals) -> Numbers:
-        """Return the sums that beta calibration of the cells' frequencies expects, ``(C, 1)``."""
+        """Return the sums of residuals expected from the beta-calibrated frequencies of the cells, ``(C, 1)``."""
         weight = observed.cell_weight[:, 0]
         gaps = gaps_of_curve(self.cells.proba, cell_means(observed)[:, 0], weight)
         return (gaps * weight)[:, None]
 
     def noise(self, observed: Totals, replicates: Totals) -> Numbers:
-        """Return what replicates add to the sums, scaled to the noise of labels with the frequencies of beta calibration.
+        """Return the noise of replicates in the sums, scaled to that of labels with beta-calibrated frequencies.
 
-        Replicates of a cell in which by chance no event was seen vary too little, and those of the others too much. Where
-        the frequencies seen differ clearly, by more than one label, they are taken instead.
+        Bootstrap replicates of a cell with no observed events vary too little, and replicates of the other cells vary
+        too much. If the observed frequency of a cell clearly differs, by more than one label, it is used instead.
         """
         added = replicates.cell_amounts - observed.cell_amounts
         weight = observed.cell_weight
@@ -55,7 +55,7 @@ class Residuals(Source):
 
 
 class SmoothCalibrationError(OfGaps):
-    """The error of smoothed residuals, at the width that the data gave."""
+    """The smooth calibration error, for the kernel width determined from the data."""
 
     def __init__(self, source: Residuals, width: float) -> None:
         self.source: Residuals = source
@@ -63,9 +63,10 @@ class SmoothCalibrationError(OfGaps):
 
     @cached_property
     def _smooth(self) -> Numbers:
-        """The kernel of each cell at points between 0 and 1, where it is mirrored, ``(P, C)``.
+        """The kernel of each cell, reflected at 0 and 1, at points between 0 and 1, ``(P, C)``.
 
-        The points are near enough for its width, since rare events need a narrow one, and lie where some kernel reaches.
+        The spacing of the points suits the kernel width, which is small for rare events. Points that no kernel reaches
+        are omitted.
         """
         proba, width = self.source.cells.proba, self._width
         n = max(round(3.0 / width), 200)
@@ -74,7 +75,7 @@ class SmoothCalibrationError(OfGaps):
         nearest = np.minimum(np.abs(points - proba[after]), np.abs(points - proba[after - 1]))
         points = points[nearest < 6.0 * width, None]
         distances = [np.abs(points - image) for image in (proba, -proba, 2.0 - proba)]
-        # The score's kernel ends where half the range is reached.
+        # The kernel of the score ends at a distance of 1/2.
         kernel: Numbers = np.sum([np.where(d <= 0.5, np.exp(-0.5 * (d / width) ** 2), 0.0) for d in distances], axis=0)
         return kernel
 
@@ -97,14 +98,14 @@ class SmoothCalibrationError(OfGaps):
 
 
 class FlexibleGaps:
-    """The distances of a lowess curve from the diagonal, which are linear in the labels; several errors share them."""
+    """The gaps between a lowess curve and the diagonal, which are linear in the labels and shared by several errors."""
 
     def __init__(self, source: Residuals) -> None:
         self.source = source
         self._last: tuple[Totals, Totals, Curves] | None = None
 
     def curve(self, weight: Numbers, amounts: Numbers) -> Numbers:
-        """Return the smooth of sums of residuals in cells of these weights."""
+        """Return the lowess curve of the residuals, from their sums and the weights by cell."""
         some = np.flatnonzero(weight > 0.0)
         curve = np.zeros_like(amounts)
         mean = amounts[some] / weight[some, None]
@@ -112,7 +113,7 @@ class FlexibleGaps:
         return curve
 
     def curves(self, observed: Totals, replicates: Totals) -> Curves:
-        """Return what replicates add to the residuals, smoothed at the weights of the data."""
+        """Return the smoothed gaps, noise and beta-calibrated gaps, using the weights of the data."""
         if self._last is not None and self._last[0] is observed and self._last[1] is replicates:
             return self._last[2]
         added = self.source.noise(observed, replicates)
@@ -124,12 +125,12 @@ class FlexibleGaps:
 
 
 class FlexibleError(OfGaps):
-    """The mean or a quantile of these distances."""
+    """The mean or a quantile of the distances of the lowess curve from the diagonal."""
 
     def __init__(self, of_curve: FlexibleGaps, share: float | None) -> None:
         self.source: Residuals = of_curve.source
         self._of_curve = of_curve
-        self._share = share  # of the distances that are not larger; None for their mean
+        self._share = share  # the quantile of the distances; None for their mean
 
     def gaps(self, totals: Totals) -> Numbers:
         return self._of_curve.curve(totals.cell_weight.mean(axis=1), totals.cell_amounts)
@@ -141,7 +142,7 @@ class FlexibleError(OfGaps):
         return self._of_curve.curves(observed, replicates)
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Return the interval; that of the largest distance holds what it may be at each probability."""
+        """Return the interval; for the largest distance, it includes the pointwise upper limit at every probability."""
         estimate = super().estimate(sampled)
         if self._share != 1.0:
             return estimate

@@ -15,7 +15,7 @@ from .temperature import Tempered
 
 
 class Sample:
-    """Predictions that show where probabilities lie.
+    """A sample that shows the distribution of the probabilities.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Sample:
         self._recalibrated: dict[ProperScore, Recalibrated] = {}
 
     def losses(self, score: ProperScore) -> Losses:
-        """Return losses and labels."""
+        """Return the source of losses and labels."""
         return self._losses.setdefault(score, Losses(score, self.data.classes, self.eps))
 
     def recalibrated(self, score: ProperScore) -> Recalibrated:
@@ -41,12 +41,12 @@ class Sample:
 
     @cached_property
     def cells(self) -> Cells:
-        """Narrow cells of the probability; of K classes, of the largest one."""
+        """Narrow bins of the predicted probability, or of the largest predicted probability for K classes."""
         return Cells(self.data, self.eps)
 
     @cached_property
     def cells_of_classes(self) -> EachClass:
-        """Narrow cells of each of K probabilities."""
+        """Narrow cells of the probability of each of K classes."""
         return EachClass(self.data)
 
     @cached_property
@@ -61,7 +61,7 @@ class Sample:
 
     @cached_property
     def flexible(self) -> FlexibleGaps:
-        """Distances from the flexible curve."""
+        """Gaps between the flexible curve and the diagonal."""
         return FlexibleGaps(self.residuals)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The split of K classes' log loss into calibration and refinement, by one inverse temperature, as functions of sums."""
+"""Calibration and refinement of the log loss of K classes, by temperature scaling, as functions of sums."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .bootstrap import Columns, Totals
 
 
 class Tempered(Source):
-    """Log losses as they are and at the best inverse temperature of a sample, their derivatives there, and labels."""
+    """Log losses before and after scaling by the best inverse temperature of a sample, their derivatives, and labels."""
 
     def __init__(self, sample: Predictions) -> None:
         self.n_values = 4 + sample.classes
@@ -45,13 +45,13 @@ class Tempered(Source):
         return without_cells(np.column_stack([as_is, best, mean - own, spread, class_columns(data)]))
 
     def move(self, totals: Totals) -> Numbers:
-        """Return how far the replicates' best inverse temperature lies from the sample's: one step of Newton's method."""
+        """Return the best inverse temperature of each replicate minus that of the sample, by one Newton step."""
         with np.errstate(invalid="ignore", divide="ignore"):
             step: Numbers = np.where(totals.values[3] > 0.0, -totals.values[2] / totals.values[3], 0.0)
         return step
 
     def recalibrated(self, totals: Totals) -> Numbers:
-        """Return the log loss at the replicates' own best inverse temperature."""
+        """Return the log loss at the best inverse temperature of each replicate."""
         move = self.move(totals)
         gain = 0.5 * move * move * totals.values[3]
         loss: Numbers = (totals.values[1] - gain) / totals.weight
@@ -59,7 +59,7 @@ class Tempered(Source):
 
 
 class MiscalibrationOfClasses(Statistic):
-    """What the best inverse temperature takes off the log loss."""
+    """The part of the log loss that the best inverse temperature removes."""
 
     range = (0.0, np.inf)
     is_inflated = True
@@ -71,10 +71,10 @@ class MiscalibrationOfClasses(Statistic):
         return minus(totals.values[0] / totals.weight, self.source.recalibrated(totals))
 
     def estimate(self, sampled: Sampled) -> Estimate:
-        """Return the interval from that of the distance to the best inverse temperature, which is nearly normal.
+        """Return the interval from that of the distance to the best inverse temperature, which is approximately normal.
 
-        The loss grows with the square of this distance, so noise adds its variance to the square. Far from 0 the loss
-        varies as its mean over rows does.
+        The loss grows with the square of this distance, and noise adds its variance to the square. Far from 0, the
+        variation of the mean loss over rows dominates.
         """
         value, observed, replicates, level = sampled.value, sampled.observed, sampled.replicates, sampled.wide_level
         error = float(self.source.move(replicates).std())
@@ -91,7 +91,7 @@ class MiscalibrationOfClasses(Statistic):
 
 
 class DiscriminationOfClasses(Statistic):
-    """What the probabilities at the best inverse temperature take off the uncertainty."""
+    """The part of the uncertainty that the probabilities at the best inverse temperature remove."""
 
     range = (0.0, np.inf)
     is_inflated = True
@@ -111,7 +111,7 @@ class DiscriminationOfClasses(Statistic):
 
 
 def _gains(observed: Totals, replicates: Totals) -> tuple[tuple[Numbers, Totals], tuple[Numbers, Totals]]:
-    """Return what the sample's inverse temperature takes off the losses, in the replicates and in the data."""
+    """Return the reduction of the losses by the inverse temperature of the sample, in the replicates and in the data."""
     return (replicates.values[0] - replicates.values[1], replicates), (
         observed.values[0] - observed.values[1],
         observed,

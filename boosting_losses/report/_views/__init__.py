@@ -1,6 +1,7 @@
-"""Views of results: a text, data for programs, pictures, and a page. No view knows how results are made.
+"""Views of results: text, data for programs, figures, and an HTML page. Views do not depend on how results are computed.
 
-* ``text`` needs rich, ``figures`` matplotlib, and ``page`` both matplotlib and Jinja2. ``words`` is what they share.
-* ``figures`` and ``figures_compared`` draw models in their ``looks``.
-* ``page`` puts ``page_tables`` and ``page_pictures``, as ``svg``, into ``templates``.
+* ``text`` requires rich, ``figures`` requires matplotlib, and ``page`` requires matplotlib and Jinja2. ``words`` contains
+  the wording that they share.
+* ``figures`` and ``figures_compared`` draw each model in its style from ``looks``.
+* ``page`` fills ``templates`` with the tables of ``page_tables`` and the SVG figures of ``page_pictures``.
 """

@@ -1,4 +1,4 @@
-"""Results as data for programs: dictionaries, and data frames."""
+"""Results as data for programs: dictionaries and data frames."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from .._results import Results
 
-#: Larger where a field of the dictionary has gone or has another meaning; new fields leave it as it is.
+#: Increases when a field of the dictionary is removed or changes its meaning, but not when a field is added.
 SCHEMA_VERSION = 1
 
 
 def as_dict(results: Results) -> dict[str, Any]:
-    """Return lists, dictionaries, texts and numbers, as ``schema.json`` describes them."""
+    """Return nested dictionaries and lists that conform to ``schema.json``."""
     whole = {
         "schema_version": SCHEMA_VERSION,
         "rows": results.rows,
@@ -41,7 +41,7 @@ def as_dict(results: Results) -> dict[str, Any]:
 
 
 def as_frame(results: Results, backend: Literal["pandas", "polars", "pyarrow"]) -> Any:
-    """Return a row for each model and score, then the baselines and the differences."""
+    """Return one row for each model and score, then the baselines and the differences."""
     import narwhals as nw  # noqa: PLC0415
 
     rows = [(model.name, name, *map(float, e)) for model in results.models for name, e in model.scores.items()]
@@ -58,7 +58,7 @@ def as_frame(results: Results, backend: Literal["pandas", "polars", "pyarrow"]) 
 
 
 def _plain(value: Any) -> Any:
-    """Return lists, dictionaries, texts and numbers; None for what is no finite number."""
+    """Return nested dictionaries and lists of strings and numbers; NaN and infinite values become None."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()
     elif is_dataclass(value):

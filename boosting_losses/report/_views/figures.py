@@ -1,6 +1,6 @@
-"""The pictures of a report's models: reliability diagrams, histograms of the probabilities, loss by tenths of the rows.
+"""The figures of single models: reliability diagrams, histograms of the probabilities, and loss by tenths of the rows.
 
-Everything is told apart by line style and marker as well as by colour, so that a print in black and white says the same.
+Models differ in line style and marker as well as in colour, so that figures are readable in black and white.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["STYLES", "histogram", "loss_by_decile", "overview", "reliability_diagram", "save"]
 
-#: Diagrams side by side.
+#: The largest number of diagrams side by side.
 COLUMNS = 4
 
 
 def overview(report: Results) -> Figure:
-    """Draw a reliability diagram over a histogram for each model, then the loss by tenths of the rows."""
+    """Draw a reliability diagram above a histogram for each model, then the loss by tenths of the rows."""
     n = len(report.models)
     rows = -(-n // COLUMNS)
     columns = -(-n // rows)
@@ -50,7 +50,7 @@ def overview(report: Results) -> Figure:
     handles, _ = last.get_legend_handles_labels()
     if n > 1:
         beside = last.legend(handles, names, fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        beside.set_in_layout(False)  # there is a column left for it
+        beside.set_in_layout(False)  # a column is reserved for it
         for name in beside.get_texts():
             name.set_parse_math(False)
     elif len(handles) > 1:
@@ -59,7 +59,7 @@ def overview(report: Results) -> Figure:
 
 
 def save(figure: Figure, target: str | Path | IO[Any], **options: Any) -> None:
-    """Write a picture; names in letters that the font lacks come out as boxes, without a word."""
+    """Write a figure, without warnings about characters that the font lacks; such characters are drawn as boxes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         warnings.filterwarnings("ignore", "Matplotlib currently does not support", UserWarning)
@@ -67,7 +67,7 @@ def save(figure: Figure, target: str | Path | IO[Any], **options: Any) -> None:
 
 
 def reliability_diagram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
-    """Draw observed against predicted frequency by bins of equal weight with consistency bands, and curves without bins."""
+    """Draw observed against predicted frequency in bins of equal weight, consistency bands, and curves without bins."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8, label="calibrated")
     some = model.curve.weight > 0.0
     predicted = model.curve.predicted[some]
@@ -107,21 +107,21 @@ def reliability_diagram(axes: Axes, model: ModelResult, report: Results, i: int 
 
 
 def square(axes: Axes, top: float) -> None:
-    """Set the same scale for what is predicted and what is observed."""
+    """Set the same scale for the predicted and the observed axis."""
     axes.set(xlim=(0.0, top), ylim=(0.0, top))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
 
 
 def _ends_of_steps(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return where a value differs from a neighbour: points between make no difference to a step line."""
+    """Return where a value differs from a neighbour; the other points do not affect a step line."""
     differs = np.concatenate([[True], values[1:] != values[:-1], [True]])
     ends: npt.NDArray[np.bool_] = differs[1:] | differs[:-1]
     return ends
 
 
 def histogram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> None:
-    """Draw shares of the rows by probability, on a scale that shows rare ones too."""
+    """Draw the share of rows by probability, on a log scale that also shows rare probabilities."""
     shares = model.histogram / model.histogram.sum()
     axes.stairs(shares, model.histogram_edges, fill=True, color=look(i)["color"], alpha=0.75)
     axes.set_yscale("log")
@@ -134,7 +134,7 @@ def histogram(axes: Axes, model: ModelResult, report: Results, i: int = 0) -> No
 
 
 def loss_by_decile(axes: Axes, report: Results) -> None:
-    """Draw the mean log loss of each tenth of the rows in the order of their probability."""
+    """Draw the mean log loss of each tenth of the rows, ordered by probability."""
     for i, model in enumerate(report.models):
         tenth = np.arange(1, len(model.deciles.loss) + 1)
         axes.plot(tenth, model.deciles.loss, label=f"model {i}", markersize=5, **look(i))

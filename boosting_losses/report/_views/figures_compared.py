@@ -1,4 +1,4 @@
-"""Pictures in which the models of a report are compared: differences with intervals, net benefit, each of K classes."""
+"""Figures that compare the models of a report: differences with intervals, net benefit, reliability by class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .._results import Results
 from .figures import square
 from .looks import EDGE, GRID, INK, LESSER, look, wrapped
 
-#: Inches: of a line of letters, and of an interval with what is around it.
+#: The heights in inches of a line of text, and of an interval with its margins.
 LINE, SLOT = 0.165, 0.3
 
 
 def labels_of_differences(report: Results) -> list[str]:
-    """Return the models that are compared with the reference, in lines that fit into a picture."""
+    """Return the names of the models compared with the reference, wrapped to the width of a figure."""
     return [wrapped(here, 42, lines=3) for here, _ in report.differences]
 
 
@@ -25,7 +25,7 @@ def height_of_differences(report: Results) -> float:
 
 
 def differences(axes: Axes, report: Results, score: str) -> None:
-    """Draw a score of each model minus that of the reference: points and intervals under the names, and lines at zero."""
+    """Draw a score of each model minus that of the reference, with intervals, below the name of the model."""
     order = [model.name for model in report.models]
     top = 0.0
     for label, ((here, _), scores) in zip(labels_of_differences(report), report.differences.items(), strict=True):
@@ -35,7 +35,8 @@ def differences(axes: Axes, report: Results, score: str) -> None:
         axes.text(0.0, top + 0.06, text, transform=axes.get_yaxis_transform(), va="top", parse_math=False)
         top += SLOT + LINE * (1 + label.count("\n"))
         at = top - 0.15
-        axes.plot([0.0, 0.0], [at - 0.11, at + 0.11], color=INK, linewidth=1.0)  # not through the names
+        # One short line per model, so that no line crosses a name.
+        axes.plot([0.0, 0.0], [at - 0.11, at + 0.11], color=INK, linewidth=1.0)
         if np.isfinite(value):
             if np.isfinite(low) and np.isfinite(high):
                 axes.plot([low, high], [at, at], color=style["color"], linewidth=1.6, solid_capstyle="butt")
@@ -50,7 +51,7 @@ def differences(axes: Axes, report: Results, score: str) -> None:
 
 
 def net_benefit(axes: Axes, report: Results) -> None:
-    """Draw net benefit by threshold, of the models and of predicting the second class for every row and for none."""
+    """Draw net benefit by threshold for the models, and for predicting the second class for every row and for no row."""
     first = report.models[0].thresholds
     x = np.array([row.threshold for row in first])
     of_all = np.array([row.net_benefit_of_all for row in first])
@@ -67,14 +68,14 @@ def net_benefit(axes: Axes, report: Results) -> None:
         axes.plot(x, value, markersize=5, markevery=every, label=f"model {i}", **look(i))
         lowest, highest = np.nanmin([lowest, *value]), np.nanmax([highest, *value, *of_all])
     room = 0.08 * max(highest - lowest, 1e-6)
-    # Far below zero no forecast is of use, and how far makes no difference.
+    # A net benefit far below zero is useless, so its exact value need not be visible.
     axes.set_ylim(max(lowest, -0.5 * max(highest, 1e-6)) - room, highest + room)
     axes.set(xlabel="threshold of the probability", ylabel="net benefit per row")
     axes.grid(axis="y", linewidth=0.4, color=GRID)
 
 
 def class_reliability(axes: Axes, report: Results, k: int) -> None:
-    """Draw observed against predicted frequency of one of K classes, of all models."""
+    """Draw observed against predicted frequency of one class for all models."""
     axes.plot([0.0, 1.0], [0.0, 1.0], color=INK, linewidth=0.8)
     farthest = 0.0
     for i, model in enumerate(report.models):

@@ -1,7 +1,7 @@
-"""The looks of models in the pictures of a report: colour, marker and line, on white and on black.
+"""The plot styles of models in the figures of a report: colour, marker and line style, on white and on black.
 
-The seven colours were found by a search: they lie as far apart as possible for normal and colour-blind eyes, with a
-contrast of at least 3.4 to the ground. A marker comes back after twelve models and a look after 420.
+The seven colours were found by a search. They are as far apart as possible for normal and colour-blind vision, with a
+contrast of at least 3.4 to the background. Markers repeat after twelve models, styles after 420.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any, TypedDict
 
 
 class Look(TypedDict):
-    """Options of a line."""
+    """The options of a line in matplotlib."""
 
     color: str
     linestyle: str | tuple[int, tuple[int, ...]]
     marker: str
 
 
-#: On white, and what stands for each on black.
+#: The colours on a white background, with the colour that replaces each on black.
 ON_BLACK = {
     "#2539b9": "#5d74f0",
     "#db5322": "#ebb184",
@@ -32,14 +32,14 @@ COLORS = tuple(ON_BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "p", "H")
 LINES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 
-#: What is no model's: lines and letters, the ground, bands, lesser curves, and grids.
+#: Colours for everything except models: lines and text, background, bands, secondary curves, and grids.
 INK, PAPER, BAND, LESSER, GRID = "#1d2733", "#ffffff", "#c9d3dd", "#555b61", "#d9dde1"
 ON_BLACK |= {INK: "#e3e8ee", PAPER: "#12181f", BAND: "#3c4a59", LESSER: "#b4bcc4", GRID: "#333d48"}
 
-#: Around markers that stand alone.
+#: The edge of isolated markers.
 EDGE: dict[str, Any] = {"markeredgecolor": PAPER, "markeredgewidth": 0.5}
 
-#: Looks of the first twelve models, no two with the same marker.
+#: The styles of the first twelve models, each with a different marker.
 STYLES: tuple[Look, ...] = tuple(
     {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i % len(LINES)], "marker": MARKERS[i]}
     for i in range(len(MARKERS))
@@ -47,7 +47,7 @@ STYLES: tuple[Look, ...] = tuple(
 
 
 def look(i: int) -> Look:
-    """Return the look of the model with this number."""
+    """Return the plot style of the model with this index."""
     return {
         "color": COLORS[i % len(COLORS)],
         "linestyle": LINES[i % len(LINES)],
@@ -56,14 +56,14 @@ def look(i: int) -> Look:
 
 
 def printable(name: str) -> str:
-    """Return a name without what no picture can hold: control characters and halves of letters."""
+    """Return a name in which characters that figures cannot show, such as control characters, are replaced."""
     odd = ("Cc", "Cs", "Cn", "Zl", "Zp")
     name = name.translate({ord(space): " " for space in "\t\n\r"})
     return "".join("\ufffd" if unicodedata.category(letter) in odd else letter for letter in name)
 
 
 def wrapped(name: str, width: int, lines: int = 2) -> str:
-    """Wrap a name into so many lines of so many letters at most, at spaces if no line is left half empty."""
+    """Wrap a name into at most ``lines`` lines of ``width`` characters, at spaces unless a line stays half empty."""
     rest = " ".join(printable(name).split())
     parts = []
     while rest:
@@ -79,12 +79,12 @@ def wrapped(name: str, width: int, lines: int = 2) -> str:
 
 
 def _width(text: str) -> int:
-    """Return the number of letters, of which some are as wide as two."""
+    """Return the width in characters; wide East Asian characters count twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _first(text: str, width: int) -> str:
-    """Return as much as there is room for, and one letter at least."""
+    """Return the longest prefix that fits, of at least one character."""
     end = 1
     while end < len(text) and _width(text[: end + 1]) <= width:
         end += 1

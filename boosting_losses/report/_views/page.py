@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""A report as a self-contained HTML page, without external scripts, fonts or images."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _ENVIRONMENT = Environment(
 
 _MEANINGS = {
     "flagged": "the share of rows for which the second class is predicted",
-    "precision": "of these, the share that are of the second class",
+    "precision": "of the rows for which the second class is predicted, the share that belong to it",
     "recall": "of the rows of the second class, the share for which it is predicted",
-    "specificity": "of the rows of the first class, the share for which the second is not predicted",
+    "specificity": "of the rows of the first class, the share for which the first class is predicted",
     "f1": "harmonic mean of precision and recall",
-    "net_benefit": "true positives less false positives at the odds of the threshold, per row; that of predicting the second"
-    " class for no row is 0",
+    "net_benefit": "true positives minus false positives times the odds of the threshold, per row; predicting the second"
+    " class for no row has a net benefit of 0",
 }
 
 
 def page(report: Results) -> str:
-    """Return the whole page, with pictures."""
-    from . import page_pictures  # noqa: PLC0415  (tables need no matplotlib)
+    """Return the whole page, with figures."""
+    from . import page_pictures  # noqa: PLC0415  (tables do not require matplotlib)
     from .svg import variables  # noqa: PLC0415
 
     text = _ENVIRONMENT.get_template("page.html").render(
@@ -60,7 +60,7 @@ def page(report: Results) -> str:
 
 
 def fragment(report: Results) -> str:
-    """Return tables and findings, for a notebook."""
+    """Return the tables and findings as HTML for a notebook."""
     text = _ENVIRONMENT.get_template("tables.html").render(
         report=report, title=title(report), summary=page_tables.summary(report), details=page_tables.details(report)
     )
@@ -68,28 +68,28 @@ def fragment(report: Results) -> str:
 
 
 def _writable(text: str) -> str:
-    """Replace halves of letters, which no file can hold."""
+    """Replace lone surrogates, which cannot be encoded as UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _meanings(report: Results) -> list[tuple[str, str]]:
-    """Return the meanings of errors of the flexible curve, of columns that are no scores, and of p."""
+    """Return the definitions of flexible-curve errors, of table columns that are not scores, and of p."""
     found = [(f"{name} ↓", meaning) for name, meaning in FLEXIBLE_ERRORS.values()]
     if report.models[0].thresholds:
         found += [(THRESHOLD_COLUMNS[key], meaning) for key, meaning in _MEANINGS.items()]
-        found.append(("net benefit of all", "that of predicting the second class for every row"))
+        found.append(("net benefit of all", "net benefit of predicting the second class for every row"))
     if report.models[0].slices:
         columns = slice_columns(report)
-        label = "the second class" if len(report.classes) == 2 else "right predictions"
+        label = "rows of the second class" if len(report.classes) == 2 else "right predictions"
         found += [
-            ("events", f"how many independent rows those of {label} are worth"),
+            ("events", f"effective number of {label}"),
             (columns["observed"], "observed frequency"),
-            (columns["predicted"], "what was predicted on average: equal to the observed frequency if calibrated"),
+            (columns["predicted"], "mean prediction; equal to the observed frequency if the model is calibrated"),
             (
                 columns["observed_over_expected"],
-                "the one over the other: 1 if calibrated, above 1 if predicted too low",
+                "ratio of the two: 1 if the model is calibrated, above 1 if its predictions are too low",
             ),
         ]
     if report.differences:
-        found.append(("p", "how likely a difference at least as large would be if there were none"))
+        found.append(("p", "probability of a difference at least this large if the true difference were 0"))
     return found

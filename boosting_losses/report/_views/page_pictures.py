@@ -1,4 +1,4 @@
-"""The pictures of a page, each with its caption."""
+"""The figures of a page with their captions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .looks import BAND, EDGE, INK, LESSER, look
 from .svg import RC, inline
 from .words import number
 
-#: Inches: on a telephone letters keep their size.
+#: The width of a figure in inches, chosen so that text keeps its size on a telephone.
 WIDTH = 3.7
-#: Pictures of so many classes are shown, of the commonest.
+#: Only this many of the most frequent classes get a figure.
 MOST_CLASSES = 24
 
 
 class Picture(NamedTuple):
-    """An element of the page, what it is about, and a sentence."""
+    """An SVG element with its title and its caption."""
 
     svg: Markup
     title: str
@@ -36,7 +36,7 @@ class Picture(NamedTuple):
 
 
 def of_models(report: Results) -> list[Picture]:
-    """Draw a reliability diagram over a histogram, for each model."""
+    """Draw a reliability diagram above a histogram for each model."""
     found = []
     for i, model in enumerate(report.models):
         with mpl.rc_context(RC):
@@ -47,20 +47,20 @@ def of_models(report: Results) -> list[Picture]:
         some = model.curve.weight > 0.0
         points = zip(model.curve.predicted[some], model.curve.observed[some], strict=True)
         words = ", ".join(f"{number(predicted)} and {number(observed)}" for predicted, observed in points)
-        what = f"Reliability diagram of {model.name}, over a histogram of its probabilities."
+        what = f"Reliability diagram of {model.name}, above a histogram of its probabilities."
         label = f"{what} Predicted and observed: {words}."
         found.append(Picture(inline(figure, label, f"m{i}"), model.name, "", _swatch(i, "of")))
     return found
 
 
 def of_all(report: Results) -> list[Picture]:
-    """Draw the pictures that all models share."""
+    """Draw the figures that show all models."""
     several = len(report.models) > 1
     found = [
         _picture(
             lambda axes: loss_by_decile(axes, report),
             "Loss by tenths of the rows",
-            "Mean log loss of each tenth." + (_expected(report) if not several else ""),
+            "Mean log loss of each tenth of the rows." + (_expected(report) if not several else ""),
             "deciles",
             "; ".join(f"{model.name}: {', '.join(map(number, model.deciles.loss))}" for model in report.models),
         )
@@ -72,7 +72,7 @@ def of_all(report: Results) -> list[Picture]:
             _picture(
                 lambda axes, score=score: figures_compared.differences(axes, report, score),  # type: ignore[misc]
                 f"Differences in {SCORES[score].title}",
-                f"Minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
+                f"Each model minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
                 f" {better.get(SCORES[score].better, '')}",
                 f"difference-{score}",
                 "; ".join(words),
@@ -89,7 +89,7 @@ def of_all(report: Results) -> list[Picture]:
             _picture(
                 lambda axes: figures_compared.net_benefit(axes, report),
                 "Net benefit by threshold",
-                f"Grey: class {report.classes[1]} predicted for every row; the line at zero: for none.{band}",
+                f"Grey: class {report.classes[1]} predicted for every row. Line at zero: for no row.{band}",
                 "benefit",
                 "; ".join(words),
             )
@@ -98,7 +98,7 @@ def of_all(report: Results) -> list[Picture]:
 
 
 def shown_classes(report: Results) -> list[int]:
-    """Return the commonest of K classes, in their own order."""
+    """Return the most frequent classes if there are more than two, in the order of their codes."""
     if not report.models[0].class_curves:
         return []
     commonest = np.argsort(-report.base_rates, kind="stable")[:MOST_CLASSES]
@@ -106,7 +106,7 @@ def shown_classes(report: Results) -> list[int]:
 
 
 def of_classes(report: Results) -> list[Picture]:
-    """Draw observed against predicted frequency, for each class."""
+    """Draw observed against predicted frequency for each shown class."""
     return [
         _picture(
             lambda axes, k=k: figures_compared.class_reliability(axes, report, k),  # type: ignore[misc]
@@ -123,13 +123,13 @@ def of_classes(report: Results) -> list[Picture]:
 
 
 def legend(report: Results, prefix: str) -> list[tuple[Markup, str]]:
-    """Draw the look of each model; none is needed for one alone."""
+    """Draw the style of each model; return nothing for a single model."""
     several = len(report.models) > 1
     return [(_swatch(i, prefix), model.name) for i, model in enumerate(report.models) if several]
 
 
 def signs() -> dict[str, Markup]:
-    """Draw what lines and bands of reliability diagrams look like."""
+    """Draw samples of the lines and bands of reliability diagrams, for a legend."""
     return {
         "calibrated": _sign("calibrated", color=INK, linewidth=0.8),
         "band": _sign("band", color=BAND, linewidth=8.0),
@@ -139,7 +139,7 @@ def signs() -> dict[str, Markup]:
 
 
 def _compared(report: Results) -> list[str]:
-    """Return the scores whose differences are shown."""
+    """Return the scores whose differences are drawn."""
     if not report.differences:
         return []
     scores = list(report.models[0].scores)
@@ -148,7 +148,7 @@ def _compared(report: Results) -> list[str]:
 
 def _expected(report: Results) -> str:
     known = np.isfinite(report.models[0].deciles.expected).any()
-    return " Dotted: what it would be if the model were calibrated." if known else ""
+    return " Dotted: expected loss if the model were calibrated." if known else ""
 
 
 def _picture(

@@ -1,4 +1,4 @@
-"""The tables of a page. With one or two models a column is a model; with more of them a row is one, under few columns."""
+"""The tables of a page. One or two models are shown as columns; more models are shown as rows of narrow tables."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ...metrics._scores import SCORES
 from .._results import FLEXIBLE_ERRORS, ModelResult, Results, SliceRow, ThresholdRow
 from .words import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
 
-#: So many models stand side by side.
+#: Up to this many models are shown side by side.
 SIDE_BY_SIDE = 2
-#: So many scores do, of more models: more would not fit on paper.
+#: The number of scores side by side for more models; more would not fit on paper.
 MOST_COLUMNS = 4
-#: Errors of the flexible curve, beside scores, which have the names of functions.
+#: The prefix that distinguishes errors of the flexible curve from scores, whose keys are names of functions.
 _PREFIX = "flexible curve: "
 _FLEXIBLE = {_PREFIX + key: f"{name} (flexible curve)\N{NO-BREAK SPACE}↓" for key, (name, _) in FLEXIBLE_ERRORS.items()}
-#: The headings under which scores are looked at together.
+#: The headings under which scores are grouped.
 _TOPICS = ("losses", "ranking", "calibration", "flexible calibration curve", "direction of miscalibration", "others")
-#: Of the rows that lose most, so many are shown.
+#: The number of rows with the largest losses that are shown.
 MOST_ROWS = 10
 
 
 class Head(NamedTuple):
-    """The head of a row or of a column; a name may be of any length."""
+    """The header of a row or a column; names may be of any length."""
 
     text: str
     is_name: bool = False
@@ -33,7 +33,7 @@ class Head(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A number, its interval, and how likely it is by chance; or a name."""
+    """A number with its interval and p-value, or a name."""
 
     text: str
     interval: str = ""
@@ -42,17 +42,17 @@ class Cell(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows under one heading, or under none."""
+    """Rows with an optional common heading."""
 
     head: str
     rows: tuple[tuple[Head, tuple[Cell, ...]], ...]
 
 
 class Table(NamedTuple):
-    """What a page shows as one."""
+    """One table of a page."""
 
-    title: str  #: empty where the heading of the section says it
-    corner: str  #: what the heads of rows are
+    title: str  #: empty if the heading of the section suffices
+    corner: str  #: the header of the column of row headers
     columns: tuple[Head, ...]
     parts: tuple[Rows, ...]
 
@@ -70,7 +70,7 @@ Line = tuple[Head, Mapping[str, Cell]]
 
 
 def summary(report: Results) -> list[Section]:
-    """Return scores, and differences between models."""
+    """Return the tables of scores, and of differences between models."""
     names = list(report.models[0].scores)
     heads = {name: f"{SCORES[name].title}\N{NO-BREAK SPACE}{SCORES[name].mark}".strip() for name in names}
     lines: list[Line] = [
@@ -88,7 +88,7 @@ def summary(report: Results) -> list[Section]:
         for model in report.models
     ]
     tables = _by_score(heads | _FLEXIBLE, lines, n)
-    title = "With the noise of the labels, as computed elsewhere"
+    title = "Without correction for label noise, as in other packages"
     if n <= SIDE_BY_SIDE:
         tables += _by_score({name: heads[name] for name in noisy} | _FLEXIBLE, uncorrected, n, title)
     else:
@@ -110,7 +110,7 @@ def summary(report: Results) -> list[Section]:
 
 
 def details(report: Results) -> list[Section]:
-    """Return tables of predictions at thresholds, and of parts of the rows."""
+    """Return the tables by threshold and by slice."""
     sections = []
     first = report.models[0]
     if first.thresholds:
@@ -126,12 +126,12 @@ def details(report: Results) -> list[Section]:
             values = [row.value for row in shown.rows]
             rows = [[_fields(row, columns) for row in model.slices[j].rows] for model in report.models]
             tables.append(_by_part(report, f"By {shown.variable}", shown.variable, values, columns.values(), rows))
-        sections.append(Section("slices", "Parts of the rows", tuple(tables)))
+        sections.append(Section("slices", "Slices", tuple(tables)))
     return sections
 
 
 def by_class(report: Results) -> Section:
-    """Return what is predicted of each class, and what its rows lose."""
+    """Return the share, the mean probability and the mean log loss of each class."""
     rows = [
         [
             (Cell(number(share)), Cell(number(proba)), Cell(number(loss)))
@@ -144,7 +144,7 @@ def by_class(report: Results) -> Section:
 
 
 def worst_rows(report: Results) -> Section:
-    """Return the rows that lose most."""
+    """Return the rows with the largest losses."""
     columns = (Head("class"), Head("share of the loss"))
 
     def table(model: ModelResult) -> Table:
@@ -157,15 +157,15 @@ def worst_rows(report: Results) -> Section:
         )
         return Table(model.name, "row", columns, (Rows("", rows),))
 
-    note = "Counted from 0. Wrong labels are often among them."
-    return Section("rows", "Rows that lose most", tuple(table(model) for model in report.models), note)
+    note = "Rows are counted from 0. Such rows often have wrong labels."
+    return Section("rows", "Rows with the largest losses", tuple(table(model) for model in report.models), note)
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
 
 
 def _estimates(model: ModelResult) -> dict[str, Estimate]:
-    """Return the scores, and the errors of the flexible curve."""
+    """Return the scores and the errors of the flexible curve."""
     return {**model.scores, **{_PREFIX + key: estimate for key, estimate in model.flexible.errors.items()}}
 
 
@@ -177,7 +177,7 @@ def _uncorrected(model: ModelResult) -> dict[str, float]:
 
 
 def _by_score(scores: Mapping[str, str], lines: Sequence[Line], n_models: int, title: str = "") -> list[Table]:
-    """Return a table with a column for each line, or, of many models, tables of few scores with a row for each."""
+    """Return a table with one column per line or, for many models, tables of a few scores with one row per line."""
     if n_models <= SIDE_BY_SIDE:
         rows = tuple(
             (Head(text), tuple(cells.get(name, Cell("")) for _, cells in lines)) for name, text in scores.items()
@@ -200,7 +200,7 @@ def _by_score(scores: Mapping[str, str], lines: Sequence[Line], n_models: int, t
 
 
 def _groups(scores: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Return the scores by their topics."""
+    """Return the scores grouped by topic."""
     topics: dict[str, list[str]] = {topic: [] for topic in _TOPICS}
     for name in scores:
         topics["flexible calibration curve" if name in _FLEXIBLE else SCORES[name].topic].append(name)
@@ -215,7 +215,7 @@ def _by_part(
     columns: Iterable[str],
     rows: Sequence[Sequence[tuple[Cell, ...]]],
 ) -> Table:
-    """Return a row for each part; of several models, a row for each model under each part."""
+    """Return a table with one row per part; for several models, one row per model for each part."""
     heads = tuple(Head(column, is_name=report.classes[-1] in column) for column in columns)
     if len(rows) == 1:
         return Table(

@@ -1,4 +1,4 @@
-"""Pictures as SVG elements of a page, with its font and its colours by day and by night."""
+"""Figures as SVG elements of a page, with the font of the page and its light and dark colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from .figures import save
 from .looks import COLORS, INK, ON_BLACK, printable
 
-#: How pictures of a page are made, whatever the user's own settings are.
+#: The settings of matplotlib for figures of a page; they replace the settings of the user.
 RC: dict[Any, Any] = {
     **{
         key: value
@@ -37,22 +37,22 @@ _NAMES |= {color: f"var(--c{color[1:]})" for color in ON_BLACK if color not in C
 
 
 def variables(*, black: bool) -> Markup:
-    """Return the colours of all pictures, as properties of CSS."""
+    """Return the colours of all figures as CSS custom properties."""
     by_name = {name[4:-1]: (ON_BLACK[color] if black else color) for color, name in _NAMES.items() if color != INK}
     return Markup(" ".join(f"{name}: {color};" for name, color in by_name.items()))
 
 
 def inline(figure: Figure, label: str, prefix: str) -> Markup:
-    """Return a picture as an element of a page.
+    """Return a figure as an SVG element of a page.
 
     Parameters
     ----------
     figure : Figure
         A figure made under ``RC``.
     label : str
-        What it shows, in words.
+        A description of the figure, for screen readers.
     prefix : str
-        The prefix of identifiers, which must differ on a page.
+        The prefix of identifiers, which must be unique on the page.
     """
     out = io.BytesIO()
     with mpl.rc_context(RC):
@@ -64,10 +64,10 @@ def inline(figure: Figure, label: str, prefix: str) -> Markup:
     width, height = root.attrib["viewBox"].split()[2:]
     root.attrib |= {"width": f"{float(width) / 0.75:g}", "height": f"{float(height) / 0.75:g}"}
     root.attrib |= {"role": "img", "aria-label": printable(label)}
-    return Markup(ET.tostring(root, encoding="unicode"))  # in which names are escaped
+    return Markup(ET.tostring(root, encoding="unicode"))  # ElementTree escapes the names
 
 
-#: How an attribute refers to an element.
+#: A reference to another element in an attribute.
 _REFERENCE = re.compile(r"(?<=#)[A-Za-z][\w.]*(?=$|\))")
 _NOT_NEEDED = ("version", "width", "height")
 _COLOR = re.compile(r"#[0-9a-f]{6}\b")
@@ -75,7 +75,7 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 
 def _clean(element: ET.Element, new: dict[str, str]) -> None:
-    """Leave out what a page does not need, and give colours and identifiers their names there."""
+    """Remove what the page does not need, and replace colours and identifiers by those of the page."""
     element.tag = element.tag.rpartition("}")[2]
     element.tail = None
     if element.tag != "text":
@@ -102,6 +102,6 @@ def _clean(element: ET.Element, new: dict[str, str]) -> None:
 
 
 def _style(value: str) -> str:
-    """Return a style with the colours of the page, and without a font, which is the page's."""
+    """Return a style with the colours of the page and without a font, which the page sets."""
     parts = [part for part in value.split("; ") if not part.startswith("font-family:")]
     return _COLOR.sub(lambda found: _NAMES.get(found[0], found[0]), "; ".join(parts))

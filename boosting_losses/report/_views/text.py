@@ -1,4 +1,4 @@
-"""A report in a terminal."""
+"""A report as tables in a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tables(report: Results) -> RenderableType:
-    """Return scores by model, differences, thresholds, slices, and findings."""
+    """Return the scores, differences, thresholds, slices and findings."""
     parts: list[RenderableType] = [_scores(report)]
     parts += [Text(line, style="dim") for line in uncorrected(report)]
     if report.differences:
@@ -37,14 +37,14 @@ def tables(report: Results) -> RenderableType:
 
 
 def uncorrected(report: Results) -> list[str]:
-    """Return what noise has been taken off, a line for each model."""
+    """Return one line per model with its scores without correction for label noise."""
     lines = []
     for model in report.models:
         titled = {SCORES[name].title: value for name, value in model.uncorrected.items()}
         titled |= {name: getattr(model.flexible.uncorrected, key) for key, (name, _) in FLEXIBLE_ERRORS.items()}
         values = ", ".join(f"{title_} {number(value)}" for title_, value in titled.items())
         whose = f"{model.name}: " if len(report.models) > 1 else ""
-        lines.append(f"{whose}with the noise of the labels, as computed elsewhere: {values}")
+        lines.append(f"{whose}without correction for label noise, as in other packages: {values}")
     return lines
 
 
@@ -110,9 +110,9 @@ def _slices(slices: SliceTable, whose: str, report: Results) -> Table:
 
 
 def as_text(report: Results) -> str:
-    """Return the tables without colours, for logs and ``repr``."""
+    """Return the tables as plain text, for logs and ``repr``."""
     out = io.StringIO()
     width = 60 + 30 * max(len(report.models), 4)
-    # In a notebook a console would show what it is to write here.
+    # In a notebook, a console would display its output instead of writing it to the file.
     Console(file=out, width=width, no_color=True, highlight=False, force_jupyter=False).print(tables(report))
     return out.getvalue().rstrip("\n")

@@ -1,4 +1,4 @@
-"""Words and numbers that the text, the page and its pictures share."""
+"""Wording and number formats that the text, the page and its figures share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from ...metrics import Estimate
 from .._results import Results
 
-#: Columns of the table of thresholds, by the fields of a row.
+#: Column titles of the table of thresholds, keyed by field of ``ThresholdRow``.
 THRESHOLD_COLUMNS = {
     "flagged": "share of rows",
     "precision": "precision",
@@ -19,21 +19,21 @@ THRESHOLD_COLUMNS = {
 
 
 def number(value: float | None) -> str:
-    """Return a number with as many digits as tell something."""
+    """Return a number with the digits that are significant."""
     if value is not None and abs(value) < 1e-12:
-        value = 0.0  # rounding, not news
+        value = 0.0  # rounding error
     if value is None or math.isnan(value):
         return ""
     return f"{value:.4f}" if math.isinf(value) or abs(value) >= 1e-3 or value == 0.0 else f"{value:.1e}"
 
 
 def interval(estimate: Estimate) -> str:
-    """Return the interval in brackets, where there is one."""
+    """Return the interval in brackets, or an empty string if there is none."""
     return "" if math.isnan(estimate.low) else f"[{number(estimate.low)}, {number(estimate.high)}]"
 
 
 def title(report: Results) -> str:
-    """Return in a line what the report is about."""
+    """Return one line with the number of rows, the base rates and the confidence level."""
     rates = ", ".join(
         f"{label}: {rate:.2%}" for label, rate in zip(report.classes[:10], report.base_rates[:10], strict=True)
     )
@@ -42,7 +42,7 @@ def title(report: Results) -> str:
 
 
 def slice_columns(report: Results) -> dict[str, str]:
-    """Return the columns of the tables by slice, by the fields of a row."""
+    """Return the column titles of the tables by slice, keyed by field of ``SliceRow``."""
     two = len(report.classes) == 2
     return {
         "observed": f"share of class {report.classes[1]}" if two else "share of right classes",
@@ -54,11 +54,11 @@ def slice_columns(report: Results) -> dict[str, str]:
 
 
 def differences_note(report: Results) -> str:
-    """Say what the p values are."""
+    """Return a note that explains the p-values."""
     n = len(report.differences)
-    return "p: of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
+    return "p: p-value of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
 
 
 def p_value(p: float) -> str:
-    """Return the p value as text."""
+    """Return the p-value as text."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
