@@ -78,7 +78,7 @@ def postgres(tmp_path_factory):
 def store(request, tmp_path):
     if request.param == "sqlite":
         return str(tmp_path / "monitor.db")
-    pytest.importorskip("psycopg")
+    pytest.importorskip("psycopg", exc_type=ImportError, reason="psycopg finds no libpq")
     url = request.getfixturevalue("postgres")
     engine = sa.create_engine(url)
     log_module._TABLES.drop_all(engine)
