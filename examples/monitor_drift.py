@@ -65,7 +65,7 @@ top.axhline(1.1 * baseline, color="0.5", linestyle=":", label="validation + 10 %
 middle.plot(curve.end[final], curve.difference[final], label="observed minus expected")
 middle.fill_between(curve.end[final], curve.low[final], curve.high[final], alpha=0.2, label="95 % confidence sequence")
 middle.axhline(0.0, color="0.5", linestyle=":")
-bottom.step(evidence.end, np.maximum(evidence.nats, 0.0), where="post", label="evidence, all rows")
+bottom.step(evidence.end, evidence.nats, where="post", label="evidence, all rows")
 bottom.axhline(evidence.needed, color="0.5", linestyle=":", label="needed for an alert")
 for axes, kind, what in ((top, "threshold", "alert of the threshold"), (bottom, "miscalibrated", "alert of the test")):
     times = [alert.time for alert in monitor.alerts() if alert.kind == kind and alert.slice is None]

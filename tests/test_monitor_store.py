@@ -103,6 +103,40 @@ def test_a_restart_gives_the_same_state(store):
     assert state(again) == state(memory)
 
 
+def test_forgotten_rows_become_sums_and_curves_stay(store):
+    monitor = Monitor(label_delay="2d", clock=None, store=store)
+    fill(monitor)
+    curves = {slice_: monitor.curve("7d", slice=slice_) for slice_ in (None, "country=DE")}
+    before = monitor.status(), monitor.alerts()
+    other = Monitor.open(store, clock=None)
+    with pytest.raises(ValueError, match=r"before must be a time whose cohorts are mature \(those before 1970-01-14"):
+        monitor.forget(15 * DAY)
+    monitor.forget(6 * DAY)
+    monitor.forget(9 * DAY)
+    other.refresh()
+    again = Monitor.open(store, clock=None)
+    for one in (monitor, other, again):
+        assert len(one._ledger.models["default"]) == 7 * 200
+        assert one.alerts() == before[1]
+        assert one.status().streams[0].evidence == pytest.approx(before[0].streams[0].evidence)
+        for slice_, curve in curves.items():
+            now = one.curve("7d", slice=slice_)
+            for name, values in curve.to_dict().items():
+                if values.dtype.kind == "f":
+                    np.testing.assert_allclose(getattr(now, name), values, rtol=1e-9, err_msg=name)
+                else:
+                    np.testing.assert_array_equal(getattr(now, name), values, err_msg=name)
+        with pytest.raises(ValueError, match="window and step must be multiples of the look"):
+            one.curve("7d", step="6h")
+    # All of them go on alike, with labels for rows that are gone too.
+    monitor.label(["0-0-0"], [1], 16 * DAY)
+    fill(again, days=20, seed=1)
+    for one in (monitor, other):
+        one.refresh()
+        assert state(one) == state(again)
+    assert len(list(again._log.read())) == 42  # a snapshot, and what came after it
+
+
 def test_two_monitors_of_one_store_have_one_state(store):
     one = Monitor(label_delay="2d", clock=None, store=store)
     other = Monitor(label_delay="2d", clock=None, store=store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,12 @@ class Alert:
         for name in ("time", "since"):
             record[name] = None if record[name] is None else record[name].isoformat()
         return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Self:
+        """Return the alert of a record made by ``to_dict``."""
+        times = {name: record[name] and datetime.fromisoformat(record[name]) for name in ("time", "since")}
+        return cls(**(record | times))
 
     def in_state(self, state: State) -> Alert:
         """Return the same alert in another state."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._sums import BINS, BOUND, Terms, Vector, confidence_sequence
+from ._sums import BOUND, Sums, Vector, confidence_sequence
 from ._time import Times
 
 #: Confidence sequences are most efficient from about this number of rows on.
@@ -93,63 +93,44 @@ class EvidenceCurve(NamedTuple):
     needed: float
 
 
-def time_windows(time: Times, length: int, step: int) -> tuple[Times, Times]:
-    """Return the starts and ends of the windows that end at multiples of ``step`` and cover sorted times."""
-    if not len(time):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    ends = np.arange(int(time[0]) // step + 1, int(time[-1]) // step + 2) * step
+def time_windows(first: int, last: int, length: int, step: int) -> tuple[Times, Times]:
+    """Return the starts and ends of the windows that end at multiples of ``step`` and cover two times."""
+    ends = np.arange(first // step + 1, last // step + 2) * step
     return ends - length, ends
 
 
-def curve_of(
-    time: Times,
-    terms: Terms,
-    bounds: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    edges: tuple[Times, Times],
-    mature_until: int,
-) -> Curve:
+def curve_of(sums: Sums, edges: tuple[Times, Times], n_classes: int, largest_weight: float, mature_until: int) -> Curve:
     """Return the scores of windows.
 
     Parameters
     ----------
-    time : ndarray of shape (n,)
-        Sorted.
-    terms : Terms
-        The terms of the rows, in the same order.
-    bounds : pair of ndarrays
-        The first row of each window, and the row after its last one.
+    sums : Sums
+        One row per window.
     edges : pair of ndarrays
         The start and end time of each window.
+    n_classes : int
+    largest_weight : float
+        An upper bound of the weights.
     mature_until : int
         The end of the last mature cohort.
     """
-    first, last = bounds
-    w = np.where(terms.labelled, terms.weight, 0.0)
-    label = terms.label if terms.label.ndim == 2 else terms.label[:, None]
-    proba = terms.proba if terms.proba.ndim == 2 else terms.proba[:, None]
-
-    def total(values: npt.NDArray[Any]) -> Vector:
-        running = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-        sums: Vector = running[last] - running[first]
-        return sums
-
+    binary = n_classes == 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight, every = total(w), total(terms.weight)
-        loss, difference = total(w * terms.loss) / weight, total(w * terms.surprise) / weight
-        labels, probas = (total(w[:, None] * part) / weight[:, None] for part in (label, proba))
+        weight = sums["weight"]
+        loss, difference, typical = (sums[name] / weight for name in ("loss", "surprise", "expected"))
+        labels, probas = sums.label / weight[:, None], sums.proba / weight[:, None]
         # The reference variance of the sequence may depend on weights and probabilities, but not on labels.
-        squares = total((w * terms.surprise) ** 2)
-        least = _ROWS_FOR_INTERVAL * np.maximum(total(w**2) / np.maximum(total(terms.labelled * 1.0), 1.0), 1e-300)
-        typical = total(w * terms.expected) / weight
-        span = (BOUND + np.log(max(proba.shape[1], 2))) * w.max(initial=1.0)
-        half = confidence_sequence(squares, least * np.maximum(typical, 1e-6), span) / weight
-        shares = np.column_stack([1.0 - labels, labels]) if labels.shape[1] == 1 else labels
+        mean_square = sums["weight_squared"] / np.maximum(sums["labelled"], 1.0)
+        least = _ROWS_FOR_INTERVAL * np.maximum(mean_square, 1e-300) * np.maximum(typical, 1e-6)
+        span = (BOUND + np.log(n_classes)) * largest_weight
+        half = confidence_sequence(sums["surprise_squared"], least, span) / weight
+        shares = np.column_stack([1.0 - labels, labels]) if binary else labels
         base = -np.sum(np.where(shares > 0.0, shares * np.log(np.where(shares > 0.0, shares, 1.0)), 0.0), axis=1)
         return Curve(
             start=edges[0].astype("datetime64[us]"),
             end=edges[1].astype("datetime64[us]"),
-            rows=last - first,
-            labelled=total(terms.labelled.astype(np.float64)).astype(np.int64),
+            rows=sums["rows"].astype(np.int64),
+            labelled=sums["labelled"].astype(np.int64),
             weight=weight,
             log_loss=loss,
             expected_log_loss=typical,
@@ -157,30 +138,10 @@ def curve_of(
             low=difference - half,
             high=difference + half,
             normalized_cross_entropy=np.where(base > 0.0, loss / np.where(base > 0.0, base, 1.0), np.nan),
-            brier_score=total(w * terms.square) / weight,
-            calibration_error=_calibration_errors(terms, w, first, last, weight),
-            mean_label=labels if terms.label.ndim == 2 else labels[:, 0],
-            mean_proba=probas if terms.proba.ndim == 2 else probas[:, 0],
-            expected_of_all=total(terms.weight * terms.expected) / every,
+            brier_score=sums["square"] / weight,
+            calibration_error=np.abs(sums.gaps).sum(axis=1) / weight,
+            mean_label=labels[:, 0] if binary else labels,
+            mean_proba=probas[:, 0] if binary else probas,
+            expected_of_all=sums["expected_of_all"] / sums["weight_of_all"],
             provisional=edges[1] > mature_until,
         )
-
-
-def _calibration_errors(
-    terms: Terms, w: Vector, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp], weight: Vector
-) -> Vector:
-    """Return the expected calibration error of each window, from sums by bin at the edges of the windows."""
-    if terms.proba.ndim == 1:
-        proba, hit = terms.proba, terms.label
-    else:
-        top = terms.proba.argmax(axis=1)
-        proba, hit = terms.proba.max(axis=1), terms.label[np.arange(len(top)), top]
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    bins = np.clip(np.searchsorted(edges, proba, side="left") - 1, 0, BINS - 1)
-    cuts, position = np.unique(np.concatenate([first, last]), return_inverse=True)
-    segment = np.searchsorted(cuts, np.arange(len(w)), side="right")
-    cells = np.bincount(segment * BINS + bins, w * (hit - proba), (len(cuts) + 1) * BINS).reshape(-1, BINS)
-    running = np.cumsum(cells, axis=0)[position]  # sums over all rows before each cut
-    gaps = running[len(first) :] - running[: len(first)]
-    errors: Vector = np.abs(gaps).sum(axis=1) / weight
-    return errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Evidence:
     Attributes
     ----------
     nats : float
-        The logarithm of the detector's statistic.
+        The logarithm of the detector's statistic, or 0 if that is negative.
     alarm : bool
         Whether ``nats`` has reached ``log(run_length)``.
     since : int
@@ -165,9 +166,28 @@ class Detector:
 
     def evidence(self) -> Evidence:
         """Return the evidence after the looks so far."""
-        nats = float(np.logaddexp.reduce(self._log_sum))
+        nats = max(float(np.logaddexp.reduce(self._log_sum)), 0.0)
         since = int(self._since[np.argmax(self._log_sum)])
         return Evidence(nats, nats >= math.log(self.run_length), since, self._looks)
+
+    def state(self) -> dict[str, Any]:
+        """Return the content for a snapshot."""
+        return {
+            "looks": self._looks,
+            "log_sum": self._log_sum,
+            "streak": self._streak,
+            "since": self._since,
+            "learned": vars(self._learned),
+            "effects": self._effects.state(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace the content by that of a snapshot."""
+        self._looks = state["looks"]
+        self._log_sum, self._streak, self._since = (state[name] for name in ("log_sum", "streak", "since"))
+        self._learned = _LearnedMap(len(state["learned"]["at"]))
+        vars(self._learned).update(state["learned"])
+        self._effects.load(state["effects"])
 
     def _count(self, gains: Vector) -> None:
         self._log_sum = np.logaddexp(self._log_sum, self._log_share) + gains
@@ -304,6 +324,18 @@ class _LookEffects:
         self._learn(self._grid @ score / curvature, noise, prior, variance)
         factor = 1.0 + variance / noise
         return np.append(factor, factor.max())
+
+    def state(self) -> dict[str, Any]:
+        """Return the content for a snapshot."""
+        before = None if self._before is None else list(self._before)
+        waiting = [list(pair) for pair in self._waiting]
+        return {"sum": self._sum, "weight": self._weight, "before": before, "waiting": waiting}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace the content by that of a snapshot."""
+        self._sum, self._weight = state["sum"], state["weight"]
+        self._before = None if state["before"] is None else (state["before"][0], state["before"][1])
+        self._waiting = deque((seen, weight) for seen, weight in state["waiting"])
 
     def _learn(self, effect: Vector, noise: Vector, prior: Vector, variance: Vector) -> None:
         if self._before is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +129,33 @@ class Ledger:
         for maturity in self._maturities(clock):
             self._close(maturity)
         self.clock = max(self.clock, clock)
+
+    def forget(self, until: int) -> None:
+        """Replace the rows before a time by sums, and drop labels that still wait for older predictions."""
+        for rows in self.models.values():
+            rows.forget(until)
+        self._waiting = {key: label for key, label in self._waiting.items() if label[1] >= until}
+        self._invalid = {model: [time for time in times if time >= until] for model, times in self._invalid.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return the content for a snapshot."""
+        return {
+            "models": {model: rows.state() for model, rows in self.models.items()},
+            "counts": dict(self.counts),
+            "clock": self.clock,
+            "waiting": [[key, *label] for key, label in self._waiting.items()],
+            "invalid": self._invalid,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace the content by that of a snapshot."""
+        self.models = {
+            model: Rows.from_state(self._n_classes, self._look, rows) for model, rows in state["models"].items()
+        }
+        self.counts = Counter(state["counts"])
+        self.clock = state["clock"]
+        self._waiting = {key: (y, time) for key, y, time in state["waiting"]}
+        self._invalid = state["invalid"]
 
     # ---- predictions --------------------------------------------------------------------------------------------
 

@@ -24,6 +24,8 @@ _MIGRATIONS: dict[int, tuple[str, ...]] = {}
 #: Writers of PostgreSQL take this advisory lock, so that rows become visible in the order of their numbers.
 _WRITERS = 7_305_211_902
 _ROWS_PER_READ = 256
+#: The key of a reference to an array.
+_ARRAY = "__array__"
 
 _TABLES = sa.MetaData()
 _VERSION = sa.Table("monitor_version", _TABLES, sa.Column("version", sa.Integer, nullable=False))
@@ -91,6 +93,15 @@ class Log:
                 return
             after = rows[-1].number
 
+    def replace(self, number: int, kind: str, payload: Payload) -> None:
+        """Replace all calls up to a number by one call, unless others have been added since."""
+        with self._writing() as connection:
+            last = connection.execute(sa.select(sa.func.max(_CALLS.c.number))).scalar_one()
+            if last != number:
+                return
+            connection.execute(sa.delete(_CALLS))
+            connection.execute(sa.insert(_CALLS).values(number=number, kind=kind, payload=_packed(payload)))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -137,23 +148,31 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _packed(payload: Payload) -> bytes:
-    """Return a header in JSON and the arrays of a payload, one after the other."""
-    arrays = {name: value for name, value in payload.items() if isinstance(value, np.ndarray)}
-    plain = {name: value for name, value in payload.items() if name not in arrays}
-    header = json.dumps({"plain": plain, "arrays": list(arrays)}, separators=(",", ":")).encode()
+    """Return JSON with references to arrays, followed by the arrays in NumPy's format."""
+    arrays: list[npt.NDArray[Any]] = []
+
+    def reference(array: npt.NDArray[Any]) -> dict[str, int]:
+        arrays.append(array)
+        return {_ARRAY: len(arrays) - 1}
+
+    header = json.dumps(payload, separators=(",", ":"), default=reference).encode()
     buffer = io.BytesIO()
     buffer.write(len(header).to_bytes(8, "little"))
     buffer.write(header)
-    for array in arrays.values():
+    for array in arrays:
         np.lib.format.write_array(buffer, array, allow_pickle=False)
     return buffer.getvalue()
 
 
 def _unpacked(content: bytes) -> dict[str, Any]:
     buffer = io.BytesIO(content)
-    header = json.loads(buffer.read(int.from_bytes(buffer.read(8), "little")))
-    found: dict[str, Any] = header["plain"]
-    for name in header["arrays"]:
-        array: npt.NDArray[Any] = np.lib.format.read_array(buffer, allow_pickle=False)
-        found[name] = array
+    header = buffer.read(int.from_bytes(buffer.read(8), "little"))
+    arrays: list[npt.NDArray[Any]] = []
+    while buffer.tell() < len(content):
+        arrays.append(np.lib.format.read_array(buffer, allow_pickle=False))
+
+    def restored(value: dict[str, Any]) -> Any:
+        return arrays[value[_ARRAY]] if _ARRAY in value else value
+
+    found: dict[str, Any] = json.loads(header, object_hook=restored)
     return found

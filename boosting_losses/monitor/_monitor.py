@@ -16,11 +16,12 @@ from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
 from ._drift import ScoreDrift, score_drift
+from ._history import Slice
 from ._ledger import Ledger
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
 from ._status import Status, StreamStatus
-from ._sums import Vector, terms_of
+from ._sums import Sums, Terms, Vector, sums_of, terms_of
 from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
@@ -164,7 +165,7 @@ class Monitor:
         log.close()
         if first is None:
             raise ValueError(f"store must have been made by Monitor(store=...), got an empty one: {store}")
-        settings = dict(first.payload)
+        settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
         return cls(**settings, clock=clock, store=store, synchronous=synchronous)
@@ -284,6 +285,32 @@ class Monitor:
         if self._not_from_the_future(moment).all():
             self._call("advance", {"clock": int(moment[0])})
 
+    def forget(self, before: Any) -> None:
+        """Delete rows, and keep the sums of their cohorts.
+
+        Curves over time keep their values if windows and steps are multiples of the look; windows of a number of rows,
+        ``reliability``, ``drift`` and ``recalibration`` use the remaining rows. A store is compacted to the current state.
+
+        Parameters
+        ----------
+        before : datetime, str or number
+            Rows of cohorts that ended by this time are deleted.
+
+        Raises
+        ------
+        ValueError
+            If labels of these rows are not final yet.
+        """
+        until = int(times_of("before", before, 1)[0]) // self._look * self._look
+        if until > self._ledger.mature_until:
+            last = (
+                "none are" if self._ledger.clock < 0 else f"those before {datetime_of(self._ledger.mature_until)} are"
+            )
+            raise ValueError(f"before must be a time whose cohorts are mature ({last}), got {before!r}")
+        self._call("forget", {"until": until})
+        if self._log is not None:
+            self._log.replace(self._seen, "snapshot", self._state())
+
     # ---- output -------------------------------------------------------------------------------------------------
 
     def status(self) -> Status:
@@ -336,24 +363,42 @@ class Monitor:
         Curve
         """
         rows, numbers = self._rows_of(model, slice)
+        if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
+            return self._curve_of_rows(rows, numbers, _check_number("window", window, 1), step)
+        return self._curve_of_time(rows, numbers, self._slice(rows, slice), duration_of("window", window), step)
+
+    def _curve_of_rows(self, rows: Rows, numbers: RowNumbers, window: int, step: Any) -> Curve:
+        numbers = numbers[rows.y[numbers] != UNLABELLED]
         numbers = numbers[np.argsort(rows.time[numbers], kind="stable")]
-        by_count = isinstance(window, (int, np.integer)) and not isinstance(window, bool)
-        if by_count:
-            numbers = numbers[rows.y[numbers] != UNLABELLED]
+        stride = max(1, window // 20) if step is None else _check_number("step", step, 1)
+        last = np.arange(window, len(numbers) + 1, stride)
+        cuts, position = np.unique(np.concatenate([last - window, last]), return_inverse=True)
+        segment = np.searchsorted(cuts, np.arange(len(numbers)), side="right")
+        sums = sums_of(_terms(rows, numbers), segment, len(cuts) + 1)
         time = rows.time[numbers]
-        terms = terms_of(rows.proba[numbers], rows.y[numbers], rows.weight[numbers])
-        if by_count:
-            _check_number("window", window, 1)
-            stride = max(1, window // 20) if step is None else _check_number("step", step, 1)
-            last = np.arange(window, len(numbers) + 1, stride)
-            first = last - window
-            edges = time[first], time[last - 1]
-        else:
-            length = duration_of("window", window)
-            stride = self._look if step is None else duration_of("step", step)
-            edges = time_windows(time, length, stride)
-            first, last = (np.searchsorted(time, edge, side="left") for edge in edges)
-        return curve_of(time, terms, (first, last), edges, self._ledger.mature_until)
+        edges = time[last - window], time[last - 1]
+        return self._curve(sums, position, edges, float(rows.weight[numbers].max(initial=0.0)))
+
+    def _curve_of_time(self, rows: Rows, numbers: RowNumbers, where: Slice, length: int, step: Any) -> Curve:
+        cohorts, old = rows.history.of(where)
+        stride = self._look if step is None else duration_of("step", step)
+        if len(cohorts) and (length % self._look or stride % self._look):
+            raise ValueError("window and step must be multiples of the look, since old rows are kept as sums of looks")
+        time, old_time = rows.time[numbers], cohorts * self._look
+        times = np.concatenate([time, old_time])
+        if not len(times):
+            return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0)
+        edges = time_windows(int(times.min()), int(times.max()), length, stride)
+        cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
+        sums = sums_of(_terms(rows, numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
+        np.add.at(sums.table, np.searchsorted(cuts, old_time, side="right"), old)
+        return self._curve(
+            sums, position, edges, max(rows.history.largest_weight, rows.weight[numbers].max(initial=0.0))
+        )
+
+    def _curve(self, sums: Sums, position: RowNumbers, edges: tuple[Times, Times], largest_weight: float) -> Curve:
+        first, last = np.split(position, 2)
+        return curve_of(sums.between(first, last), edges, self._n_classes, largest_weight, self._ledger.mature_until)
 
     def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
         """Return the evidence after each counted look."""
@@ -462,8 +507,23 @@ class Monitor:
         elif kind == "state":
             index = payload["number"] - 1
             self._alerts[index] = self._alerts[index].in_state(payload["state"])
+        elif kind == "forget":
+            self._ledger.forget(**payload)
+        elif kind == "snapshot":
+            self._refuse_other_settings(payload["settings"])
+            self._ledger.load(payload["ledger"])
+            self._watch.load(payload["watch"])
+            self._alerts = [Alert.from_dict(record) for record in payload["alerts"]]
         else:
             self._refuse_other_settings(payload)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "settings": self._settings,
+            "ledger": self._ledger.state(),
+            "watch": self._watch.state(),
+            "alerts": [alert.to_dict() for alert in self._alerts],
+        }
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
         for name, value in self._settings.items():
@@ -516,13 +576,19 @@ class Monitor:
 
     def _rows_of(self, model: str | None, slice: str | None) -> tuple[Rows, RowNumbers]:
         rows = self._ledger.models[self._model(model)]
+        return rows, rows.numbers_of(self._slice(rows, slice))
+
+    def _slice(self, rows: Rows, slice: str | None) -> Slice:
         if slice is None:
-            return rows, np.arange(len(rows))
-        column, _, value = slice.partition("=")
-        if value not in rows.slice_values.get(column, ()):
-            known = [f"{name}={found}" for name, values in rows.slice_values.items() for found in values]
-            raise ValueError(f"slice must be one of {known[:10]}, got {slice!r}")
-        return rows, np.flatnonzero(rows.slice_codes(column) == rows.slice_values[column].index(value))
+            return None, -1
+        known = {
+            f"{name}={value}": (name, code)
+            for name, values in rows.slice_values.items()
+            for code, value in enumerate(values)
+        }
+        if slice not in known:
+            raise ValueError(f"slice must be one of {list(known)[:10]}, got {slice!r}")
+        return known[slice]
 
     def _mature(self, rows: Rows, numbers: RowNumbers, start: Any, end: Any) -> RowNumbers:
         """Return the mature labelled rows predicted in [start, end), in order of time."""
@@ -568,6 +634,10 @@ class Monitor:
         if not here.all():
             self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
+
+
+def _terms(rows: Rows, numbers: RowNumbers) -> Terms:
+    return terms_of(rows.proba[numbers], rows.y[numbers], rows.weight[numbers])
 
 
 def _log(store: str | Path, *, synchronous: bool) -> Log:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ._history import History, Slice
+from ._sums import sums_of, terms_of
 from ._time import Times
 
 Vector = npt.NDArray[np.float64]
@@ -37,8 +39,13 @@ class _Column:
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """A view of all values; what is written to it is kept."""
+        """A writable view of all values."""
         return self._values[: self._count]
+
+    def keep(self, chosen: npt.NDArray[np.bool_]) -> None:
+        """Delete all values but the chosen ones."""
+        self._values = self.values[chosen]
+        self._count = len(self._values)
 
 
 class Rows:
@@ -52,7 +59,10 @@ class Rows:
     """
 
     def __init__(self, n_classes: int, look: int) -> None:
+        self._n_classes = n_classes
         self._look = look
+        #: The sums of deleted rows.
+        self.history = History(n_classes)
         self._row_of: dict[Hashable, int] = {}
         self._time = _Column(np.int64)
         self._proba = _Column(np.float64, () if n_classes == 2 else (n_classes,))
@@ -101,6 +111,11 @@ class Rows:
         """Return the slice code of each row, -1 for rows that were recorded without this column."""
         return self._slices[name].values
 
+    def numbers_of(self, where: Slice) -> RowNumbers:
+        """Return the row numbers of a slice."""
+        column, code = where
+        return np.arange(len(self)) if column is None else np.flatnonzero(self.slice_codes(column) == code)
+
     def row_numbers(self, ids: Sequence[Hashable]) -> RowNumbers:
         """Return the row number of each id, -1 for unknown ids."""
         return np.fromiter(map(self._row_of.get, ids, repeat(-1)), np.intp, len(ids))
@@ -132,6 +147,58 @@ class Rows:
     def set_labels(self, rows: RowNumbers, y: npt.NDArray[np.int32], time: Times) -> None:
         """Set the labels of rows."""
         self.y[rows], self.label_time[rows] = y, time
+
+    def forget(self, until: int) -> None:
+        """Replace rows that were predicted before a time, the end of a cohort, by the sums of their cohorts."""
+        gone = self.time < until
+        if not gone.any():
+            return
+        slices = [(name, code) for name, values in self.slice_values.items() for code in range(len(values))]
+        for where in ((None, -1), *slices):
+            numbers = self.numbers_of(where)
+            numbers = numbers[gone[numbers]]
+            cohorts, segment = np.unique(self.time[numbers] // self._look, return_inverse=True)
+            terms = terms_of(self.proba[numbers], self.y[numbers], self.weight[numbers])
+            self.history.add(where, cohorts, sums_of(terms, segment, len(cohorts)))
+        self.history.largest_weight = max(self.history.largest_weight, float(self.weight[gone].max()))
+        kept = ~gone
+        number = np.cumsum(kept) - 1
+        self._row_of = {key: int(number[row]) for key, row in self._row_of.items() if kept[row]}
+        self.open = defaultdict(list, {cohort: [number[r] for r in rows] for cohort, rows in self.open.items()})
+        for column in self._columns():
+            column.keep(kept)
+
+    def _columns(self) -> list[_Column]:
+        fixed = [self._time, self._proba, self._weight, self._group, self._y, self._label_time]
+        return [*fixed, *self._slices.values()]
+
+    def state(self) -> dict[str, Any]:
+        """Return the content for a snapshot."""
+        return {
+            "ids": list(self._row_of),
+            "columns": [column.values for column in self._columns()],
+            "slice_values": self.slice_values,
+            "groups": list(self._group_codes),
+            "open": [[cohort, np.concatenate(rows)] for cohort, rows in self.open.items()],
+            "history": self.history.state(),
+        }
+
+    @classmethod
+    def from_state(cls, n_classes: int, look: int, state: dict[str, Any]) -> Self:
+        """Return the rows of a snapshot."""
+        rows = cls(n_classes, look)
+        rows._row_of = {key: number for number, key in enumerate(state["ids"])}
+        rows.slice_values = state["slice_values"]
+        rows._slices = {name: _Column(np.int32) for name in rows.slice_values}
+        rows._slice_codes = {
+            name: {value: code for code, value in enumerate(values)} for name, values in rows.slice_values.items()
+        }
+        rows._group_codes = {key: code for code, key in enumerate(state["groups"])}
+        for column, values in zip(rows._columns(), state["columns"], strict=True):
+            column.append(values)
+        rows.open.update({cohort: [numbers] for cohort, numbers in state["open"]})
+        rows.history = History.from_state(n_classes, state["history"])
+        return rows
 
     def _codes_of_groups(self, groups: Sequence[Hashable] | None, first: int, count: int) -> npt.NDArray[np.int64]:
         if groups is None:

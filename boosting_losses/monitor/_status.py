@@ -45,7 +45,7 @@ class StreamStatus:
         text = (
             f"{name}: {self.rows:,} predictions, {self.labelled:,} labels, {self.coverage:.1%} of mature rows labelled;"
             f" log loss {self.log_loss:.4f}, expected {self.expected_log_loss:.4f};"
-            f" evidence {max(self.evidence, 0.0):.1f} of {self.needed:.1f} nats after {self.looks} looks"
+            f" evidence {self.evidence:.1f} of {self.needed:.1f} nats after {self.looks} looks"
         )
         if not self.missing_at_random:
             text += "; labelled and unlabelled rows have different mean probabilities"

@@ -75,6 +75,97 @@ def expected_clipped(proba: Vector) -> Vector:
     return means
 
 
+class Sums:
+    """Sums over segments of rows, such as cohorts, which add up over windows.
+
+    Parameters
+    ----------
+    table : ndarray of shape (S, C)
+        One row per segment; ``columns_of`` defines the number of columns.
+    """
+
+    #: The first columns, in this order. Sums over labelled rows are weighted, and so is ``expected_of_all``.
+    NAMES = (
+        "rows",
+        "labelled",
+        "weight",
+        "loss",
+        "expected",
+        "surprise",
+        "surprise_squared",
+        "weight_squared",
+        "square",
+        "weight_of_all",
+        "expected_of_all",
+    )
+
+    def __init__(self, table: Vector) -> None:
+        self.table = table
+        self._width = (table.shape[1] - len(self.NAMES) - BINS) // 2
+
+    def __getitem__(self, name: str) -> Vector:
+        column: Vector = self.table[:, self.NAMES.index(name)]
+        return column
+
+    @property
+    def label(self) -> Vector:
+        """Weighted sums of class indicators, (S, 1) or (S, K)."""
+        return self._block(0, self._width)
+
+    @property
+    def proba(self) -> Vector:
+        """Weighted sums of probabilities, (S, 1) or (S, K)."""
+        return self._block(self._width, self._width)
+
+    @property
+    def gaps(self) -> Vector:
+        """Weighted sums of observed minus predicted by bin of the probability, (S, BINS)."""
+        return self._block(2 * self._width, BINS)
+
+    def _block(self, start: int, width: int) -> Vector:
+        first = len(self.NAMES) + start
+        block: Vector = self.table[:, first : first + width]
+        return block
+
+    def between(self, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> Sums:
+        """Return the sums over segments after ``first`` up to ``last``, for arrays of segment numbers."""
+        running = np.cumsum(self.table, axis=0)
+        return Sums(running[last] - running[first])
+
+
+def columns_of(n_classes: int) -> int:
+    """Return the number of columns of ``Sums``."""
+    return len(Sums.NAMES) + 2 * (1 if n_classes == 2 else n_classes) + BINS
+
+
+def sums_of(terms: Terms, segment: npt.NDArray[np.intp], segments: int) -> Sums:
+    """Return the sums over the rows of each segment."""
+    w = np.where(terms.labelled, terms.weight, 0.0)
+    label, proba = (part if part.ndim == 2 else part[:, None] for part in (terms.label, terms.proba))
+    columns = [
+        np.ones(len(w)),
+        terms.labelled.astype(np.float64),
+        w,
+        w * terms.loss,
+        w * terms.expected,
+        w * terms.surprise,
+        (w * terms.surprise) ** 2,
+        w**2,
+        w * terms.square,
+        terms.weight,
+        terms.weight * terms.expected,
+        *(w * label.T),
+        *(w * proba.T),
+    ]
+    top = proba.argmax(axis=1)
+    largest, hit = (part[np.arange(len(w)), top] for part in (proba, label))
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    cell = segment * BINS + np.clip(np.searchsorted(edges, largest, side="left") - 1, 0, BINS - 1)
+    gaps = np.bincount(cell, w * (hit - largest), segments * BINS).reshape(segments, BINS)
+    totals = np.column_stack([np.bincount(segment, column, segments) for column in columns])
+    return Sums(np.hstack([totals, gaps]))
+
+
 def confidence_sequence(variance: Vector, least: Vector, span: float, level: float = 0.95) -> Vector:
     """Return the half-width of an interval for a sum of bounded terms that is valid at all times simultaneously.
 

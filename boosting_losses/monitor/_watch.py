@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,25 @@ class Watch:
             labelled = own[rows.y[own] != UNLABELLED]
             if len(labelled):
                 self._count(stream, rows, cohort, labelled)
+
+    def state(self) -> dict[str, Any]:
+        """Return the content for a snapshot."""
+        streams = [
+            {name: value for name, value in vars(stream).items() if name != "detector"}
+            | {"detector": stream.detector.state()}
+            for stream in self.streams.values()
+        ]
+        return {"streams": streams, "unwatched": self.unwatched}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Replace the content by that of a snapshot."""
+        self.unwatched = state["unwatched"]
+        self.streams = {}
+        for record in state["streams"]:
+            detector = self._watching.detector()
+            detector.load(record["detector"])
+            stream = Stream(**(record | {"detector": detector}))
+            self.streams[stream.model, stream.column, stream.code] = stream
 
     def _streams_of(self, model: str, rows: Rows, numbers: RowNumbers) -> Iterator[Stream]:
         yield self._stream(model, None, -1, None)
