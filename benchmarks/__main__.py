@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     monitoring = add("monitoring", "monitoring", "false alarms and delays of the monitor, in simulations")
     monitoring.add_argument("--years", type=int, default=100, help="years of each quiet world (default: %(default)s)")
     monitoring.add_argument("--runs", type=int, default=200, help="runs of each change (default: %(default)s)")
+    monitoring.add_argument("--rows", type=int, default=1_000_000, help="rows of a store (default: %(default)s)")
     monitoring.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     words = "held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"
     probabilities = add("probabilities", "probabilities", words)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import tempfile
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -107,7 +110,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
             *_delays(pool, repeats, only),
             *_slices(pool, years, only),
             *_late_labels(pool, repeats, only),
-            *_speed(only),
+            *_speed(only, arguments.rows),
         ]
 
 
@@ -296,41 +299,47 @@ def _alarms_of_late_labels(task: tuple[int, int]) -> bool:
 # ---- speed ----------------------------------------------------------------------------------------------------------
 
 
-def _speed(only: str | None) -> Iterator[Row]:
-    """Rows a second of predictions and labels in memory, with texts as ids, in batches of 1,000."""
-    if not chosen(["speed: memory"], str, only):
-        return
+def _speed(only: str | None, rows: int) -> Iterator[Row]:
+    """Measure rows a second in batches of 1,000 with UUIDs as ids, over the last tenth of the rows."""
+    for name in chosen(["speed: memory", "speed: SQLite"], str, only):
+        with tempfile.TemporaryDirectory() as folder:
+            store = None if name == "speed: memory" else Path(folder) / "monitor.db"
+            monitor = Monitor(label_delay=DAY, clock=None, store=store)
+            seconds, tenth = _filled(monitor, rows)
+            for kind, value in seconds.items():
+                bar = None if store is None else Bar({"predictions": 15.0, "labels": 10.0}[kind])
+                rate = tenth / value / 1000.0
+                yield Row(f"{name}, {kind}, last tenth of {rows:,}", "thousand rows a second", rate, bar=bar)
+            last = rows / 100_000 * DAY
+            for window, start in ((5000, last - DAY / 4), ("1d", last - DAY)):
+                monitor.curve(window, start=start)  # loads compiled kernels
+                begin = perf_counter()
+                monitor.curve(window, start=start)
+                milliseconds = 1000.0 * (perf_counter() - begin)
+                bar = Bar(100.0, at_least=False)
+                yield Row(f"{name}, latest windows of {window} of {rows:,} rows", "milliseconds", milliseconds, bar=bar)
+            if store is not None:
+                monitor.close()
+                begin = perf_counter()
+                Monitor.open(store, clock=None)
+                yield Row(f"{name}, open", "seconds", perf_counter() - begin)
+
+
+def _filled(monitor: Monitor, rows: int) -> tuple[dict[str, float], int]:
+    """Record and label rows, a day of which has 100,000, and return the seconds of the last tenth."""
     random = np.random.default_rng(0)
-    batches, size = 300, 1_000
-    ids = [[f"{number:032x}" for number in range(k * size, (k + 1) * size)] for k in range(batches)]
-    proba, y = random.random((batches, size)), random.integers(0, 2, (batches, size))
-    monitor = Monitor(label_delay=DAY, clock=None)
-    start = perf_counter()
-    for k in range(batches):
-        monitor.record(ids[k], proba[k], k * 600.0)
-    recorded = perf_counter()
-    for k in range(batches):
-        monitor.label(ids[k], y[k], k * 600.0 + 60.0)
-    labelled = perf_counter()
-    rows = batches * size
-    yield Row("speed: memory, predictions", "thousand rows a second", rows / (recorded - start) / 1000.0)
-    yield Row("speed: memory, labels", "thousand rows a second", rows / (labelled - recorded) / 1000.0)
-    begin = perf_counter()
-    monitor.curve(5000)
-    seconds = perf_counter() - begin
-    yield Row("speed: memory, curve of windows of 5,000 rows", "milliseconds", 1000.0 * seconds)
-    try:
-        from river import metrics, utils  # noqa: PLC0415  (not among the requirements)
-    except ImportError:
-        return
-    rolling = utils.Rolling(metrics.LogLoss(), window_size=5000)
-    few = 20_000
-    flat_proba, flat_y = proba.ravel()[:few].tolist(), y.ravel()[:few].tolist()
-    begin = perf_counter()
-    for label, p in zip(flat_y, flat_proba, strict=True):
-        rolling.update(label, {0: 1.0 - p, 1: p})
-    theirs = (perf_counter() - begin) / few
-    ours = (labelled - start) / rows
-    yield Row(
-        "speed: memory, a prediction and its label", "river's Rolling(LogLoss) / ours", theirs / ours, bar=Bar(10.0)
-    )
+    size, tenth = 1_000, rows // 10
+    seconds = {"predictions": 0.0, "labels": 0.0}
+    for start in range(0, rows, size):
+        ids = [str(uuid.UUID(bytes=random.bytes(16))) for _ in range(size)]
+        proba = random.beta(1.0, 6.0, size)
+        y, time = random.random(size) < proba, start / 100_000 * DAY
+        begin = perf_counter()
+        monitor.record(ids, proba, time)
+        middle = perf_counter()
+        monitor.label(ids, y, time + 60.0)
+        end = perf_counter()
+        if start >= rows - tenth:
+            seconds["predictions"] += middle - begin
+            seconds["labels"] += end - middle
+    return seconds, tenth

@@ -347,6 +347,22 @@ def test_a_right_model_has_the_expected_loss_whatever_the_mix():
     assert curve.provisional.tolist() == [False, False, False, True]
 
 
+def test_part_of_a_curve_is_that_part():
+    rng = np.random.default_rng(13)
+    monitor = Monitor(label_delay="1d", clock=None)
+    for number in range(12):
+        days(monitor, number, rng, rows=50)
+    whole, part = monitor.curve("3d"), monitor.curve("3d", start=START + 5 * DAY, end=START + 9 * DAY)
+    inside = (whole.end > np.datetime64(START + 5 * DAY, "s")) & (whole.end <= np.datetime64(START + 9 * DAY, "s"))
+    assert inside.sum() == 4
+    for name, values in part.to_dict().items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values, getattr(whole, name)[inside], rtol=1e-9, err_msg=name)
+        else:
+            np.testing.assert_array_equal(values, getattr(whole, name)[inside], err_msg=name)
+    assert len(monitor.curve(100, step=1, start=START + 5 * DAY, end=START + 9 * DAY)) == 101
+
+
 def test_the_confidence_sequence_holds_at_every_moment():
     """Of right models with rare events, at most 5 % of the sequences may ever leave 0 out."""
     rng = np.random.default_rng(4)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
+_EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 class Monitor:
@@ -342,7 +343,14 @@ class Monitor:
         self._set_state(number, "resolved")
 
     def curve(
-        self, window: Any = "7d", *, step: Any = None, model: str | None = None, slice: str | None = None
+        self,
+        window: Any = "7d",
+        *,
+        step: Any = None,
+        start: Any = None,
+        end: Any = None,
+        model: str | None = None,
+        slice: str | None = None,
     ) -> Curve:
         """Return scores over time.
 
@@ -353,6 +361,8 @@ class Monitor:
         step : int, str or timedelta, optional
             The distance between windows. The default is one look, or a twentieth of a number of rows. With a step equal to
             ``window``, windows do not overlap.
+        start, end : datetime, str or number, optional
+            Windows of time that end after ``start`` and by ``end``; windows of rows that were predicted in [start, end).
         model : str, optional
             May be omitted if there is only one model.
         slice : str, optional
@@ -363,9 +373,13 @@ class Monitor:
         Curve
         """
         rows, numbers = self._rows_of(model, slice)
+        low = _EARLIEST if start is None else int(times_of("start", start, 1)[0])
+        high = _LATEST if end is None else int(times_of("end", end, 1)[0])
         if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
+            numbers = numbers[_within(rows.time[numbers], low, high)]
             return self._curve_of_rows(rows, numbers, _check_number("window", window, 1), step)
-        return self._curve_of_time(rows, numbers, self._slice(rows, slice), duration_of("window", window), step)
+        where = self._slice(rows, slice)
+        return self._curve_of_time(rows, numbers, where, duration_of("window", window), step, (low, high))
 
     def _curve_of_rows(self, rows: Rows, numbers: RowNumbers, window: int, step: Any) -> Curve:
         numbers = numbers[rows.y[numbers] != UNLABELLED]
@@ -379,8 +393,14 @@ class Monitor:
         edges = time[last - window], time[last - 1]
         return self._curve(sums, position, edges, float(rows.weight[numbers].max(initial=0.0)))
 
-    def _curve_of_time(self, rows: Rows, numbers: RowNumbers, where: Slice, length: int, step: Any) -> Curve:
+    def _curve_of_time(
+        self, rows: Rows, numbers: RowNumbers, where: Slice, length: int, step: Any, span: tuple[int, int]
+    ) -> Curve:
+        first = max(span[0], _EARLIEST + length) - length
+        numbers = numbers[_within(rows.time[numbers], first, span[1])]
         cohorts, old = rows.history.of(where)
+        inside = _within(cohorts * self._look, first, span[1])
+        cohorts, old = cohorts[inside], old[inside]
         stride = self._look if step is None else duration_of("step", step)
         if len(cohorts) and (length % self._look or stride % self._look):
             raise ValueError("window and step must be multiples of the look, since old rows are kept as sums of looks")
@@ -388,7 +408,9 @@ class Monitor:
         times = np.concatenate([time, old_time])
         if not len(times):
             return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0)
-        edges = time_windows(int(times.min()), int(times.max()), length, stride)
+        starts, ends = time_windows(int(times.min()), int(times.max()), length, stride)
+        shown = (ends > span[0]) & (ends <= span[1])
+        edges = starts[shown], ends[shown]
         cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
         sums = sums_of(_terms(rows, numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
         np.add.at(sums.table, np.searchsorted(cuts, old_time, side="right"), old)
@@ -634,6 +656,11 @@ class Monitor:
         if not here.all():
             self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
+
+
+def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = (times >= first) & (times < last)
+    return inside
 
 
 def _terms(rows: Rows, numbers: RowNumbers) -> Terms:
