@@ -19,6 +19,7 @@ season, broken, drift = range(10, 32), range(42, 46), range(62, days)
 
 
 def customers(count, age=0.0, odds=1.0):
+    """Draw features and labels."""
     X = random.normal([age, 1.0, 0.0], 1.0, (count, 3))
     score = X @ [0.9, -1.2, 0.6] - 1.0 + np.log(odds)
     return X, (random.random(count) < 1.0 / (1.0 + np.exp(-score))).astype(int)
