@@ -168,6 +168,8 @@ class Facts:
 
 def alert_of(facts: Facts, proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Alert:
     """Return the alert for labelled rows in the order of time; its number is 0."""
+    positive = weight > 0.0
+    proba, y, weight = proba[positive], y[positive], weight[positive]
     try:
         found = recalibrate(proba, y, weight, datetime_of(0), None)
     except ValueError:  # there are too few rows, or all labels are of one class
@@ -213,7 +215,7 @@ def _sentence(
         )
     if facts.kind == "impossible":
         events = "1 event" if len(y) == 1 else f"{len(y):,} events"
-        return f"{facts.name}: {events} of {words(facts.time - 1)} had a served probability of exactly 0"
+        return f"{facts.name}: {events} predicted before {words(facts.time)} had a served probability of exactly 0"
     text = f"{facts.name}: since {words(facts.since or 0)} {_direction(proba, y, weight, slope)}"
     if found is not None:
         text += (

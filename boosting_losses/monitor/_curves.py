@@ -13,6 +13,8 @@ from ._time import Times
 
 #: Confidence sequences are most efficient from about this number of rows on.
 _ROWS_FOR_INTERVAL = 100.0
+#: The log loss of the base rate of labels of one class, after rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,13 @@ def time_windows(first: int, last: int, length: int, step: int) -> tuple[Times, 
     return ends - length, ends
 
 
-def curve_of(sums: Sums, edges: tuple[Times, Times], n_classes: int, largest_weight: float, mature_until: int) -> Curve:
+def curve_of(
+    sums: Sums,
+    edges: tuple[Times, Times],
+    n_classes: int,
+    largest_weight: float,
+    provisional: npt.NDArray[np.bool_],
+) -> Curve:
     """Return the scores of windows.
 
     Parameters
@@ -111,8 +119,8 @@ def curve_of(sums: Sums, edges: tuple[Times, Times], n_classes: int, largest_wei
     n_classes : int
     largest_weight : float
         An upper bound of the weights.
-    mature_until : int
-        The end of the last mature cohort.
+    provisional : ndarray of bool
+        True for windows with rows whose labels are not final.
     """
     binary = n_classes == 2
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,6 +134,7 @@ def curve_of(sums: Sums, edges: tuple[Times, Times], n_classes: int, largest_wei
         half = confidence_sequence(sums["surprise_squared"], least, span) / weight
         shares = np.column_stack([1.0 - labels, labels]) if binary else labels
         base = -np.sum(np.where(shares > 0.0, shares * np.log(np.where(shares > 0.0, shares, 1.0)), 0.0), axis=1)
+        base = np.where(base > _ROUNDING, base, 0.0)
         return Curve(
             start=edges[0].astype("datetime64[us]"),
             end=edges[1].astype("datetime64[us]"),
@@ -143,5 +152,5 @@ def curve_of(sums: Sums, edges: tuple[Times, Times], n_classes: int, largest_wei
             mean_label=labels[:, 0] if binary else labels,
             mean_proba=probas[:, 0] if binary else probas,
             expected_of_all=sums["expected_of_all"] / sums["weight_of_all"],
-            provisional=edges[1] > mature_until,
+            provisional=provisional,
         )

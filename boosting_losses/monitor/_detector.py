@@ -24,6 +24,8 @@ _NEWTON_STEPS = 4
 _SMALL_STEP = 1e-4
 #: Lower bound of the information of a look, which underflows when all probabilities are 0 or 1.
 _LEAST_INFORMATION = 1e-100
+#: The expected log loss of a look, in nats, from which its stake is 1.
+_FULL_STAKE = 1.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Detector:
     -----
     Let p be the served probabilities and q a recalibration that was fixed before the labels of the look were seen. If p is
     right, the product of q(y) / p(y) over the rows has expectation 1. It is the payoff of a fair bet against p, and its
-    logarithm is the log loss that q saves. At every look the detector puts a stake of 1 on a grid of maps and on a map that
+    logarithm is the log loss that q saves. At every look the detector puts a stake of 1 (less if the expected log loss of the
+    look is below 1 nat) on a grid of maps and on a map that
     it learns, and lets the payoffs of earlier looks ride. The statistic is the sum of all payoffs (Shiryaev-Roberts; Shin,
     Ramdas and Rinaldo 2022, arXiv 2203.03532). If p is right, the statistic minus the number of looks is a supermartingale.
     Therefore the statistic needs at least ``run_length`` looks on average to reach ``run_length``, for any distribution of
@@ -144,10 +147,11 @@ class Detector:
         group : ndarray of shape (n,), optional
             Codes; rows of one group may have labels that depend on each other.
         """
-        y = np.asarray(y, np.float64)
+        y, logits = np.asarray(y, np.float64), np.ascontiguousarray(logits, np.float64)
+        self._refuse_odd_look(y, logits, weight, group)
         if not len(y):
             return self.evidence()
-        power = powers(np.ones(len(y)) if weight is None else weight, group)
+        power = powers(np.ones(len(y)) if weight is None else np.asarray(weight, np.float64), group)
         middle = self._maps.middle(logits, power)
         zero = np.zeros(self._maps.grid.shape[1])
         score, information = self._maps.derivatives(y, logits, power, middle, zero)
@@ -157,12 +161,29 @@ class Detector:
         )
         gains -= self._tolerated(y, logits, power, middle, score, information)
         spread = information if power.min() == 1.0 else self._maps.derivatives(y, logits, power**2, middle, zero)[1]
-        gains /= self._effects.overdispersion(score, information, spread)
-        self._count(gains)
+        gains /= self._effects.overdispersion(score, information, spread, self._maps.squared_size(information))
+        self._count(gains, float(np.dot(power, entropy(logits))))
         if self._streak[-1] <= 0.0:
             self._learned = _LearnedMap(len(zero))
         self._learned.update(self._maps, y, logits, power, middle)
         return self.evidence()
+
+    def _refuse_odd_look(
+        self, y: Array, logits: Array, weight: Array | None, group: npt.NDArray[np.int64] | None
+    ) -> None:
+        shape = (len(y),) if self.n_classes == 2 else (len(y), self.n_classes)
+        if y.ndim != 1 or logits.shape != shape:
+            raise ValueError(f"logits must have shape {shape}, one row for each label, got {logits.shape}")
+        if not np.isfinite(logits).all():
+            raise ValueError("logits must be finite, got an infinite or missing one")
+        if len(y) and not ((y >= 0) & (y < self.n_classes) & (y == np.floor(y))).all():
+            raise ValueError(f"y must hold class codes 0..{self.n_classes - 1}, got {y.min():g} to {y.max():g}")
+        given: dict[str, npt.ArrayLike | None] = {"weight": weight, "group": group}
+        for name, values in given.items():
+            if values is not None and np.shape(values) != y.shape:
+                raise ValueError(f"{name} must have shape {y.shape}, one entry for each label, got {np.shape(values)}")
+        if weight is not None and len(y) and not (np.isfinite(weight).all() and np.min(weight) >= 0.0):
+            raise ValueError(f"weight must be finite and >= 0, got {np.min(weight):g}")
 
     def evidence(self) -> Evidence:
         """Return the evidence after the looks so far."""
@@ -189,8 +210,11 @@ class Detector:
         vars(self._learned).update(state["learned"])
         self._effects.load(state["effects"])
 
-    def _count(self, gains: Vector) -> None:
-        self._log_sum = np.logaddexp(self._log_sum, self._log_share) + gains
+    def _count(self, gains: Vector, expected_loss: float) -> None:
+        # A look that can tell little gets a small stake; otherwise many such looks would add up to an alarm.
+        stake = min(1.0, expected_loss / _FULL_STAKE)
+        log_stake = math.log(stake) if stake > 0.0 else -math.inf
+        self._log_sum = np.logaddexp(self._log_sum, self._log_share + log_stake) + gains
         begins = self._streak <= 0.0
         self._since[begins] = self._looks
         self._streak = np.where(begins, 0.0, self._streak) + gains
@@ -305,11 +329,11 @@ class _LookEffects:
         self._before: tuple[Vector, Vector] | None = None
         self._waiting: deque[tuple[Vector, Vector]] = deque()
 
-    def overdispersion(self, score: Vector, information: Vector, spread: Vector) -> Vector:
+    def overdispersion(self, score: Vector, information: Vector, spread: Vector, squared_size: Vector) -> Vector:
         """Return the overdispersion of the score in the direction of each map, at least 1, from earlier looks.
 
         The last entry, for the learned map, is the largest of the others. ``spread`` is the variance of the score for
-        independent labels.
+        independent labels, ``squared_size`` that of the maps in log odds.
         """
         if self._expected == 0.0:
             return np.ones(len(self._grid) + 1)
@@ -318,7 +342,7 @@ class _LookEffects:
             for matrix in (information, spread)
         )
         noise = variance_of_score / curvature**2
-        prior = self._expected**2 * information[0, 0] / curvature
+        prior = self._expected**2 / np.maximum(squared_size, _LEAST_INFORMATION)
         variance = (self.PRIOR_LOOKS * prior + self._sum) / (self.PRIOR_LOOKS + self._weight)
         variance = np.maximum(variance, 0.0)
         self._learn(self._grid @ score / curvature, noise, prior, variance)

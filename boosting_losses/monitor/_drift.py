@@ -52,25 +52,27 @@ class ScoreDrift:
 
 def score_drift(proba: Vector, reference: Vector, invalid: int) -> ScoreDrift:
     """Compare probabilities (n,) with those of a reference (m,)."""
-    inner = np.unique(np.quantile(reference, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
-    bins = len(inner) + 1
-    now, before = (_shares(part, inner) for part in (proba, reference))
-    psi = float(np.sum((now - before) * np.log(now / before)))
+    edges = np.unique(np.quantile(reference, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
+    counts = np.stack([_counts(part, edges) for part in (proba, reference)])
+    smoothed = counts[:, counts.any(axis=0)] + 0.5
+    now, before = smoothed / smoothed.sum(axis=1, keepdims=True)
+    psi, bins = float(np.sum((now - before) * np.log(now / before))), len(now)
     n, m = len(proba), len(reference)
-    noise = 1.0 / n + 1.0 / m
+    noise = 1.0 / n + 1.0 / m if n else float("nan")
+    every = n + invalid
     return ScoreDrift(
-        psi=psi,
+        psi=psi if n else float("nan"),
         expected_psi=(bins - 1) * noise,
         p_value=float(chi2.sf(psi / noise, bins - 1)) if bins > 1 else 1.0,
-        share_of_zeros=float(np.mean(proba == 0.0)) * n / (n + invalid),
-        share_of_ones=float(np.mean(proba == 1.0)) * n / (n + invalid),
-        share_of_invalid=invalid / (n + invalid),
+        share_of_zeros=float(np.sum(proba == 0.0)) / every,
+        share_of_ones=float(np.sum(proba == 1.0)) / every,
+        share_of_invalid=invalid / every,
         rows=n,
         reference_rows=m,
     )
 
 
-def _shares(values: npt.NDArray[np.float64], inner: Vector) -> Vector:
-    counts = np.bincount(np.searchsorted(inner, values, side="left"), minlength=len(inner) + 1) + 0.5
-    shares: Vector = counts / counts.sum()
-    return shares
+def _counts(values: Vector, edges: Vector) -> npt.NDArray[np.intp]:
+    """Return the counts between edges and at edges, where a reference with repeated values has atoms."""
+    bins = np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")
+    return np.bincount(bins, minlength=2 * len(edges) + 1)

@@ -58,19 +58,27 @@ class Ledger:
         self.clock = _BEGINNING
         #: Labels whose predictions have not arrived yet.
         self._waiting: dict[Hashable, tuple[int, int]] = {}
-        self._invalid: dict[str, list[int]] = {}
+        #: Time and slices of each invalid prediction, by model and id.
+        self._invalid: dict[str, dict[Hashable, tuple[int, list[str]]]] = {}
 
     @property
     def mature_until(self) -> int:
         """The end of the last mature cohort, in microseconds."""
-        if self.clock == _BEGINNING:
+        if not self.has_begun:
             return _BEGINNING
         return (self.clock - self._label_delay) // self._look * self._look
 
-    def invalid_between(self, model: str, start: int, end: int) -> int:
-        """Return the number of invalid predictions of a model in [start, end)."""
-        times = np.array(self._invalid.get(model, []), np.int64)
-        return int(np.sum((times >= start) & (times < end)))
+    @property
+    def has_begun(self) -> bool:
+        """Whether the clock has been set."""
+        return self.clock != _BEGINNING
+
+    def invalid_between(self, model: str, slice: str | None, start: int, end: int) -> int:
+        """Return the number of invalid predictions of a model or slice in [start, end)."""
+        return sum(
+            start <= time < end and (slice is None or slice in slices)
+            for time, slices in self._invalid.get(model, {}).values()
+        )
 
     def record(
         self,
@@ -91,8 +99,7 @@ class Ledger:
             take = np.sort(np.fromiter(first_of.values(), np.intp, len(first_of)))
             again = valid.copy()
             again[take] = False
-            self._invalid.setdefault(model, []).extend(time[~valid].tolist())
-            self.counts["invalid"] += int(np.sum(~valid))
+            self._record_invalid(model, ids, time, slices, np.flatnonzero(~valid).tolist())
             chosen = take.tolist()
             repeated = [ids[i] for i in np.flatnonzero(again)], time[again], proba[again]
             ids, time, proba, weight = [ids[i] for i in chosen], time[take], proba[take], weight[take]
@@ -135,7 +142,9 @@ class Ledger:
         for rows in self.models.values():
             rows.forget(until)
         self._waiting = {key: label for key, label in self._waiting.items() if label[1] >= until}
-        self._invalid = {model: [time for time in times if time >= until] for model, times in self._invalid.items()}
+        self._invalid = {
+            model: {key: row for key, row in rows.items() if row[0] >= until} for model, rows in self._invalid.items()
+        }
 
     def state(self) -> dict[str, Any]:
         """Return the content for a snapshot."""
@@ -144,7 +153,7 @@ class Ledger:
             "counts": dict(self.counts),
             "clock": self.clock,
             "waiting": [[key, *label] for key, label in self._waiting.items()],
-            "invalid": self._invalid,
+            "invalid": {model: [[key, *row] for key, row in rows.items()] for model, rows in self._invalid.items()},
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -155,9 +164,22 @@ class Ledger:
         self.counts = Counter(state["counts"])
         self.clock = state["clock"]
         self._waiting = {key: (y, time) for key, y, time in state["waiting"]}
-        self._invalid = state["invalid"]
+        self._invalid = {
+            model: {key: (time, slices) for key, time, slices in rows} for model, rows in state["invalid"].items()
+        }
 
     # ---- predictions --------------------------------------------------------------------------------------------
+
+    def _record_invalid(
+        self, model: str, ids: list[Hashable], time: Times, slices: Mapping[str, Sequence[str]], positions: list[int]
+    ) -> None:
+        known = self._invalid.setdefault(model, {})
+        for i in positions:
+            if ids[i] in known:
+                self.counts["replayed"] += 1
+                continue
+            known[ids[i]] = int(time[i]), [f"{name}={values[i]}" for name, values in slices.items()]
+            self.counts["invalid"] += 1
 
     def _count_repeated(self, rows: Rows, ids: list[Hashable], time: Times, proba: Vector) -> None:
         known = rows.row_numbers(ids)

@@ -81,6 +81,12 @@ class Log:
         with self._writing() as connection:
             return int(connection.execute(statement).scalar_one())
 
+    def append_first(self, kind: str, payload: Payload) -> None:
+        """Commit a call if the log is empty."""
+        with self._writing() as connection:
+            if connection.execute(sa.select(sa.func.count()).select_from(_CALLS)).scalar_one() == 0:
+                connection.execute(sa.insert(_CALLS).values(kind=kind, payload=_packed(payload)))
+
     def read(self, after: int = 0) -> Iterator[Call]:
         """Yield the calls with larger numbers, in order."""
         statement = sa.select(_CALLS).order_by(_CALLS.c.number).limit(_ROWS_PER_READ)

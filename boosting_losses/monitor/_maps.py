@@ -34,6 +34,9 @@ class Maps(Protocol):
     def middle(self, logits: Array, power: Array) -> Vector:
         """Return the pivot of slopes, which does not depend on labels."""
 
+    def squared_size(self, information: Vector) -> Vector:
+        """Return the mean squared change of log odds by each map of the grid, (J,)."""
+
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
         """Return the log likelihood of each map (J, d) minus that of the served probabilities."""
 
@@ -46,6 +49,10 @@ def maps_of(n_classes: int) -> Maps:
     return _TwoClasses() if n_classes == 2 else _ManyClasses(n_classes)
 
 
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0.0 else 0.0
+
+
 class _TwoClasses:
     grid = np.array(
         [pair for pair in itertools.product((*(-s for s in _SHIFTS), 0.0, *_SHIFTS), (0.0, *_SLOPES)) if any(pair)]
@@ -53,6 +60,12 @@ class _TwoClasses:
 
     def middle(self, logits: Array, power: Array) -> Vector:
         return np.array([betting.centre(logits, power)])
+
+    def squared_size(self, information: Vector) -> Vector:
+        sizes: Vector = self.grid[:, 0] ** 2 + self.grid[:, 1] ** 2 * _ratio(
+            float(information[1, 1]), float(information[0, 0])
+        )
+        return sizes
 
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
         out = np.empty(len(maps))
@@ -84,6 +97,15 @@ class _ManyClasses:
     def middle(self, logits: Array, power: Array) -> Vector:
         middle: Vector = np.asarray(betting.centres_of_classes(logits, power), np.float64)
         return middle
+
+    def squared_size(self, information: Vector) -> Vector:
+        # A bias a of one class has the squared norm a^2 (1 - 1 / K) in contrasts. Half the trace of the information of biases
+        # is the sum over rows and classes of p (1 - p) / 2, for two classes of p (1 - p).
+        classes = len(self._contrasts)
+        biases = np.sum(self.grid[:, :-1] ** 2, axis=1) * classes / (classes - 1)
+        slope = _ratio(float(information[-1, -1]), 0.5 * float(np.trace(information[:-1, :-1])))
+        sizes: Vector = biases + self.grid[:, -1] ** 2 * slope
+        return sizes
 
     def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
         out = np.empty(len(maps))

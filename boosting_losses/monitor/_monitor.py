@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
+#: Probabilities may lie outside [0, 1], and sums of K probabilities may differ from 1, by this much.
+_ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
+#: A step that gives more windows is an error.
+_MOST_WINDOWS = 1_000_000
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -106,7 +111,9 @@ class Monitor:
         _check_number("min_labels", min_labels, 0)
         _check_number("cool_down", cool_down, 0)
         _check_number("max_streams", max_streams, 1)
-        if missing is not None and not (isinstance(missing, (int, np.integer)) and 0 <= missing < n_classes):
+        n_classes = int(n_classes)
+        code = isinstance(missing, (int, np.integer)) and not isinstance(missing, bool)
+        if missing is not None and not (code and 0 <= missing < n_classes):
             raise ValueError(f"missing must be None or a class code 0..{n_classes - 1}, got {missing!r}")
         self._n_classes = n_classes
         self._look = duration_of("look", look)
@@ -115,14 +122,16 @@ class Monitor:
             n_classes, self._look, run_length, min_saving, look_effect, min_labels, cool_down, max_streams, rule
         )
         watching.detector()  # checks its parameters
-        self._watch = Watch(watching, self._raise, self._is_muted)
+        self._watch = Watch(watching, self._raise, self._alerts_of)
         self._ledger = Ledger(
             n_classes,
             self._look,
             duration_of("label_delay", label_delay, zero=True),
             UNLABELLED if missing is None else int(missing),
-            lambda model, cohort, rows: self._watch.count(model, self._ledger.models[model], cohort, rows),
+            self._count,
         )
+        #: Calls from several threads take turns.
+        self._lock = threading.RLock()
         self._alerts: list[Alert] = []
         #: The settings that determine the state for given calls, as JSON stores them.
         self._settings: dict[str, Any] = {
@@ -139,12 +148,12 @@ class Monitor:
             "rule": None if rule is None else asdict(rule),
         }
         self._log: Log | None = None
+        self._closed = False
         self._seen = 0
         if store is not None:
             self._log = _log(store, synchronous=synchronous)
+            self._log.append_first("settings", self._settings)
             self.refresh()
-            if not self._seen:
-                self._call("settings", self._settings)
 
     @classmethod
     def open(
@@ -161,9 +170,11 @@ class Monitor:
         ValueError
             If the store is empty.
         """
-        log = _log(store, synchronous=synchronous)
-        first = next(log.read(), None)
-        log.close()
+        first = None
+        if "://" in str(store) or Path(store).exists():
+            log = _log(store, synchronous=synchronous)
+            first = next(log.read(), None)
+            log.close()
         if first is None:
             raise ValueError(f"store must have been made by Monitor(store=...), got an empty one: {store}")
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
@@ -173,16 +184,27 @@ class Monitor:
 
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        if self._log is None:
-            return
-        for call in self._log.read(self._seen):
-            self._apply(call.kind, call.payload)
-            self._seen = call.number
+        with self._lock:
+            if self._log is None:
+                return
+            for call in self._log.read(self._seen):
+                self._apply(call.kind, call.payload)
+                self._seen = call.number
 
     def close(self) -> None:
-        """Close the store; the monitor in memory remains usable for reading."""
+        """Close the store. What the monitor has in memory can still be read."""
         if self._log is not None:
             self._log.close()
+            self._log, self._closed = None, True
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._log is not None:
+            raise TypeError("a monitor with a store cannot be copied or pickled; open the store again")
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.RLock()
 
     # ---- input --------------------------------------------------------------------------------------------------
 
@@ -305,7 +327,9 @@ class Monitor:
         until = int(times_of("before", before, 1)[0]) // self._look * self._look
         if until > self._ledger.mature_until:
             last = (
-                "none are" if self._ledger.clock < 0 else f"those before {datetime_of(self._ledger.mature_until)} are"
+                "none are"
+                if not self._ledger.has_begun
+                else f"those before {datetime_of(self._ledger.mature_until)} are"
             )
             raise ValueError(f"before must be a time whose cohorts are mature ({last}), got {before!r}")
         self._call("forget", {"until": until})
@@ -323,8 +347,8 @@ class Monitor:
             Stream(model, None, -1, None, cast(Any, None)) for model in self._ledger.models if model not in known
         ]
         return Status(
-            None if clock < 0 else datetime_of(clock),
-            None if clock < 0 else datetime_of(mature),
+            datetime_of(clock) if self._ledger.has_begun else None,
+            datetime_of(mature) if self._ledger.has_begun else None,
             [self._stream_status(stream) for stream in (*self._watch.streams.values(), *waiting)],
             sum(alert.state != "resolved" for alert in self._alerts),
             {name: count for name, count in counts.items() if count},
@@ -391,7 +415,8 @@ class Monitor:
         sums = sums_of(_terms(rows, numbers), segment, len(cuts) + 1)
         time = rows.time[numbers]
         edges = time[last - window], time[last - 1]
-        return self._curve(sums, position, edges, float(rows.weight[numbers].max(initial=0.0)))
+        provisional = edges[1] >= self._ledger.mature_until
+        return self._curve(sums, position, edges, float(rows.weight[numbers].max(initial=0.0)), provisional)
 
     def _curve_of_time(
         self, rows: Rows, numbers: RowNumbers, where: Slice, length: int, step: Any, span: tuple[int, int]
@@ -407,26 +432,34 @@ class Monitor:
         time, old_time = rows.time[numbers], cohorts * self._look
         times = np.concatenate([time, old_time])
         if not len(times):
-            return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0)
+            return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0, times > 0)
+        if (int(times.max()) - int(times.min())) // stride > _MOST_WINDOWS:
+            raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {stride / 1e6:g} s")
         starts, ends = time_windows(int(times.min()), int(times.max()), length, stride)
         shown = (ends > span[0]) & (ends <= span[1])
         edges = starts[shown], ends[shown]
         cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
         sums = sums_of(_terms(rows, numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
         np.add.at(sums.table, np.searchsorted(cuts, old_time, side="right"), old)
-        return self._curve(
-            sums, position, edges, max(rows.history.largest_weight, rows.weight[numbers].max(initial=0.0))
-        )
+        largest = max(rows.history.largest_weight, float(rows.weight[numbers].max(initial=0.0)))
+        return self._curve(sums, position, edges, largest, edges[1] > self._ledger.mature_until)
 
-    def _curve(self, sums: Sums, position: RowNumbers, edges: tuple[Times, Times], largest_weight: float) -> Curve:
+    def _curve(
+        self,
+        sums: Sums,
+        position: RowNumbers,
+        edges: tuple[Times, Times],
+        largest_weight: float,
+        provisional: npt.NDArray[np.bool_],
+    ) -> Curve:
         first, last = np.split(position, 2)
-        return curve_of(sums.between(first, last), edges, self._n_classes, largest_weight, self._ledger.mature_until)
+        return curve_of(sums.between(first, last), edges, self._n_classes, largest_weight, provisional)
 
     def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
         """Return the evidence after each counted look."""
         name = self._model(model)
-        found = [stream for stream in self._watch.streams.values() if (stream.model, stream.slice) == (name, slice)]
-        cohorts, nats = (found[0].cohorts, found[0].nats) if found else ([], [])
+        stream = self._watch.streams.get((name, *self._slice(self._ledger.models[name], slice)))
+        cohorts, nats = ([], []) if stream is None else (stream.cohorts, stream.nats)
         ends = (np.array(cohorts, np.int64) + 1) * self._look
         return EvidenceCurve(ends.astype("datetime64[us]"), np.array(nats), self._watch.needed)
 
@@ -467,20 +500,21 @@ class Monitor:
         rows, numbers = self._rows_of(model, slice)
         scores = rows.proba if rows.proba.ndim == 1 else rows.proba.max(axis=1)
 
-        def between(low: Any, high: Any) -> tuple[Vector, int, int]:
+        def between(low: Any, high: Any) -> tuple[Vector, int]:
             first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
-            inside = numbers[(rows.time[numbers] >= first) & (rows.time[numbers] < last)]
-            if not len(inside):
+            inside = numbers[_within(rows.time[numbers], first, last)]
+            invalid = self._ledger.invalid_between(self._model(model), slice, first, last)
+            if not len(inside) + invalid:
                 raise ValueError(f"drift needs predictions between {low} and {high}, got none")
-            return scores[inside], first, last
+            return scores[inside], invalid
 
-        now, first, last = between(start, end)
-        if isinstance(reference, tuple):
-            before = between(*reference)[0]
+        now, invalid = between(start, end)
+        if isinstance(reference, tuple) and len(reference) == 2:
+            before, _ = between(*reference)
         else:
-            before = np.asarray(reference, np.float64)
-            before = before if before.ndim == 1 else before.max(axis=1)
-        invalid = self._ledger.invalid_between(self._model(model), first, last) if slice is None else 0
+            before = _reference(reference, self._n_classes)
+        if not len(before):
+            raise ValueError("reference must have at least one valid probability, got none")
         return score_drift(now, before, invalid)
 
     def recalibration(
@@ -511,13 +545,16 @@ class Monitor:
 
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
-        if self._log is None:
-            self._apply(kind, payload)
-            return
-        for name in ("ids", "groups"):
-            _refuse_unstorable(name, payload.get(name))
-        self._log.append(kind, payload)
-        self.refresh()
+        with self._lock:
+            if self._closed:
+                raise ValueError("the store must be open, got a closed one; use Monitor.open")
+            if self._log is None:
+                self._apply(kind, payload)
+                return
+            for name in ("ids", "groups"):
+                _refuse_unstorable(name, payload.get(name))
+            self._log.append(kind, payload)
+            self.refresh()
 
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
         if kind == "record":
@@ -555,13 +592,15 @@ class Monitor:
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))
 
-    def _is_muted(self, stream: Stream, kind: str) -> bool:
+    def _count(self, model: str, cohort: int, numbers: RowNumbers) -> None:
+        self._watch.count(model, self._ledger.models[model], cohort, numbers)
+
+    def _alerts_of(self, stream: Stream, kind: str) -> list[Alert]:
         whose = (stream.model, stream.slice, kind)
-        own = [alert for alert in self._alerts if (alert.model, alert.slice, alert.kind) == whose]
-        return bool(own) and own[-1].state == "acknowledged"
+        return [alert for alert in self._alerts if (alert.model, alert.slice, alert.kind) == whose]
 
     def _set_state(self, number: int, state: State) -> None:
-        if not 1 <= number <= len(self._alerts):
+        if not isinstance(number, (int, np.integer)) or not 1 <= number <= len(self._alerts):
             raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
         self._call("state", {"number": int(number), "state": state})
 
@@ -592,6 +631,8 @@ class Monitor:
         known = list(self._ledger.models)
         if model is None and len(known) == 1:
             return known[0]
+        if not known:
+            raise ValueError("the monitor must have predictions, got none")
         if model not in known:
             raise ValueError(f"model must be one of {known}, got {model!r}")
         return model
@@ -628,15 +669,16 @@ class Monitor:
         """Return probabilities in the form of ``Rows``, with NaN in invalid rows."""
         p = np.asarray(_validation.numeric("proba", proba), np.float64)
         if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
-            p = np.where(np.abs(p.sum(axis=1) - 1.0) <= 1e-4, p[:, 1], np.nan)
+            p = np.where(np.abs(p.sum(axis=1) - 1.0) <= _SUM_ROUNDING, p[:, 1], np.nan)
         wanted = (count,) if self._n_classes == 2 else (count, self._n_classes)
         if p.shape != wanted:
             raise ValueError(f"proba must have shape {wanted}, one row for each id, got {p.shape}")
         with np.errstate(invalid="ignore"):
             if p.ndim == 1:
-                return np.where((p >= 0.0) & (p <= 1.0), p, np.nan) + 0.0
-            fine = ((p >= 0.0) & (p <= 1.0)).all(axis=1) & (np.abs(p.sum(axis=1) - 1.0) <= 1e-4)
-        return np.where(fine[:, None], p, np.nan) + 0.0
+                return np.where((p >= -_ROUNDING) & (p <= 1.0 + _ROUNDING), np.clip(p, 0.0, 1.0), np.nan) + 0.0
+            total = p.sum(axis=1, keepdims=True)
+            fine = ((p >= 0.0) & (p <= 1.0 + _ROUNDING)).all(axis=1) & (np.abs(total[:, 0] - 1.0) <= _SUM_ROUNDING)
+        return np.where(fine[:, None], p / np.where(total > 0.0, total, 1.0), np.nan) + 0.0
 
     def _weights(self, weight: npt.ArrayLike | None, count: int) -> Vector:
         if weight is None:
@@ -656,6 +698,16 @@ class Monitor:
         if not here.all():
             self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
+
+
+def _reference(reference: Any, n_classes: int) -> Vector:
+    """Return the probabilities of a reference as one score per row."""
+    p = np.asarray(_validation.numeric("reference", reference), np.float64)
+    if p.ndim == 2:
+        p = p[:, 1] if n_classes == 2 else p.max(axis=1)
+    if p.ndim != 1 or not ((p >= 0.0) & (p <= 1.0)).all():
+        raise ValueError("reference must be a pair of times in a tuple, or probabilities in [0, 1]")
+    return p
 
 
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
@@ -690,14 +742,20 @@ def _check_number(name: str, value: object, least: int) -> int:
 def _list(name: str, values: Any, count: int | None = None) -> list[Hashable]:
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be a sequence with one entry for each row, got the text {values!r}")
-    found = values.tolist() if hasattr(values, "tolist") else list(values)
+    try:
+        found = values.tolist() if hasattr(values, "tolist") else list(values)
+        len(found), set(found)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a sequence of hashable entries, one for each row, got {values!r:.80}"
+        ) from None
     if count is not None and len(found) != count:
         raise ValueError(f"{name} must have {count} entries, one for each id, got {len(found)}")
-    return cast(list[Hashable], found)
+    return [value.item() if isinstance(value, np.generic) else value for value in found]
 
 
 def _values(name: str, values: Any, count: int) -> list[str]:
-    if isinstance(values, (str, int, float, bool)):
+    if values is None or np.ndim(values) == 0:
         return [str(values)] * count
     return [str(value) for value in _list(name, values, count)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import repeat
@@ -46,6 +47,10 @@ class _Column:
         """Delete all values but the chosen ones."""
         self._values = self.values[chosen]
         self._count = len(self._values)
+
+
+def _is_missing(value: Hashable) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 class Rows:
@@ -138,7 +143,7 @@ class Rows:
         self._group.append(self._codes_of_groups(groups, first, len(ids)))
         self._y.append(np.full(len(ids), UNLABELLED, np.int32))
         self._label_time.append(np.full(len(ids), _NEVER, np.int64))
-        for name in {*self._slices, *slices}:
+        for name in dict.fromkeys([*self._slices, *slices]):
             self._append_slice(name, slices.get(name), first, len(ids))
         cohorts = time // self._look
         for cohort in np.unique(cohorts):
@@ -204,7 +209,14 @@ class Rows:
         if groups is None:
             return -1 - np.arange(first, first + count)
         codes = self._group_codes
-        return np.fromiter((codes.setdefault(group, len(codes)) for group in groups), np.int64, count)
+        return np.fromiter(
+            (
+                -1 - row if _is_missing(group) else codes.setdefault(group, len(codes))
+                for row, group in zip(range(first, first + count), groups, strict=True)
+            ),
+            np.int64,
+            count,
+        )
 
     def _append_slice(self, name: str, values: Iterable[str] | None, first: int, count: int) -> None:
         if name not in self._slices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ Times = npt.NDArray[np.int64]
 
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECOND = 1_000_000
+#: Datetimes exist from the year 1 on; this is as far in both directions from 1970.
+_MOST_SECONDS = 61_000_000_000
 
 
 def times_of(name: str, time: Any, count: int) -> Times:
@@ -44,12 +47,14 @@ def times_of(name: str, time: Any, count: int) -> Times:
     elif values.dtype.kind in "iuf":
         if not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite, got {values[~np.isfinite(values)].flat[0]}")
-        if np.abs(values).max(initial=0) > 1e12:
+        if np.abs(values).max(initial=0) > _MOST_SECONDS:
             largest = np.abs(values).max()
             raise ValueError(f"{name} must be seconds since 1970, got {largest:.3g}; divide milliseconds by 1000")
         values = np.round(values.astype(np.float64) * _SECOND).astype(np.int64)
     else:
         raise TypeError(f"{name} must be times or seconds since 1970, got {values.dtype}")
+    if np.abs(values).max(initial=0) > _MOST_SECONDS * _SECOND:
+        raise ValueError(f"{name} must lie between the years 1 and 3900, got {values.flat[np.abs(values).argmax()]} us")
     if values.ndim == 0:
         return np.full(count, values, np.int64)
     if values.shape != (count,):
@@ -65,10 +70,10 @@ def _microseconds(name: str, value: Any) -> int:
             raise ValueError(f"{name} must be in ISO 8601, as 2026-05-03T14:00, got {value!r}") from None
     if isinstance(value, np.datetime64):
         return int(value.astype("datetime64[us]").astype(np.int64))
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or str(value) == "NaT":
         raise TypeError(f"{name} must be times or seconds since 1970, got {value!r}")
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return microseconds_of(aware)
 
 
 def duration_of(name: str, value: Any, *, zero: bool = False) -> int:
@@ -77,18 +82,26 @@ def duration_of(name: str, value: Any, *, zero: bool = False) -> int:
         found = value // timedelta(microseconds=1)
     elif isinstance(value, np.timedelta64):
         found = int(value.astype("timedelta64[us]").astype(np.int64))
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         found = round(value * _SECOND)
     else:
         match = (
             re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w)\s*", value.lower()) if isinstance(value, str) else None
         )
         if match is None:
-            raise ValueError(f"{name} must be a timedelta, seconds, or a text such as '12h' or '7d', got {value!r}")
+            raise ValueError(
+                f"{name} must be a timedelta, seconds, or a text such as '12h' or '7d' (units: s, min, h, d, w),"
+                f" got {value!r}"
+            )
         found = round(float(match[1]) * _UNITS[match[2]] * _SECOND)
     if found < 0 or (found == 0 and not zero):
         raise ValueError(f"{name} must be {'>= 0' if zero else '> 0'}, got {value!r}")
     return found
+
+
+def microseconds_of(time: datetime) -> int:
+    """Return a datetime with a time zone in microseconds since 1970."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def datetime_of(microseconds: int) -> datetime:

@@ -14,6 +14,7 @@ from ._alerts import Alert, Facts, Kind, ThresholdRule, alert_of
 from ._detector import Detector
 from ._rows import UNLABELLED, RowNumbers, Rows
 from ._sums import Vector, logits_of, terms_of
+from ._time import microseconds_of
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,21 @@ class Watch:
     """
 
     def __init__(
-        self, watching: Watching, raise_alert: Callable[[Alert], None], is_muted: Callable[[Stream, str], bool]
+        self,
+        watching: Watching,
+        raise_alert: Callable[[Alert], None],
+        alerts_of: Callable[[Stream, str], list[Alert]],
     ):
         self._watching = watching
         self._raise = raise_alert
-        self._is_muted = is_muted
+        self._alerts_of = alerts_of
         self.streams: dict[tuple[str, str | None, int], Stream] = {}
-        self.unwatched = 0
+        self._unwatched: dict[str, None] = {}
+
+    @property
+    def unwatched(self) -> int:
+        """The number of slices beyond the limit."""
+        return len(self._unwatched)
 
     @property
     def needed(self) -> float:
@@ -85,7 +94,7 @@ class Watch:
         """Add the rows of a mature cohort to the streams to which they belong."""
         for stream in self._streams_of(model, rows, numbers):
             own = stream.rows(rows, numbers)
-            labelled = own[rows.y[own] != UNLABELLED]
+            labelled = own[(rows.y[own] != UNLABELLED) & (rows.weight[own] > 0.0)]
             if len(labelled):
                 self._count(stream, rows, cohort, labelled)
 
@@ -96,11 +105,11 @@ class Watch:
             | {"detector": stream.detector.state()}
             for stream in self.streams.values()
         ]
-        return {"streams": streams, "unwatched": self.unwatched}
+        return {"streams": streams, "unwatched": list(self._unwatched)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Replace the content by that of a snapshot."""
-        self.unwatched = state["unwatched"]
+        self._unwatched = dict.fromkeys(state["unwatched"])
         self.streams = {}
         for record in state["streams"]:
             detector = self._watching.detector()
@@ -115,7 +124,7 @@ class Watch:
                 if code < 0:
                     continue
                 if (model, column, code) not in self.streams and len(self.streams) >= self._watching.max_streams:
-                    self.unwatched += 1
+                    self._unwatched[f"{model}, {column}={values[code]}"] = None
                     continue
                 yield self._stream(model, column, code, f"{column}={values[code]}")
 
@@ -136,7 +145,7 @@ class Watch:
             self._alert(stream, rows, impossible, "impossible", cohort)
         enough = evidence.nats >= self.needed and stream.labels >= self._watching.min_labels
         if enough and self._may_alert(stream, "miscalibrated"):
-            since = stream.cohorts[evidence.since]
+            since = self._since(stream, evidence.since)
             self._alert(stream, rows, self._labelled(stream, rows, since), "miscalibrated", since)
         if not self._may_alert(stream, "miscalibrated"):
             stream.detector.restart()  # evidence from the cool-down must not raise the next alert
@@ -144,11 +153,25 @@ class Watch:
         if rule is not None and stream.column is None and self._may_alert(stream, "threshold"):
             self._apply_rule(rule, stream, rows)
 
+    def _since(self, stream: Stream, look: int) -> int:
+        """Return the cohort of a look, or that of an unresolved alert that this one continues."""
+        cohort = stream.cohorts[look]
+        earlier = [alert for alert in self._alerts_of(stream, "miscalibrated") if alert.state != "resolved"]
+        recent = (stream.cohorts[-1] - 2 * (self._watching.cool_down + 1)) * self._watching.look
+        if earlier and earlier[-1].since is not None and microseconds_of(earlier[-1].time) >= recent:
+            cohort = min(cohort, microseconds_of(earlier[-1].since) // self._watching.look)
+        return cohort
+
+    def _is_muted(self, stream: Stream, kind: str) -> bool:
+        earlier = self._alerts_of(stream, kind)
+        return bool(earlier) and earlier[-1].state == "acknowledged"
+
     def _labelled(self, stream: Stream, rows: Rows, since: int | None = None) -> RowNumbers:
         """Return the labelled rows of counted cohorts, from one cohort on, in the order of their prediction times."""
         look = self._watching.look
         own = stream.rows(rows)
-        chosen = (rows.y[own] != UNLABELLED) & (rows.time[own] < (stream.cohorts[-1] + 1) * look)
+        chosen = (rows.y[own] != UNLABELLED) & (rows.weight[own] > 0.0)
+        chosen &= rows.time[own] < (stream.cohorts[-1] + 1) * look
         if since is not None:
             chosen &= rows.time[own] >= since * look
         numbers = own[chosen]
