@@ -272,8 +272,17 @@ def test_a_classifier_with_bare_objects_can_be_cloned():
     assert_allclose(predict_proba(clone(model).fit(X, y), X), predict_proba(model, X))
 
 
+@pytest.fixture
+def default_ctrl_c():
+    """Restore the handler of SIGINT, which a shell disables in background processes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+@pytest.mark.usefixtures("default_ctrl_c")
 def test_ctrl_c_is_a_keyboard_interrupt():
     X, y = imbalanced(20_000)
 

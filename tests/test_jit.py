@@ -107,7 +107,13 @@ print(json.dumps([hessian.tolist(), compiled.count]))
 
 def first_call(folder, cache):
     """Start a process that finds the package in a folder and compiled kernels in another."""
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(cache)}
+    # Python itself would run stale bytecode of a file whose size and date are those of its previous version.
+    environment = {
+        **os.environ,
+        "NUMBA_DISABLE_JIT": "0",
+        "NUMBA_CACHE_DIR": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     command = [sys.executable, "-c", FIRST_CALL]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder)
 
