@@ -211,7 +211,7 @@ def test_times_of_any_kind(time):
         ),
         (lambda m: m.record(["a"], [0.1], 1.7e15), "seconds since 1970, got 1.7e.15; divide milliseconds by 1000"),
         (lambda m: m.record(["a"], [0.1], math.nan), "time must be finite, got nan"),
-        (lambda m: m.record(["a"], [0.1], np.datetime64("NaT")), "time must hold a time for each row, got NaT"),
+        (lambda m: m.record(["a"], [0.1], np.datetime64("NaT", "s")), "time must hold a time for each row, got NaT"),
         (lambda m: m.record(["a"], [0.1], 0, weight=[-1.0]), "weight must be finite and >= 0, got -1.0 in row 0"),
         (lambda m: m.record(["a"], [0.1], 0, group=[1, 2]), "group must have 1 entries, one for each id, got 2"),
         (lambda m: m.record(["a"], [0.1], 0, slices={"s": [1, 2]}), r"slices\['s'\] must have 1 entries"),
