@@ -7,3 +7,6 @@ import numpy.typing as npt
 
 #: float32 or float64, of any shape and layout.
 Array = npt.NDArray[np.floating]
+
+#: float64, of any shape.
+Doubles = npt.NDArray[np.float64]

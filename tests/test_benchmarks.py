@@ -137,6 +137,14 @@ def test_the_probabilities_benchmark_runs(benchmark_command, tmp_path, monkeypat
     assert all(np.isfinite(row["figure"]) for row in rows)
 
 
+@pytest.mark.slow
+def test_the_monitoring_benchmark_runs(benchmark_command):
+    document = benchmark_command("monitoring", "--years", "1", "--runs", "2", "--rows", "20000", "--jobs", "2")
+    names = [row["name"] for row in document["rows"]]
+    for start in ("false alarms: right", "delay: slope 0.5, 5 classes", "false alarms: 100", "speed: SQLite, open"):
+        assert any(name.startswith(start) for name in names), start
+
+
 def test_differences_are_averaged_before_they_become_per_cent():
     rows = {
         row.name: row for row in probabilities._rows("a", {"x": [(1.0, 2.0), (3.0, 2.0)], "y": [(0.2, 0.1)]}, [(1, 2)])

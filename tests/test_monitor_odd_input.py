@@ -130,6 +130,39 @@ def test_threads_take_turns():
     assert counts["recorded"] == counts["labelled"] == 1600
 
 
+def test_threads_may_read_and_delete_while_others_write():
+    monitor = watching()
+    monitor.record(["first"], [0.5], 0)
+
+    def write():
+        for batch in range(60):
+            ids = [(batch, row) for row in range(50)]
+            monitor.record(ids, [0.5] * 50, batch * DAY / 4, slices={"s": "x"})
+            monitor.label(ids, [row % 2 for row in range(50)], batch * DAY / 4)
+
+    def read():
+        for _ in range(60):
+            monitor.status()
+            monitor.curve("2d")
+            monitor.forget(0 if monitor.status().mature_until is None else monitor.status().mature_until)
+
+    with ThreadPoolExecutor(3) as pool:
+        for task in [pool.submit(write), pool.submit(read), pool.submit(read)]:
+            task.result()
+    assert monitor.curve("1d", step="1d").rows.sum() == 3001
+
+
+def test_impossible_events_have_no_saving():
+    monitor = watching()
+    ids = list(range(40))
+    monitor.record(ids, [0.0, 1.0] * 20, 0)
+    monitor.label(ids, [1, 0] * 20, 0)
+    monitor.advance(2 * DAY)
+    alert = monitor.alerts()[0]
+    assert (alert.kind, alert.labels) == ("impossible", 40)
+    assert math.isnan(alert.saving)
+
+
 def test_a_refused_call_leaves_no_trace():
     monitor = watching()
     with pytest.raises(TypeError, match="group must be a sequence of hashable entries"):

@@ -128,13 +128,17 @@ def test_forgotten_rows_become_sums_and_curves_stay(store):
                     np.testing.assert_array_equal(getattr(now, name), values, err_msg=name)
         with pytest.raises(ValueError, match="window and step must be multiples of the look"):
             one.curve("7d", step="6h")
-    # All of them go on alike, with labels for rows that are gone too.
+    # All of them go on alike, with labels for rows that are gone, and with these rows again.
+    rows = monitor.curve("7d").rows.tolist()
+    monitor.record(["0-0-0", "0-1-0"], [0.5, 0.5], [0, DAY])
+    assert monitor.status().counts["deleted"] == 2
+    assert monitor.curve("7d").rows.tolist() == rows
     monitor.label(["0-0-0"], [1], 16 * DAY)
     fill(again, days=20, seed=1)
     for one in (monitor, other):
         one.refresh()
         assert state(one) == state(again)
-    assert len(list(again._log.read())) == 42  # a snapshot, and what came after it
+    assert len(list(again._log.read())) == 43  # a snapshot, and what came after it
 
 
 def test_two_monitors_of_one_store_have_one_state(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -10,8 +11,9 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 
+from .._types import Doubles
 from ._recalibration import Recalibration, recalibrate
-from ._sums import Vector, terms_of
+from ._sums import terms_of
 from ._time import datetime_of, words
 
 Kind = Literal["miscalibrated", "impossible", "threshold"]
@@ -48,7 +50,8 @@ class Alert:
         The guaranteed average number of looks until a false alarm of any watched stream.
     saving, saving_low, saving_high : float
         The log loss, in nats a row, that a recalibration would save: a cross-fitted estimate from the rows of the alert
-        with a 95 % interval. The interval is not corrected for the choice of these rows.
+        with a 95 % interval. The interval is not corrected for the choice of these rows. NaN for "impossible" and for too
+        few rows.
     mean_proba, mean_label : float or None
         The mean prediction and the event rate of these rows, for two classes.
     shift, slope : float or None
@@ -105,10 +108,9 @@ class Alert:
 class ThresholdRule:
     """Alert when the rolling log loss exceeds a baseline by a share.
 
-    Most dashboards use this rule. It raises an alarm with every change of the mix of rows although the probabilities are
-    right, it misses predictions that are too high, since these lower the log loss of rare events, and it needs several
-    times as many labels as the sequential test (``examples/monitor_drift.py`` shows all three). It is provided for users
-    who are required to have it.
+    Most dashboards use this rule. It raises an alert when the mix of rows becomes harder although the probabilities are right
+    (``examples/monitor_drift.py`` shows this). It can miss predictions that are too high, since these lower the log loss of
+    rare events, and it needs a baseline. It is provided for users who are required to have it.
 
     Parameters
     ----------
@@ -166,14 +168,14 @@ class Facts:
         return self.model if self.slice is None else f"{self.model}, {self.slice}"
 
 
-def alert_of(facts: Facts, proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Alert:
+def alert_of(facts: Facts, proba: Doubles, y: npt.NDArray[np.int32], weight: Doubles) -> Alert:
     """Return the alert for labelled rows in the order of time; its number is 0."""
     positive = weight > 0.0
     proba, y, weight = proba[positive], y[positive], weight[positive]
-    try:
-        found = recalibrate(proba, y, weight, datetime_of(0), None)
-    except ValueError:  # there are too few rows, or all labels are of one class
-        found = None
+    found = None
+    if facts.kind != "impossible":  # these rows were chosen by their labels
+        with contextlib.suppress(ValueError):  # there are too few rows, or all labels are of one class
+            found = recalibrate(proba, y, weight, datetime_of(0), None)
     binary = proba.ndim == 1
     slope, shift = found.calibrator.fitted_[0] if found is not None and binary else (None, None)
     return Alert(
@@ -200,9 +202,9 @@ def alert_of(facts: Facts, proba: Vector, y: npt.NDArray[np.int32], weight: Vect
 
 def _sentence(
     facts: Facts,
-    proba: Vector,
+    proba: Doubles,
     y: npt.NDArray[np.int32],
-    weight: Vector,
+    weight: Doubles,
     found: Recalibration | None,
     slope: float | None,
 ) -> str:
@@ -226,7 +228,7 @@ def _sentence(
     return text + f"; evidence 1 : {odds:{',.0f' if odds < 1e7 else '.0e'}}; {len(y):,} labels"
 
 
-def _direction(proba: Vector, y: npt.NDArray[np.int32], weight: Vector, slope: float | None) -> str:
+def _direction(proba: Doubles, y: npt.NDArray[np.int32], weight: Doubles, slope: float | None) -> str:
     """Return in words which way the probabilities are wrong."""
     columns = proba[:, None] if proba.ndim == 1 else proba
     events = (y[:, None] == (np.arange(columns.shape[1]) if proba.ndim == 2 else np.array([1]))).astype(np.float64)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._sums import BOUND, Sums, Vector, confidence_sequence
+from .._types import Doubles
+from ..metrics._base_rate import entropy
+from ._sums import BOUND, Sums, confidence_sequence
 from ._time import Times
 
 #: Confidence sequences are most efficient from about this number of rows on.
@@ -48,18 +50,18 @@ class Curve:
     end: npt.NDArray[np.datetime64]
     rows: npt.NDArray[np.int64]
     labelled: npt.NDArray[np.int64]
-    weight: Vector
-    log_loss: Vector
-    expected_log_loss: Vector
-    difference: Vector
-    low: Vector
-    high: Vector
-    normalized_cross_entropy: Vector
-    brier_score: Vector
-    calibration_error: Vector
-    mean_label: Vector
-    mean_proba: Vector
-    expected_of_all: Vector
+    weight: Doubles
+    log_loss: Doubles
+    expected_log_loss: Doubles
+    difference: Doubles
+    low: Doubles
+    high: Doubles
+    normalized_cross_entropy: Doubles
+    brier_score: Doubles
+    calibration_error: Doubles
+    mean_label: Doubles
+    mean_proba: Doubles
+    expected_of_all: Doubles
     provisional: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -91,7 +93,7 @@ class EvidenceCurve(NamedTuple):
     """
 
     end: npt.NDArray[np.datetime64]
-    nats: Vector
+    nats: Doubles
     needed: float
 
 
@@ -133,7 +135,7 @@ def curve_of(
         span = (BOUND + np.log(n_classes)) * largest_weight
         half = confidence_sequence(sums["surprise_squared"], least, span) / weight
         shares = np.column_stack([1.0 - labels, labels]) if binary else labels
-        base = -np.sum(np.where(shares > 0.0, shares * np.log(np.where(shares > 0.0, shares, 1.0)), 0.0), axis=1)
+        base = np.asarray(entropy(shares, "log_loss"))
         base = np.where(base > _ROUNDING, base, 0.0)
         return Curve(
             start=edges[0].astype("datetime64[us]"),

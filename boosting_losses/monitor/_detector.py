@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._types import Array
-from ._maps import Maps, Vector, maps_of
+from .._types import Array, Doubles
+from ._maps import Maps, maps_of
 
 #: The default tolerance, as a share of the expected log loss.
 _SHARE_TOLERATED = 1e-4
@@ -210,7 +210,7 @@ class Detector:
         vars(self._learned).update(state["learned"])
         self._effects.load(state["effects"])
 
-    def _count(self, gains: Vector, expected_loss: float) -> None:
+    def _count(self, gains: Doubles, expected_loss: float) -> None:
         # A look that can tell little gets a small stake; otherwise many such looks would add up to an alarm.
         stake = min(1.0, expected_loss / _FULL_STAKE)
         log_stake = math.log(stake) if stake > 0.0 else -math.inf
@@ -221,7 +221,7 @@ class Detector:
         self._looks += 1
 
     def _tolerated(
-        self, y: Array, logits: Array, power: Array, middle: Vector, score: Vector, information: Vector
+        self, y: Array, logits: Array, power: Array, middle: Doubles, score: Doubles, information: Doubles
     ) -> float:
         """Return a tight upper bound of the gain of the best tolerated map.
 
@@ -246,27 +246,27 @@ class Detector:
         return gain - float(slope @ best) + radius * float(np.linalg.norm(slope))
 
 
-def powers(weight: Array, group: npt.NDArray[np.int64] | None) -> Vector:
+def powers(weight: Array, group: npt.NDArray[np.int64] | None) -> Doubles:
     """Return the exponent of the payoff of each row, from its weight and the size of its group."""
     largest = float(weight.max())
-    power: Vector = np.asarray(weight / (largest if largest > 0.0 else 1.0), np.float64)
+    power: Doubles = np.asarray(weight / (largest if largest > 0.0 else 1.0), np.float64)
     if group is not None:
         _, position, size = np.unique(group, return_inverse=True, return_counts=True)
         power = power / size[position]
     return power
 
 
-def entropy(logits: Array) -> Vector:
+def entropy(logits: Array) -> Doubles:
     """Return the expected log loss of each row if its probabilities are right."""
     if logits.ndim == 1:
         magnitude = np.abs(logits)
         small = np.exp(-magnitude)
-        entropies: Vector = np.log1p(small) + magnitude * small / (1.0 + small)
+        entropies: Doubles = np.log1p(small) + magnitude * small / (1.0 + small)
         return entropies
     shifted = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(shifted)
     total = p.sum(axis=1)
-    of_classes: Vector = np.log(total) - np.einsum("ik,ik->i", p, np.where(p > 0.0, shifted, 0.0)) / total
+    of_classes: Doubles = np.log(total) - np.einsum("ik,ik->i", p, np.where(p > 0.0, shifted, 0.0)) / total
     return of_classes
 
 
@@ -278,9 +278,9 @@ class _LearnedMap:
     """
 
     dimensions: int
-    at: Vector = field(init=False)
-    precision: Vector = field(init=False)
-    middle: Vector | None = None
+    at: Doubles = field(init=False)
+    precision: Doubles = field(init=False)
+    middle: Doubles | None = None
 
     def __post_init__(self) -> None:
         self.at = np.zeros(self.dimensions)
@@ -292,7 +292,7 @@ class _LearnedMap:
             return 0.0
         return float(maps.gains(y, logits, power, self.middle, self.at[None])[0])
 
-    def update(self, maps: Maps, y: Array, logits: Array, power: Array, middle: Vector) -> None:
+    def update(self, maps: Maps, y: Array, logits: Array, power: Array, middle: Doubles) -> None:
         """Update the map with a look."""
         if self.middle is None:
             self.middle = middle
@@ -321,15 +321,15 @@ class _LookEffects:
     #: Squared differences are capped at this multiple of their expectation.
     CAP = 9.0
 
-    def __init__(self, grid: Vector, expected: float) -> None:
+    def __init__(self, grid: Doubles, expected: float) -> None:
         self._grid = grid
         self._expected = expected
         self._sum = np.zeros(len(grid))
         self._weight = np.zeros(len(grid))
-        self._before: tuple[Vector, Vector] | None = None
-        self._waiting: deque[tuple[Vector, Vector]] = deque()
+        self._before: tuple[Doubles, Doubles] | None = None
+        self._waiting: deque[tuple[Doubles, Doubles]] = deque()
 
-    def overdispersion(self, score: Vector, information: Vector, spread: Vector, squared_size: Vector) -> Vector:
+    def overdispersion(self, score: Doubles, information: Doubles, spread: Doubles, squared_size: Doubles) -> Doubles:
         """Return the overdispersion of the score in the direction of each map, at least 1, from earlier looks.
 
         The last entry, for the learned map, is the largest of the others. ``spread`` is the variance of the score for
@@ -361,7 +361,7 @@ class _LookEffects:
         self._before = None if state["before"] is None else (state["before"][0], state["before"][1])
         self._waiting = deque((seen, weight) for seen, weight in state["waiting"])
 
-    def _learn(self, effect: Vector, noise: Vector, prior: Vector, variance: Vector) -> None:
+    def _learn(self, effect: Doubles, noise: Doubles, prior: Doubles, variance: Doubles) -> None:
         if self._before is not None:
             effect_before, noise_before = self._before
             both = noise + noise_before

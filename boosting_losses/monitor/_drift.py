@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 
-from ._sums import Vector
+from .._types import Doubles
 
 _BINS = 10
 
@@ -50,7 +50,7 @@ class ScoreDrift:
         )
 
 
-def score_drift(proba: Vector, reference: Vector, invalid: int) -> ScoreDrift:
+def score_drift(proba: Doubles, reference: Doubles, invalid: int) -> ScoreDrift:
     """Compare probabilities (n,) with those of a reference (m,)."""
     edges = np.unique(np.quantile(reference, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
     counts = np.stack([_counts(part, edges) for part in (proba, reference)])
@@ -72,7 +72,7 @@ def score_drift(proba: Vector, reference: Vector, invalid: int) -> ScoreDrift:
     )
 
 
-def _counts(values: Vector, edges: Vector) -> npt.NDArray[np.intp]:
+def _counts(values: Doubles, edges: Doubles) -> npt.NDArray[np.intp]:
     """Return the counts between edges and at edges, where a reference with repeated values has atoms."""
     bins = np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")
     return np.bincount(bins, minlength=2 * len(edges) + 1)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._types import Doubles
 from ._rows import UNLABELLED, RowNumbers, Rows
-from ._sums import Vector
 from ._time import Times
 
 Codes = npt.NDArray[np.int32]
@@ -56,6 +56,8 @@ class Ledger:
         #: Counts of the cases in the table of docs/monitoring.md.
         self.counts: Counter[str] = Counter()
         self.clock = _BEGINNING
+        #: Rows that were predicted before this time have been replaced by sums.
+        self._deleted_until = _BEGINNING
         #: Labels whose predictions have not arrived yet.
         self._waiting: dict[Hashable, tuple[int, int]] = {}
         #: Time and slices of each invalid prediction, by model and id.
@@ -85,21 +87,26 @@ class Ledger:
         model: str,
         ids: list[Hashable],
         time: Times,
-        proba: Vector,
-        weight: Vector,
+        proba: Doubles,
+        weight: Doubles,
         groups: Sequence[Hashable] | None,
         slices: Mapping[str, Sequence[str]],
     ) -> None:
         """Add predictions; invalid ones (NaN) are only counted."""
-        rows = self.models.setdefault(model, Rows(self._n_classes, self._look))
+        if model not in self.models:
+            self.models[model] = Rows(self._n_classes, self._look)
+        rows = self.models[model]
         valid = np.isfinite(proba if proba.ndim == 1 else proba.sum(axis=1))
-        fresh = valid & (rows.row_numbers(ids) < 0)
+        # Sums of deleted cohorts contain their rows, so a replay of these must not add them again.
+        deleted = time < self._deleted_until
+        fresh = valid & ~deleted & (rows.row_numbers(ids) < 0)
         if not fresh.all() or len(set(ids)) < len(ids):
             first_of = {ids[i]: i for i in reversed(np.flatnonzero(fresh).tolist())}
             take = np.sort(np.fromiter(first_of.values(), np.intp, len(first_of)))
-            again = valid.copy()
+            again = valid & ~deleted
             again[take] = False
-            self._record_invalid(model, ids, time, slices, np.flatnonzero(~valid).tolist())
+            self.counts["deleted"] += int(deleted.sum())
+            self._record_invalid(model, ids, time, slices, np.flatnonzero(~valid & ~deleted).tolist())
             chosen = take.tolist()
             repeated = [ids[i] for i in np.flatnonzero(again)], time[again], proba[again]
             ids, time, proba, weight = [ids[i] for i in chosen], time[take], proba[take], weight[take]
@@ -141,6 +148,7 @@ class Ledger:
         """Replace the rows before a time by sums, and drop labels that still wait for older predictions."""
         for rows in self.models.values():
             rows.forget(until)
+        self._deleted_until = max(self._deleted_until, until)
         self._waiting = {key: label for key, label in self._waiting.items() if label[1] >= until}
         self._invalid = {
             model: {key: row for key, row in rows.items() if row[0] >= until} for model, rows in self._invalid.items()
@@ -152,6 +160,7 @@ class Ledger:
             "models": {model: rows.state() for model, rows in self.models.items()},
             "counts": dict(self.counts),
             "clock": self.clock,
+            "deleted_until": self._deleted_until,
             "waiting": [[key, *label] for key, label in self._waiting.items()],
             "invalid": {model: [[key, *row] for key, row in rows.items()] for model, rows in self._invalid.items()},
         }
@@ -163,6 +172,7 @@ class Ledger:
         }
         self.counts = Counter(state["counts"])
         self.clock = state["clock"]
+        self._deleted_until = state["deleted_until"]
         self._waiting = {key: (y, time) for key, y, time in state["waiting"]}
         self._invalid = {
             model: {key: (time, slices) for key, time, slices in rows} for model, rows in state["invalid"].items()
@@ -181,7 +191,7 @@ class Ledger:
             known[ids[i]] = int(time[i]), [f"{name}={values[i]}" for name, values in slices.items()]
             self.counts["invalid"] += 1
 
-    def _count_repeated(self, rows: Rows, ids: list[Hashable], time: Times, proba: Vector) -> None:
+    def _count_repeated(self, rows: Rows, ids: list[Hashable], time: Times, proba: Doubles) -> None:
         known = rows.row_numbers(ids)
         alike = rows.proba[known] == proba
         same = (alike if alike.ndim == 1 else alike.all(axis=1)) & (rows.time[known] == time)

@@ -11,12 +11,9 @@ import itertools
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from .._kernels import betting
-from .._types import Array
-
-Vector = npt.NDArray[np.float64]
+from .._types import Array, Doubles
 
 #: The grid: shifts that multiply odds by 1.5 and 2.2 or divide them, and slopes from 0.5 to 2.
 _SHIFTS = (0.4, 0.8)
@@ -29,18 +26,20 @@ class Maps(Protocol):
     """Maps of logits of shape ``(n,)`` or ``(n, K)``."""
 
     #: The maps of the grid, (J, d).
-    grid: Vector
+    grid: Doubles
 
-    def middle(self, logits: Array, power: Array) -> Vector:
+    def middle(self, logits: Array, power: Array) -> Doubles:
         """Return the pivot of slopes, which does not depend on labels."""
 
-    def squared_size(self, information: Vector) -> Vector:
+    def squared_size(self, information: Doubles) -> Doubles:
         """Return the mean squared change of log odds by each map of the grid, (J,)."""
 
-    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+    def gains(self, y: Array, logits: Array, power: Array, middle: Doubles, maps: Doubles) -> Doubles:
         """Return the log likelihood of each map (J, d) minus that of the served probabilities."""
 
-    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+    def derivatives(
+        self, y: Array, logits: Array, power: Array, middle: Doubles, at: Doubles
+    ) -> tuple[Doubles, Doubles]:
         """Return gradient (d,) and negative Hessian (d, d) of the log likelihood at a map."""
 
 
@@ -58,21 +57,23 @@ class _TwoClasses:
         [pair for pair in itertools.product((*(-s for s in _SHIFTS), 0.0, *_SHIFTS), (0.0, *_SLOPES)) if any(pair)]
     )
 
-    def middle(self, logits: Array, power: Array) -> Vector:
+    def middle(self, logits: Array, power: Array) -> Doubles:
         return np.array([betting.centre(logits, power)])
 
-    def squared_size(self, information: Vector) -> Vector:
-        sizes: Vector = self.grid[:, 0] ** 2 + self.grid[:, 1] ** 2 * _ratio(
+    def squared_size(self, information: Doubles) -> Doubles:
+        sizes: Doubles = self.grid[:, 0] ** 2 + self.grid[:, 1] ** 2 * _ratio(
             float(information[1, 1]), float(information[0, 0])
         )
         return sizes
 
-    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+    def gains(self, y: Array, logits: Array, power: Array, middle: Doubles, maps: Doubles) -> Doubles:
         out = np.empty(len(maps))
         betting.gains(y, logits, power, middle[0], maps[:, 0].copy(), maps[:, 1].copy(), out)
         return out
 
-    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+    def derivatives(
+        self, y: Array, logits: Array, power: Array, middle: Doubles, at: Doubles
+    ) -> tuple[Doubles, Doubles]:
         first, second, one, mixed, two = betting.derivatives(y, logits, power, middle[0], at[0], at[1])
         return np.array([first, second]), np.array([[one, mixed], [mixed, two]])
 
@@ -94,26 +95,28 @@ class _ManyClasses:
                 rows.append(np.append(shift * self._contrasts[k], 0.0)[None])
         self.grid = np.concatenate(rows)
 
-    def middle(self, logits: Array, power: Array) -> Vector:
-        middle: Vector = np.asarray(betting.centres_of_classes(logits, power), np.float64)
+    def middle(self, logits: Array, power: Array) -> Doubles:
+        middle: Doubles = np.asarray(betting.centres_of_classes(logits, power), np.float64)
         return middle
 
-    def squared_size(self, information: Vector) -> Vector:
+    def squared_size(self, information: Doubles) -> Doubles:
         # A bias a of one class has the squared norm a^2 (1 - 1 / K) in contrasts. Half the trace of the information of biases
         # is the sum over rows and classes of p (1 - p) / 2, for two classes of p (1 - p).
         classes = len(self._contrasts)
         biases = np.sum(self.grid[:, :-1] ** 2, axis=1) * classes / (classes - 1)
         slope = _ratio(float(information[-1, -1]), 0.5 * float(np.trace(information[:-1, :-1])))
-        sizes: Vector = biases + self.grid[:, -1] ** 2 * slope
+        sizes: Doubles = biases + self.grid[:, -1] ** 2 * slope
         return sizes
 
-    def gains(self, y: Array, logits: Array, power: Array, middle: Vector, maps: Vector) -> Vector:
+    def gains(self, y: Array, logits: Array, power: Array, middle: Doubles, maps: Doubles) -> Doubles:
         out = np.empty(len(maps))
         bias = np.ascontiguousarray(maps[:, :-1] @ self._contrasts.T)
         betting.gains_of_classes(y, logits, power, middle, bias, maps[:, -1].copy(), out)
         return out
 
-    def derivatives(self, y: Array, logits: Array, power: Array, middle: Vector, at: Vector) -> tuple[Vector, Vector]:
+    def derivatives(
+        self, y: Array, logits: Array, power: Array, middle: Doubles, at: Doubles
+    ) -> tuple[Doubles, Doubles]:
         classes = logits.shape[1]
         gradient, hessian = np.zeros(classes + 1), np.zeros((classes + 1, classes + 1))
         betting.derivatives_of_classes(y, logits, power, middle, self._contrasts @ at[:-1], at[-1], gradient, hessian)

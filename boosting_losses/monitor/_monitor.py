@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation, metrics
+from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
@@ -22,7 +24,7 @@ from ._ledger import Ledger
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
 from ._status import Status, StreamStatus
-from ._sums import Sums, Terms, Vector, sums_of, terms_of
+from ._sums import Sums, sums_of
 from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
@@ -36,6 +38,21 @@ _ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
 #: A step that gives more windows is an error.
 _MOST_WINDOWS = 1_000_000
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _in_turn(method: Callable[Concatenate[Monitor, _P], _R]) -> Callable[Concatenate[Monitor, _P], _R]:
+    """Let calls from several threads take turns."""
+
+    @functools.wraps(method)
+    def locked(self: Monitor, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return locked
 
 
 class Monitor:
@@ -130,7 +147,6 @@ class Monitor:
             UNLABELLED if missing is None else int(missing),
             self._count,
         )
-        #: Calls from several threads take turns.
         self._lock = threading.RLock()
         self._alerts: list[Alert] = []
         #: The settings that determine the state for given calls, as JSON stores them.
@@ -182,15 +198,16 @@ class Monitor:
             settings["rule"] = ThresholdRule(**settings["rule"])
         return cls(**settings, clock=clock, store=store, synchronous=synchronous)
 
+    @_in_turn
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        with self._lock:
-            if self._log is None:
-                return
-            for call in self._log.read(self._seen):
-                self._apply(call.kind, call.payload)
-                self._seen = call.number
+        if self._log is None:
+            return
+        for call in self._log.read(self._seen):
+            self._apply(call.kind, call.payload)
+            self._seen = call.number
 
+    @_in_turn
     def close(self) -> None:
         """Close the store. What the monitor has in memory can still be read."""
         if self._log is not None:
@@ -208,6 +225,7 @@ class Monitor:
 
     # ---- input --------------------------------------------------------------------------------------------------
 
+    @_in_turn
     def record(
         self,
         ids: Sequence[Hashable],
@@ -271,6 +289,7 @@ class Monitor:
             },
         )
 
+    @_in_turn
     def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any) -> None:
         """Add labels of rows that are known or will be recorded later.
 
@@ -302,12 +321,14 @@ class Monitor:
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]
         self._call("label", {"ids": keys, "y": codes.astype(np.int32), "time": times})
 
+    @_in_turn
     def advance(self, now: Any) -> None:
         """Move the clock and count the cohorts that become mature, for times when no labels arrive."""
         moment = times_of("now", now, 1)
         if self._not_from_the_future(moment).all():
             self._call("advance", {"clock": int(moment[0])})
 
+    @_in_turn
     def forget(self, before: Any) -> None:
         """Delete rows, and keep the sums of their cohorts.
 
@@ -338,6 +359,7 @@ class Monitor:
 
     # ---- output -------------------------------------------------------------------------------------------------
 
+    @_in_turn
     def status(self) -> Status:
         """Return the state of all streams; ``print`` shows it as text."""
         clock, mature = self._ledger.clock, self._ledger.mature_until
@@ -354,18 +376,22 @@ class Monitor:
             {name: count for name, count in counts.items() if count},
         )
 
+    @_in_turn
     def alerts(self, state: State | None = None) -> list[Alert]:
         """Return the alerts in order of time, all of them or those in one state."""
         return [alert for alert in self._alerts if state in (None, alert.state)]
 
+    @_in_turn
     def acknowledge(self, number: int) -> None:
         """Mark an alert as known: its stream raises no alert of the same kind until it is resolved."""
         self._set_state(number, "acknowledged")
 
+    @_in_turn
     def resolve(self, number: int) -> None:
         """Mark an alert as resolved."""
         self._set_state(number, "resolved")
 
+    @_in_turn
     def curve(
         self,
         window: Any = "7d",
@@ -412,7 +438,7 @@ class Monitor:
         last = np.arange(window, len(numbers) + 1, stride)
         cuts, position = np.unique(np.concatenate([last - window, last]), return_inverse=True)
         segment = np.searchsorted(cuts, np.arange(len(numbers)), side="right")
-        sums = sums_of(_terms(rows, numbers), segment, len(cuts) + 1)
+        sums = sums_of(rows.terms(numbers), segment, len(cuts) + 1)
         time = rows.time[numbers]
         edges = time[last - window], time[last - 1]
         provisional = edges[1] >= self._ledger.mature_until
@@ -439,7 +465,7 @@ class Monitor:
         shown = (ends > span[0]) & (ends <= span[1])
         edges = starts[shown], ends[shown]
         cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
-        sums = sums_of(_terms(rows, numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
+        sums = sums_of(rows.terms(numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
         np.add.at(sums.table, np.searchsorted(cuts, old_time, side="right"), old)
         largest = max(rows.history.largest_weight, float(rows.weight[numbers].max(initial=0.0)))
         return self._curve(sums, position, edges, largest, edges[1] > self._ledger.mature_until)
@@ -455,6 +481,7 @@ class Monitor:
         first, last = np.split(position, 2)
         return curve_of(sums.between(first, last), edges, self._n_classes, largest_weight, provisional)
 
+    @_in_turn
     def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
         """Return the evidence after each counted look."""
         name = self._model(model)
@@ -463,6 +490,7 @@ class Monitor:
         ends = (np.array(cohorts, np.int64) + 1) * self._look
         return EvidenceCurve(ends.astype("datetime64[us]"), np.array(nats), self._watch.needed)
 
+    @_in_turn
     def reliability(
         self,
         start: Any = None,
@@ -479,6 +507,7 @@ class Monitor:
             rows.y[chosen].astype(np.float64), rows.proba[chosen], rows.weight[chosen], n_bins=n_bins
         )
 
+    @_in_turn
     def drift(
         self,
         start: Any,
@@ -500,7 +529,7 @@ class Monitor:
         rows, numbers = self._rows_of(model, slice)
         scores = rows.proba if rows.proba.ndim == 1 else rows.proba.max(axis=1)
 
-        def between(low: Any, high: Any) -> tuple[Vector, int]:
+        def between(low: Any, high: Any) -> tuple[Doubles, int]:
             first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
             inside = numbers[_within(rows.time[numbers], first, last)]
             invalid = self._ledger.invalid_between(self._model(model), slice, first, last)
@@ -517,6 +546,7 @@ class Monitor:
             raise ValueError("reference must have at least one valid probability, got none")
         return score_drift(now, before, invalid)
 
+    @_in_turn
     def recalibration(
         self,
         start: Any = None,
@@ -545,16 +575,15 @@ class Monitor:
 
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
-        with self._lock:
-            if self._closed:
-                raise ValueError("the store must be open, got a closed one; use Monitor.open")
-            if self._log is None:
-                self._apply(kind, payload)
-                return
-            for name in ("ids", "groups"):
-                _refuse_unstorable(name, payload.get(name))
-            self._log.append(kind, payload)
-            self.refresh()
+        if self._closed:
+            raise ValueError("the store must be open, got a closed one; use Monitor.open")
+        if self._log is None:
+            self._apply(kind, payload)
+            return
+        for name in ("ids", "groups"):
+            _refuse_unstorable(name, payload.get(name))
+        self._log.append(kind, payload)
+        self.refresh()
 
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
         if kind == "record":
@@ -606,10 +635,10 @@ class Monitor:
 
     def _stream_status(self, stream: Stream) -> StreamStatus:
         rows = self._ledger.models[stream.model]
-        numbers = stream.rows(rows)
+        numbers = rows.numbers_of(stream.where)
         mature = numbers[rows.time[numbers] < self._ledger.mature_until]
         labelled = rows.y[mature] != UNLABELLED
-        terms = terms_of(rows.proba[mature], rows.y[mature], rows.weight[mature])
+        terms = rows.terms(mature)
         w = np.where(labelled, terms.weight, 0.0)
         total = float(w.sum())
         evidence = stream.detector.evidence() if stream.cohorts else None
@@ -665,7 +694,7 @@ class Monitor:
         chosen = numbers[inside]
         return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
 
-    def _probabilities(self, proba: npt.ArrayLike, count: int) -> Vector:
+    def _probabilities(self, proba: npt.ArrayLike, count: int) -> Doubles:
         """Return probabilities in the form of ``Rows``, with NaN in invalid rows."""
         p = np.asarray(_validation.numeric("proba", proba), np.float64)
         if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
@@ -680,7 +709,7 @@ class Monitor:
             fine = ((p >= 0.0) & (p <= 1.0 + _ROUNDING)).all(axis=1) & (np.abs(total[:, 0] - 1.0) <= _SUM_ROUNDING)
         return np.where(fine[:, None], p / np.where(total > 0.0, total, 1.0), np.nan) + 0.0
 
-    def _weights(self, weight: npt.ArrayLike | None, count: int) -> Vector:
+    def _weights(self, weight: npt.ArrayLike | None, count: int) -> Doubles:
         if weight is None:
             return np.ones(count)
         w = np.asarray(_validation.numbers("weight", weight), np.float64)
@@ -700,7 +729,7 @@ class Monitor:
         return here
 
 
-def _reference(reference: Any, n_classes: int) -> Vector:
+def _reference(reference: Any, n_classes: int) -> Doubles:
     """Return the probabilities of a reference as one score per row."""
     p = np.asarray(_validation.numeric("reference", reference), np.float64)
     if p.ndim == 2:
@@ -713,10 +742,6 @@ def _reference(reference: Any, n_classes: int) -> Vector:
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
     inside: npt.NDArray[np.bool_] = (times >= first) & (times < last)
     return inside
-
-
-def _terms(rows: Rows, numbers: RowNumbers) -> Terms:
-    return terms_of(rows.proba[numbers], rows.y[numbers], rows.weight[numbers])
 
 
 def _log(store: str | Path, *, synchronous: bool) -> Log:
@@ -760,7 +785,7 @@ def _values(name: str, values: Any, count: int) -> list[str]:
     return [str(value) for value in _list(name, values, count)]
 
 
-def _missing_at_random(proba: Vector, labelled: npt.NDArray[np.bool_]) -> bool:
+def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:
     """Tell whether the mean scores of labelled and of unlabelled rows differ by no more than four standard errors."""
     scores = proba if proba.ndim == 1 else proba.max(axis=1)
     with_label, without = scores[labelled], scores[~labelled]

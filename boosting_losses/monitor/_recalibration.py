@@ -12,8 +12,10 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
+from .._types import Doubles
 from ..calibration import Calibrator, PlattScaling, TemperatureScaling, VectorScaling
-from ._sums import Vector, logits_of
+from ..metrics import logits
+from ..metrics._predictions import Predictions, each
 
 _NORMAL_95 = 1.959963984540054
 #: With fewer labels per class, vector scaling would overfit.
@@ -46,11 +48,11 @@ class Recalibration:
     rows: int
     since: datetime
 
-    def predict_proba(self, proba: npt.ArrayLike) -> Vector:
+    def predict_proba(self, proba: npt.ArrayLike) -> Doubles:
         """Return recalibrated probabilities in the form of those given, ``(n,)`` of the second class or ``(n, K)``."""
         served = np.asarray(proba, np.float64)
         two_columns = served.ndim == 2 and served.shape[1] == 2
-        recalibrated: Vector = self.calibrator.predict_proba(logits_of(served[:, 1] if two_columns else served))
+        recalibrated: Doubles = self.calibrator.predict_proba(logits(served[:, 1] if two_columns else served))
         return recalibrated if served.ndim == 2 else recalibrated[:, 1]
 
     def __str__(self) -> str:
@@ -60,7 +62,7 @@ class Recalibration:
         )
 
 
-def default_calibrator(proba: Vector, labels: int) -> Calibrator:
+def default_calibrator(proba: Doubles, labels: int) -> Calibrator:
     """Return an unfitted calibrator that suits the number of labels."""
     if proba.ndim == 1:
         return PlattScaling()
@@ -68,7 +70,7 @@ def default_calibrator(proba: Vector, labels: int) -> Calibrator:
 
 
 def recalibrate(
-    proba: Vector, y: npt.NDArray[np.int32], weight: Vector, since: datetime, calibrator: Calibrator | None
+    proba: Doubles, y: npt.NDArray[np.int32], weight: Doubles, since: datetime, calibrator: Calibrator | None
 ) -> Recalibration:
     """Fit a calibrator to labelled rows, which are in order of time, and estimate its saving.
 
@@ -83,18 +85,18 @@ def recalibrate(
             f" of {len(np.unique(y))}"
         )
     unfitted = default_calibrator(proba, len(y)) if calibrator is None else calibrator
-    logits = logits_of(proba)
+    scores = logits(proba)
     saving = np.full(len(y), np.nan)
     # Each class is split into contiguous periods, so that every fit has rows of every class that occurs twice.
     folds = max(2, min(_FOLDS, int(np.bincount(y)[np.unique(y)].min())))
     for others, part in _splits(y, folds):
-        fitted = clone(unfitted).fit(logits[others], y[others], weight[others])
-        saving[part] = _log_likelihood(fitted.predict_proba(logits[part]), y[part]) - _log_likelihood(
-            _columns(proba[part]), y[part]
-        )
+        fitted = clone(unfitted).fit(scores[others], y[others], weight[others])
+        recalibrated = fitted.predict_proba(scores[part])
+        recalibrated = recalibrated[:, 1] if proba.ndim == 1 else recalibrated
+        saving[part] = _losses(proba[part], y[part]) - _losses(recalibrated, y[part])
     mean = float(np.average(saving, weights=weight))
     error = float(np.sqrt(np.sum((weight * (saving - mean)) ** 2)) / weight.sum())
-    fitted = clone(unfitted).fit(logits, y, weight)
+    fitted = clone(unfitted).fit(scores, y, weight)
     return Recalibration(fitted, mean, mean - _NORMAL_95 * error, mean + _NORMAL_95 * error, len(y), since)
 
 
@@ -105,10 +107,5 @@ def _splits(y: npt.NDArray[np.int32], folds: int) -> Iterator[tuple[npt.NDArray[
         yield from StratifiedKFold(folds).split(y, y)
 
 
-def _columns(proba: Vector) -> Vector:
-    return np.column_stack([1.0 - proba, proba]) if proba.ndim == 1 else proba
-
-
-def _log_likelihood(proba: Vector, y: npt.NDArray[np.int32]) -> Vector:
-    own: Vector = np.log(np.maximum(proba[np.arange(len(y)), y], 1e-15))
-    return own
+def _losses(proba: Doubles, y: npt.NDArray[np.int32]) -> Doubles:
+    return each(Predictions(y.astype(np.float64), np.ascontiguousarray(proba), None))[0]

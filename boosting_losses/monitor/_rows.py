@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from .._types import Doubles
 from ._history import History, Slice
-from ._sums import sums_of, terms_of
+from ._sums import Terms, sums_of, terms_of
 from ._time import Times
 
-Vector = npt.NDArray[np.float64]
 RowNumbers = npt.NDArray[np.intp]
 
 UNLABELLED = -1
@@ -91,11 +91,11 @@ class Rows:
         return self._time.values
 
     @property
-    def proba(self) -> Vector:
+    def proba(self) -> Doubles:
         return self._proba.values
 
     @property
-    def weight(self) -> Vector:
+    def weight(self) -> Doubles:
         return self._weight.values
 
     @property
@@ -116,10 +116,15 @@ class Rows:
         """Return the slice code of each row, -1 for rows that were recorded without this column."""
         return self._slices[name].values
 
-    def numbers_of(self, where: Slice) -> RowNumbers:
-        """Return the row numbers of a slice."""
+    def numbers_of(self, where: Slice, among: RowNumbers | None = None) -> RowNumbers:
+        """Return the row numbers of a slice, of all rows or among some."""
         column, code = where
-        return np.arange(len(self)) if column is None else np.flatnonzero(self.slice_codes(column) == code)
+        numbers = np.arange(len(self)) if among is None else among
+        return numbers if column is None else numbers[self.slice_codes(column)[numbers] == code]
+
+    def terms(self, numbers: RowNumbers) -> Terms:
+        """Return the terms of some rows."""
+        return terms_of(self.proba[numbers], self.y[numbers], self.weight[numbers])
 
     def row_numbers(self, ids: Sequence[Hashable]) -> RowNumbers:
         """Return the row number of each id, -1 for unknown ids."""
@@ -129,8 +134,8 @@ class Rows:
         self,
         ids: Sequence[Hashable],
         time: Times,
-        proba: Vector,
-        weight: Vector,
+        proba: Doubles,
+        weight: Doubles,
         groups: Sequence[Hashable] | None,
         slices: Mapping[str, Sequence[str]],
     ) -> None:
@@ -160,11 +165,9 @@ class Rows:
             return
         slices = [(name, code) for name, values in self.slice_values.items() for code in range(len(values))]
         for where in ((None, -1), *slices):
-            numbers = self.numbers_of(where)
-            numbers = numbers[gone[numbers]]
+            numbers = self.numbers_of(where, np.flatnonzero(gone))
             cohorts, segment = np.unique(self.time[numbers] // self._look, return_inverse=True)
-            terms = terms_of(self.proba[numbers], self.y[numbers], self.weight[numbers])
-            self.history.add(where, cohorts, sums_of(terms, segment, len(cohorts)))
+            self.history.add(where, cohorts, sums_of(self.terms(numbers), segment, len(cohorts)))
         self.history.largest_weight = max(self.history.largest_weight, float(self.weight[gone].max()))
         kept = ~gone
         number = np.cumsum(kept) - 1

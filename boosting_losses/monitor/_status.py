@@ -20,7 +20,7 @@ class StreamStatus:
     looks, evidence, needed : int, float, float
         The number of counted cohorts, their evidence in nats, and the evidence that an alarm requires.
     log_loss, expected_log_loss : float
-        Over the labelled rows of mature cohorts.
+        Over the labelled rows of mature cohorts that are kept.
     missing_at_random : bool
         False if labelled and unlabelled rows have different mean probabilities. All scores then describe a selection of
         the rows.

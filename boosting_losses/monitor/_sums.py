@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .._types import Doubles
+from ..metrics import logits
 from ..metrics._predictions import Predictions, each
 from ._detector import entropy
-
-Vector = npt.NDArray[np.float64]
 
 #: Bins of equal width for the calibration error.
 BINS = 15
 #: Log losses are clipped at this bound, in nats, for confidence sequences, which need bounded terms.
 BOUND = 10.0
-#: The distance that probabilities keep from 0 and 1.
-EPS = 1e-15
+#: The distance that probabilities keep from 0 and 1, as in ``metrics.log_loss``.
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class Terms:
     ``surprise`` is the clipped log loss minus its expectation. Terms of unlabelled rows are meaningless except ``expected``.
     """
 
-    weight: Vector
+    weight: Doubles
     labelled: npt.NDArray[np.bool_]
-    loss: Vector
-    expected: Vector
-    surprise: Vector
-    square: Vector
-    label: Vector  # (n,) or (n, K): 1 for the class that happened
-    proba: Vector  # (n,) or (n, K)
+    loss: Doubles
+    expected: Doubles
+    surprise: Doubles
+    square: Doubles
+    label: Doubles  # (n,) or (n, K): 1 for the class that happened
+    proba: Doubles  # (n,) or (n, K)
 
 
-def terms_of(proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Terms:
+def terms_of(proba: Doubles, y: npt.NDArray[np.int32], weight: Doubles) -> Terms:
     """Return the terms of rows; ``y`` is -1 for rows without a label."""
     labelled = y >= 0
     codes = np.where(labelled, y, 0).astype(np.float64)
-    loss, square, _ = each(Predictions(codes, proba, None), EPS)
-    expected, clipped_expected = entropy(logits_of(proba)), expected_clipped(proba)
+    loss, square, _ = each(Predictions(codes, proba, None))
+    expected, clipped_expected = entropy(logits(proba)), expected_clipped(proba)
     if proba.ndim == 1:
         label = codes
     else:
@@ -52,26 +52,16 @@ def terms_of(proba: Vector, y: npt.NDArray[np.int32], weight: Vector) -> Terms:
     return Terms(weight, labelled, loss, expected, np.minimum(loss, BOUND) - clipped_expected, square, label, proba)
 
 
-def logits_of(proba: Vector) -> Vector:
-    """Return log odds, or logarithms of K probabilities, after clipping at ``EPS``."""
-    if proba.ndim == 1:
-        p = np.clip(proba, EPS, 1.0 - EPS)
-        log_odds: Vector = np.log(p) - np.log1p(-p)
-        return log_odds
-    logs: Vector = np.log(np.maximum(proba, EPS))
-    return logs
-
-
-def expected_clipped(proba: Vector) -> Vector:
+def expected_clipped(proba: Doubles) -> Doubles:
     """Return the expectation of the clipped log loss of each row under its probabilities."""
     if proba.ndim == 1:
         columns = np.stack([1.0 - proba, proba], axis=1)
-        p = np.clip(proba, EPS, 1.0 - EPS)
+        p = np.clip(proba, _EPS, 1.0 - _EPS)
         losses = np.minimum(np.stack([-np.log1p(-p), -np.log(p)], axis=1), BOUND)
     else:
         columns = proba
-        losses = np.minimum(-np.log(np.maximum(proba, EPS)), BOUND)
-    means: Vector = np.einsum("ik,ik->i", columns, losses)
+        losses = np.minimum(-np.log(np.maximum(proba, _EPS)), BOUND)
+    means: Doubles = np.einsum("ik,ik->i", columns, losses)
     return means
 
 
@@ -99,32 +89,32 @@ class Sums:
         "expected_of_all",
     )
 
-    def __init__(self, table: Vector) -> None:
+    def __init__(self, table: Doubles) -> None:
         self.table = table
         self._width = (table.shape[1] - len(self.NAMES) - BINS) // 2
 
-    def __getitem__(self, name: str) -> Vector:
-        column: Vector = self.table[:, self.NAMES.index(name)]
+    def __getitem__(self, name: str) -> Doubles:
+        column: Doubles = self.table[:, self.NAMES.index(name)]
         return column
 
     @property
-    def label(self) -> Vector:
+    def label(self) -> Doubles:
         """Weighted sums of class indicators, (S, 1) or (S, K)."""
         return self._block(0, self._width)
 
     @property
-    def proba(self) -> Vector:
+    def proba(self) -> Doubles:
         """Weighted sums of probabilities, (S, 1) or (S, K)."""
         return self._block(self._width, self._width)
 
     @property
-    def gaps(self) -> Vector:
+    def gaps(self) -> Doubles:
         """Weighted sums of observed minus predicted by bin of the probability, (S, BINS)."""
         return self._block(2 * self._width, BINS)
 
-    def _block(self, start: int, width: int) -> Vector:
+    def _block(self, start: int, width: int) -> Doubles:
         first = len(self.NAMES) + start
-        block: Vector = self.table[:, first : first + width]
+        block: Doubles = self.table[:, first : first + width]
         return block
 
     def between(self, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]) -> Sums:
@@ -166,7 +156,7 @@ def sums_of(terms: Terms, segment: npt.NDArray[np.intp], segments: int) -> Sums:
     return Sums(np.hstack([totals, gaps]))
 
 
-def confidence_sequence(variance: Vector, least: Vector, span: float, level: float = 0.95) -> Vector:
+def confidence_sequence(variance: Doubles, least: Doubles, span: float, level: float = 0.95) -> Doubles:
     """Return the half-width of an interval for a sum of bounded terms that is valid at all times simultaneously.
 
     Parameters
@@ -189,5 +179,5 @@ def confidence_sequence(variance: Vector, least: Vector, span: float, level: flo
     k2 = (math.sqrt(eta) + 1.0) / 2.0
     v = np.maximum(variance, least)
     log_term = power * np.log1p(np.log(v / least) / math.log(eta)) + math.log(2.0 * zeta / (1.0 - level))
-    half: Vector = np.sqrt(k1**2 * v * log_term + (k2 * span * log_term) ** 2) + k2 * span * log_term
+    half: Doubles = np.sqrt(k1**2 * v * log_term + (k2 * span * log_term) ** 2) + k2 * span * log_term
     return half

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import metrics
+from .._types import Doubles
 from ._alerts import Alert, Facts, Kind, ThresholdRule, alert_of
 from ._detector import Detector
+from ._history import Slice
 from ._rows import UNLABELLED, RowNumbers, Rows
-from ._sums import Vector, logits_of, terms_of
 from ._time import microseconds_of
 
 
@@ -55,10 +57,10 @@ class Stream:
     #: For each kind of alert, the number of looks until the end of the cool-down.
     quiet_until: dict[str, int] = field(default_factory=dict)
 
-    def rows(self, rows: Rows, among: RowNumbers | None = None) -> RowNumbers:
-        """Return the row numbers of the stream, among all rows of the model or among some."""
-        chosen = np.arange(len(rows)) if among is None else among
-        return chosen if self.column is None else chosen[rows.slice_codes(self.column)[chosen] == self.code]
+    @property
+    def where(self) -> Slice:
+        """The slice as rows know it."""
+        return self.column, self.code
 
 
 class Watch:
@@ -93,7 +95,7 @@ class Watch:
     def count(self, model: str, rows: Rows, cohort: int, numbers: RowNumbers) -> None:
         """Add the rows of a mature cohort to the streams to which they belong."""
         for stream in self._streams_of(model, rows, numbers):
-            own = stream.rows(rows, numbers)
+            own = rows.numbers_of(stream.where, numbers)
             labelled = own[(rows.y[own] != UNLABELLED) & (rows.weight[own] > 0.0)]
             if len(labelled):
                 self._count(stream, rows, cohort, labelled)
@@ -136,7 +138,7 @@ class Watch:
 
     def _count(self, stream: Stream, rows: Rows, cohort: int, numbers: RowNumbers) -> None:
         proba, y = rows.proba[numbers], rows.y[numbers]
-        evidence = stream.detector.update(y, logits_of(proba), rows.weight[numbers], rows.group[numbers])
+        evidence = stream.detector.update(y, metrics.logits(proba), rows.weight[numbers], rows.group[numbers])
         stream.cohorts.append(cohort)
         stream.nats.append(evidence.nats)
         stream.labels += len(numbers)
@@ -169,7 +171,7 @@ class Watch:
     def _labelled(self, stream: Stream, rows: Rows, since: int | None = None) -> RowNumbers:
         """Return the labelled rows of counted cohorts, from one cohort on, in the order of their prediction times."""
         look = self._watching.look
-        own = stream.rows(rows)
+        own = rows.numbers_of(stream.where)
         chosen = (rows.y[own] != UNLABELLED) & (rows.weight[own] > 0.0)
         chosen &= rows.time[own] < (stream.cohorts[-1] + 1) * look
         if since is not None:
@@ -183,7 +185,10 @@ class Watch:
 
     def _apply_rule(self, rule: ThresholdRule, stream: Stream, rows: Rows) -> None:
         latest = self._labelled(stream, rows)[-rule.rolling_window :]
-        if len(latest) >= rule.min_samples_for_alert and _log_loss(rows, latest) > rule.limit:
+        if len(latest) < rule.min_samples_for_alert:
+            return
+        terms = rows.terms(latest)
+        if np.average(terms.loss, weights=terms.weight) > rule.limit:
             self._alert(stream, rows, latest, "threshold", None)
 
     def _alert(self, stream: Stream, rows: Rows, numbers: RowNumbers, kind: Kind, since: int | None) -> None:
@@ -203,14 +208,9 @@ class Watch:
         self._raise(alert_of(facts, rows.proba[numbers], rows.y[numbers], rows.weight[numbers]))
 
 
-def _served(proba: Vector, y: npt.NDArray[np.int32]) -> Vector:
+def _served(proba: Doubles, y: npt.NDArray[np.int32]) -> Doubles:
     if proba.ndim == 1:
-        own: Vector = np.where(y == 1, proba, 1.0 - proba)
+        own: Doubles = np.where(y == 1, proba, 1.0 - proba)
         return own
-    chosen: Vector = proba[np.arange(len(y)), y]
+    chosen: Doubles = proba[np.arange(len(y)), y]
     return chosen
-
-
-def _log_loss(rows: Rows, numbers: RowNumbers) -> float:
-    terms = terms_of(rows.proba[numbers], rows.y[numbers], rows.weight[numbers])
-    return float(np.average(terms.loss, weights=terms.weight))
