@@ -1,0 +1,1 @@
+"""The state of a monitor as figures and as an HTML page."""
