@@ -80,14 +80,14 @@ class Table:
             start = 0
             for batch in part.batches(wanted, self.numbers):
                 if batch.num_rows:
-                    yield self._block(_Columns(part, batch, start))
+                    yield self._block(Columns(part, batch, range(start, start + batch.num_rows)))
                     empty = False
                     start += batch.num_rows
         if empty:
             rule = "the file must contain" if len(self.source.parts) == 1 else "the files must contain"
             raise FileError(f"{self.source.name}: {rule} at least one row, got none")
 
-    def _block(self, columns: _Columns) -> Block:
+    def _block(self, columns: Columns) -> Block:
         return Block(
             columns.labels(self.label, self.classes),
             {name: columns.numbers(name) for name in self.numbers},
@@ -96,25 +96,32 @@ class Table:
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """The columns of a batch of a file; ``start`` is the number of its first row."""
+class Columns:
+    """The columns of a batch of a file, and the number of each row in the file."""
 
     part: Part
     batch: pa.RecordBatch
-    start: int
+    rows: Sequence[int] | npt.NDArray[np.intp]
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Columns:
+        """Return the chosen rows."""
+        return Columns(self.part, self.batch.filter(pa.array(chosen)), np.asarray(self.rows)[chosen])
 
     def error(self, name: str, rule: str, got: str) -> FileError:
         return FileError(f"{self.part.file.name}: the column {name!r} must {rule}, got {got}")
 
-    def numbers(self, name: str) -> npt.NDArray[np.float64]:
-        values = self._whole(name)
+    def numbers(self, name: str, *, may_miss: bool = False) -> npt.NDArray[np.float64]:
+        """Return numbers; missing ones are NaN, or refused."""
+        values = _decoded(self.batch.column(name)) if may_miss else self.whole(name)
         kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        if pa.types.is_null(values.type):
+            return np.full(len(values), np.nan)
         if not any(is_kind(values.type) for is_kind in kinds):
             raise self.error(name, "hold numbers", f"{values.type}, such as {values[0].as_py()!r}")
         return _as_float(values)
 
     def labels(self, name: str, classes: tuple[str, ...] | None) -> npt.NDArray[np.float64]:
-        values = self._whole(name)
+        values = self.whole(name)
         if pa.types.is_boolean(values.type):
             values = pc.if_else(values, "True", "False")
         is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
@@ -131,7 +138,7 @@ class _Columns:
             return _as_float(plain)
         except pa.ArrowInvalid:
             row = next(i for i, text in enumerate(plain.to_pylist()) if not _is_number(text))
-            got = f"{values[row].as_py()!r} in row {self.start + row} (texts require --classes)"
+            got = f"{values[row].as_py()!r} in row {self.rows[row]} (texts require --classes)"
             raise self.error(name, "hold numbers", got) from None
 
     def texts(self, name: str, *, may_miss: bool = True) -> npt.NDArray[np.object_]:
@@ -164,11 +171,11 @@ class _Columns:
         codes = pc.index_in(texts, value_set=pa.array(list(classes), pa.string()))
         if codes.null_count:
             row = int(np.argmax(codes.is_null().to_numpy(zero_copy_only=False)))
-            got = f"{texts[row].as_py()!r} in row {self.start + row}"
+            got = f"{texts[row].as_py()!r} in row {self.rows[row]}"
             raise self.error(name, f"hold one of {', '.join(classes)}", got)
         return _as_float(codes)
 
-    def _whole(self, name: str) -> pa.Array:
+    def whole(self, name: str) -> pa.Array:
         """Return the values; raise FileError if one is missing."""
         values = _decoded(self.batch.column(name))
         self._refuse_missing(name, values)
@@ -176,8 +183,8 @@ class _Columns:
 
     def _refuse_missing(self, name: str, values: pa.Array) -> None:
         if values.null_count:
-            row = self.start + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
-            raise self.error(name, "have no missing values", f"one in row {row}")
+            row = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise self.error(name, "have no missing values", f"one in row {self.rows[row]}")
 
 
 def _decoded(values: pa.Array) -> pa.Array:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich.progress import track
 
 from .. import __version__
 from .._kernels import cache_folder
@@ -19,23 +17,32 @@ from ..report import ProbabilityReport
 from . import config as configuration
 from . import warmup
 from .files import FileError
-from .inputs import Input, name_of, opened
-from .passes import Advance, evaluated
+from .inputs import name_of, opened
+from .outputs import Problem, progress, refuse_odd_outputs, write
+from .passes import evaluated
 from .plan import Options, planned
 from .thresholds import broken
 from .yaml_file import ConfigError
 
 
-class Problem(click.ClickException):
-    """An error in the data, the options or the configuration, reported in one line with exit code 2."""
+class _Commands(click.Group):
+    """All commands; those of the monitor are imported when they are needed, because this takes a second."""
 
-    exit_code = 2
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "monitor"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "monitor":
+            return super().get_command(ctx, cmd_name)
+        from .monitor_commands import monitor  # noqa: PLC0415
+
+        return monitor
 
 
-@click.group(context_settings={"max_content_width": 120})
+@click.group(cls=_Commands, context_settings={"max_content_width": 120})
 @click.version_option(__version__)
 def commands() -> None:
-    """Evaluate predicted probabilities, or compile kernels in advance."""
+    """Evaluate and monitor predicted probabilities, or compile kernels in advance."""
 
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -130,12 +137,12 @@ def evaluate(
     """  # noqa: D301  (click does not rewrap the lines after this mark)
     if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise Problem(f"{plot}: --plot must name a .png, .svg or .pdf file, got {plot.suffix or 'no extension'}")
-    _refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
+    refuse_odd_outputs([path for path in (html, plot, json_path) if path is not None], [file, config_path])
     try:
         config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
         source = click.get_current_context().with_resource(opened(file, kind, delimiter, decimal))
         plan = planned(Options(**wishes), config, source.columns())
-        with _progress(source) as advance:
+        with progress(source, passes=2) as advance:
             report = evaluated(plan.table(source), plan, advance)
         wrong = broken(report, config)
         written = _rendered(report, html, plot, json_path)
@@ -143,7 +150,7 @@ def evaluate(
         text = " ".join(str(error).split())
         named = isinstance(error, (FileError, ConfigError))
         raise Problem(text if named else f"{name_of(file)}: {text}") from None
-    _write(written)
+    write(written)
     console = Console()
     if console.is_terminal:
         console.print(report)
@@ -190,32 +197,6 @@ def compile_kernels(libraries: tuple[str, ...], with_report: bool) -> None:
     click.echo(f"{len(files)} compiled functions, {sum(files) / 1e6:.1f} MB, in {folder} after {seconds:.0f} s")
 
 
-def _refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) -> None:
-    taken = {path.resolve() for path in inputs if path is not None}
-    for path in outputs:
-        if not path.absolute().parent.is_dir():
-            raise Problem(f"{path}: the output folder must exist, got none at {path.absolute().parent}")
-        if path.resolve() in taken:
-            raise Problem(f"{path}: an output must be neither an input nor another output, got the same file")
-        if any(folder in taken for folder in path.resolve().parents):
-            raise Problem(f"{path}: an output must not be in the input folder, got a file in it")
-        taken.add(path.resolve())
-
-
-@contextlib.contextmanager
-def _progress(source: Input) -> Iterator[Advance]:
-    """Show a progress bar in a terminal; its total counts each row twice, since rows are read twice."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda rows: None
-        return
-    total = source.rows()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("rows", total=None if total is None else 2 * total)
-        yield lambda rows: progress.advance(task, rows)
-
-
 def _rendered(
     report: ProbabilityReport, html: Path | None, plot: Path | None, json_path: Path | None
 ) -> list[tuple[Path, bytes]]:
@@ -230,15 +211,3 @@ def _rendered(
     if json_path is not None:
         written.append((json_path, report.to_json().encode()))
     return written
-
-
-def _write(files: Sequence[tuple[Path, bytes]]) -> None:
-    for path, content in files:
-        scratch = path.with_name(path.name + ".part")
-        try:
-            scratch.write_bytes(content)
-            scratch.replace(path)
-        except OSError as error:
-            raise Problem(f"{path}: the file cannot be written, {error.strerror}") from None
-        finally:
-            scratch.unlink(missing_ok=True)

@@ -64,9 +64,7 @@ def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Pla
 
     Raise ValueError if options or keys conflict with each other or with the columns of the first file.
     """
-    models = tuple(_split(proba, columns) for proba in options.probas)
-    classes = None if options.classes is None else tuple(part.strip() for part in options.classes.split(","))
-    _refuse_odd_models(models, classes)
+    models, classes = models_of(options.probas, options.classes, columns)
     settings = replace(
         config.settings,
         thresholds=(*options.thresholds, *map(_threshold_of, options.costs)) or config.settings.thresholds,
@@ -76,7 +74,7 @@ def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Pla
     plan = Plan(
         label=options.label,
         classes=classes,
-        names=_names(models),
+        names=names_of(models),
         models=models,
         weight=options.weight,
         slices=options.slices or config.slices,
@@ -87,6 +85,16 @@ def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Pla
     _refuse_odd_columns(plan, options, config)
     _refuse_odd_settings(plan, options, config)
     return plan
+
+
+def models_of(
+    probas: Sequence[str], classes: str | None, columns: Sequence[str]
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...] | None]:
+    """Return the columns of each model, and the labels of the classes if they are given; raise ValueError for odd ones."""
+    models = tuple(_split(proba, columns) for proba in probas)
+    labels = None if classes is None else tuple(part.strip() for part in classes.split(","))
+    _refuse_odd_models(models, labels)
+    return models, labels
 
 
 def _split(proba: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -110,7 +118,8 @@ def _refuse_odd_models(models: Sequence[tuple[str, ...]], labels: tuple[str, ...
         raise ValueError(f"--classes must name {n_classes} different labels, got {', '.join(labels)}")
 
 
-def _names(models: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+def names_of(models: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Return a name for the columns of each model."""
     names = tuple(columns[0] if len(columns) == 1 else _common_name(columns) for columns in models)
     return names if len(set(names)) == len(names) else tuple("+".join(columns) for columns in models)
 

@@ -178,13 +178,21 @@ class Monitor:
         *,
         clock: Callable[[], float] | None = wall.time,
         synchronous: bool = False,
+        **given: Any,
     ) -> Self:
         """Open a store with the settings with which it was made.
+
+        Parameters
+        ----------
+        store, clock, synchronous
+            As in the constructor.
+        **given
+            Other arguments of the constructor, which must agree with those of the store.
 
         Raises
         ------
         ValueError
-            If the store is empty.
+            If the store is empty, or if an argument differs from that of the store.
         """
         first = None
         if "://" in str(store) or Path(store).exists():
@@ -196,7 +204,7 @@ class Monitor:
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
-        return cls(**settings, clock=clock, store=store, synchronous=synchronous)
+        return cls(**(settings | given), clock=clock, store=store, synchronous=synchronous)
 
     @_in_turn
     def refresh(self) -> None:
