@@ -34,7 +34,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name != "monitor":
             return super().get_command(ctx, cmd_name)
-        from .monitor_commands import monitor  # noqa: PLC0415
+        from .monitoring.commands import monitor  # noqa: PLC0415
 
         return monitor
 
@@ -142,7 +142,7 @@ def evaluate(
         config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
         source = click.get_current_context().with_resource(opened(file, kind, delimiter, decimal))
         plan = planned(Options(**wishes), config, source.columns())
-        with progress(source, passes=2) as advance:
+        with progress([source], passes=2) as advance:
             report = evaluated(plan.table(source), plan, advance)
         wrong = broken(report, config)
         written = _rendered(report, html, plot, json_path)

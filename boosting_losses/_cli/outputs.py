@@ -34,16 +34,17 @@ def refuse_odd_outputs(outputs: Sequence[Path], inputs: Sequence[Path | None]) -
 
 
 @contextlib.contextmanager
-def progress(source: Input, passes: int) -> Iterator[Advance]:
-    """Show a progress bar in a terminal; rows are read several times, in as many passes."""
+def progress(sources: Sequence[Input], passes: int) -> Iterator[Advance]:
+    """Show a progress bar in a terminal; all rows are read in each of several passes."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda rows: None
         return
-    total = source.rows()
+    known = [count for source in sources if (count := source.rows()) is not None]
+    total = passes * sum(known) if len(known) == len(sources) else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("rows", total=None if total is None else passes * total)
+        task = bar.add_task("rows", total=total)
         yield lambda rows: bar.advance(task, rows)
 
 

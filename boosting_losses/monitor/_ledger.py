@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from ._rows import UNLABELLED, RowNumbers, Rows
 from ._time import Times
 
 Codes = npt.NDArray[np.int32]
+#: The number of a cohort, or those of several.
+_Cohort = TypeVar("_Cohort", int, Times)
 
 #: The label time of a label that was assumed at maturity, so that any actual label replaces it.
 _ASSUMED = np.iinfo(np.int64).min
@@ -121,6 +123,15 @@ class Ledger:
             self._count_repeated(rows, *repeated)
         self._label_known(rows, range(first, len(rows)), ids)
         self._drop_late(rows)
+
+    def known_by(self, ids: list[Hashable], now: int) -> Times:
+        """Return ``now`` for each id, or the maturity of its row if this is earlier."""
+        times = np.full(len(ids), now, np.int64)
+        for rows in self.models.values():
+            numbers = rows.row_numbers(ids)
+            known = np.flatnonzero(numbers >= 0)
+            times[known] = np.minimum(times[known], self._maturity(rows.time[numbers[known]] // self._look))
+        return times
 
     def label(self, ids: list[Hashable], y: Codes, time: Times) -> None:
         """Add labels in order of time, and close each cohort with the labels known at its maturity."""
@@ -269,7 +280,7 @@ class Ledger:
 
     # ---- maturity -----------------------------------------------------------------------------------------------
 
-    def _maturity(self, cohort: int) -> int:
+    def _maturity(self, cohort: _Cohort) -> _Cohort:
         return (cohort + 1) * self._look + self._label_delay
 
     def _maturities(self, clock: int) -> list[int]:

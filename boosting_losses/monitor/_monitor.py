@@ -187,20 +187,23 @@ class Monitor:
         store, clock, synchronous
             As in the constructor.
         **given
-            Other arguments of the constructor, which must agree with those of the store.
+            Other arguments of the constructor. They must agree with the settings of the store. If the store is empty and
+            they include ``label_delay``, they become its settings.
 
         Raises
         ------
         ValueError
-            If the store is empty, or if an argument differs from that of the store.
+            If an argument differs from the setting of the store, or if the store is empty and ``label_delay`` is not given.
         """
         first = None
         if "://" in str(store) or Path(store).exists():
             log = _log(store, synchronous=synchronous)
             first = next(log.read(), None)
             log.close()
+        if first is None and "label_delay" in given:
+            return cls(**given, clock=clock, store=store, synchronous=synchronous)
         if first is None:
-            raise ValueError(f"store must have been made by Monitor(store=...), got an empty one: {store}")
+            raise ValueError(f"label_delay must be given for a new store, such as '30d', got none: {store} is empty")
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
@@ -221,6 +224,12 @@ class Monitor:
         if self._log is not None:
             self._log.close()
             self._log, self._closed = None, True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         if self._log is not None:
@@ -298,7 +307,7 @@ class Monitor:
         )
 
     @_in_turn
-    def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any) -> None:
+    def label(self, ids: Sequence[Hashable], y: npt.ArrayLike, time: Any = None) -> None:
         """Add labels of rows that are known or will be recorded later.
 
         Parameters
@@ -307,8 +316,9 @@ class Monitor:
         y : array-like of shape (n,)
             Class codes 0..K-1. A different label for a labelled row corrects it unless its time is earlier. Corrections
             change curves, but not evidence that has been counted.
-        time : datetime, str, number or array-like of shape (n,)
-            The times at which the labels became known. The clock of the monitor moves to the latest of them.
+        time : datetime, str, number or array-like of shape (n,), optional
+            The times at which the labels became known. The clock of the monitor moves to the latest of them. By default,
+            labels became known now, or at the maturity of their rows if this is earlier.
 
         Raises
         ------
@@ -323,7 +333,12 @@ class Monitor:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise ValueError(f"y must hold class codes 0..{self._n_classes - 1}, got {codes[row]} in row {row}")
-        times = times_of("time", time, len(keys))
+        if time is not None:
+            times = times_of("time", time, len(keys))
+        elif self._clock is not None:
+            times = self._ledger.known_by(keys, round(self._clock() * 1_000_000))
+        else:
+            raise ValueError("time must be given if the monitor has no clock, got None")
         here = np.flatnonzero(self._not_from_the_future(times))
         if len(here) < len(keys):
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from .yaml_file import Section, refusal
+from ..yaml_file import Section, refusal
 
 if TYPE_CHECKING:
-    from ..monitor import ThresholdRule
+    from ...monitor import ThresholdRule
 
 #: The threshold rule's parameters, and the keys that set them.
 _RULE_KEYS = {
@@ -53,7 +53,7 @@ class Monitoring(Section):
         """Return the threshold rule, or None if there is no baseline."""
         if self.baseline_log_loss is None:
             return None
-        from ..monitor import ThresholdRule  # noqa: PLC0415  (the monitor takes a second to import)
+        from ...monitor import ThresholdRule  # noqa: PLC0415  (the monitor takes a second to import)
 
         given = {name: getattr(self, key) for name, key in _RULE_KEYS.items() if getattr(self, key) is not None}
         return ThresholdRule(**given)

@@ -1,0 +1,1 @@
+"""The commands ``boosting-losses monitor ...``, which keep the state of a monitor in a store."""

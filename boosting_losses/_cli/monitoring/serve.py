@@ -1,0 +1,48 @@
+"""The command that runs the HTTP service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from .store import given, monitoring_of, opened_store, with_settings, with_store
+
+
+@click.command()
+@with_store
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address. Other machines can reach the service only through a proxy.",
+)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--classes",
+    "n_classes",
+    metavar="K",
+    type=click.IntRange(2),
+    help="Number of classes of a new store.  [default: 2]",
+)
+@with_settings
+def serve(
+    store: str,
+    host: str,
+    port: int,
+    n_classes: int | None,
+    config_path: Path | None,
+    label_delay: str | None,
+    look: str | None,
+) -> None:
+    """Run an HTTP service that receives predictions and labels, and shows status, metrics and the page.
+
+    Set a token in the environment as BOOSTING_LOSSES_TOKEN; clients send it as "Authorization: Bearer TOKEN".
+    """
+    from ...monitor import service  # noqa: PLC0415  (FastAPI is an extra of its own)
+
+    monitoring = monitoring_of(config_path)
+    settings = given(monitoring, label_delay=label_delay, look=look, n_classes=n_classes)
+    with opened_store(store, settings, monitoring.webhooks) as found:
+        service.serve(found, host=host, port=port, token=os.environ.get("BOOSTING_LOSSES_TOKEN") or None)
