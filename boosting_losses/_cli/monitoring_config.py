@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ..monitor import ThresholdRule
 from .yaml_file import Section, refusal
+
+if TYPE_CHECKING:
+    from ..monitor import ThresholdRule
 
 #: The threshold rule's parameters, and the keys that set them.
 _RULE_KEYS = {
@@ -51,6 +53,8 @@ class Monitoring(Section):
         """Return the threshold rule, or None if there is no baseline."""
         if self.baseline_log_loss is None:
             return None
+        from ..monitor import ThresholdRule  # noqa: PLC0415  (most commands do not need a database)
+
         given = {name: getattr(self, key) for name, key in _RULE_KEYS.items() if getattr(self, key) is not None}
         return ThresholdRule(**given)
 

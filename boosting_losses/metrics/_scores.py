@@ -250,7 +250,7 @@ _ALL = (
         _reliability.calibration_error,
         "calibration error (ECE)",
         "lower",
-        "mean distance between predicted and observed frequencies over bins, corrected for noise",
+        "mean distance between predicted and observed frequencies over bins, corrected for noise if it has an interval",
         "calibration",
         _calibration_error(),
         defaults={"debiased": True},

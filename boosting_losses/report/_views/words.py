@@ -76,7 +76,8 @@ def capital(text: str) -> str:
 def differences_note(report: Results) -> str:
     """Return a note that explains the p-values."""
     n = len(report.differences)
-    return "p: p-value of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
+    what = "models" if len({there for _, there in report.differences}) == 1 else "differences"
+    return "p: p-value of no difference" + (f", corrected for {n} {what} (Holm)" if n > 1 else "")
 
 
 def p_value(p: float) -> str:
