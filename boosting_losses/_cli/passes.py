@@ -24,8 +24,6 @@ Advance = Callable[[int], None]
 def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
     """Return the report on all rows, which are read twice."""
     look = _look(table, plan, advance)
-    if plan.balanced or "balanced_log_loss" in plan.settings.metrics:
-        look.refuse_absent_classes()
     factor = look.balancing() if plan.balanced else None
     slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
     accumulator = Accumulator(plan.reported, plan.settings, None if look.groups is None else len(look.groups), slices)
@@ -41,7 +39,17 @@ def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
     for rows in blocks:
         accumulator.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
         advance(len(rows.labels))
+    if "balanced_log_loss" in plan.settings.metrics:
+        _refuse_absent_classes(accumulator.models[0].class_weight)
     return ProbabilityReport.from_accumulator(accumulator, table.classes)
+
+
+def _refuse_absent_classes(weight: Numbers) -> None:
+    """Raise ValueError unless each class has weight."""
+    if not (weight > 0.0).all():
+        raise ValueError(
+            f"balancing the classes requires at least one row of each class, got none of class {int(np.argmin(weight))}"
+        )
 
 
 # The first pass
@@ -60,16 +68,9 @@ class _Look:
     slices: dict[str, Categories]
     groups: Groups | None
 
-    def refuse_absent_classes(self) -> None:
-        """Raise ValueError unless each class has rows."""
-        if not (self.totals > 0.0).all():
-            raise ValueError(
-                "balancing the classes requires at least one row of each class, got none of class"
-                f" {int(np.argmin(self.totals))}"
-            )
-
     def balancing(self) -> Numbers:
         """Return factors that give each class the same weight: inverse class frequencies with weighted mean 1."""
+        _refuse_absent_classes(self.totals)
         balanced: Numbers = self.totals.sum() / (len(self.totals) * self.totals)
         return balanced
 
