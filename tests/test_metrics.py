@@ -141,8 +141,8 @@ def test_log_loss_by_class(binary, multiclass, weighted):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_balanced_log_loss(binary, multiclass, weighted):
-    for y, p, weight in (binary, multiclass):
-        y = np.where(y > 0, y, (np.arange(len(y)) % 3 == 0) * 1)  # unequal frequencies
+    for labels, p, weight in (binary, multiclass):
+        y = np.where(labels > 0, labels, (np.arange(len(p)) % 3 == 0) * 1)  # unequal frequencies
         w = np.where(weighted, weight, 1.0)
         balanced = w * (w.sum() / np.bincount(y, weights=w))[y]
         assert_allclose(balanced_log_loss(y, p, w), sklearn.metrics.log_loss(y, p, sample_weight=balanced), rtol=1e-12)
