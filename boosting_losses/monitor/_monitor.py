@@ -637,9 +637,13 @@ class Monitor:
         }
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
+        rule = stored["rule"] and asdict(
+            ThresholdRule(**stored["rule"])
+        )  # with arguments that are newer than the store
         for name, value in self._settings.items():
-            if stored[name] != value:
-                raise ValueError(f"{name} must be that of the store, {stored[name]!r}, got {value!r}")
+            known = rule if name == "rule" else stored[name]
+            if known != value:
+                raise ValueError(f"{name} must be that of the store, {known!r}, got {value!r}")
 
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))

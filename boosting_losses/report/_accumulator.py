@@ -68,6 +68,8 @@ class Accumulator:
         self.names, self.n_groups = list(names), n_groups
         self.settings = Settings() if settings is None else settings
         self.reference = self.settings.reference_among(self.names)
+        #: The index of the model with which each model, except the reference, is compared.
+        self._compared = self.settings.compared_among(self.names)
         self.slices = {} if slices is None else dict(slices)
         for name, categories in self.slices.items():
             self.refuse_many_categories(name, len(categories))
@@ -76,13 +78,13 @@ class Accumulator:
         self.rounded = 0
         self.models: list[ModelSums] = []
         self.scale = 1.0
-        #: Columns: log loss and squared error of each model, then their differences from those of the reference.
+        #: Columns: log loss and squared error of each model, then their differences from those of the compared model.
         self._moments = Moments(4 * len(self.names), n_groups)
         self._statistics: list[dict[str, Statistic]] = []
         self._flexible: list[dict[str, Statistic]] = []
         self._sources: list[list[Source]] = []
         self._tables: list[list[PerModel]] = []
-        #: The keys are the indices of the models that are compared with the reference.
+        #: The keys are the indices of the models that are compared with another.
         self._redrawn: dict[int, RedrawnLabels] = {}
         self._labels = Labels()
         self._replicates: Replicates | None = None
@@ -114,8 +116,9 @@ class Accumulator:
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
         self.settings = self.settings.for_classes(data[0].classes)
         if data[0].is_binary and self.n_groups is None:
-            others = (m for m in range(len(data)) if m != self.reference)
-            self._redrawn = {m: RedrawnLabels(data[m], data[self.reference], self.settings.eps) for m in others}
+            self._redrawn = {
+                m: RedrawnLabels(data[m], data[other], self.settings.eps) for m, other in self._compared.items()
+            }
         for rows in data:
             sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
             self.models.append(
@@ -132,7 +135,8 @@ class Accumulator:
             self._statistics.append(known)
             self._flexible.append(dict(flexible))
             self._sources.append(list(dict.fromkeys(s.source for s in [*known.values(), *flexible.values()])))
-            tables: list[PerModel] = [BySlice(name, values) for name, values in self.slices.items()]
+            balanced = known.get("balanced_log_loss")
+            tables: list[PerModel] = [BySlice(name, values, balanced) for name, values in self.slices.items()]
             if rows.is_binary and self.settings.thresholds:
                 tables.append(AtThresholds(self.settings.thresholds))
             self._tables.append(tables)
@@ -198,11 +202,11 @@ class Accumulator:
             model.add(rows, weight, losses, squares, index)
             model.moved += moved
         own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
-        first = 2 * self.reference
-        differences = minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
+        others = [self._compared.get(m, m) for m in range(len(of_rows))]
+        differences = minus(own, own.reshape(len(own), -1, 2)[:, others].reshape(own.shape))
         self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
         for m, redrawn in self._redrawn.items():
-            redrawn.add(data[m], data[self.reference], weight)
+            redrawn.add(data[m], data[self._compared[m]], weight)
         self._add_replicates(data, of_rows, weight, codes, groups)
 
     # ---- results ----------------------------------------------------------------------------------------------------
@@ -225,9 +229,8 @@ class Accumulator:
         ]
 
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """Return the scores of every other model minus those of the reference."""
-        others = [m for m in range(len(self.models)) if m != self.reference]
-        return {(self.names[m], self.names[self.reference]): self._of_pair(m) for m in others}
+        """Return the scores of every model but the reference, minus those of the model with which it is compared."""
+        return {(self.names[m], self.names[other]): self._of_pair(m, other) for m, other in self._compared.items()}
 
     def tables(self) -> list[list[Any]]:
         """Return the tables by slice and by threshold of each model."""
@@ -261,17 +264,17 @@ class Accumulator:
                 of_model[name] = Estimate(value, float("nan"), float("nan"))
         return of_model
 
-    def _of_pair(self, m: int) -> dict[str, Estimate]:
+    def _of_pair(self, m: int, other: int) -> dict[str, Estimate]:
         pair = {}
         for name, here in self.values[m].items():
-            there = self.values[self.reference][name]
+            there = self.values[other][name]
             mean_of = SCORES[name].computation.mean_of
             if mean_of is not None:
                 column, value = 2 * (len(self.models) + m) + _COLUMNS.index(mean_of), here - there
                 expected = self._redrawn[m].moments(mean_of, value) if m in self._redrawn else None
                 pair[name] = self._moments.interval(column, value, self.settings.level, expected=expected)
             elif name in self._sampled[m]:
-                pair[name] = difference_of(self._sampled[m][name], self._sampled[self.reference][name])
+                pair[name] = difference_of(self._sampled[m][name], self._sampled[other][name])
             else:
                 pair[name] = Estimate(here - there, float("nan"), float("nan"))
         return pair

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .store import given, monitoring_of, opened_store, with_settings, with_store
+from .store import given, opened_store, with_settings, with_store
 
 
 @click.command()
@@ -42,7 +42,6 @@ def serve(
     """
     from ...monitor import service  # noqa: PLC0415  (FastAPI is an extra of its own)
 
-    monitoring = monitoring_of(config_path)
-    settings = given(monitoring, label_delay=label_delay, look=look, n_classes=n_classes)
-    with opened_store(store, settings, monitoring.webhooks) as found:
+    settings, webhooks = given(config_path, label_delay=label_delay, look=look, n_classes=n_classes)
+    with opened_store(store, settings, webhooks) as found:
         service.serve(found, host=host, port=port, token=os.environ.get("BOOSTING_LOSSES_TOKEN") or None)

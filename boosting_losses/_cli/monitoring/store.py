@@ -14,7 +14,6 @@ import click
 from ...monitor import Monitor
 from .. import config as configuration
 from ..outputs import Problem
-from .config import Monitoring
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -67,10 +66,6 @@ def with_settings(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return command
 
 
-def monitoring_of(config_path: Path | None) -> Monitoring:
-    return Monitoring() if config_path is None else configuration.read(config_path).monitoring or Monitoring()
-
-
 @contextmanager
 def opened_store(store: str, given: dict[str, Any] | None = None, webhooks: tuple[str, ...] = ()) -> Iterator[Monitor]:
     """Open a store, or create one with the given settings; alerts that are raised meanwhile are sent to the webhooks."""
@@ -89,6 +84,8 @@ def opened_store(store: str, given: dict[str, Any] | None = None, webhooks: tupl
         yield found
 
 
-def given(monitoring: Monitoring, **options: Any) -> dict[str, Any]:
-    """Return the settings of the configuration and of the options, which override them."""
-    return monitoring.settings() | {name: value for name, value in options.items() if value is not None}
+def given(config_path: Path | None, **options: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings of the configuration and of the options, which override them, and the webhooks."""
+    config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
+    settings = config.monitoring.settings(balanced=config.score("log_loss") == "balanced_log_loss")
+    return settings | {name: value for name, value in options.items() if value is not None}, config.monitoring.webhooks

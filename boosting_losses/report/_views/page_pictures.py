@@ -18,7 +18,7 @@ from . import figures_compared
 from .figures import histogram, loss_by_decile, reliability_diagram
 from .looks import BAND, EDGE, INK, LESSER, look
 from .svg import RC, inline
-from .words import number
+from .words import capital, minus, number, pair_labels
 
 #: The width of a figure in inches, chosen so that text keeps its size on a telephone.
 WIDTH = 3.7
@@ -66,13 +66,14 @@ def of_all(report: Results) -> list[Picture]:
         )
     ]
     for score in _compared(report):
-        words = [f"{here}: {number(s[score].value)}" for (here, _), s in report.differences.items()]
+        labels = pair_labels(report)
+        words = [f"{labels[pair]}: {number(s[score].value)}" for pair, s in report.differences.items()]
         better = {"lower": "Left of the line is better.", "higher": "Right of the line is better."}
         found.append(
             _picture(
                 lambda axes, score=score: figures_compared.differences(axes, report, score),  # type: ignore[misc]
                 f"Differences in {SCORES[score].title}",
-                f"Each model minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
+                f"{capital(minus(report, 'each model '))}, with {report.level:.0%} intervals."
                 f" {better.get(SCORES[score].better, '')}",
                 f"difference-{score}",
                 "; ".join(words),
@@ -143,7 +144,8 @@ def _compared(report: Results) -> list[str]:
     if not report.differences:
         return []
     scores = list(report.models[0].scores)
-    return [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
+    usual: list[str] = [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
+    return usual if report.primary is None else list(dict.fromkeys([report.primary, *usual]))
 
 
 def _expected(report: Results) -> str:
