@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import boosting_losses
 from boosting_losses.monitor import Monitor
+from boosting_losses.monitor._snapshot import Snapshot
 from boosting_losses.monitor.telemetry import instrument, prometheus
 
 from .monitored import DAY, add_days, filled
@@ -126,6 +127,17 @@ def test_deleted_rows_stay_in_scores_and_counters():
     assert points_of(reader) == pytest.approx(before)
     fresh, _ = instrumented(monitor)  # which has not seen the larger numbers
     assert points_of(fresh) == pytest.approx(before)
+
+
+def test_counters_never_fall(monkeypatch):
+    monitor = filled(days=4)
+    reader, _ = instrumented(monitor)
+    before = points_of(reader)
+    totals = Snapshot.totals
+    monkeypatch.setattr(Snapshot, "totals", lambda snapshot: [part - 5 for part in totals(snapshot)])
+    assert points_of(reader) == before
+    monkeypatch.setattr(Snapshot, "totals", lambda snapshot: [part + 5 for part in totals(snapshot)])
+    assert points_of(reader)[key_of("labels", model="default")] == before[key_of("labels", model="default")] + 5
 
 
 def test_an_empty_monitor_has_no_scores():
@@ -293,6 +305,7 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from boosting_losses.monitor import Monitor
+from boosting_losses.monitor._snapshot import Snapshot
 from boosting_losses.monitor.telemetry import instrument
 one, two = Monitor(label_delay="1d", clock=None), Monitor(label_delay="1d", clock=None)
 instrument(one, attributes={"monitor": "one"})
