@@ -305,7 +305,6 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from boosting_losses.monitor import Monitor
-from boosting_losses.monitor._snapshot import Snapshot
 from boosting_losses.monitor.telemetry import instrument
 one, two = Monitor(label_delay="1d", clock=None), Monitor(label_delay="1d", clock=None)
 instrument(one, attributes={"monitor": "one"})
