@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -93,6 +94,15 @@ class Alert:
         for name in ("time", "since"):
             record[name] = None if record[name] is None else record[name].isoformat()
         return record
+
+    def to_json(self) -> str:
+        """Return the fields as a JSON object; numbers that are NaN or infinite become null."""
+        record = self.to_dict()
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in record.items()
+        }
+        return json.dumps(finite, allow_nan=False)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:

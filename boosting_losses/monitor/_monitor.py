@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -23,6 +24,7 @@ from ._history import Slice
 from ._ledger import Ledger
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
+from ._snapshot import Snapshot, snapshot_of
 from ._status import Status, StreamStatus
 from ._sums import Sums, sums_of
 from ._time import Times, datetime_of, duration_of, times_of
@@ -40,17 +42,22 @@ _MOST_WINDOWS = 1_000_000
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
+_LOGGER = logging.getLogger(__name__)
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def _in_turn(method: Callable[Concatenate[Monitor, _P], _R]) -> Callable[Concatenate[Monitor, _P], _R]:
-    """Let calls from several threads take turns."""
+    """Let calls from several threads take turns, and announce the alerts of a call after its turn."""
 
     @functools.wraps(method)
     def locked(self: Monitor, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self._lock:
-            return method(self, *args, **kwargs)
+        try:
+            with self._lock:
+                return method(self, *args, **kwargs)
+        finally:
+            self._announce()
 
     return locked
 
@@ -104,6 +111,12 @@ class Monitor:
     synchronous : bool, default False
         Whether SQLite flushes each call to the disk. Without it, a call survives the death of the process, but not
         necessarily a power cut.
+    on_alert : callable, optional
+        Called with each new :class:`Alert`, after the commit and while no lock is held, in the thread whose call raised the
+        alert; threads may call it at the same time. If several processes share a store, the process whose call raised the
+        alert announces it; ``refresh`` and the opening of a store announce nothing. An exception is logged and has no other
+        effect. An alert is announced at most once, and not if the process dies before. Copies and pickles of a monitor do
+        not announce. :class:`boosting_losses.monitor.webhooks.Webhooks` provides such a callable.
     """
 
     def __init__(
@@ -123,7 +136,10 @@ class Monitor:
         clock: Callable[[], float] | None = wall.time,
         store: str | Path | None = None,
         synchronous: bool = False,
+        on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
+        if on_alert is not None and not callable(on_alert):
+            raise TypeError(f"on_alert must be None or a callable of an alert, got {on_alert!r}")
         _check_number("n_classes", n_classes, 2)
         _check_number("min_labels", min_labels, 0)
         _check_number("cool_down", cool_down, 0)
@@ -149,6 +165,10 @@ class Monitor:
         )
         self._lock = threading.RLock()
         self._alerts: list[Alert] = []
+        self._on_alert = on_alert
+        self._unannounced: list[Alert] = []
+        #: Numbers of calls of this process that have been committed, but not applied yet.
+        self._own_calls: set[int] = set()
         #: The settings that determine the state for given calls, as JSON stores them.
         self._settings: dict[str, Any] = {
             "label_delay": duration_of("label_delay", label_delay, zero=True) / 1e6,
@@ -212,11 +232,7 @@ class Monitor:
     @_in_turn
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        if self._log is None:
-            return
-        for call in self._log.read(self._seen):
-            self._apply(call.kind, call.payload)
-            self._seen = call.number
+        self._read()
 
     @_in_turn
     def close(self) -> None:
@@ -234,7 +250,8 @@ class Monitor:
     def __getstate__(self) -> dict[str, Any]:
         if self._log is not None:
             raise TypeError("a monitor with a store cannot be copied or pickled; open the store again")
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        state = {name: value for name, value in vars(self).items() if name != "_lock"}
+        return state | {"_on_alert": None, "_unannounced": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -596,17 +613,54 @@ class Monitor:
 
     # ---- internals ----------------------------------------------------------------------------------------------
 
+    @_in_turn
+    def _snapshot(self, most: int) -> Snapshot:
+        """Return the state of at most so many streams, for exports; this is quick for any number of rows."""
+        now = None if self._clock is None else self._clock()
+        return snapshot_of(self._ledger, self._watch, self._alerts, self._look, self._n_classes, most, now)
+
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
         if self._closed:
             raise ValueError("the store must be open, got a closed one; use Monitor.open")
         if self._log is None:
-            self._apply(kind, payload)
+            self._apply_own(kind, payload)
             return
         for name in ("ids", "groups"):
             _refuse_unstorable(name, payload.get(name))
-        self._log.append(kind, payload)
-        self.refresh()
+        self._own_calls.add(self._log.append(kind, payload))
+        self._read()
+
+    def _read(self) -> None:
+        """Apply the calls in the store that have not been applied yet."""
+        if self._log is None:
+            return
+        for call in self._log.read(self._seen):
+            if call.number in self._own_calls:
+                self._own_calls.remove(call.number)
+                self._apply_own(call.kind, call.payload)
+            else:
+                self._apply(call.kind, call.payload)
+            self._seen = call.number
+
+    def _apply_own(self, kind: str, payload: dict[str, Any]) -> None:
+        """Apply a call of this process, whose alerts it announces."""
+        known = len(self._alerts)
+        self._apply(kind, payload)
+        if self._on_alert is not None:
+            self._unannounced += self._alerts[known:]
+
+    def _announce(self) -> None:
+        """Pass new alerts to ``on_alert``; the lock must not be held."""
+        if self._on_alert is None or not self._unannounced:
+            return
+        with self._lock:
+            alerts, self._unannounced = self._unannounced, []
+        for alert in alerts:
+            try:
+                self._on_alert(alert)
+            except Exception:
+                _LOGGER.exception("on_alert failed for alert %d", alert.number)
 
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
         if kind == "record":

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from ...monitor import Monitor
+from ...monitor.webhooks import Webhooks
 from .. import config as configuration
 from ..outputs import Problem
 
@@ -72,9 +73,7 @@ def opened_store(store: str, given: dict[str, Any] | None = None, webhooks: tupl
     with ExitStack() as stack:
         others = dict(given or {})
         if webhooks:
-            from ...monitor.webhooks import Webhooks  # noqa: PLC0415
-
-            deliveries = Webhooks(webhooks)
+            deliveries = Webhooks(webhooks, source=store)
             stack.callback(deliveries.close)
             others["on_alert"] = deliveries.send
         if _ID_KEY in os.environ:
