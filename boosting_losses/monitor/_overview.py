@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ..metrics import ReliabilityCurve
 from ._alerts import Alert
 from ._curves import Curve, EvidenceCurve
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 #: Streams with figures on a page, and windows in a figure.
 MOST_DRAWN, MOST_WINDOWS = 6, 150
 #: Windows are at most this share of the observed period.
-_WINDOWS_PER_PERIOD = 8
+_WINDOWS_PER_PERIOD = 5
 _DAY = 86_400_000_000
 #: Lengths of windows, in microseconds: multiples of a week do not vary with the day of the week.
 _LENGTHS = tuple(int(days * _DAY) for days in (1 / 24, 1 / 4, 1, 7, 28, 91, 364))
@@ -52,7 +54,7 @@ class StreamOverview:
     drift : DriftCurve or None
         None if all rows have been deleted.
     before, now : Period or None
-        The first half of the mature period, and its last window; None without labels.
+        The first half of the period with final labels, and its last window; None without labels.
     """
 
     status: StreamStatus
@@ -89,10 +91,12 @@ def stream_overview(monitor: Monitor, status: StreamStatus, mature_until: dateti
     """Return the results of a stream; ``look`` is in microseconds."""
     which: dict[str, Any] = {"model": status.model, "slice": status.slice}
     window, step = _window_and_step(status, look)
+    looks = monitor.curve(step, step=step, **which)
     drift = monitor.drift_curve(window, step=step, **which) if status.rows else None
     before = now = None
     if drift is not None and mature_until is not None:
-        begin, end = int(drift.reference_start.astype("datetime64[us]").astype(int)), microseconds_of(mature_until)
+        begin = int(drift.reference_start.astype(np.int64))
+        end = min(microseconds_of(mature_until), int(looks.end[-1].astype(np.int64)))
         middle = begin + (end - begin) // 2 // look * look
         before = _period(monitor, begin, middle, which)
         now = _period(monitor, max(middle, end - window // timedelta(microseconds=1)), end, which)
@@ -102,7 +106,7 @@ def stream_overview(monitor: Monitor, status: StreamStatus, mature_until: dateti
         mature_until=mature_until,
         window=window,
         curve=monitor.curve(window, step=step, **which),
-        looks=monitor.curve(step, step=step, **which),
+        looks=looks,
         evidence=monitor.evidence(**which),
         drift=drift,
         before=before,

@@ -60,9 +60,9 @@ def overview(stream: StreamOverview) -> Figure:
     time_axes(drawn, stream)
     last = figure.add_subplot(grid[below, 1])
     reliability(last, stream)
-    for axes in (*drawn, last):
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="best", fontsize="x-small", frameon=False)
+    for axes in drawn:
+        if axes.get_legend() is None:
+            _legend(axes)
     return figure
 
 
@@ -163,6 +163,7 @@ def rates(axes: Axes, stream: StreamOverview) -> None:
     for i, k in enumerate(classes(stream)):
         style: dict[str, Any] = {"color": look(i)["color"], "linestyle": look(i)["linestyle"], "linewidth": 1.2}
         _line(axes, x, np.where(curve.provisional, np.nan, gaps[:, k]), style, f"class {k}")
+    _legend(axes)
     axes.set_ylabel("rate − mean prediction")
 
 
@@ -205,6 +206,7 @@ def shares(axes: Axes, stream: StreamOverview) -> None:
         if np.nansum(values) > 0.0:
             style: dict[str, Any] = {"color": look(i)["color"], "linestyle": look(i)["linestyle"], "linewidth": 1.2}
             _line(axes, _days(found.end), values, style, label)
+    _legend(axes)
     axes.yaxis.set_major_formatter(_PER_CENT)
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel("share of rows")
@@ -225,6 +227,7 @@ def reliability(axes: Axes, stream: StreamOverview) -> None:
         top = max(top, float(np.max(x, initial=0.0)), float(np.max(y, initial=0.0)))
     if top == 0.0:
         _note(axes, "no mature labels yet")
+    _legend(axes)
     square(axes, min(1.0, 1.1 * top) or 1.0)
     binary = stream.curve.mean_label.ndim == 1
     axes.set_xlabel("predicted frequency" if binary else "largest probability")
@@ -262,7 +265,9 @@ def _limits(stream: StreamOverview) -> tuple[float, float]:
     looks = stream.looks
     if not len(looks):
         return 0.0, 1.0
-    return float(_days(looks.start[0])), float(_days(looks.end[-1]))
+    start, end = float(_days(looks.start[0])), float(_days(looks.end[-1]))
+    margin = 0.01 * (end - start)
+    return start - margin, end + margin
 
 
 def _line(axes: Axes, x: Doubles, y: Doubles, style: dict[str, Any], label: str) -> None:
@@ -323,6 +328,11 @@ def _number_alerts(axes: Axes, stream: StreamOverview, limits: tuple[float, floa
                 color=FOUND["color"],
             )
             last = x
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize="small", frameon=False)
 
 
 def _note(axes: Axes, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...report._views.html import environment, writable
 from ...report._views.svg import Picture, variables
 from . import pictures, tables
-from .words import duration, moment, name
+from .words import counted, duration, moment, name, sentence
 
 if TYPE_CHECKING:
     from .._alerts import Alert
@@ -23,7 +23,9 @@ MOST_SENTENCES = 8
 class Sentence(NamedTuple):
     """The latest unresolved alert of a kind and stream, and the numbers of the earlier ones."""
 
-    alert: Alert
+    number: int
+    state: str
+    text: str
     found: str
     earlier: str
     link: str
@@ -57,7 +59,7 @@ def page(found: Overview, title: str | None) -> str:
         not_drawn=len(found.status.streams) - len(drawn),
         alerts=tables.alerts(found, links),
         counts=tables.counts(found),
-        signs=pictures.signs() if drawn else [],
+        signs=pictures.signs({alert.kind for alert in found.alerts}) if drawn else [],
         settings=_settings(found),
         day=variables(black=False),
         night=variables(black=True),
@@ -78,7 +80,9 @@ def _sentences(alerts: list[Alert], links: tables.Links) -> list[Sentence]:
     ordered = sorted(by_subject.values(), key=lambda group: (group[-1].state != "open", -group[-1].number))
     return [
         Sentence(
-            group[-1],
+            group[-1].number,
+            group[-1].state,
+            sentence(group[-1]),
             moment(group[-1].time),
             ", ".join(f"{alert.number}" for alert in group[-6:-1]),
             links.get((group[-1].model, group[-1].slice), ""),
@@ -89,7 +93,8 @@ def _sentences(alerts: list[Alert], links: tables.Links) -> list[Sentence]:
 
 def _summary(found: Overview) -> str:
     status = found.status
-    rows = f"{status.counts.get('recorded', 0):,} predictions, {status.counts.get('labelled', 0):,} labels"
+    recorded, labelled = (status.counts.get(key, 0) for key in ("recorded", "labelled"))
+    rows = f"{counted(recorded, 'prediction')}, {counted(labelled, 'label')}"
     if status.clock is None or status.mature_until is None:
         return f"{rows}; no labels have arrived."
     return f"{rows}; clock at {moment(status.clock)}. Labels are final for predictions before {moment(status.mature_until)}."

@@ -54,35 +54,35 @@ def of_stream(stream: StreamOverview, prefix: str) -> list[Picture]:
     ]
 
 
-def signs() -> list[tuple[Markup, str]]:
-    """Draw samples of the lines that figures have in common, for a legend."""
-    return [
+def signs(kinds: set[str]) -> list[tuple[Markup, str]]:
+    """Draw samples of the lines that figures have in common, for a legend; ``kinds`` are those of the alerts."""
+    found = [
         (sign("observed", **figures.OBSERVED), "observed"),
         (sign("provisional", **figures.PROVISIONAL), "provisional"),
         (sign("expected", **figures.EXPECTED), "expected if the probabilities are right, or without a change"),
         (sign("final", color=BAND, alpha=0.5, **_WIDE), "labels are not final yet, or range without a change"),
         (sign("sequence", color=COLORS[0], alpha=0.15, **_WIDE), "95 % confidence sequence"),
         (sign("needed", **figures.LIMIT), "evidence that an alert requires"),
-        (sign("since", **figures.SINCE), "estimated time of a change"),
-        (sign("found", **figures.FOUND), "last look before an alert, with the number of the alert"),
-        (sign("rule", **figures.RULE), "the same for an alert of the threshold rule"),
     ]
+    if kinds - {"threshold"}:
+        found.append((sign("since", **figures.SINCE), "estimated time of a change"))
+        found.append((sign("found", **figures.FOUND), "last look before an alert, with the number of the alert"))
+    if "threshold" in kinds:
+        found.append((sign("rule", **figures.RULE), "last look before an alert of the threshold rule"))
+    return found
 
 
 def _over_time(
     stream: StreamOverview, panels: Sequence[figures.Panel], title: str, text: str, words: str, prefix: str
 ) -> Picture:
     with drawing():
-        height = HEIGHT if len(panels) < 3 else 1.3 * HEIGHT
+        height = HEIGHT / 2.0 * max(len(panels), 2)
         figure = Figure(figsize=(WIDTH, height))
         axes = figure.subplots(len(panels), 1, sharex=True, gridspec_kw=_margins(height))
         for panel, place in zip(panels, axes, strict=True):
             panel(place, stream)
             place.yaxis.set_label_coords(*_LABEL)
         figures.time_axes(list(axes), stream)
-        for place in axes[1:]:
-            if len(place.get_legend_handles_labels()[0]) > 1 and panels[-1] is figures.shares:
-                place.legend(fontsize="small", loc="upper left")
         return Picture(inline(figure, f"{title} of {name(stream.status)}. {words}", prefix), title, text)
 
 
@@ -108,13 +108,12 @@ def _drift(stream: StreamOverview, window: str, prefix: str) -> Picture:
 
 
 def _reliability(stream: StreamOverview, prefix: str) -> Picture:
+    height = HEIGHT * (1.5 if figures.has_shares(stream) else 1.0)  # as that of the figure beside it
     with drawing():
-        figure = Figure(figsize=(WIDTH, HEIGHT))
-        axes = figure.subplots(gridspec_kw=_margins(HEIGHT))
+        figure = Figure(figsize=(WIDTH, height))
+        axes = figure.subplots(gridspec_kw=_margins(height))
         figures.reliability(axes, stream)
         axes.yaxis.set_label_coords(*_LABEL)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="upper left")
         words = "No labels."
         if stream.now is not None:
             x, y, _, _ = figures.points(stream.now)
@@ -127,7 +126,7 @@ def _reliability(stream: StreamOverview, prefix: str) -> Picture:
     return Picture(
         svg,
         "Reliability, then and now",
-        f"{text}. Squares: the first half of the rows with final labels. Circles: the last window, with 95 % intervals.",
+        f"{text}. Squares: the first half of the period with final labels. Circles: the last window, with 95 % intervals.",
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...report._views.page_tables import Cell, Head, Rows, Section, Table
 from ...report._views.words import number
-from .words import COUNTS, moment, name, nats, share
+from .words import COUNTS, moment, name, nats, share, shortened
 
 if TYPE_CHECKING:
     from .._alerts import Alert
@@ -33,13 +33,17 @@ def streams(found: Overview, links: Links) -> Section:
     for model in dict.fromkeys(stream.model for stream in shown):
         rows = [
             (
-                Head(stream.slice or "all rows", is_name=True, link=links.get((stream.model, stream.slice), "")),
+                Head(
+                    "all rows" if stream.slice is None else shortened(stream.slice),
+                    is_name=True,
+                    link=links.get((stream.model, stream.slice), ""),
+                ),
                 _cells(stream, unresolved.get((stream.model, stream.slice), 0)),
             )
             for stream in shown
             if stream.model == model
         ]
-        parts.append(Rows(f"model {model}", tuple(rows)))
+        parts.append(Rows(f"model {shortened(model)}", tuple(rows)))
     columns = ("rows", "labelled", "coverage", "evidence", "log loss", "expected log loss", "alerts")
     note = (
         "Coverage: the share of labelled rows among those whose labels are final. Evidence is in nats, and below it is"

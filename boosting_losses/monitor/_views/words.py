@@ -29,12 +29,33 @@ COUNTS = {
     "unwatched_slices": "slices beyond max_streams; not watched",
 }
 
+#: Longer names are shortened.
+_MOST_LETTERS = 160
 _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def shortened(name: str) -> str:
+    """Return a name without the middle of very long ones."""
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS // 2]} … {name[-_MOST_LETTERS // 4 :]}"
 
 
 def name(stream: StreamStatus | Alert) -> str:
     """Return the name of a stream."""
+    return shortened(_whole(stream))
+
+
+def sentence(alert: Alert) -> str:
+    """Return the text of an alert, which starts with the name of its stream."""
+    return name(alert) + alert.text.removeprefix(_whole(alert))
+
+
+def _whole(stream: StreamStatus | Alert) -> str:
     return stream.model if stream.slice is None else f"{stream.model}, {stream.slice}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def moment(time: datetime | np.datetime64 | None) -> str:
@@ -50,7 +71,7 @@ def duration(length: timedelta) -> str:
     for unit, size in _UNITS:
         count = seconds / size
         if count >= 1.0 and count == round(count) and (unit != "week" or count > 1):
-            return f"{count:,.0f} {unit}{'s' if count > 1 else ''}"
+            return counted(round(count), unit)
     return f"{seconds:g} seconds"
 
 
