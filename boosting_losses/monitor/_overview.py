@@ -1,20 +1,17 @@
-"""What pages and figures show of a monitor: the results of its methods for windows that fit the observed period."""
+"""The results of a monitor that its pages and figures show, for windows that fit the observed period."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..metrics import ReliabilityCurve
 from ._alerts import Alert
-from ._curves import Curve, EvidenceCurve
-from ._drift import DriftCurve
 from ._status import Status, StreamStatus
 from ._time import datetime_of, microseconds_of
+from ._views.data import Overview, Period, StreamOverview
 
 if TYPE_CHECKING:
     from ._monitor import Monitor
@@ -27,56 +24,6 @@ _DAY = 86_400_000_000
 #: Lengths of windows, in microseconds: multiples of a week do not vary with the day of the week.
 _LENGTHS = tuple(int(days * _DAY) for days in (1 / 24, 1 / 4, 1, 7, 28, 91, 364))
 _BINS = 10
-
-
-class Period(NamedTuple):
-    """The reliability curve of the rows predicted in [start, end)."""
-
-    start: datetime
-    end: datetime
-    curve: ReliabilityCurve
-
-
-@dataclass(frozen=True)
-class StreamOverview:
-    """The results of one stream.
-
-    Attributes
-    ----------
-    status : StreamStatus
-    alerts : list of Alert
-    mature_until : datetime or None
-    window : timedelta
-        The length of the windows of ``curve`` and ``drift``, which overlap.
-    curve, looks : Curve
-        ``looks`` has one window per cohort, or per several cohorts if there are many.
-    evidence : EvidenceCurve
-    drift : DriftCurve or None
-        None if all rows have been deleted.
-    before, now : Period or None
-        The first half of the period with final labels, and its last window; None without labels.
-    """
-
-    status: StreamStatus
-    alerts: list[Alert]
-    mature_until: datetime | None
-    window: timedelta
-    curve: Curve
-    looks: Curve
-    evidence: EvidenceCurve
-    drift: DriftCurve | None
-    before: Period | None
-    now: Period | None
-
-
-@dataclass(frozen=True)
-class Overview:
-    """The results of a monitor; ``streams`` are those with figures, ``settings`` the parameters of the monitor."""
-
-    status: Status
-    alerts: list[Alert]
-    streams: list[StreamOverview]
-    settings: Mapping[str, Any]
 
 
 def overview(monitor: Monitor, settings: Mapping[str, Any]) -> Overview:

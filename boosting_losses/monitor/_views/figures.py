@@ -20,7 +20,7 @@ from .words import moment, name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .._overview import Period, StreamOverview
+    from .data import Period, StreamOverview
 
     Panel = Callable[[Axes, StreamOverview], None]
 
@@ -181,6 +181,7 @@ def drift(axes: Axes, stream: StreamOverview) -> None:
     found = stream.drift
     if found is None or not np.isfinite(found.psi).any():
         _note(axes, "no rows after the reference")
+        axes.set_yticks([])
     else:
         x = _days(found.end)
         axes.fill_between(x, 0.0, found.high, color=BAND, linewidth=0.0, label="95 % without a change")

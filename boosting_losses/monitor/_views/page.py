@@ -12,8 +12,8 @@ from .words import counted, duration, moment, name, sentence
 
 if TYPE_CHECKING:
     from .._alerts import Alert
-    from .._overview import Overview
     from .._status import StreamStatus
+    from .data import Overview
 
 _ENVIRONMENT = environment("boosting_losses.monitor._views")
 #: Sentences above the tables; each is about one kind of alert of a stream.

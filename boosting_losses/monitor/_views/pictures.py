@@ -18,7 +18,7 @@ from . import figures
 from .words import duration, moment, name, nats, share
 
 if TYPE_CHECKING:
-    from .._overview import StreamOverview
+    from .data import StreamOverview
 
 #: The size of a figure of two panels in inches; text is readable on a telephone and on a wide page.
 WIDTH, HEIGHT = 4.5, 3.9

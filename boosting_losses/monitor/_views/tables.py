@@ -11,8 +11,8 @@ from .words import COUNTS, moment, name, nats, share, shortened
 
 if TYPE_CHECKING:
     from .._alerts import Alert
-    from .._overview import Overview
     from .._status import StreamStatus
+    from .data import Overview
 
 #: The rows of a table.
 MOST_ROWS = 200
