@@ -70,7 +70,7 @@ def _cells(stream: StreamStatus, alerts: int) -> tuple[Cell, ...]:
 
 def alerts(found: Overview, links: Links) -> Section:
     """Return all alerts, the latest first."""
-    columns = ("stream", "found", "since", "labels", "evidence", "saving", "state")
+    columns = ("stream", "last look", "since", "labels", "evidence", "saving", "state")
     heads = tuple(Head(column, is_name=column == "stream") for column in columns)
     rows = tuple(
         (Head(f"{alert.number}, {alert.kind}", link=links.get((alert.model, alert.slice), "")), _alert_cells(alert))
