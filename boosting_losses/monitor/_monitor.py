@@ -8,8 +8,9 @@ import threading
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
-from ._drift import ScoreDrift, score_drift
+from ._drift import DriftCurve, Reference, ScoreDrift, drift_curve
 from ._history import Slice
 from ._ledger import Ledger
+from ._overview import overview, stream_overview
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
 from ._snapshot import Snapshot, snapshot_of
@@ -31,6 +33,8 @@ from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ._log import Log
 
 #: Clocks of machines differ by so much, in microseconds.
@@ -39,6 +43,7 @@ _CLOCK_SKEW = 60_000_000
 _ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
 #: A step that gives more windows is an error.
 _MOST_WINDOWS = 1_000_000
+_VIEWS_NEED = '{} needs matplotlib and Jinja2: pip install "boosting-losses[monitor,report]"'
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -402,15 +407,14 @@ class Monitor:
     @_in_turn
     def status(self) -> Status:
         """Return the state of all streams; ``print`` shows it as text."""
-        clock, mature = self._ledger.clock, self._ledger.mature_until
         counts = dict(self._ledger.counts) | {"unwatched_slices": self._watch.unwatched}
         known = {stream.model for stream in self._watch.streams.values()}
         waiting = [
             Stream(model, None, -1, None, cast(Any, None)) for model in self._ledger.models if model not in known
         ]
         return Status(
-            datetime_of(clock) if self._ledger.has_begun else None,
-            datetime_of(mature) if self._ledger.has_begun else None,
+            datetime_of(self._ledger.clock) if self._ledger.has_begun else None,
+            self._mature_until(),
             [self._stream_status(stream) for stream in (*self._watch.streams.values(), *waiting)],
             sum(alert.state != "resolved" for alert in self._alerts),
             {name: count for name, count in counts.items() if count},
@@ -499,9 +503,7 @@ class Monitor:
         times = np.concatenate([time, old_time])
         if not len(times):
             return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0, times > 0)
-        if (int(times.max()) - int(times.min())) // stride > _MOST_WINDOWS:
-            raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {stride / 1e6:g} s")
-        starts, ends = time_windows(int(times.min()), int(times.max()), length, stride)
+        starts, ends = _windows(int(times.min()), int(times.max()), length, stride)
         shown = (ends > span[0]) & (ends <= span[1])
         edges = starts[shown], ends[shown]
         cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
@@ -539,12 +541,20 @@ class Monitor:
         model: str | None = None,
         slice: str | None = None,
         n_bins: int = 15,
+        strategy: Literal["uniform", "quantile"] = "uniform",
     ) -> metrics.ReliabilityCurve:
-        """Return the reliability curve of the mature labelled rows predicted in [start, end)."""
+        """Return the reliability curve of the mature labelled rows predicted in [start, end).
+
+        ``n_bins`` and ``strategy`` are those of :func:`boosting_losses.metrics.reliability_curve`.
+        """
         rows, numbers = self._rows_of(model, slice)
         chosen = self._mature(rows, numbers, start, end)
         return metrics.reliability_curve(
-            rows.y[chosen].astype(np.float64), rows.proba[chosen], rows.weight[chosen], n_bins=n_bins
+            rows.y[chosen].astype(np.float64),
+            rows.proba[chosen],
+            rows.weight[chosen],
+            n_bins=n_bins,
+            strategy=strategy,
         )
 
     @_in_turn
@@ -567,12 +577,12 @@ class Monitor:
             largest probability of each row is compared.
         """
         rows, numbers = self._rows_of(model, slice)
-        scores = rows.proba if rows.proba.ndim == 1 else rows.proba.max(axis=1)
+        scores = _scores(rows.proba)
 
         def between(low: Any, high: Any) -> tuple[Doubles, int]:
             first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
             inside = numbers[_within(rows.time[numbers], first, last)]
-            invalid = self._ledger.invalid_between(self._model(model), slice, first, last)
+            invalid = int(_within(self._ledger.invalid_times(self._model(model), slice), first, last).sum())
             if not len(inside) + invalid:
                 raise ValueError(f"drift needs predictions between {low} and {high}, got none")
             return scores[inside], invalid
@@ -584,7 +594,45 @@ class Monitor:
             before = _reference(reference, self._n_classes)
         if not len(before):
             raise ValueError("reference must have at least one valid probability, got none")
-        return score_drift(now, before, invalid)
+        return Reference(before).drift(now, invalid)
+
+    @_in_turn
+    def drift_curve(
+        self, window: Any = "7d", *, step: Any = None, model: str | None = None, slice: str | None = None
+    ) -> DriftCurve:
+        """Compare the probabilities served in windows of time with those of the first two windows, without labels.
+
+        Parameters
+        ----------
+        window : str or timedelta, default "7d"
+        step : str or timedelta, optional
+            The distance between windows; the default is one look.
+        model, slice
+            As for :meth:`curve`.
+
+        Returns
+        -------
+        DriftCurve
+
+        Raises
+        ------
+        ValueError
+            If there are no valid predictions.
+        """
+        rows, numbers = self._rows_of(model, slice)
+        length = duration_of("window", window)
+        stride = self._look if step is None else duration_of("step", step)
+        time = rows.time[numbers]
+        invalid = self._ledger.invalid_times(self._model(model), slice)
+        if not len(time):
+            raise ValueError("drift_curve needs predictions that have not been deleted, got none")
+        begin = int(time.min()) // stride * stride
+        reference_end = begin + 2 * length
+        starts, ends = _windows(begin, int(time.max()), length, stride)
+        after = starts >= reference_end
+        return drift_curve(
+            time, _scores(rows.proba[numbers]), invalid, (starts[after], ends[after]), (begin, reference_end)
+        )
 
     @_in_turn
     def recalibration(
@@ -610,6 +658,70 @@ class Monitor:
         chosen = self._mature(rows, numbers, start, end)
         since = datetime_of(int(rows.time[chosen[0]])) if len(chosen) else datetime_of(0)
         return recalibrate(rows.proba[chosen], rows.y[chosen], rows.weight[chosen], since, calibrator)
+
+    def to_html(self, *, title: str | None = None) -> str:
+        """Return a self-contained HTML page of the state, with figures; requires matplotlib and Jinja2.
+
+        The page has the alerts, a table of models and slices, and figures of models and of slices with alerts. The number of
+        figures and of points in a figure is limited.
+
+        Parameters
+        ----------
+        title : str, optional
+            The heading of the page.
+        """
+        try:
+            from ._views.page import page  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError(_VIEWS_NEED.format("to_html")) from error
+        with self._lock:
+            found = overview(self, self._settings)
+        return page(found, title)
+
+    def plot(
+        self,
+        file: str | Path | IO[bytes] | None = None,
+        *,
+        model: str | None = None,
+        slice: str | None = None,
+        format: str | None = None,
+    ) -> Figure:
+        """Draw log loss, evidence, coverage, rates and drift over time, and reliability; requires matplotlib.
+
+        Parameters
+        ----------
+        file : str, Path or binary file, optional
+            The file to which the figure is written.
+        model : str, optional
+            May be omitted if there is only one model.
+        slice : str, optional
+            As ``"country=DE"``.
+        format : str, optional
+            The format of the file: "png", "svg" or "pdf"; by default, the extension of the path determines it.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If there are no predictions, or the model or slice is unknown.
+        """
+        try:
+            from ..report._views.figures import save  # noqa: PLC0415
+            from ._views import figures  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError(_VIEWS_NEED.format("plot")) from error
+        with self._lock:
+            name = self._model(model)
+            where = self._slice(self._ledger.models[name], slice)
+            stream = self._watch.streams.get((name, *where)) or Stream(name, *where, slice, cast(Any, None))
+            found = stream_overview(self, self._stream_status(stream), self._mature_until(), self._look)
+        figure = figures.overview(found)
+        if file is not None:
+            save(figure, file, format=format, dpi=150)
+        return figure
 
     # ---- internals ----------------------------------------------------------------------------------------------
 
@@ -714,6 +826,9 @@ class Monitor:
             raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
         self._call("state", {"number": int(number), "state": state})
 
+    def _mature_until(self) -> datetime | None:
+        return datetime_of(self._ledger.mature_until) if self._ledger.has_begun else None
+
     def _stream_status(self, stream: Stream) -> StreamStatus:
         rows = self._ledger.models[stream.model]
         numbers = rows.numbers_of(stream.where)
@@ -735,7 +850,13 @@ class Monitor:
             float(w @ terms.loss) / total if total else float("nan"),
             float(w @ terms.expected) / total if total else float("nan"),
             _missing_at_random(rows.proba[mature], labelled),
+            *self._span(rows, numbers, stream.where),
         )
+
+    def _span(self, rows: Rows, numbers: RowNumbers, where: Slice) -> tuple[datetime | None, datetime | None]:
+        """Return the times of the first and the last prediction."""
+        times = np.concatenate([rows.history.of(where)[0] * self._look, rows.time[numbers]])
+        return (datetime_of(int(times.min())), datetime_of(int(times.max()))) if len(times) else (None, None)
 
     def _model(self, model: str | None) -> str:
         known = list(self._ledger.models)
@@ -820,6 +941,18 @@ def _reference(reference: Any, n_classes: int) -> Doubles:
     return p
 
 
+def _windows(first: int, last: int, length: int, step: int) -> tuple[Times, Times]:
+    if (last - first) // step > _MOST_WINDOWS:
+        raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {step / 1e6:g} s")
+    return time_windows(first, last, length, step)
+
+
+def _scores(proba: Doubles) -> Doubles:
+    """Return the probability of class 1, or the largest of K classes, of each row."""
+    scores: Doubles = proba if proba.ndim == 1 else proba.max(axis=1)
+    return scores
+
+
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
     inside: npt.NDArray[np.bool_] = (times >= first) & (times < last)
     return inside
@@ -868,7 +1001,7 @@ def _values(name: str, values: Any, count: int) -> list[str]:
 
 def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:
     """Tell whether the mean scores of labelled and of unlabelled rows differ by no more than four standard errors."""
-    scores = proba if proba.ndim == 1 else proba.max(axis=1)
+    scores = _scores(proba)
     with_label, without = scores[labelled], scores[~labelled]
     if min(len(with_label), len(without)) < 30:
         return True

@@ -109,8 +109,7 @@ def log_monitor(
         client.log_batch(run_id, metrics=metrics[first : first + _METRICS_PER_BATCH], synchronous=True)
     alerts = monitor.alerts()
     _log_text(client, run_id, "alerts.json", "[" + ",\n".join(alert.to_json() for alert in alerts) + "]\n")
-    if hasattr(monitor, "to_html"):
-        _log_text(client, run_id, "monitor.html", monitor.to_html())
+    _log_text(client, run_id, "monitor.html", monitor.to_html())
     tags = {
         "monitor.version": __version__,
         "monitor.mature_until": "" if snapshot.mature_until is None else datetime_of(snapshot.mature_until).isoformat(),

@@ -40,6 +40,7 @@ class Head(NamedTuple):
     text: str
     is_name: bool = False
     is_lesser: bool = False
+    link: str = ""  #: the identifier of an element of the page
 
 
 class Cell(NamedTuple):
