@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from ...monitor import Monitor
+from ...monitor.webhooks import Webhooks
 from ..inputs import Input, opened
 from ..outputs import progress
 from ..passes import Advance
@@ -87,7 +88,8 @@ def ingest_files(
         sources = [stack.enter_context(opened(file, kind, delimiter, decimal)) for file in files]
         roles = _roles(sources[0].columns(), wishes)
         settings, webhooks = given(config_path, label_delay=label_delay, look=look, n_classes=roles.n_classes)
-        found = stack.enter_context(opened_store(store, settings, webhooks))
+        receivers = stack.enter_context(Webhooks(webhooks, source=store))
+        found = stack.enter_context(opened_store(store, settings, receivers.send))
         before, alerts = found.status().counts, len(found.alerts())
         _ingest(found, sources, roles)
         _echo_changes(before, found.status().counts)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from ...monitor import Monitor
-from ...monitor.webhooks import Webhooks
+from ...monitor import Alert, Monitor
 from .. import config as configuration
 from ..outputs import Problem
 
@@ -68,18 +67,12 @@ def with_settings(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @contextmanager
-def opened_store(store: str, given: dict[str, Any] | None = None, webhooks: tuple[str, ...] = ()) -> Iterator[Monitor]:
-    """Open a store, or create one with the given settings; alerts that are raised meanwhile are sent to the webhooks."""
-    with ExitStack() as stack:
-        others = dict(given or {})
-        if webhooks:
-            deliveries = Webhooks(webhooks, source=store)
-            stack.callback(deliveries.close)
-            others["on_alert"] = deliveries.send
-        if _ID_KEY in os.environ:
-            others["id_key"] = os.environ[_ID_KEY]
-        found = Monitor.open(store, **others)
-        stack.callback(found.close)
+def opened_store(
+    store: str, given: dict[str, Any] | None = None, on_alert: Callable[[Alert], object] | None = None
+) -> Iterator[Monitor]:
+    """Open a store, or create one with the given settings."""
+    key = {"id_key": os.environ[_ID_KEY]} if _ID_KEY in os.environ else {}
+    with Monitor.open(store, on_alert=on_alert, **key, **(given or {})) as found:
         yield found
 
 
