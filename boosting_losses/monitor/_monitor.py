@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, ca
 import numpy as np
 import numpy.typing as npt
 
-from .. import _validation, metrics
+from .. import metrics
 from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
 from ._drift import ScoreDrift, score_drift
 from ._history import Slice
+from ._input import (
+    check_number,
+    codes_of,
+    list_of,
+    probabilities_of,
+    reference_of,
+    refuse_unstorable,
+    texts_of,
+    weights_of,
+)
 from ._ledger import Ledger
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
@@ -33,8 +43,6 @@ if TYPE_CHECKING:
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
-#: Probabilities may lie outside [0, 1], and sums of K probabilities may differ from 1, by this much.
-_ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
 #: A step that gives more windows is an error.
 _MOST_WINDOWS = 1_000_000
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -124,10 +132,10 @@ class Monitor:
         store: str | Path | None = None,
         synchronous: bool = False,
     ) -> None:
-        _check_number("n_classes", n_classes, 2)
-        _check_number("min_labels", min_labels, 0)
-        _check_number("cool_down", cool_down, 0)
-        _check_number("max_streams", max_streams, 1)
+        check_number("n_classes", n_classes, 2)
+        check_number("min_labels", min_labels, 0)
+        check_number("cool_down", cool_down, 0)
+        check_number("max_streams", max_streams, 1)
         n_classes = int(n_classes)
         code = isinstance(missing, (int, np.integer)) and not isinstance(missing, bool)
         if missing is not None and not (code and 0 <= missing < n_classes):
@@ -262,13 +270,13 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or an argument is invalid. Nothing is recorded in this case.
         """
-        keys = _list("ids", ids)
-        served = self._probabilities(proba, len(keys))
+        keys = list_of("ids", ids)
+        served = probabilities_of(proba, len(keys), self._n_classes)
         times = times_of("time", time, len(keys))
-        weights = self._weights(weight, len(keys))
-        groups = None if group is None else _list("group", group, len(keys))
+        weights = weights_of(weight, len(keys))
+        groups = None if group is None else list_of("group", group, len(keys))
         by_slice = {
-            str(name): _values(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
+            str(name): texts_of(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
         }
         here = self._not_from_the_future(times)
         if not here.all():
@@ -307,19 +315,13 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or a label is not a class code. Nothing is recorded in this case.
         """
-        keys = _list("ids", ids)
-        codes = _validation.numbers("y", y)
-        if codes.shape != (len(keys),):
-            raise ValueError(f"y must have shape ({len(keys)},), one label for each id, got {codes.shape}")
-        wrong = ~((codes >= 0) & (codes < self._n_classes) & (codes == np.floor(codes)))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(f"y must hold class codes 0..{self._n_classes - 1}, got {codes[row]} in row {row}")
+        keys = list_of("ids", ids)
+        codes = codes_of(y, len(keys), self._n_classes)
         times = times_of("time", time, len(keys))
         here = np.flatnonzero(self._not_from_the_future(times))
         if len(here) < len(keys):
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]
-        self._call("label", {"ids": keys, "y": codes.astype(np.int32), "time": times})
+        self._call("label", {"ids": keys, "y": codes, "time": times})
 
     @_in_turn
     def advance(self, now: Any) -> None:
@@ -427,14 +429,14 @@ class Monitor:
         high = _LATEST if end is None else int(times_of("end", end, 1)[0])
         if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
             numbers = numbers[_within(rows.time[numbers], low, high)]
-            return self._curve_of_rows(rows, numbers, _check_number("window", window, 1), step)
+            return self._curve_of_rows(rows, numbers, check_number("window", window, 1), step)
         where = self._slice(rows, slice)
         return self._curve_of_time(rows, numbers, where, duration_of("window", window), step, (low, high))
 
     def _curve_of_rows(self, rows: Rows, numbers: RowNumbers, window: int, step: Any) -> Curve:
         numbers = numbers[rows.y[numbers] != UNLABELLED]
         numbers = numbers[np.argsort(rows.time[numbers], kind="stable")]
-        stride = max(1, window // 20) if step is None else _check_number("step", step, 1)
+        stride = max(1, window // 20) if step is None else check_number("step", step, 1)
         last = np.arange(window, len(numbers) + 1, stride)
         cuts, position = np.unique(np.concatenate([last - window, last]), return_inverse=True)
         segment = np.searchsorted(cuts, np.arange(len(numbers)), side="right")
@@ -541,7 +543,7 @@ class Monitor:
         if isinstance(reference, tuple) and len(reference) == 2:
             before, _ = between(*reference)
         else:
-            before = _reference(reference, self._n_classes)
+            before = reference_of(reference, self._n_classes)
         if not len(before):
             raise ValueError("reference must have at least one valid probability, got none")
         return score_drift(now, before, invalid)
@@ -581,7 +583,7 @@ class Monitor:
             self._apply(kind, payload)
             return
         for name in ("ids", "groups"):
-            _refuse_unstorable(name, payload.get(name))
+            refuse_unstorable(name, payload.get(name))
         self._log.append(kind, payload)
         self.refresh()
 
@@ -694,32 +696,6 @@ class Monitor:
         chosen = numbers[inside]
         return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
 
-    def _probabilities(self, proba: npt.ArrayLike, count: int) -> Doubles:
-        """Return probabilities in the form of ``Rows``, with NaN in invalid rows."""
-        p = np.asarray(_validation.numeric("proba", proba), np.float64)
-        if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
-            p = np.where(np.abs(p.sum(axis=1) - 1.0) <= _SUM_ROUNDING, p[:, 1], np.nan)
-        wanted = (count,) if self._n_classes == 2 else (count, self._n_classes)
-        if p.shape != wanted:
-            raise ValueError(f"proba must have shape {wanted}, one row for each id, got {p.shape}")
-        with np.errstate(invalid="ignore"):
-            if p.ndim == 1:
-                return np.where((p >= -_ROUNDING) & (p <= 1.0 + _ROUNDING), np.clip(p, 0.0, 1.0), np.nan) + 0.0
-            total = p.sum(axis=1, keepdims=True)
-            fine = ((p >= 0.0) & (p <= 1.0 + _ROUNDING)).all(axis=1) & (np.abs(total[:, 0] - 1.0) <= _SUM_ROUNDING)
-        return np.where(fine[:, None], p / np.where(total > 0.0, total, 1.0), np.nan) + 0.0
-
-    def _weights(self, weight: npt.ArrayLike | None, count: int) -> Doubles:
-        if weight is None:
-            return np.ones(count)
-        w = np.asarray(_validation.numbers("weight", weight), np.float64)
-        if w.shape != (count,):
-            raise ValueError(f"weight must have shape ({count},), one for each id, got {w.shape}")
-        wrong = ~(np.isfinite(w) & (w >= 0.0))
-        if wrong.any():
-            raise ValueError(f"weight must be finite and >= 0, got {w[wrong][0]} in row {int(np.argmax(wrong))}")
-        return w
-
     def _not_from_the_future(self, times: Times) -> npt.NDArray[np.bool_]:
         if self._clock is None:
             return np.ones(len(times), bool)
@@ -727,16 +703,6 @@ class Monitor:
         if not here.all():
             self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
-
-
-def _reference(reference: Any, n_classes: int) -> Doubles:
-    """Return the probabilities of a reference as one score per row."""
-    p = np.asarray(_validation.numeric("reference", reference), np.float64)
-    if p.ndim == 2:
-        p = p[:, 1] if n_classes == 2 else p.max(axis=1)
-    if p.ndim != 1 or not ((p >= 0.0) & (p <= 1.0)).all():
-        raise ValueError("reference must be a pair of times in a tuple, or probabilities in [0, 1]")
-    return p
 
 
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
@@ -750,39 +716,6 @@ def _log(store: str | Path, *, synchronous: bool) -> Log:
     except ImportError:
         raise ImportError('store= needs SQLAlchemy: pip install "boosting-losses[monitor]"') from None
     return Log(str(store), synchronous=synchronous)
-
-
-def _refuse_unstorable(name: str, values: Sequence[Hashable] | None) -> None:
-    for value in values or ():
-        if type(value) not in (str, int):
-            raise TypeError(f"{name} must be texts or integers in a store, got {value!r}")
-
-
-def _check_number(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
-    return int(value)
-
-
-def _list(name: str, values: Any, count: int | None = None) -> list[Hashable]:
-    if isinstance(values, (str, bytes)):
-        raise TypeError(f"{name} must be a sequence with one entry for each row, got the text {values!r}")
-    try:
-        found = values.tolist() if hasattr(values, "tolist") else list(values)
-        len(found), set(found)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a sequence of hashable entries, one for each row, got {values!r:.80}"
-        ) from None
-    if count is not None and len(found) != count:
-        raise ValueError(f"{name} must have {count} entries, one for each id, got {len(found)}")
-    return [value.item() if isinstance(value, np.generic) else value for value in found]
-
-
-def _values(name: str, values: Any, count: int) -> list[str]:
-    if values is None or np.ndim(values) == 0:
-        return [str(values)] * count
-    return [str(value) for value in _list(name, values, count)]
 
 
 def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:
