@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._types import Doubles
+from ._rows import is_missing
 
 #: Probabilities may lie outside [0, 1], and sums of K probabilities may differ from 1, by this much.
 _ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
@@ -45,11 +46,12 @@ def texts_of(name: str, values: Any, count: int) -> list[str]:
     return [str(value) for value in list_of(name, values, count)]
 
 
-def refuse_unstorable(name: str, values: Sequence[Hashable] | None) -> None:
-    """Raise an error if a store cannot keep some values."""
-    for value in values or ():
-        if type(value) not in (str, int):
-            raise TypeError(f"{name} must be texts or integers in a store, got {value!r}")
+def refuse_unstorable(ids: Sequence[Hashable], groups: Sequence[Hashable] | None) -> None:
+    """Raise an error if a store cannot keep some ids or groups."""
+    for name, values in (("ids", ids), ("group", groups or ())):
+        for value in values:
+            if type(value) not in (str, int) and not (name == "group" and is_missing(value)):
+                raise TypeError(f"{name} must be texts or integers in a store, got {value!r}")
 
 
 def probabilities_of(proba: npt.ArrayLike, count: int, n_classes: int) -> Doubles:

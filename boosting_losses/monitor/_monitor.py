@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time as wall
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
@@ -20,6 +20,7 @@ from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
 from ._drift import ScoreDrift, score_drift
 from ._history import Slice
+from ._ids import KeyedHash
 from ._input import (
     check_number,
     codes_of,
@@ -39,7 +40,7 @@ from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
 if TYPE_CHECKING:
-    from ._log import Log
+    from ._log import Call, Log
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
@@ -105,6 +106,9 @@ class Monitor:
     clock : callable, optional
         Returns the current time in seconds since 1970. Rows whose times are more than a minute later are refused. With None
         all times are accepted, as in simulations. The default is ``time.time``.
+    id_key : str or bytes, optional
+        A secret of at least 16 bytes. Ids and groups are replaced by hashes with this key before they reach the memory of the
+        monitor or the store. The key is not stored; opening the store requires it.
     store : str or Path, optional
         A database that keeps all calls: the path of an SQLite file, or an SQLAlchemy URL such as
         ``"postgresql+psycopg://user@host/database"``. A call returns after its commit. A monitor with the same store and
@@ -112,6 +116,13 @@ class Monitor:
     synchronous : bool, default False
         Whether SQLite flushes each call to the disk. Without it, a call survives the death of the process, but not
         necessarily a power cut.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, or differs from the setting with which the store was made.
+    OSError, ImportError
+        If the store cannot be opened, or its driver is not installed.
     """
 
     def __init__(
@@ -129,6 +140,7 @@ class Monitor:
         max_streams: int = 100,
         rule: ThresholdRule | None = None,
         clock: Callable[[], float] | None = wall.time,
+        id_key: str | bytes | None = None,
         store: str | Path | None = None,
         synchronous: bool = False,
     ) -> None:
@@ -155,6 +167,7 @@ class Monitor:
             UNLABELLED if missing is None else int(missing),
             self._count,
         )
+        self._hash = None if id_key is None else KeyedHash(id_key)
         self._lock = threading.RLock()
         self._alerts: list[Alert] = []
         #: The settings that determine the state for given calls, as JSON stores them.
@@ -170,6 +183,7 @@ class Monitor:
             "cool_down": cool_down,
             "max_streams": max_streams,
             "rule": None if rule is None else asdict(rule),
+            "id_key": None if self._hash is None else self._hash.fingerprint,
         }
         self._log: Log | None = None
         self._closed = False
@@ -185,6 +199,7 @@ class Monitor:
         store: str | Path,
         *,
         clock: Callable[[], float] | None = wall.time,
+        id_key: str | bytes | None = None,
         synchronous: bool = False,
     ) -> Self:
         """Open a store with the settings with which it was made.
@@ -192,7 +207,9 @@ class Monitor:
         Raises
         ------
         ValueError
-            If the store is empty.
+            If the store is empty, or was made with another ``id_key``.
+        OSError, ImportError
+            If the store cannot be opened, or its driver is not installed.
         """
         first = None
         if "://" in str(store) or Path(store).exists():
@@ -204,16 +221,14 @@ class Monitor:
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
+        settings["id_key"] = id_key  # the store has its fingerprint, which is compared
         return cls(**settings, clock=clock, store=store, synchronous=synchronous)
 
     @_in_turn
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        if self._log is None:
-            return
-        for call in self._log.read(self._seen):
-            self._apply(call.kind, call.payload)
-            self._seen = call.number
+        if self._log is not None:
+            self._catch_up(self._log.read(self._seen))
 
     @_in_turn
     def close(self) -> None:
@@ -270,11 +285,11 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or an argument is invalid. Nothing is recorded in this case.
         """
-        keys = list_of("ids", ids)
+        keys = self._keys(ids)
         served = probabilities_of(proba, len(keys), self._n_classes)
         times = times_of("time", time, len(keys))
         weights = weights_of(weight, len(keys))
-        groups = None if group is None else list_of("group", group, len(keys))
+        groups = None if group is None else self._groups(group, len(keys))
         by_slice = {
             str(name): texts_of(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
         }
@@ -287,6 +302,7 @@ class Monitor:
         self._call(
             "record",
             {
+                "refused": int(np.sum(~here)),
                 "model": str(model),
                 "ids": keys,
                 "time": times,
@@ -315,13 +331,14 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or a label is not a class code. Nothing is recorded in this case.
         """
-        keys = list_of("ids", ids)
+        keys = self._keys(ids)
         codes = codes_of(y, len(keys), self._n_classes)
         times = times_of("time", time, len(keys))
         here = np.flatnonzero(self._not_from_the_future(times))
-        if len(here) < len(keys):
+        refused = len(keys) - len(here)
+        if refused:
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]
-        self._call("label", {"ids": keys, "y": codes, "time": times})
+        self._call("label", {"refused": refused, "ids": keys, "y": codes, "time": times})
 
     @_in_turn
     def advance(self, now: Any) -> None:
@@ -329,13 +346,15 @@ class Monitor:
         moment = times_of("now", now, 1)
         if self._not_from_the_future(moment).all():
             self._call("advance", {"clock": int(moment[0])})
+        else:
+            self._call("refuse", {"refused": 1})
 
     @_in_turn
     def forget(self, before: Any) -> None:
         """Delete rows, and keep the sums of their cohorts.
 
         Curves over time keep their values if windows and steps are multiples of the look; windows of a number of rows,
-        ``reliability``, ``drift`` and ``recalibration`` use the remaining rows. A store is compacted to the current state.
+        ``reliability``, ``drift`` and ``recalibration`` use the remaining rows. The store is replaced by the current state.
 
         Parameters
         ----------
@@ -355,9 +374,35 @@ class Monitor:
                 else f"those before {datetime_of(self._ledger.mature_until)} are"
             )
             raise ValueError(f"before must be a time whose cohorts are mature ({last}), got {before!r}")
-        self._call("forget", {"until": until})
-        if self._log is not None:
-            self._log.replace(self._seen, "snapshot", self._state())
+        self._rewrite(lambda: self._ledger.forget(until))
+
+    @_in_turn
+    def delete(self, ids: Sequence[Hashable]) -> int:
+        """Delete the rows, waiting labels and invalid predictions of ids, in all models.
+
+        Curves change as if these rows had not been recorded, and cohorts that are not mature yet are counted without them.
+        Evidence that has been counted, alerts, and the sums of cohorts that ``forget`` has deleted do not change. The store
+        is replaced by the current state, so that its files contain neither the rows nor the ids. Its time grows with the size
+        of the store: delete many ids in one call.
+
+        Parameters
+        ----------
+        ids : sequence of length n
+            As they were recorded, also with ``id_key``. Unknown ids are ignored.
+
+        Returns
+        -------
+        int
+            The number of ids that were known.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, or others hold the store for too long. Either nothing has been deleted, or all, and only the
+            files of SQLite still contain it. Repeat the call in both cases.
+        """
+        keys = self._keys(ids)
+        return self._rewrite(lambda: self._ledger.delete(keys))
 
     # ---- output -------------------------------------------------------------------------------------------------
 
@@ -577,17 +622,46 @@ class Monitor:
 
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
-        if self._closed:
-            raise ValueError("the store must be open, got a closed one; use Monitor.open")
+        self._refuse_closed()
         if self._log is None:
             self._apply(kind, payload)
             return
-        for name in ("ids", "groups"):
-            refuse_unstorable(name, payload.get(name))
+        refuse_unstorable(payload.get("ids", ()), payload.get("groups"))
         self._log.append(kind, payload)
         self.refresh()
 
+    def _rewrite(self, change: Callable[[], _R]) -> _R:
+        """Change the ledger, and replace the store by the state after it, all or nothing."""
+        self._refuse_closed()
+        if self._log is None:
+            return change()
+        self.refresh()  # what is read here is not read while other writers wait
+        before = None
+        try:
+            with self._log.writing() as connection:
+                self._catch_up(self._log.read(self._seen, connection))
+                before = self._ledger.state()
+                found = change()
+                number = self._log.replace(connection, "snapshot", self._state())
+        except BaseException:
+            if before is not None:
+                self._ledger.load(before)
+            raise
+        self._seen = number
+        self._log.erase()
+        return found
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ValueError("the store must be open, got a closed one; use Monitor.open")
+
+    def _catch_up(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            self._apply(call.kind, call.payload)
+            self._seen = call.number
+
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
+        self._ledger.counts["from_the_future"] += payload.pop("refused", 0)
         if kind == "record":
             self._ledger.record(**payload)
         elif kind == "label":
@@ -597,14 +671,12 @@ class Monitor:
         elif kind == "state":
             index = payload["number"] - 1
             self._alerts[index] = self._alerts[index].in_state(payload["state"])
-        elif kind == "forget":
-            self._ledger.forget(**payload)
         elif kind == "snapshot":
             self._refuse_other_settings(payload["settings"])
             self._ledger.load(payload["ledger"])
             self._watch.load(payload["watch"])
             self._alerts = [Alert.from_dict(record) for record in payload["alerts"]]
-        else:
+        elif kind == "settings":
             self._refuse_other_settings(payload)
 
     def _state(self) -> dict[str, Any]:
@@ -617,8 +689,14 @@ class Monitor:
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
         for name, value in self._settings.items():
-            if stored[name] != value:
-                raise ValueError(f"{name} must be that of the store, {stored[name]!r}, got {value!r}")
+            if stored[name] == value:
+                continue
+            if name == "id_key":
+                words = [
+                    "no key" if one is None else f"the key with fingerprint {one}" for one in (stored[name], value)
+                ]
+                raise ValueError(f"id_key must be that of the store, {words[0]}, got {words[1]}")
+            raise ValueError(f"{name} must be that of the store, {stored[name]!r}, got {value!r}")
 
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))
@@ -700,9 +778,15 @@ class Monitor:
         if self._clock is None:
             return np.ones(len(times), bool)
         here: npt.NDArray[np.bool_] = times <= round(self._clock() * 1_000_000) + _CLOCK_SKEW
-        if not here.all():
-            self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
+
+    def _keys(self, ids: Sequence[Hashable]) -> list[Hashable]:
+        keys = list_of("ids", ids)
+        return keys if self._hash is None else self._hash.ids(keys)
+
+    def _groups(self, group: Sequence[Hashable], count: int) -> list[Hashable]:
+        groups = list_of("group", group, count)
+        return groups if self._hash is None else self._hash.groups(groups)
 
 
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
