@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from boosting_losses.monitor import Monitor, ThresholdRule
-from boosting_losses.monitor import _log as log_module
 
 DAY = 86_400
 ROOT = Path(__file__).parents[1]
@@ -141,21 +140,8 @@ def test_a_newer_schema_is_refused(tmp_path):
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE monitor_version SET version = 99"))
     engine.dispose()
-    with pytest.raises(ValueError, match="schema version 1 or older, got 99; update the package"):
+    with pytest.raises(ValueError, match="schema version 2 or older, got 99; update the package"):
         Monitor.open(store)
-
-
-def test_an_older_schema_is_migrated(tmp_path, monkeypatch):
-    store = str(tmp_path / "monitor.db")
-    monitor = Monitor(label_delay="2d", clock=None, store=store)
-    monitor.record(["a"], [0.5], 0)
-    monitor.close()
-    monkeypatch.setattr(log_module, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(log_module, "_MIGRATIONS", {1: ("CREATE TABLE made_by_migration (x INTEGER)",)})
-    assert Monitor.open(store, clock=None).status().counts == {"recorded": 1}
-    engine = sa.create_engine(f"sqlite:///{store}")
-    assert sa.inspect(engine).has_table("made_by_migration")
-    engine.dispose()
 
 
 def test_ids_that_a_store_cannot_keep_are_refused(store):

@@ -21,11 +21,18 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ._engine import PATIENCE, engine_of, in_words
+from ._migrations import PAYLOADS
 
-#: The version of the tables. A newer version needs a migration in ``_MIGRATIONS``.
-SCHEMA_VERSION = 1
-#: Statements that lead from each version to the next.
-_MIGRATIONS: dict[int, tuple[str, ...]] = {}
+#: The version of the tables and payloads. A newer version needs a migration in ``PAYLOADS`` or ``_STATEMENTS``.
+SCHEMA_VERSION = 2
+#: Statements that lead from each version to the next, by dialect.
+_STATEMENTS: dict[tuple[int, str], tuple[str, ...]] = {
+    # The same type again removes the statistics, which may contain samples.
+    (1, "postgresql"): (
+        "ALTER TABLE monitor_calls ALTER COLUMN payload TYPE bytea",
+        "ALTER TABLE monitor_calls ALTER COLUMN payload SET STATISTICS 0",
+    )
+}
 #: Writers of PostgreSQL take this advisory lock, so that rows become visible in the order of their numbers.
 _WRITERS = 7_305_211_902
 _ROWS_PER_READ = 256
@@ -194,8 +201,12 @@ def _migrate(connection: sa.Connection) -> None:
             f"the log must have schema version {SCHEMA_VERSION} or older, got {version}; update the package"
         )
     for older in range(version, SCHEMA_VERSION):
-        for statement in _MIGRATIONS[older]:
+        for statement in _STATEMENTS.get((older, connection.dialect.name), ()):
             connection.exec_driver_sql(statement)
+        for kind, change in PAYLOADS.get(older, {}).items():
+            for call in connection.execute(sa.select(_CALLS).where(_CALLS.c.kind == kind)).all():
+                packed = _packed(change(_unpacked(call.payload)))
+                connection.execute(sa.update(_CALLS).where(_CALLS.c.number == call.number).values(payload=packed))
         connection.execute(sa.update(_VERSION).values(version=older + 1))
 
 

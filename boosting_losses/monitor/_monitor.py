@@ -863,6 +863,8 @@ class Monitor:
             self._alerts = [Alert.from_dict(record) for record in payload["alerts"]]
         elif kind == "settings":
             self._refuse_other_settings(payload)
+        elif kind == "forget":  # in stores that were made with schema version 1
+            self._ledger.forget(**payload)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -873,16 +875,12 @@ class Monitor:
         }
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
-        # The rule may have arguments that are newer than the store.
-        rule = stored["rule"] and asdict(ThresholdRule(**stored["rule"]))
         for name, value in self._settings.items():
-            known = rule if name == "rule" else stored[name]
+            known = stored[name]
             if known == value:
                 continue
             if name == "id_key":
-                words = [
-                    "no key" if one is None else f"the key with fingerprint {one}" for one in (stored[name], value)
-                ]
+                words = ["no key" if one is None else f"the key with fingerprint {one}" for one in (known, value)]
                 raise ValueError(f"id_key must be that of the store, {words[0]}, got {words[1]}")
             raise ValueError(f"{name} must be that of the store, {known!r}, got {value!r}")
 
