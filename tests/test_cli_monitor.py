@@ -297,7 +297,11 @@ def test_rows_can_be_forgotten_and_deleted(with_alerts):
         assert found.status().streams[0].rows == (DAYS - 10) * ROWS
     with open("ids.txt", "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write("row 5999\nrow 5998\n\n")
-    assert monitor("delete", "row 5997", "unknown", "--ids", "ids.txt") == (0, "3 rows deleted\n", "")
+    assert monitor("delete", "row 5997", "unknown", "--ids", "ids.txt") == (
+        0,
+        "3 of 4 ids were known; their rows are deleted\n",
+        "",
+    )
     with stored() as found:
         assert found.status().streams[0].rows == (DAYS - 10) * ROWS - 3
 
@@ -314,7 +318,7 @@ def test_ids_are_hashed_with_a_key_of_the_environment(monkeypatch):
     labelled = monitor("ingest", "-", "--id", "id", "--label", "y", stdin="id,y\nalice@example.org,1\n")
     assert labelled == (0, "labelled 1\n", "")
     monkeypatch.delenv("BOOSTING_LOSSES_ID_KEY")
-    check_refused("key", "status")
+    check_refused("BOOSTING_LOSSES_ID_KEY must be that of the store, the key with fingerprint", "status")
 
 
 def test_the_evaluation_file_of_the_documents_sets_the_threshold_rule():
@@ -363,7 +367,7 @@ def test_odd_files_and_options_are_refused_in_one_line(message, text, arguments)
 
 
 def test_commands_refuse_stores_that_are_not_there_or_have_other_settings(with_alerts):
-    check_refused("other.db", "status", store="other.db")
+    check_refused("got none, and other.db does not exist", "status", store="other.db")
     check_refused("label_delay must be that of the store, 604800.0, got 0.0", "ingest", "-", *BOTH, stdin=ROW)
     check_refused(
         "n_classes must be that of the store, 2, got 3",

@@ -174,3 +174,25 @@ def test_missing_groups_are_stored(store):
     assert len(set(Monitor.open(store, clock=None)._ledger.models["default"].group.tolist())) == 3
     with pytest.raises(TypeError, match=r"group must be texts or integers in a store, got 1\.5"):
         monitor.record(["e"], [0.5], 0, group=[1.5])
+
+
+def test_calls_know_what_other_processes_have_added(store):
+    now = [30.0 * DAY]
+    one = Monitor(label_delay="2d", clock=lambda: now[0], store=store)
+    other = Monitor.open(store, clock=lambda: now[0])
+    one.record(["a", "b"], [0.0, 0.5], 5 * DAY)
+    other.label(["a"], [1])  # known when it was final, at the end of day 5 and two days later
+    assert other.status().clock.timestamp() == 8 * DAY
+    other.advance(20 * DAY)
+    one.forget(4 * DAY)
+    one.resolve(1)
+    assert [alert.state for alert in one.alerts()] == ["resolved"]
+    one.close()
+    other.close()
+
+
+def test_the_password_of_an_empty_store_is_not_shown(store):
+    url = store.replace("monitor@", "monitor:secret@")
+    with pytest.raises(ValueError, match="label_delay must be given for a new store") as error:
+        Monitor.open(url)
+    assert "secret" not in str(error.value)

@@ -245,15 +245,16 @@ class Monitor:
         OSError, ImportError
             If the store cannot be opened, or its driver is not installed.
         """
-        first = None
+        first, reason = None, f"{store} does not exist"  # not a URL, which may contain a password
         if "://" in str(store) or Path(store).exists():
+            reason = "the store is empty"
             log = _log(store, synchronous=synchronous)
             first = next(log.read(), None)
             log.close()
         if first is None and "label_delay" in given:
             return cls(**given, clock=clock, id_key=id_key, store=store, synchronous=synchronous)
         if first is None:
-            raise ValueError(f"label_delay must be given for a new store, such as '30d', got none: {store} is empty")
+            raise ValueError(f"label_delay must be given for a new store, such as '30d', got none, and {reason}")
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
@@ -380,6 +381,7 @@ class Monitor:
         if time is not None:
             times = times_of("time", time, len(keys))
         elif self._clock is not None:
+            self.refresh()  # the rows may have been recorded by another process
             times = self._ledger.known_by(keys, round(self._clock() * 1_000_000))
         else:
             raise ValueError("time must be given if the monitor has no clock, got None")
@@ -416,6 +418,7 @@ class Monitor:
             If labels of these rows are not final yet.
         """
         until = int(times_of("before", before, 1)[0]) // self._look * self._look
+        self.refresh()
         if until > self._ledger.mature_until:
             last = (
                 "none are"
@@ -895,6 +898,7 @@ class Monitor:
         return [alert for alert in self._alerts if (alert.model, alert.slice, alert.kind) == whose]
 
     def _set_state(self, number: int, state: State) -> None:
+        self.refresh()
         if not isinstance(number, (int, np.integer)) or not 1 <= number <= len(self._alerts):
             raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
         self._call("state", {"number": int(number), "state": state})

@@ -43,9 +43,10 @@ def forget(store: str, before: str) -> None:
 )
 @with_store
 def delete(store: str, ids: tuple[str, ...], file: Any) -> None:
-    """Delete rows by their ids, from the store and from all curves."""
+    """Delete the rows of ids, from the store and from all curves."""
     listed = [] if file is None else [line.rstrip("\r\n") for line in file if line.strip()]
     if not ids and not listed:
         raise ValueError("ID or --ids must name rows, got none")
+    wanted = {*ids, *listed}
     with opened_store(store) as found:
-        click.echo(f"{found.delete([*ids, *listed]):,} rows deleted")
+        click.echo(f"{found.delete(list(wanted)):,} of {len(wanted):,} ids were known; their rows are deleted")

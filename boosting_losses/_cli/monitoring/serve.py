@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -35,7 +37,7 @@ from .store import given, opened_store, with_settings, with_store
     metavar="DURATION",
     default="1h",
     show_default=True,
-    help="How far the monitor's clock is behind real time.",
+    help='How far the monitor\'s clock is behind real time. With "none" only labels move it: use this to load the past.',
 )
 @with_settings
 def serve(
@@ -55,7 +57,17 @@ def serve(
     """
     from ...monitor import service  # noqa: PLC0415  (FastAPI is an extra of its own)
 
+    # The default handler ends the process before the webhooks are closed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     settings, webhooks = given(config_path, label_delay=label_delay, look=look, n_classes=n_classes)
     token = os.environ.get("BOOSTING_LOSSES_TOKEN") or None
     with Webhooks(webhooks, source=store) as receivers, opened_store(store, settings, receivers.send) as found:
-        service.serve(found, host=host, port=port, token=token, hosts=names, on_alert=receivers.send, lag=lag)
+        service.serve(
+            found,
+            host=host,
+            port=port,
+            token=token,
+            hosts=names,
+            on_alert=receivers.send,
+            lag=None if lag == "none" else lag,
+        )

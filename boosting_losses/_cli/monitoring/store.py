@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,8 +38,11 @@ def with_store(command: Callable[_P, _R]) -> Callable[_P, _R]:
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:  # the reader of the output has enough
+            raise
         except (ValueError, TypeError, OSError, ImportError) as error:
-            raise Problem(" ".join(str(error).split())) from None
+            text = re.sub(r"\bid_key\b", _ID_KEY, str(error))  # the name that users of the command know
+            raise Problem(" ".join(text.split())) from None
 
     return wrapped
 

@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple | np.ndarray):
         return [_plain(item) for item in value]
     if isinstance(value, np.datetime64):
-        return str(value)
+        return np.datetime_as_string(value, unit="us", timezone="UTC")
     if isinstance(value, np.generic):
         return _plain(value.item())
     if isinstance(value, float):
