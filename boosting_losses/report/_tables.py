@@ -25,6 +25,9 @@ class PerModel(Summed, ABC):
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
         """Return the terms of each row that are summed."""
 
+    def merge(self, later: PerModel) -> None:
+        """Add what the table counts in other rows, besides the sums of its columns."""
+
     @abstractmethod
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable | tuple[ThresholdRow, ...]:
         """Return the table."""
@@ -53,6 +56,10 @@ class BySlice(PerModel):
         cells = own[:, None] + len(self.values) * np.arange(4)
         amounts = np.stack([losses, squares, rows.proba, rows.y], axis=1).astype(np.float64)
         return Columns(np.empty((len(own), 0)), cells.astype(np.int32), amounts)
+
+    def merge(self, later: PerModel) -> None:
+        assert isinstance(later, BySlice)
+        self._rows = self._rows + later._rows  # noqa: SLF001
 
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable:
         n = len(self.values)
