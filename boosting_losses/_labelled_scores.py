@@ -133,8 +133,7 @@ class Rows(LabelledScores):
 
     @property
     def middle(self) -> float:
-        some = np.sort(self.raw[:: max(len(self.raw) // _MOST_FOR_MIDDLE, 1)])
-        return float(some[len(some) // 2])
+        return median(self.raw[:: step_of_median(len(self.raw))])
 
     def each_class(self, log_odds: Callable[[Array], Array]) -> Iterator[Rows]:
         odds = log_odds(self.raw)
@@ -167,6 +166,16 @@ class Rows(LabelledScores):
 def effective_count(total: float, squared_shares: float) -> float:
     """Return the effective number of rows from the sum of weights and the sum of the squared shares of the weights."""
     return max(total, 1.0 / squared_shares)
+
+
+def median(some: Array) -> float:
+    """Return the median of scores, which is one of them."""
+    return float(np.sort(some)[len(some) // 2])
+
+
+def step_of_median(n_rows: int) -> int:
+    """Return the number k if the median is that of every k-th score."""
+    return max(n_rows // _MOST_FOR_MIDDLE, 1)
 
 
 def step_of_sample(n_rows: int) -> int | None:

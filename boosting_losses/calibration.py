@@ -82,15 +82,20 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If the fit stops before it reaches the minimum.
         """
-        scores = _scores(raw)
+        scores = score_array(raw)
         weight = None if sample_weight is None else _validation.numbers("sample_weight", sample_weight)
-        self.n_scores_ = 1 if scores.ndim == 1 else scores.shape[1]
-        self.classes_, codes = _encoded(y, max(self.n_scores_, 2), np.float64 if weight is None else weight.dtype)
+        n_classes = 2 if scores.ndim == 1 else scores.shape[1]
+        classes, codes = encoded(y, n_classes, np.float64 if weight is None else weight.dtype)
         _validation.refuse_odd_labels_or_weights(codes, weight, multiclass=False)
         _validation.refuse_weights(weight)
         _validation.refuse_other_length(codes, scores, "raw")
         _validation.refuse_raw(scores)
-        self._fit(Rows(codes, scores, weight))
+        return self.fit_scores(classes, Rows(codes, scores, weight))
+
+    def fit_scores(self, classes: npt.NDArray[Any], rows: LabelledScores) -> Self:
+        """Fit the calibrator to checked scores with encoded labels, which may be distributed."""
+        self.classes_, self.n_scores_ = classes, rows.n_scores
+        self._fit(rows)
         return self
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -111,7 +116,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
             If the scores are not finite numbers or have a different shape.
         """
         check_is_fitted(self)
-        scores = _scores(raw)
+        scores = score_array(raw)
         columns = 1 if scores.ndim == 1 else scores.shape[1]
         if columns != self.n_scores_:
             raise ValueError(f"raw must have {self.n_scores_} scores per row, as in fit, got {columns}")
@@ -294,7 +299,7 @@ class Uncalibrated(Calibrator):
     """The identity, which returns the posterior of the loss without calibration and requires no fit."""
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        return self._probabilities(_scores(raw))
+        return self._probabilities(score_array(raw))
 
     def _fit(self, rows: LabelledScores) -> None:
         pass
@@ -335,7 +340,8 @@ def log_odds(raw: Array) -> npt.NDArray[np.float64]:
     return odds
 
 
-def _scores(raw: npt.ArrayLike) -> Array:
+def score_array(raw: npt.ArrayLike) -> Array:
+    """Return scores as an array of shape (n,) or (n, K)."""
     scores = _validation.numbers("raw", raw)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
@@ -344,7 +350,7 @@ def _scores(raw: npt.ArrayLike) -> Array:
     return scores
 
 
-def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
+def encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
     """Return the sorted classes and the code of each label."""
     labels = np.asarray(y)
     if labels.ndim != 1 or not labels.size:

@@ -11,7 +11,15 @@ from scipy.special import expit, log_softmax
 from sklearn.base import clone
 from sklearn.calibration import _SigmoidCalibration
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _labelled_scores, _newton_fit, metrics
+from boosting_losses import (
+    FocalLoss,
+    LogLoss,
+    SoftmaxCrossEntropy,
+    SoftmaxFocalLoss,
+    _labelled_scores,
+    _newton_fit,
+    metrics,
+)
 from boosting_losses.calibration import (
     BetaCalibration,
     ConvergenceWarning,

@@ -17,7 +17,12 @@ from ..metrics._predictions import Predictions, check
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """Return a mapping of model names to probabilities."""
+    """Return a mapping of model names to arrays of probabilities."""
+    return {name: _validation.numeric("proba", values) for name, values in named_models(proba, names).items()}
+
+
+def named_models(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
+    """Return a mapping of model names to probabilities, as they were given."""
     if isinstance(proba, Mapping):
         if names is not None:
             raise ValueError("names must not be given with a mapping, whose keys are the names, got both")
@@ -36,7 +41,7 @@ def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
         models = {named[0]: proba}
     if not models:
         raise ValueError("proba must hold the probabilities of at least one model, got none")
-    return {name: _validation.numeric("proba", values) for name, values in models.items()}
+    return models
 
 
 def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
