@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from dask.base import compute, is_dask_collection
+from dask.base import compute, get_scheduler, is_dask_collection
 from dask.delayed import delayed
 
 #: The columns of a partition by name; None for an argument that was not given.
@@ -61,7 +61,7 @@ class Partitions:
         each worker, and ``each`` contains the own arguments of each partition.
         """
         task = delayed(_applied, pure=False)
-        common = delayed(shared, traverse=False)
+        common = _sent(shared)
         tasks = []
         for i, start in enumerate(self.starts):
             parts = {name: None if parts is None else parts[i] for name, parts in self._parts_by_name.items()}
@@ -129,6 +129,14 @@ def refuse_odd_scale(weight: npt.NDArray[Any]) -> None:
 
 
 # ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def _sent(shared: tuple[Any, ...]) -> Any:
+    """Return an argument that is sent once to each worker; in the graph itself, it would also pass through the scheduler."""
+    client = getattr(get_scheduler(), "__self__", None)
+    if client is not None and hasattr(client, "scatter"):
+        return client.scatter([shared], broadcast=True, hash=False)[0]
+    return delayed(shared, traverse=False)
 
 
 def _applied(

@@ -119,7 +119,8 @@ class Accumulator:
             The number of all rows of weight above 0. More than a million rows are merged by nearly equal probability; if
             the number is given, the parts merge them at once, so that they need less memory.
         """
-        data = [ready(*with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
+        y, columns, some_weight = with_meaning(y_true, self._forms(probas), sample_weight)
+        data = [ready(y, proba, some_weight) for proba in columns]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())

@@ -129,25 +129,30 @@ def ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike |
 
 
 def with_meaning(
-    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
-) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """Return the valid rows of positive weight; ``Accumulator.add`` raises an error for invalid rows."""
-    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
+    y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None
+) -> tuple[npt.ArrayLike, list[npt.NDArray[Any]], npt.ArrayLike | None]:
+    """Return the rows of positive weight that are valid for all models, for which ``Accumulator.add`` raises no error."""
+    labels, columns = _validation.numeric("y_true", y), [_validation.numeric("proba", proba) for proba in probas]
     weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
-    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
-        return labels, p, weight  # ``ready`` raises the error
-    columns = p.reshape(len(p), -1)
-    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
+    shapes_agree = labels.ndim == 1 and all(p.shape[:1] == labels.shape for p in columns)
+    if not shapes_agree or (weight is not None and weight.shape != labels.shape):
+        return labels, columns, weight  # ``ready`` raises the error
+    fine = np.logical_and.reduce([_is_valid(labels, proba.reshape(len(proba), -1)) for proba in columns])
+    if weight is not None:
+        fine &= (weight > 0.0) & (weight < np.inf)
+    if fine.all() or not fine.any():
+        return labels, columns, weight
+    return labels[fine], [proba[fine] for proba in columns], None if weight is None else weight[fine]
+
+
+def _is_valid(labels: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    fine: npt.NDArray[np.bool_] = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
     if columns.shape[1] > 1:
         fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
         fine &= labels == np.floor(labels)
     else:
         fine &= labels <= 1
-    if weight is not None:
-        fine &= (weight > 0.0) & (weight < np.inf)
-    if fine.all() or not fine.any():
-        return labels, p, weight
-    return labels[fine], p[fine], None if weight is None else weight[fine]
+    return fine
 
 
 @contextmanager
