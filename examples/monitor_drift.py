@@ -4,7 +4,8 @@ The season changes the mix of customers; the probabilities stay right. For four 
 is 0. In the last month the odds are 1.5 times as high as the model says. Labels arrive up to six days late.
 """
 
-import matplotlib as mpl
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +13,6 @@ from sklearn.metrics import log_loss
 
 from boosting_losses.monitor import Monitor, ThresholdRule
 
-mpl.use("agg")
 random, rows, days, day_length = np.random.default_rng(0), 1_000, 92, 86_400
 start = np.datetime64("2026-03-01", "s")
 season, broken, drift = range(10, 32), range(42, 46), range(62, days)
@@ -40,7 +40,7 @@ for day in range(days):
     monitor.label(ids, y, time + random.integers(0, 6 * day_length, rows))
 print(f"log loss on validation data: {baseline:.4f}", *monitor.alerts(), sep="\n")
 curve, evidence = monitor.curve("5d", end=start + days * day_length), monitor.evidence()
-figure, axes = plt.subplots(3, figsize=(10, 9), sharex=True, layout="constrained")
+figure, axes = plt.subplots(3, figsize=(10, 9), sharex=True, layout="constrained", subplot_kw={"ylabel": "nats"})
 axes[0].plot(curve.end, curve.log_loss, label="log loss of 5 days")
 axes[0].plot(curve.end, curve.expected_log_loss, "--", label="expected log loss")
 axes[0].axhline(1.1 * baseline, color="0.5", linestyle=":", label="validation + 10 %")
@@ -54,7 +54,7 @@ for number, kind in ((0, "threshold"), (2, "miscalibrated")):
 for ax in axes:
     for period, color in ((season, "tab:green"), (broken, "tab:orange"), (drift, "tab:purple")):
         ax.axvspan(start + period[0] * day_length, start + (period[-1] + 1) * day_length, color=color, alpha=0.12)
-    ax.set_ylabel("nats")
     ax.legend(loc="upper left", fontsize="small")
 axes[0].set_title("A season (green), a broken feature (orange) and a drift (purple)")
 figure.savefig("monitor_drift.png", dpi=110)
+Path("monitor.html").write_text(monitor.to_html(title="Three months of a model"), encoding="utf-8")

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from boosting_losses import metrics
 from boosting_losses._cli import config as configuration
+from boosting_losses._cli.metrics_config import ScoreOptions
 from boosting_losses._cli.thresholds import beyond, broken
 from boosting_losses._cli.yaml_file import ConfigError
 from boosting_losses.metrics import Estimate
@@ -65,7 +66,7 @@ class_weight: balanced
 
 
 def test_every_option_of_a_score_is_a_key():
-    assert set(configuration.ScoreOptions.model_fields) == set().union(*(score.options for score in SCORES.values()))
+    assert set(ScoreOptions.model_fields) == set().union(*(score.options for score in SCORES.values()))
 
 
 def test_options_of_scores(rows):
@@ -110,7 +111,8 @@ def test_texts_are_read_as_what_they_stand_for():
         ("metrics:\n  log_los:\n", "line 2: metrics.log_los must be one of .*, got log_los .did you mean log_loss"),
         ("metrics:\n- log_loss\n- auc", "line 3: metrics must be one of log_loss, .* got auc .did you mean roc_auc"),
         ("metrics: []", "line 1: metrics must not be empty"),
-        ("metrics: {log_loss: {norm: 1}}", "metrics.log_loss.norm must not be given, got norm"),
+        ("metrics: {brier_score: {norm: 1}}", "metrics.brier_score.norm must not be given, got norm"),
+        ("metrics: {log_loss: {norm: 1}}", "metrics.log_loss.norm must be one of clip_eps, sample_weight_by, got norm"),
         ("metrics:\n  calibration_error:\n    norm: 3", "line 3: .*calibration_error.norm must be 1, 2 or 'max', got 3"),
         ("metrics:\n  calibration_error:\n    debiased: true\n    norm: max", "line 2: .* not be debiased if norm is max"),
         ("metrics: {trimmed_log_loss: {trim: 1}}", "trimmed_log_loss.trim must be less than 1, got 1"),
@@ -126,7 +128,7 @@ def test_texts_are_read_as_what_they_stand_for():
         ("bootstrap: 100", "line 1: bootstrap must be a mapping of keys to values, got 100"),
         ("bootstrap: {n_resamples: 1000000000}", "n_resamples must be less than or equal to 100000, got 1000000000"),
         ("class_weight: inverse", "class_weight must be 'balanced', got inverse"),
-        ("thresholds: [log_loss]", "thresholds must give max, min or both, got neither"),
+        ("thresholds: [log_loss]", "thresholds.log_loss must give max, min or both, got neither"),
         ("thresholds: {log_loss: {}}", "thresholds.log_loss must give max, min or both, got neither"),
         ("thresholds: {log_loss: {by: interval}}", "thresholds.log_loss must give max, min or both, got neither"),
         ("thresholds:\n  log_loss:\n    max: lots", "line 3: thresholds.log_loss.max must be a finite number, got lots"),
@@ -216,8 +218,8 @@ def test_the_command_judges_by_the_interval(rows):
 
 def example():
     """The configuration in the page on reports."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return read(text)
+    first = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return read(first[1])
 
 
 @pytest.mark.slow

@@ -326,7 +326,7 @@ def test_the_evaluation_file_of_the_documents_sets_the_threshold_rule():
     check_refused("label_delay must be given for a new store", "ingest", "rows.parquet", *COLUMNS, *options)
     code, _, err = monitor("ingest", "rows.parquet", *COLUMNS, *options, "--label-delay", "7d")
     assert (code, err) == (0, "")
-    rule = ThresholdRule(0.35, alert_threshold_pct=15.0, rolling_window=5000, min_samples_for_alert=200)
+    rule = ThresholdRule(0.35, alert_threshold_pct=15.0, rolling_window=5000, balanced=True)
     expected = in_memory(data, rule=rule)
     assert "threshold" in {alert.kind for alert in expected.alerts()}
     check_same(stored(), expected)

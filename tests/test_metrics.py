@@ -6,12 +6,15 @@ import pytest
 import sklearn.datasets
 import sklearn.linear_model
 import sklearn.metrics
+import sklearn.utils.class_weight
 from numpy.testing import assert_allclose
 from scipy.special import expit, softmax
 
 from boosting_losses.metrics import (
+    balanced_log_loss,
     brier_score,
     calibration_error,
+    confidence_interval,
     d2,
     decompose,
     log_loss,
@@ -134,6 +137,25 @@ def test_log_loss_by_class(binary, multiclass, weighted):
         one_hot = np.eye(columns.shape[1])[y]
         assert_allclose(log_loss_by_class(one_hot, columns, w), by_class, rtol=1e-12)
     assert np.isnan(log_loss_by_class([0, 1], [[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]])[2])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_balanced_log_loss(binary, multiclass, weighted):
+    for labels, p, weight in (binary, multiclass):
+        y = np.where(labels > 0, labels, (np.arange(len(p)) % 3 == 0) * 1)  # unequal frequencies
+        w = np.where(weighted, weight, 1.0)
+        balanced = w * (w.sum() / np.bincount(y, weights=w))[y]
+        assert_allclose(balanced_log_loss(y, p, w), sklearn.metrics.log_loss(y, p, sample_weight=balanced), rtol=1e-12)
+        if not weighted:
+            of_class = sklearn.utils.class_weight.compute_sample_weight("balanced", y)
+            assert_allclose(balanced_log_loss(y, p), sklearn.metrics.log_loss(y, p, sample_weight=of_class), rtol=1e-12)
+    soft, p, w = [0.25, 0.5], np.array([0.1, 0.8]), [1.0, 3.0]
+    by_class = [np.average(-np.log(q), weights=w * s) for q, s in ((1 - p, 1 - np.array(soft)), (p, np.array(soft)))]
+    assert_allclose(balanced_log_loss(soft, p, w), np.mean(by_class), rtol=1e-12)
+    assert_allclose(confidence_interval(balanced_log_loss, soft * 50, np.tile(p, 50), w * 50).value, np.mean(by_class))
+    for y, w, k in (([0, 0], None, 1), ([0, 1], [0.0, 1.0], 0)):
+        with pytest.raises(ValueError, match=rf"y_true must hold rows of every class 0\.\.1, got none of class {k}"):
+            balanced_log_loss(y, [0.2, 0.3], w)
 
 
 def test_clipping_by_choice():

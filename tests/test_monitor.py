@@ -584,3 +584,16 @@ def test_reliability_of_a_time():
     now = monitor.reliability(start=START + 2 * DAY)
     assert np.average(now.observed - now.predicted, weights=now.weight) > 0.1
     assert abs(np.average(then.observed - then.predicted, weights=then.weight)) < 0.05
+
+
+def test_labels_without_a_time_became_known_now_or_when_they_were_final():
+    now = [20 * DAY]
+    monitor = Monitor(label_delay="3d", clock=lambda: now[0])
+    monitor.record(["old", "new"], [0.5, 0.5], [2 * DAY + 5.0, 19 * DAY + 5.0])
+    monitor.label(["new", "old"], [1, 0])
+    assert monitor.status().counts == {"recorded": 2, "labelled": 2}
+    assert monitor.status().clock.timestamp() == 20 * DAY
+    (looks,) = [stream.looks for stream in monitor.status().streams]
+    assert looks == 1  # only the cohort of day 2 is mature
+    with pytest.raises(ValueError, match="time must be given if the monitor has no clock"):
+        Monitor(label_delay=0, clock=None).label(["a"], [1])

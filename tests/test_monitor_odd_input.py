@@ -280,7 +280,7 @@ def test_numpy_scalars_are_numbers_and_texts(tmp_path):
     monitor.close()
     with pytest.raises(ValueError, match=r"the store must be open, got a closed one; use Monitor.open"):
         monitor.advance(5)
-    with pytest.raises(ValueError, match="store must have been made by Monitor"):
+    with pytest.raises(ValueError, match="label_delay must be given for a new store"):
         Monitor.open(tmp_path / "typo.db")
     assert not (tmp_path / "typo.db").exists()
 

@@ -210,7 +210,7 @@ def test_other_settings_are_refused(store):
 
 
 def test_an_empty_store_has_no_settings(tmp_path):
-    with pytest.raises(ValueError, match=r"store must have been made by Monitor\(store=...\), got an empty one"):
+    with pytest.raises(ValueError, match=r"label_delay must be given for a new store"):
         Monitor.open(tmp_path / "monitor.db")
 
 

@@ -219,6 +219,11 @@ def test_what_an_accumulator_refuses():
         Accumulator(["a"], slices={"day": [str(day) for day in range(201)]})
     with pytest.raises(ValueError, match="reference must be one of a, got 'b'"):
         Accumulator(["a"], Settings(reference="b"))
+    with pytest.raises(ValueError, match="primary must be one of the metrics log_loss, got 'd2'"):
+        Settings({"log_loss": {}}, primary="d2")
+    for other in ("b", "z"):
+        with pytest.raises(ValueError, match=f"comparisons must be with another of a, b, got '{other}' for 'b'"):
+            Accumulator(["a", "b"], Settings(comparisons={"b": other}))
     with pytest.raises(ValueError, match="the accumulator must contain at least one row, got none"):
         ProbabilityReport.from_accumulator(Accumulator(["a"]))
     accumulator = Accumulator(["a"], n_groups=2, slices={"day": ["Monday", "Tuesday"]})

@@ -21,7 +21,7 @@ from .inputs import name_of, opened
 from .outputs import Problem, progress, refuse_odd_outputs, write
 from .passes import evaluated
 from .plan import Options, planned
-from .thresholds import broken
+from .thresholds import above_baseline, broken
 from .yaml_file import ConfigError
 
 
@@ -132,7 +132,7 @@ def evaluate(
     \b
     Exit codes:
       0  The evaluation succeeded.
-      1  A score violates a threshold of the configuration.
+      1  A score violates a threshold of the configuration, or the log loss is too far above the baseline.
       2  The data, the options or the configuration are invalid.
     """  # noqa: D301  (click does not rewrap the lines after this mark)
     if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -144,7 +144,8 @@ def evaluate(
         plan = planned(Options(**wishes), config, source.columns())
         with progress([source], passes=2) as advance:
             report = evaluated(plan.table(source), plan, advance)
-        wrong = broken(report, config)
+        above, note = above_baseline(report, config, plan.names)
+        wrong = [*broken(report, config, plan.names), *above]
         written = _rendered(report, html, plot, json_path)
     except (ValueError, TypeError) as error:
         text = " ".join(str(error).split())
@@ -156,6 +157,8 @@ def evaluate(
         console.print(report)
     else:
         click.echo(report)
+    if note:
+        click.echo(note, err=True)
     for line in wrong:
         click.echo(f"threshold violated: {line}", err=True)
     if wrong:

@@ -26,13 +26,30 @@ def evaluated(table: Table, plan: Plan, advance: Advance) -> ProbabilityReport:
     look = _look(table, plan, advance)
     factor = look.balancing() if plan.balanced else None
     slices = {name: sorted(categories.names) for name, categories in look.slices.items()}
-    accumulator = Accumulator(plan.names, plan.settings, None if look.groups is None else len(look.groups), slices)
-    sample = _rows(look.sample, plan, factor)
+    accumulator = Accumulator(plan.reported, plan.settings, None if look.groups is None else len(look.groups), slices)
+    blocks = _coded(table, plan, look, factor)
+    scattered = look.groups is not None and not look.groups.together
+    if plan.calibration is None and not scattered:
+        sample = _rows(look.sample, plan, factor)
+    else:
+        whole = _calibrated(_Rows.joined(list(blocks)), plan)
+        sample = whole.take(np.arange(0, len(whole.labels), look.step))
+        blocks = _in_order(whole, look.groups if scattered else None)
     accumulator.prepare(sample.labels, sample.probas, sample.weight)
-    for rows in _in_order(table, plan, look, factor):
+    for rows in blocks:
         accumulator.add(rows.labels, rows.probas, rows.weight, index=rows.index, groups=rows.groups, slices=rows.slices)
         advance(len(rows.labels))
+    if "balanced_log_loss" in plan.settings.metrics:
+        _refuse_absent_classes(accumulator.models[0].class_weight)
     return ProbabilityReport.from_accumulator(accumulator, table.classes)
+
+
+def _refuse_absent_classes(weight: Numbers) -> None:
+    """Raise ValueError unless each class has weight."""
+    if not (weight > 0.0).all():
+        raise ValueError(
+            f"balancing the classes requires at least one row of each class, got none of class {int(np.argmin(weight))}"
+        )
 
 
 # The first pass
@@ -46,17 +63,14 @@ class _Look:
     """
 
     sample: Block
+    step: int  #: the sample consists of the rows 0, step, 2 * step, ...
     totals: Numbers
     slices: dict[str, Categories]
     groups: Groups | None
 
     def balancing(self) -> Numbers:
         """Return factors that give each class the same weight: inverse class frequencies with weighted mean 1."""
-        if not (self.totals > 0.0).all():
-            raise ValueError(
-                "balancing the classes requires at least one row of each class, got none of class"
-                f" {int(np.argmin(self.totals))}"
-            )
+        _refuse_absent_classes(self.totals)
         balanced: Numbers = self.totals.sum() / (len(self.totals) * self.totals)
         return balanced
 
@@ -83,7 +97,7 @@ def _look(table: Table, plan: Plan, advance: Advance) -> _Look:
         advance(len(block))
     if groups is not None and len(groups) < 2:
         raise ValueError(f"groups must name at least 2 groups, got only {groups.names[0]!r} in {plan.groups!r}")
-    return _Look(Block.joined(kept), totals, slices, groups)
+    return _Look(Block.joined(kept), step, totals, slices, groups)
 
 
 def _classes(block: Block, plan: Plan) -> Codes:
@@ -150,20 +164,32 @@ def _matrix(columns: list[Numbers]) -> Numbers:
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
-def _in_order(table: Table, plan: Plan, look: _Look, factor: Numbers | None) -> Iterator[_Rows]:
-    """Return all rows with contiguous groups; if groups are scattered, all rows are kept in memory and sorted."""
+def _coded(table: Table, plan: Plan, look: _Look, factor: Numbers | None) -> Iterator[_Rows]:
+    """Return all rows in the order of the files."""
     ranks = {name: categories.ranks(as_numbers=False) for name, categories in look.slices.items()}
+    for block in table.blocks():
+        slices = {name: ranks[name][look.slices[name].known(block.texts[name])] for name in ranks}
+        groups = None if look.groups is None else look.groups.known(block.texts[str(plan.groups)])
+        yield replace(_rows(block, plan, factor), slices=slices, groups=groups)
 
-    def coded() -> Iterator[_Rows]:
-        for block in table.blocks():
-            slices = {name: ranks[name][look.slices[name].known(block.texts[name])] for name in ranks}
-            groups = None if look.groups is None else look.groups.known(block.texts[str(plan.groups)])
-            yield replace(_rows(block, plan, factor), slices=slices, groups=groups)
 
-    if look.groups is None or look.groups.together:
-        yield from coded()
-        return
-    whole = _Rows.joined(list(coded()))
-    order = np.argsort(look.groups.ranks(as_numbers=True)[whole.groups], kind="stable")
+def _in_order(whole: _Rows, scattered: Groups | None) -> Iterator[_Rows]:
+    """Return all rows in blocks, sorted by group if groups are scattered."""
+    order = np.arange(len(whole.labels))
+    if scattered is not None:
+        order = np.argsort(scattered.ranks(as_numbers=True)[whole.groups], kind="stable")
     for start in range(0, len(order), ROWS):
         yield whole.take(order[start : start + ROWS])
+
+
+def _calibrated(whole: _Rows, plan: Plan) -> _Rows:
+    """Return all rows with the probabilities of the calibrated models, if there are any, after those of the models."""
+    if plan.calibration is None:
+        return whole
+    from .cross_fitting import cross_fitted  # noqa: PLC0415  (scikit-learn takes seconds to import)
+
+    seed, normalize = plan.settings.random_state, plan.settings.normalize
+    models = dict(zip(plan.names, whole.probas, strict=True))
+    data = (whole.labels, models, whole.weight, whole.groups)
+    calibrated = cross_fitted(*data, plan.calibration, seed=seed, normalize=normalize)
+    return replace(whole, probas=[*whole.probas, *calibrated])

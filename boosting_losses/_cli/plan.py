@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..metrics import threshold_of_costs
 from ..report import Settings
+from .calibration_config import Calibration
 from .columns import Table
 from .config import Evaluation
 from .inputs import Input
@@ -40,7 +41,13 @@ class Plan:
     slices: tuple[str, ...]
     groups: str | None
     balanced: bool
+    calibration: Calibration | None
     settings: Settings
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The names of the models, then of the calibrated models."""
+        return (*self.names, *self.settings.comparisons)
 
     @property
     def n_classes(self) -> int:
@@ -65,21 +72,24 @@ def planned(options: Options, config: Evaluation, columns: Sequence[str]) -> Pla
     Raise ValueError if options or keys conflict with each other or with the columns of the first file.
     """
     models, classes = models_of(options.probas, options.classes, columns)
+    names = names_of(models)
     settings = replace(
         config.settings,
         thresholds=(*options.thresholds, *map(_threshold_of, options.costs)) or config.settings.thresholds,
         reference=config.settings.reference if options.reference is None else options.reference,
         normalize=options.normalize or config.settings.normalize,
+        comparisons={} if config.calibration is None else {config.calibration.name_of(name): name for name in names},
     )
     plan = Plan(
         label=options.label,
         classes=classes,
-        names=names_of(models),
+        names=names,
         models=models,
         weight=options.weight,
         slices=options.slices or config.slices,
         groups=config.groups if options.groups is None else options.groups,
         balanced=config.class_weight == "balanced",
+        calibration=config.calibration,
         settings=settings,
     )
     _refuse_odd_columns(plan, options, config)
@@ -169,8 +179,11 @@ def _refuse_odd_settings(plan: Plan, options: Options, config: Evaluation) -> No
         raise _error(given, "reference", config, f"be one of the models {', '.join(plan.names)}", got)
     computed = list(plan.settings.for_classes(plan.n_classes).metrics)
     for name in config.thresholds:
-        if name not in computed:
+        if config.score(name) not in computed:
             raise config.error(("thresholds", name), f"name a score that is computed ({', '.join(computed)})", name)
+    if config.monitoring.baseline_log_loss is not None and "log_loss" not in config.metrics:
+        rule = "be given only if metrics name log_loss, which is compared with it"
+        raise config.error(("monitoring", "baseline_log_loss"), rule, ", ".join(config.metrics))
 
 
 def _error(option: str | None, key: str, config: Evaluation, rule: str, got: str) -> ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,7 @@ class YamlFile:
     path: Path
     content: Any
     lines: Mapping[Location, int]
+    root: Location = ()  #: the location of the content, from which locations are counted
 
     @classmethod
     def read(cls, path: Path) -> YamlFile:
@@ -90,6 +91,10 @@ class YamlFile:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(f"{path}: the file must be YAML text, {error}".splitlines()[0]) from None
 
+    def inside(self, key: str) -> YamlFile:
+        """Return the file with the value of a key as its content."""
+        return replace(self, content=self.content[key], root=(*self.root, key))
+
     def check(self, model: type[Model]) -> Model:
         """Return the content as a model, validated with this file as context; raise ConfigError if it is invalid."""
         try:
@@ -102,12 +107,17 @@ class YamlFile:
         raise self.error((*first["loc"], *context.get("at", ())), rule, got)
 
     def error(self, location: Location, rule: str, got: str) -> ConfigError:
-        """Return the error for a value that violates a rule; parts of the location that the file lacks are ignored."""
-        found: Location = ()
+        """Return the error for a value that violates a rule.
+
+        The location may contain the name of an item of a list. Parts that the file lacks are ignored.
+        """
+        found, shown = self.root, self.root
+        here = self.content
         for part in location:
-            if (*found, part) in self.lines:
-                found = (*found, part)
-        key = _dotted(found) or "the file"
+            step = _named(here, part) if isinstance(here, list) and isinstance(part, str) else part
+            if step is not None and (*found, step) in self.lines:
+                found, shown, here = (*found, step), (*shown, part), here[step]
+        key = _dotted(shown) or "the file"
         return ConfigError(f"{self.path}, line {self.lines[found]}: {key} must {rule}, got {got}")
 
 
@@ -131,6 +141,12 @@ def _value(node: yaml.Node, lines: dict[Location, int], location: Location) -> A
         lines[inner] = marked.start_mark.line + 1
         found[key] = _value(item, lines, inner)
     return found if is_mapping else list(found.values())
+
+
+def _named(items: list[Any], name: str) -> int | None:
+    """Return the position of the item that is a name, or has it as the value of the key ``name``."""
+    names = [item.get("name") if isinstance(item, dict) else item for item in items]
+    return names.index(name) if name in names else None
 
 
 def _dotted(location: Location) -> str:

@@ -19,7 +19,7 @@ from ..report._settings import as_options
 from ._partitions import Columns, Partitions, blocks, merged, refuse_odd_scale
 
 #: The scores that are not defined if a class has no rows, and whose computation from sums does not notice it.
-_OF_ALL_CLASSES = ("normalized_cross_entropy", "d2", "roc_auc", "average_precision")
+_OF_ALL_CLASSES = ("balanced_log_loss", "normalized_cross_entropy", "d2", "roc_auc", "average_precision")
 
 
 def score(

@@ -25,7 +25,15 @@ from ._flexible_curve import (
     integrated_calibration_index,
 )
 from ._intervals import bootstrap, confidence_interval, paired_difference
-from ._means import brier_score, d2, log_loss, log_loss_by_class, normalized_cross_entropy, refinement_loss
+from ._means import (
+    balanced_log_loss,
+    brier_score,
+    d2,
+    log_loss,
+    log_loss_by_class,
+    normalized_cross_entropy,
+    refinement_loss,
+)
 from ._ranking import average_precision, roc_auc
 from ._raw_scores import logits
 from ._reliability import ReliabilityCurve, calibration_error, reliability_curve
@@ -43,6 +51,7 @@ __all__ = [
     "ThresholdTable",
     "at_thresholds",
     "average_precision",
+    "balanced_log_loss",
     "bootstrap",
     "brier_score",
     "calibration_error",

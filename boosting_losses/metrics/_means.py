@@ -13,8 +13,7 @@ from ._predictions import (
     add_up,
     check,
     class_columns,
-    each,
-    margin,
+    class_losses,
     mean_square,
     refuse_both_or_none,
 )
@@ -193,21 +192,50 @@ def log_loss_by_class(
         As for :func:`log_loss`.
     """
     data = check(y_true, proba, sample_weight, raw)
-    losses, _, _ = each(data, eps)
+    terms = class_losses(data, eps)
     columns = class_columns(data)
     if data.weight is not None:
         columns *= data.weight[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if data.y.ndim == 1 and (data.classes > 2 or not ((data.y != 0) & (data.y != 1)).any()):
-            terms = losses[:, None]
-        else:  # soft labels: each class has its own term
-            inset = margin(data, eps)
-            p = np.clip(data.proba.astype(np.float64), inset, 1.0 - inset)
-            terms = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
-        of_class = np.where(columns > 0.0, columns * terms, 0.0).sum(axis=0)
     with np.errstate(invalid="ignore"):
+        of_class = np.where(columns > 0.0, columns * terms, 0.0).sum(axis=0)
         means: Numbers = of_class / columns.sum(axis=0)
     return means
+
+
+def balanced_log_loss(
+    y_true: npt.ArrayLike,
+    proba: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    raw: npt.ArrayLike | None = None,
+    eps: float | None = None,
+) -> float:
+    """Return the log loss with inverse class frequencies as weights, so that every class counts the same; 0 is best.
+
+    Unless the classes are equally frequent, a calibrated model does not have the smallest value: the weights favour
+    probabilities for equally frequent classes. A constant forecast of 1 / K has the value log(K).
+
+    Parameters
+    ----------
+    y_true, proba, sample_weight, raw, eps
+        As for :func:`log_loss`.
+
+    Returns
+    -------
+    float
+        The mean over the K classes of :func:`log_loss_by_class`. Without sample weights, it is the log loss with the weights
+        ``n / (K n_k)`` of scikit-learn's ``compute_sample_weight("balanced", y)``; with them, n and n_k are sums of weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for :func:`log_loss`, and if a class has no rows with nonzero weight.
+    """
+    by_class = log_loss_by_class(y_true, proba, sample_weight, raw=raw, eps=eps)
+    empty = np.flatnonzero(np.isnan(by_class))
+    if len(empty):
+        raise ValueError(f"y_true must hold rows of every class 0..{len(by_class) - 1}, got none of class {empty[0]}")
+    return float(by_class.mean())
 
 
 def refinement_loss(

@@ -212,6 +212,21 @@ def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers,
     return losses, squares, sum(moved for _, moved in parts)
 
 
+def class_losses(data: Predictions, eps: float | None = None) -> Numbers:
+    """Return the log loss of each row for each class that its label may contain, ``(n, K)``, or ``(n, 1)`` for hard labels.
+
+    Raise ValueError at the first invalid row.
+    """
+    losses, _, _ = each(data, eps)
+    if data.y.ndim == 1 and (data.classes > 2 or not ((data.y != 0) & (data.y != 1)).any()):
+        return losses[:, None]
+    inset = margin(data, eps)
+    p = np.clip(data.proba.astype(np.float64), inset, 1.0 - inset)
+    with np.errstate(divide="ignore"):
+        terms: Numbers = np.stack([-np.log1p(-p), -np.log(p)], axis=1) if data.is_binary else -np.log(p)
+    return terms
+
+
 def weighted_sum(weight: Numbers, losses: Numbers) -> float:
     """Return the weighted sum; rows of weight 0 are ignored even if their loss is infinite."""
     some = weight > 0.0

@@ -13,7 +13,7 @@ from ._calibration_line import calibration_intercept, calibration_slope, observe
 from ._decomposition import by_isotonic_regression, discrimination, miscalibration
 from ._distribution import sharpness, trimmed_log_loss
 from ._flexible_curve import calibration_error_quantile, integrated_calibration_index
-from ._means import brier_score, d2, log_loss, normalized_cross_entropy
+from ._means import balanced_log_loss, brier_score, d2, log_loss, normalized_cross_entropy
 from ._predictions import Numbers, each_class, mean_square, one_column
 from ._ranking import average_precision, roc_auc
 from ._score import Computation, Options, Score
@@ -24,7 +24,7 @@ from ._statistics.bootstrap import Totals
 from ._statistics.calibration_line import CalibrationIntercept, CalibrationSlope
 from ._statistics.distribution import ByLoss, ObservedOverExpected, Sharpness, TrimmedLogLoss
 from ._statistics.gaps import Bins, CalibrationError
-from ._statistics.means import Mean, OverBaseRate
+from ._statistics.means import ClassLosses, Mean, MeanOfClasses, OverBaseRate
 from ._statistics.residuals import FlexibleError, SmoothCalibrationError
 from ._statistics.sample import Sample
 
@@ -51,6 +51,19 @@ def _mean(score: ProperScore) -> Computation:
         lambda sums, options: sums.mean(score),
         lambda forecast, shares, options: loss_of_constant(forecast, shares, score),
         mean_of=score,
+    )
+
+
+def _balanced() -> Computation:
+    def value(sums: ModelSums, options: Options) -> float:
+        with np.errstate(invalid="ignore"):  # a class may have no rows
+            return float((sums.class_loss / sums.class_weight).mean())
+
+    def constant(forecast: Numbers, shares: Numbers, options: Options) -> float:
+        return loss_of_constant(forecast, np.full(len(forecast), 1.0 / len(forecast)), "log_loss")
+
+    return Computation(
+        lambda sample, options: MeanOfClasses(ClassLosses(sample.data.classes, sample.eps)), value, constant
     )
 
 
@@ -176,6 +189,15 @@ _ALL = (
         _mean("log_loss"),
     ),
     Score(
+        balanced_log_loss,
+        "balanced log loss",
+        "lower",
+        "mean over the classes of the log loss of their rows: each class counts the same; smallest for probabilities of"
+        " equally frequent classes",
+        "losses",
+        _balanced(),
+    ),
+    Score(
         trimmed_log_loss,
         "trimmed log loss",
         "lower",
@@ -228,7 +250,7 @@ _ALL = (
         _reliability.calibration_error,
         "calibration error (ECE)",
         "lower",
-        "mean distance between predicted and observed frequencies over bins, corrected for noise",
+        "mean distance between predicted and observed frequencies over bins, corrected for noise if it has an interval",
         "calibration",
         _calibration_error(),
         defaults={"debiased": True},

@@ -7,7 +7,7 @@
 from ._alerts import Alert, ThresholdRule
 from ._curves import Curve, EvidenceCurve
 from ._detector import Detector, Evidence
-from ._drift import ScoreDrift
+from ._drift import DriftCurve, ScoreDrift
 from ._monitor import Monitor
 from ._recalibration import Recalibration
 from ._status import Status, StreamStatus
@@ -16,6 +16,7 @@ __all__ = [
     "Alert",
     "Curve",
     "Detector",
+    "DriftCurve",
     "Evidence",
     "EvidenceCurve",
     "Monitor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 
+from .. import metrics
 from .._types import Doubles
 from ._recalibration import Recalibration, recalibrate
 from ._sums import terms_of
@@ -93,6 +95,15 @@ class Alert:
             record[name] = None if record[name] is None else record[name].isoformat()
         return record
 
+    def to_json(self) -> str:
+        """Return the fields as a JSON object; numbers that are NaN or infinite become null."""
+        record = self.to_dict()
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in record.items()
+        }
+        return json.dumps(finite, allow_nan=False)
+
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
         """Return the alert of a record made by ``to_dict``."""
@@ -121,12 +132,16 @@ class ThresholdRule:
         The number of labelled rows, the latest by their prediction time.
     min_samples_for_alert : int, default 200
         The number of labelled rows below which there is no alert.
+    balanced : bool, default False
+        Whether the log loss is :func:`boosting_losses.metrics.balanced_log_loss`, in which every class counts the same. The
+        baseline must be of the same kind. A window without rows of some class raises no alert.
     """
 
     baseline: float
     alert_threshold_pct: float = 10.0
     rolling_window: int = 5000
     min_samples_for_alert: int = 200
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         if not (0.0 < self.baseline < float("inf")):
@@ -146,6 +161,12 @@ class ThresholdRule:
     def limit(self) -> float:
         """The log loss above which there is an alert."""
         return self.baseline * (1.0 + self.alert_threshold_pct / 100.0)
+
+    def log_loss(self, proba: Doubles, y: npt.NDArray[np.int32], weight: Doubles) -> float:
+        """Return the log loss of a window; NaN if it must be balanced and a class is missing."""
+        if not self.balanced:
+            return float(np.average(terms_of(proba, y, weight).loss, weights=weight))
+        return float(np.mean(metrics.log_loss_by_class(y.astype(np.float64), proba, weight)))
 
 
 @dataclass(frozen=True)
@@ -210,9 +231,9 @@ def _sentence(
 ) -> str:
     if facts.kind == "threshold":
         rule = cast(ThresholdRule, facts.rule)
-        loss = float(np.average(terms_of(proba, y, weight).loss, weights=weight))
+        loss, kind = rule.log_loss(proba, y, weight), "balanced log loss" if rule.balanced else "log loss"
         return (
-            f"{facts.name}: the log loss of the last {len(y):,} labelled rows is {loss:.4f}, above {rule.limit:.4f} ="
+            f"{facts.name}: the {kind} of the last {len(y):,} labelled rows is {loss:.4f}, above {rule.limit:.4f} ="
             f" {rule.baseline:.4f} + {rule.alert_threshold_pct:g} %"
         )
     if facts.kind == "impossible":

@@ -77,12 +77,10 @@ class Ledger:
         """Whether the clock has been set."""
         return self.clock != _BEGINNING
 
-    def invalid_between(self, model: str, slice: str | None, start: int, end: int) -> int:
-        """Return the number of invalid predictions of a model or slice in [start, end)."""
-        return sum(
-            start <= time < end and (slice is None or slice in slices)
-            for time, slices in self._invalid.get(model, {}).values()
-        )
+    def invalid_times(self, model: str, slice: str | None) -> Times:
+        """Return the times of the invalid predictions of a model or slice."""
+        rows = self._invalid.get(model, {}).values()
+        return np.array([time for time, slices in rows if slice is None or slice in slices], np.int64)
 
     def record(
         self,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import time as wall
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +20,21 @@ from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
-from ._drift import ScoreDrift, score_drift
+from ._drift import DriftCurve, Reference, ScoreDrift, drift_curve
 from ._history import Slice
 from ._ledger import Ledger
+from ._overview import overview, stream_overview
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
+from ._snapshot import Snapshot, snapshot_of
 from ._status import Status, StreamStatus
 from ._sums import Sums, sums_of
 from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ._log import Log
 
 #: Clocks of machines differ by so much, in microseconds.
@@ -37,20 +43,26 @@ _CLOCK_SKEW = 60_000_000
 _ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
 #: A step that gives more windows is an error.
 _MOST_WINDOWS = 1_000_000
+_VIEWS_NEED = '{} needs matplotlib and Jinja2: pip install "boosting-losses[monitor,report]"'
 _EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
+
+_LOGGER = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def _in_turn(method: Callable[Concatenate[Monitor, _P], _R]) -> Callable[Concatenate[Monitor, _P], _R]:
-    """Let calls from several threads take turns."""
+    """Let calls from several threads take turns, and announce the alerts of a call after its turn."""
 
     @functools.wraps(method)
     def locked(self: Monitor, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self._lock:
-            return method(self, *args, **kwargs)
+        try:
+            with self._lock:
+                return method(self, *args, **kwargs)
+        finally:
+            self._announce()
 
     return locked
 
@@ -104,6 +116,12 @@ class Monitor:
     synchronous : bool, default False
         Whether SQLite flushes each call to the disk. Without it, a call survives the death of the process, but not
         necessarily a power cut.
+    on_alert : callable, optional
+        Called with each new :class:`Alert`, after the commit and while no lock is held, in the thread whose call raised the
+        alert; threads may call it at the same time. If several processes share a store, the process whose call raised the
+        alert announces it; ``refresh`` and the opening of a store announce nothing. An exception is logged and has no other
+        effect. An alert is announced at most once, and not if the process dies before. Copies and pickles of a monitor do
+        not announce. :class:`boosting_losses.monitor.webhooks.Webhooks` provides such a callable.
     """
 
     def __init__(
@@ -123,7 +141,10 @@ class Monitor:
         clock: Callable[[], float] | None = wall.time,
         store: str | Path | None = None,
         synchronous: bool = False,
+        on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
+        if on_alert is not None and not callable(on_alert):
+            raise TypeError(f"on_alert must be None or a callable of an alert, got {on_alert!r}")
         _check_number("n_classes", n_classes, 2)
         _check_number("min_labels", min_labels, 0)
         _check_number("cool_down", cool_down, 0)
@@ -149,6 +170,10 @@ class Monitor:
         )
         self._lock = threading.RLock()
         self._alerts: list[Alert] = []
+        self._on_alert = on_alert
+        self._unannounced: list[Alert] = []
+        #: Numbers of calls of this process that have been committed, but not applied yet.
+        self._own_calls: set[int] = set()
         #: The settings that determine the state for given calls, as JSON stores them.
         self._settings: dict[str, Any] = {
             "label_delay": duration_of("label_delay", label_delay, zero=True) / 1e6,
@@ -212,11 +237,7 @@ class Monitor:
     @_in_turn
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        if self._log is None:
-            return
-        for call in self._log.read(self._seen):
-            self._apply(call.kind, call.payload)
-            self._seen = call.number
+        self._read()
 
     @_in_turn
     def close(self) -> None:
@@ -234,7 +255,8 @@ class Monitor:
     def __getstate__(self) -> dict[str, Any]:
         if self._log is not None:
             raise TypeError("a monitor with a store cannot be copied or pickled; open the store again")
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
+        state = {name: value for name, value in vars(self).items() if name != "_lock"}
+        return state | {"_on_alert": None, "_unannounced": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -385,15 +407,14 @@ class Monitor:
     @_in_turn
     def status(self) -> Status:
         """Return the state of all streams; ``print`` shows it as text."""
-        clock, mature = self._ledger.clock, self._ledger.mature_until
         counts = dict(self._ledger.counts) | {"unwatched_slices": self._watch.unwatched}
         known = {stream.model for stream in self._watch.streams.values()}
         waiting = [
             Stream(model, None, -1, None, cast(Any, None)) for model in self._ledger.models if model not in known
         ]
         return Status(
-            datetime_of(clock) if self._ledger.has_begun else None,
-            datetime_of(mature) if self._ledger.has_begun else None,
+            datetime_of(self._ledger.clock) if self._ledger.has_begun else None,
+            self._mature_until(),
             [self._stream_status(stream) for stream in (*self._watch.streams.values(), *waiting)],
             sum(alert.state != "resolved" for alert in self._alerts),
             {name: count for name, count in counts.items() if count},
@@ -482,9 +503,7 @@ class Monitor:
         times = np.concatenate([time, old_time])
         if not len(times):
             return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0, times > 0)
-        if (int(times.max()) - int(times.min())) // stride > _MOST_WINDOWS:
-            raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {stride / 1e6:g} s")
-        starts, ends = time_windows(int(times.min()), int(times.max()), length, stride)
+        starts, ends = _windows(int(times.min()), int(times.max()), length, stride)
         shown = (ends > span[0]) & (ends <= span[1])
         edges = starts[shown], ends[shown]
         cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
@@ -522,12 +541,20 @@ class Monitor:
         model: str | None = None,
         slice: str | None = None,
         n_bins: int = 15,
+        strategy: Literal["uniform", "quantile"] = "uniform",
     ) -> metrics.ReliabilityCurve:
-        """Return the reliability curve of the mature labelled rows predicted in [start, end)."""
+        """Return the reliability curve of the mature labelled rows predicted in [start, end).
+
+        ``n_bins`` and ``strategy`` are those of :func:`boosting_losses.metrics.reliability_curve`.
+        """
         rows, numbers = self._rows_of(model, slice)
         chosen = self._mature(rows, numbers, start, end)
         return metrics.reliability_curve(
-            rows.y[chosen].astype(np.float64), rows.proba[chosen], rows.weight[chosen], n_bins=n_bins
+            rows.y[chosen].astype(np.float64),
+            rows.proba[chosen],
+            rows.weight[chosen],
+            n_bins=n_bins,
+            strategy=strategy,
         )
 
     @_in_turn
@@ -550,12 +577,12 @@ class Monitor:
             largest probability of each row is compared.
         """
         rows, numbers = self._rows_of(model, slice)
-        scores = rows.proba if rows.proba.ndim == 1 else rows.proba.max(axis=1)
+        scores = _scores(rows.proba)
 
         def between(low: Any, high: Any) -> tuple[Doubles, int]:
             first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
             inside = numbers[_within(rows.time[numbers], first, last)]
-            invalid = self._ledger.invalid_between(self._model(model), slice, first, last)
+            invalid = int(_within(self._ledger.invalid_times(self._model(model), slice), first, last).sum())
             if not len(inside) + invalid:
                 raise ValueError(f"drift needs predictions between {low} and {high}, got none")
             return scores[inside], invalid
@@ -567,7 +594,45 @@ class Monitor:
             before = _reference(reference, self._n_classes)
         if not len(before):
             raise ValueError("reference must have at least one valid probability, got none")
-        return score_drift(now, before, invalid)
+        return Reference(before).drift(now, invalid)
+
+    @_in_turn
+    def drift_curve(
+        self, window: Any = "7d", *, step: Any = None, model: str | None = None, slice: str | None = None
+    ) -> DriftCurve:
+        """Compare the probabilities served in windows of time with those of the first two windows, without labels.
+
+        Parameters
+        ----------
+        window : str or timedelta, default "7d"
+        step : str or timedelta, optional
+            The distance between windows; the default is one look.
+        model, slice
+            As for :meth:`curve`.
+
+        Returns
+        -------
+        DriftCurve
+
+        Raises
+        ------
+        ValueError
+            If there are no valid predictions.
+        """
+        rows, numbers = self._rows_of(model, slice)
+        length = duration_of("window", window)
+        stride = self._look if step is None else duration_of("step", step)
+        time = rows.time[numbers]
+        invalid = self._ledger.invalid_times(self._model(model), slice)
+        if not len(time):
+            raise ValueError("drift_curve needs predictions that have not been deleted, got none")
+        begin = int(time.min()) // stride * stride
+        reference_end = begin + 2 * length
+        starts, ends = _windows(begin, int(time.max()), length, stride)
+        after = starts >= reference_end
+        return drift_curve(
+            time, _scores(rows.proba[numbers]), invalid, (starts[after], ends[after]), (begin, reference_end)
+        )
 
     @_in_turn
     def recalibration(
@@ -594,19 +659,120 @@ class Monitor:
         since = datetime_of(int(rows.time[chosen[0]])) if len(chosen) else datetime_of(0)
         return recalibrate(rows.proba[chosen], rows.y[chosen], rows.weight[chosen], since, calibrator)
 
+    def to_html(self, *, title: str | None = None) -> str:
+        """Return a self-contained HTML page of the state, with figures; requires matplotlib and Jinja2.
+
+        The page has the alerts, a table of models and slices, and figures of models and of slices with alerts. The number of
+        figures and of points in a figure is limited.
+
+        Parameters
+        ----------
+        title : str, optional
+            The heading of the page.
+        """
+        try:
+            from ._views.page import page  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError(_VIEWS_NEED.format("to_html")) from error
+        with self._lock:
+            found = overview(self, self._settings)
+        return page(found, title)
+
+    def plot(
+        self,
+        file: str | Path | IO[bytes] | None = None,
+        *,
+        model: str | None = None,
+        slice: str | None = None,
+        format: str | None = None,
+    ) -> Figure:
+        """Draw log loss, evidence, coverage, rates and drift over time, and reliability; requires matplotlib.
+
+        Parameters
+        ----------
+        file : str, Path or binary file, optional
+            The file to which the figure is written.
+        model : str, optional
+            May be omitted if there is only one model.
+        slice : str, optional
+            As ``"country=DE"``.
+        format : str, optional
+            The format of the file: "png", "svg" or "pdf"; by default, the extension of the path determines it.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If there are no predictions, or the model or slice is unknown.
+        """
+        try:
+            from ..report._views.figures import save  # noqa: PLC0415
+            from ._views import figures  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError(_VIEWS_NEED.format("plot")) from error
+        with self._lock:
+            name = self._model(model)
+            where = self._slice(self._ledger.models[name], slice)
+            stream = self._watch.streams.get((name, *where)) or Stream(name, *where, slice, cast(Any, None))
+            found = stream_overview(self, self._stream_status(stream), self._mature_until(), self._look)
+        figure = figures.overview(found)
+        if file is not None:
+            save(figure, file, format=format, dpi=150)
+        return figure
+
     # ---- internals ----------------------------------------------------------------------------------------------
+
+    @_in_turn
+    def _snapshot(self, most: int) -> Snapshot:
+        """Return the state of at most so many streams, for exports; this is quick for any number of rows."""
+        now = None if self._clock is None else self._clock()
+        return snapshot_of(self._ledger, self._watch, self._alerts, self._look, self._n_classes, most, now)
 
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
         if self._closed:
             raise ValueError("the store must be open, got a closed one; use Monitor.open")
         if self._log is None:
-            self._apply(kind, payload)
+            self._apply_own(kind, payload)
             return
         for name in ("ids", "groups"):
             _refuse_unstorable(name, payload.get(name))
-        self._log.append(kind, payload)
-        self.refresh()
+        self._own_calls.add(self._log.append(kind, payload))
+        self._read()
+
+    def _read(self) -> None:
+        """Apply the calls in the store that have not been applied yet."""
+        if self._log is None:
+            return
+        for call in self._log.read(self._seen):
+            if call.number in self._own_calls:
+                self._own_calls.remove(call.number)
+                self._apply_own(call.kind, call.payload)
+            else:
+                self._apply(call.kind, call.payload)
+            self._seen = call.number
+
+    def _apply_own(self, kind: str, payload: dict[str, Any]) -> None:
+        """Apply a call of this process, whose alerts it announces."""
+        known = len(self._alerts)
+        self._apply(kind, payload)
+        if self._on_alert is not None:
+            self._unannounced += self._alerts[known:]
+
+    def _announce(self) -> None:
+        """Pass new alerts to ``on_alert``; the lock must not be held."""
+        if self._on_alert is None or not self._unannounced:
+            return
+        with self._lock:
+            alerts, self._unannounced = self._unannounced, []
+        for alert in alerts:
+            try:
+                self._on_alert(alert)
+            except Exception:
+                _LOGGER.exception("on_alert failed for alert %d", alert.number)
 
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
         if kind == "record":
@@ -637,9 +803,13 @@ class Monitor:
         }
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
+        rule = stored["rule"] and asdict(
+            ThresholdRule(**stored["rule"])
+        )  # with arguments that are newer than the store
         for name, value in self._settings.items():
-            if stored[name] != value:
-                raise ValueError(f"{name} must be that of the store, {stored[name]!r}, got {value!r}")
+            known = rule if name == "rule" else stored[name]
+            if known != value:
+                raise ValueError(f"{name} must be that of the store, {known!r}, got {value!r}")
 
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))
@@ -655,6 +825,9 @@ class Monitor:
         if not isinstance(number, (int, np.integer)) or not 1 <= number <= len(self._alerts):
             raise ValueError(f"number must be that of an alert, 1..{len(self._alerts)}, got {number!r}")
         self._call("state", {"number": int(number), "state": state})
+
+    def _mature_until(self) -> datetime | None:
+        return datetime_of(self._ledger.mature_until) if self._ledger.has_begun else None
 
     def _stream_status(self, stream: Stream) -> StreamStatus:
         rows = self._ledger.models[stream.model]
@@ -677,7 +850,13 @@ class Monitor:
             float(w @ terms.loss) / total if total else float("nan"),
             float(w @ terms.expected) / total if total else float("nan"),
             _missing_at_random(rows.proba[mature], labelled),
+            *self._span(rows, numbers, stream.where),
         )
+
+    def _span(self, rows: Rows, numbers: RowNumbers, where: Slice) -> tuple[datetime | None, datetime | None]:
+        """Return the times of the first and the last prediction."""
+        times = np.concatenate([rows.history.of(where)[0] * self._look, rows.time[numbers]])
+        return (datetime_of(int(times.min())), datetime_of(int(times.max()))) if len(times) else (None, None)
 
     def _model(self, model: str | None) -> str:
         known = list(self._ledger.models)
@@ -762,6 +941,18 @@ def _reference(reference: Any, n_classes: int) -> Doubles:
     return p
 
 
+def _windows(first: int, last: int, length: int, step: int) -> tuple[Times, Times]:
+    if (last - first) // step > _MOST_WINDOWS:
+        raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {step / 1e6:g} s")
+    return time_windows(first, last, length, step)
+
+
+def _scores(proba: Doubles) -> Doubles:
+    """Return the probability of class 1, or the largest of K classes, of each row."""
+    scores: Doubles = proba if proba.ndim == 1 else proba.max(axis=1)
+    return scores
+
+
 def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
     inside: npt.NDArray[np.bool_] = (times >= first) & (times < last)
     return inside
@@ -810,7 +1001,7 @@ def _values(name: str, values: Any, count: int) -> list[str]:
 
 def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:
     """Tell whether the mean scores of labelled and of unlabelled rows differ by no more than four standard errors."""
-    scores = proba if proba.ndim == 1 else proba.max(axis=1)
+    scores = _scores(proba)
     with_label, without = scores[labelled], scores[~labelled]
     if min(len(with_label), len(without)) < 30:
         return True

@@ -24,6 +24,8 @@ class StreamStatus:
     missing_at_random : bool
         False if labelled and unlabelled rows have different mean probabilities. All scores then describe a selection of
         the rows.
+    first, last : datetime or None
+        The times of the first and the last valid prediction; of deleted rows, the start of their cohort is known.
     """
 
     model: str
@@ -37,6 +39,8 @@ class StreamStatus:
     log_loss: float
     expected_log_loss: float
     missing_at_random: bool
+    first: datetime | None = None
+    last: datetime | None = None
 
     def __str__(self) -> str:
         name = self.model if self.slice is None else f"{self.model}, {self.slice}"

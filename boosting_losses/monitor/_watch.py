@@ -187,8 +187,7 @@ class Watch:
         latest = self._labelled(stream, rows)[-rule.rolling_window :]
         if len(latest) < rule.min_samples_for_alert:
             return
-        terms = rows.terms(latest)
-        if np.average(terms.loss, weights=terms.weight) > rule.limit:
+        if rule.log_loss(rows.proba[latest], rows.y[latest], rows.weight[latest]) > rule.limit:
             self._alert(stream, rows, latest, "threshold", None)
 
     def _alert(self, stream: Stream, rows: Rows, numbers: RowNumbers, kind: Kind, since: int | None) -> None:

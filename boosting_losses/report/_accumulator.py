@@ -65,6 +65,8 @@ class Accumulator:
         self.names, self.n_groups = list(names), n_groups
         self.settings = Settings() if settings is None else settings
         self.reference = self.settings.reference_among(self.names)
+        #: The index of the model with which each model, except the reference, is compared.
+        self.compared = self.settings.compared_among(self.names)
         self.slices = {} if slices is None else dict(slices)
         for name, categories in self.slices.items():
             self.refuse_many_categories(name, len(categories))
@@ -73,12 +75,12 @@ class Accumulator:
         self.rounded = 0
         self.models: list[ModelSums] = []
         self.scale = 1.0
-        #: Columns: log loss and squared error of each model, then their differences from those of the reference.
+        #: Columns: log loss and squared error of each model, then their differences from those of the compared model.
         self.moments = Moments(4 * len(self.names), grouped=n_groups is not None)
         self.statistics: list[dict[str, Statistic]] = []
         self.flexible: list[dict[str, Statistic]] = []
         self.tables: list[list[PerModel]] = []
-        #: The keys are the indices of the models that are compared with the reference.
+        #: The keys are the indices of the models that are compared with another.
         self.redrawn: dict[int, RedrawnLabels] = {}
         self.labels = Labels()
         self._sources: list[list[Source]] = []
@@ -126,8 +128,9 @@ class Accumulator:
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
         self.settings = self.settings.for_classes(data[0].classes)
         if data[0].is_binary and self.n_groups is None:
-            others = (m for m in range(len(data)) if m != self.reference)
-            self.redrawn = {m: RedrawnLabels(data[m], data[self.reference], self.settings.eps) for m in others}
+            self.redrawn = {
+                m: RedrawnLabels(data[m], data[other], self.settings.eps) for m, other in self.compared.items()
+            }
         for rows in data:
             sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
             shared = Sample(sample, self.settings.eps)
@@ -141,7 +144,8 @@ class Accumulator:
             self.statistics.append(known)
             self.flexible.append(dict(flexible))
             self._sources.append(list(dict.fromkeys(s.source for s in [*known.values(), *flexible.values()])))
-            tables: list[PerModel] = [BySlice(name, values) for name, values in self.slices.items()]
+            balanced = known.get("balanced_log_loss")
+            tables: list[PerModel] = [BySlice(name, values, balanced) for name, values in self.slices.items()]
             if rows.is_binary and self.settings.thresholds:
                 tables.append(AtThresholds(self.settings.thresholds))
             self.tables.append(tables)
@@ -210,11 +214,11 @@ class Accumulator:
             model.add(rows, weight, losses, squares, index)
             model.moved += moved
         own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
-        first = 2 * self.reference
-        differences = minus(own, np.tile(own[:, first : first + 2], len(of_rows)))
+        others = [self.compared.get(m, m) for m in range(len(of_rows))]
+        differences = minus(own, own.reshape(len(own), -1, 2)[:, others].reshape(own.shape))
         self.moments.add(weight, np.concatenate([own, differences], axis=1), groups)
         for m, redrawn in self.redrawn.items():
-            redrawn.add(data[m], data[self.reference], weight)
+            redrawn.add(data[m], data[self.compared[m]], weight)
         self._add_replicates(data, of_rows, weight, codes, groups)
 
     def part(self, start: int, *, counted: int | None = None, groups: int = 0) -> Accumulator:

@@ -49,9 +49,9 @@ class Estimates:
         ]
 
     def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """Return the scores of every other model minus those of the reference."""
-        names, reference = self._sums.names, self._sums.reference
-        return {(names[m], names[reference]): self._of_pair(m) for m in range(len(names)) if m != reference}
+        """Return the scores of every model but the reference, minus those of the model with which it is compared."""
+        names = self._sums.names
+        return {(names[m], names[other]): self._of_pair(m, other) for m, other in self._sums.compared.items()}
 
     def tables(self) -> list[list[Any]]:
         """Return the tables by slice and by threshold of each model."""
@@ -79,17 +79,17 @@ class Estimates:
                 of_model[name] = Estimate(value, float("nan"), float("nan"))
         return of_model
 
-    def _of_pair(self, m: int) -> dict[str, Estimate]:
-        pair, reference, redrawn = {}, self._sums.reference, self._sums.redrawn
+    def _of_pair(self, m: int, other: int) -> dict[str, Estimate]:
+        pair, redrawn = {}, self._sums.redrawn
         for name, here in self.values[m].items():
-            there = self.values[reference][name]
+            there = self.values[other][name]
             mean_of = SCORES[name].computation.mean_of
             if mean_of is not None:
                 column, value = 2 * (len(self._models) + m) + _COLUMNS.index(mean_of), here - there
                 expected = redrawn[m].moments(mean_of, value) if m in redrawn else None
                 pair[name] = self._sums.moments.interval(column, value, self._settings.level, expected=expected)
             elif name in self._sampled[m]:
-                pair[name] = difference_of(self._sampled[m][name], self._sampled[reference][name])
+                pair[name] = difference_of(self._sampled[m][name], self._sampled[other][name])
             else:
                 pair[name] = Estimate(here - there, float("nan"), float("nan"))
         return pair

@@ -176,6 +176,7 @@ class ProbabilityReport(Results):
             models=tuple(models),
             baselines=baselines(first.shares, accumulator.settings),
             events=estimates.events,
+            primary=accumulator.settings.primary,
             reference=accumulator.names[accumulator.reference],
             differences=differences,
             p_values=holm(differences, level),

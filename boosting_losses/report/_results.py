@@ -53,6 +53,7 @@ class SliceRow:
     observed_over_expected: Estimate
     log_loss: Estimate
     brier_score: Estimate
+    balanced_log_loss: Estimate | None  #: None unless it is among the scores of the report
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,9 @@ class Results:
     baselines: tuple[Baseline, ...]
     #: effective number of rows with the rarer label; for K classes, of the rarer of right and wrong predictions
     events: float
-    reference: str  #: the model with which the other models are compared
-    #: (model, reference): the scores of the model minus those of the reference, on the same rows
+    primary: str | None  #: the score that is shown first, if the settings name one
+    reference: str  #: the model with which the other models are compared, unless the settings name another
+    #: (model, other): the scores of the model minus those of the other, usually the reference, on the same rows
     differences: Mapping[tuple[str, str], Mapping[str, Estimate]]
     #: For the same pairs: p-values of the hypothesis of no difference, corrected for the number of pairs (Holm)
     p_values: Mapping[tuple[str, str], Mapping[str, float]]

@@ -51,6 +51,11 @@ class Settings:
         The model with which the other models are compared; by default, the first.
     normalize : bool
         Whether to divide each row of probabilities by its sum.
+    primary : str, optional
+        The score that is shown first, and in figures that compare models by one score.
+    comparisons : mapping of str to str
+        Models that are compared with another model than the reference, and the name of that model: for example, a
+        recalibrated model and the original.
 
     Raises
     ------
@@ -66,6 +71,8 @@ class Settings:
     thresholds: tuple[float, ...] = ()
     reference: str | None = None
     normalize: bool = False
+    primary: str | None = None
+    comparisons: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, options in self.metrics.items():
@@ -75,7 +82,10 @@ class Settings:
         if not self.metrics:
             raise ValueError(f"metrics must name at least one of {', '.join(SCORES)}, got none")
         refuse_odd_resampling(self.level, self.n_resamples, self.random_state)
-        whole = {name: SCORES[name].with_defaults(options) for name, options in self.metrics.items()}
+        if self.primary is not None and self.primary not in self.metrics:
+            raise ValueError(f"primary must be one of the metrics {', '.join(self.metrics)}, got {self.primary!r}")
+        names = sorted(self.metrics, key=lambda name: name != self.primary)  # the order of the others stays
+        whole = {name: SCORES[name].with_defaults(self.metrics[name]) for name in names}
         object.__setattr__(self, "metrics", whole)
         object.__setattr__(self, "thresholds", tuple(sorted(set(self.thresholds))))
         for threshold in self.thresholds:
@@ -98,6 +108,17 @@ class Settings:
         if self.reference not in names:
             raise ValueError(f"reference must be one of {', '.join(names)}, got {self.reference!r}")
         return list(names).index(self.reference)
+
+    def compared_among(self, names: Sequence[str]) -> dict[int, int]:
+        """Return the index of the model with which each model is compared, without the reference."""
+        reference, found = self.reference_among(names), {}
+        for m, name in enumerate(names):
+            other = self.comparisons.get(name, names[reference])
+            if other not in names or (other == name and m != reference):
+                raise ValueError(f"comparisons must be with another of {', '.join(names)}, got {other!r} for {name!r}")
+            if m != reference:
+                found[m] = list(names).index(other)
+        return found
 
     def bins(self) -> int:
         """Return the number of bins of the calibration error."""

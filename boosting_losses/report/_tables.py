@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from ..metrics import Estimate
 from ..metrics._predictions import Numbers, Predictions, one_column
-from ..metrics._statistics.base import Summed, expanded, independent_rows, normal_quantile, percentiles, within
+from ..metrics._statistics.base import (
+    Statistic,
+    Summed,
+    expanded,
+    independent_rows,
+    normal_quantile,
+    percentiles,
+    within,
+)
 from ..metrics._statistics.bootstrap import Columns, Totals
 from ..metrics._thresholds import from_and_below
 from ._results import SliceRow, SliceTable, ThresholdRow, quiet_ratio
@@ -42,19 +50,24 @@ class BySlice(PerModel):
         The name of the variable.
     values : sequence of str
         The categories, in the order of their codes.
+    balanced : Statistic, optional
+        The balanced log loss, a function of the sums of values, if it is shown.
     """
 
-    def __init__(self, name: str, values: Sequence[str]) -> None:
+    def __init__(self, name: str, values: Sequence[str], balanced: Statistic | None = None) -> None:
         self.name, self.values = name, tuple(values)
-        self.n_cells = 4 * len(self.values)
+        self._balanced = balanced
+        self.n_cells = (4 + (0 if balanced is None else balanced.source.n_values)) * len(self.values)
         self._rows = np.zeros(len(self.values), dtype=np.int64)
 
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
         own = codes[self.name]
         self._rows += np.bincount(own, minlength=len(self.values))
         rows = one_column(data)
-        cells = own[:, None] + len(self.values) * np.arange(4)
         amounts = np.stack([losses, squares, rows.proba, rows.y], axis=1).astype(np.float64)
+        if self._balanced is not None:
+            amounts = np.concatenate([amounts, self._balanced.source.columns(data).values], axis=1)
+        cells = own[:, None] + len(self.values) * np.arange(amounts.shape[1])
         return Columns(np.empty((len(own), 0)), cells.astype(np.int32), amounts)
 
     def merge(self, later: PerModel) -> None:
@@ -91,9 +104,19 @@ class BySlice(PerModel):
                     observed_over_expected=over,
                     log_loss=_between(loss, loss_, wide),
                     brier_score=_between(square, square_, wide),
+                    balanced_log_loss=self._of_balanced(k, observed, replicates, wide),
                 )
             )
         return SliceTable(self.name, tuple(found))
+
+    def _of_balanced(self, k: int, observed: Totals, replicates: Totals, level: float) -> Estimate | None:
+        if self._balanced is None:
+            return None
+        own = slice(4 * len(self.values) + k, None, len(self.values))
+        value, then = (
+            self._balanced.of(totals._replace(values=totals.cell_amounts[own])) for totals in (observed, replicates)
+        )
+        return _between(float(value[0]), then, level)
 
 
 class AtThresholds(PerModel):

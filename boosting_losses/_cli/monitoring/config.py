@@ -49,18 +49,18 @@ class Monitoring(Section):
             raise refusal("describe a threshold rule", str(error)) from None
         return self
 
-    def rule(self) -> ThresholdRule | None:
-        """Return the threshold rule, or None if there is no baseline."""
+    def rule(self, *, balanced: bool = False) -> ThresholdRule | None:
+        """Return the threshold rule, or None if there is no baseline; ``balanced`` is an argument of the rule."""
         if self.baseline_log_loss is None:
             return None
         from ...monitor import ThresholdRule  # noqa: PLC0415  (the monitor takes a second to import)
 
         given = {name: getattr(self, key) for name, key in _RULE_KEYS.items() if getattr(self, key) is not None}
-        return ThresholdRule(**given)
+        return ThresholdRule(**given, balanced=balanced)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, *, balanced: bool) -> dict[str, Any]:
         """Return the given arguments of ``Monitor``."""
         others = {*_RULE_KEYS.values(), "webhooks"}
         given = self.model_dump(exclude_none=True, exclude=others)
-        rule = self.rule()
+        rule = self.rule(balanced=balanced)
         return given if rule is None else given | {"rule": rule}

@@ -11,12 +11,13 @@ import click
 import numpy as np
 
 from ...monitor import Monitor
+from ...monitor.webhooks import Webhooks
 from ..inputs import Input, opened
 from ..outputs import progress
 from ..passes import Advance
 from ..plan import models_of, names_of
 from .served import Roles, labels, predictions
-from .store import given, monitoring_of, opened_store, with_settings, with_store
+from .store import given, opened_store, with_settings, with_store
 
 #: Labels are added in blocks of this many rows.
 _LABELS = 100_000
@@ -83,12 +84,12 @@ def ingest_files(
       boosting-losses monitor ingest served.csv --store monitor.db --id id --time time --proba p --label-delay 30d
       boosting-losses monitor ingest labels.csv --store monitor.db --id id --label y --label-time time
     """  # noqa: D301
-    monitoring = monitoring_of(config_path)
     with ExitStack() as stack:
         sources = [stack.enter_context(opened(file, kind, delimiter, decimal)) for file in files]
         roles = _roles(sources[0].columns(), wishes)
-        settings = given(monitoring, label_delay=label_delay, look=look, n_classes=roles.n_classes)
-        found = stack.enter_context(opened_store(store, settings, monitoring.webhooks))
+        settings, webhooks = given(config_path, label_delay=label_delay, look=look, n_classes=roles.n_classes)
+        receivers = stack.enter_context(Webhooks(webhooks, source=store))
+        found = stack.enter_context(opened_store(store, settings, receivers.send))
         before, alerts = found.status().counts, len(found.alerts())
         _ingest(found, sources, roles)
         _echo_changes(before, found.status().counts)

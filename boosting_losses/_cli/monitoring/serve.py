@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from .store import given, monitoring_of, opened_store, with_settings, with_store
+from ...monitor.webhooks import Webhooks
+from .store import given, opened_store, with_settings, with_store
 
 
 @click.command()
@@ -16,7 +17,7 @@ from .store import given, monitoring_of, opened_store, with_settings, with_store
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address. Other machines can reach the service only through a proxy.",
+    help="Address to listen at. One that other machines can reach requires a token.",
 )
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option(
@@ -26,11 +27,23 @@ from .store import given, monitoring_of, opened_store, with_settings, with_store
     type=click.IntRange(2),
     help="Number of classes of a new store.  [default: 2]",
 )
+@click.option(
+    "--name", "names", metavar="HOST", multiple=True, help="Further name of the service, such as that of a proxy."
+)
+@click.option(
+    "--lag",
+    metavar="DURATION",
+    default="1h",
+    show_default=True,
+    help="How far the monitor's clock is behind real time.",
+)
 @with_settings
 def serve(
     store: str,
     host: str,
     port: int,
+    names: tuple[str, ...],
+    lag: str,
     n_classes: int | None,
     config_path: Path | None,
     label_delay: str | None,
@@ -42,7 +55,7 @@ def serve(
     """
     from ...monitor import service  # noqa: PLC0415  (FastAPI is an extra of its own)
 
-    monitoring = monitoring_of(config_path)
-    settings = given(monitoring, label_delay=label_delay, look=look, n_classes=n_classes)
-    with opened_store(store, settings, monitoring.webhooks) as found:
-        service.serve(found, host=host, port=port, token=os.environ.get("BOOSTING_LOSSES_TOKEN") or None)
+    settings, webhooks = given(config_path, label_delay=label_delay, look=look, n_classes=n_classes)
+    token = os.environ.get("BOOSTING_LOSSES_TOKEN") or None
+    with Webhooks(webhooks, source=store) as receivers, opened_store(store, settings, receivers.send) as found:
+        service.serve(found, host=host, port=port, token=token, hosts=names, on_alert=receivers.send, lag=lag)

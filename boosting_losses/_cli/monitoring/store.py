@@ -5,16 +5,15 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from ...monitor import Monitor
+from ...monitor import Alert, Monitor
 from .. import config as configuration
 from ..outputs import Problem
-from .config import Monitoring
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -67,28 +66,18 @@ def with_settings(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return command
 
 
-def monitoring_of(config_path: Path | None) -> Monitoring:
-    return Monitoring() if config_path is None else configuration.read(config_path).monitoring or Monitoring()
-
-
 @contextmanager
-def opened_store(store: str, given: dict[str, Any] | None = None, webhooks: tuple[str, ...] = ()) -> Iterator[Monitor]:
-    """Open a store, or create one with the given settings; alerts that are raised meanwhile are sent to the webhooks."""
-    with ExitStack() as stack:
-        others = dict(given or {})
-        if webhooks:
-            from ...monitor.webhooks import Webhooks  # noqa: PLC0415
-
-            deliveries = Webhooks(webhooks)
-            stack.callback(deliveries.close)
-            others["on_alert"] = deliveries.send
-        if _ID_KEY in os.environ:
-            others["id_key"] = os.environ[_ID_KEY]
-        found = Monitor.open(store, **others)
-        stack.callback(found.close)
+def opened_store(
+    store: str, given: dict[str, Any] | None = None, on_alert: Callable[[Alert], object] | None = None
+) -> Iterator[Monitor]:
+    """Open a store, or create one with the given settings."""
+    key = {"id_key": os.environ[_ID_KEY]} if _ID_KEY in os.environ else {}
+    with Monitor.open(store, on_alert=on_alert, **key, **(given or {})) as found:
         yield found
 
 
-def given(monitoring: Monitoring, **options: Any) -> dict[str, Any]:
-    """Return the settings of the configuration and of the options, which override them."""
-    return monitoring.settings() | {name: value for name, value in options.items() if value is not None}
+def given(config_path: Path | None, **options: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings of the configuration and of the options, which override them, and the webhooks."""
+    config = configuration.Evaluation() if config_path is None else configuration.read(config_path)
+    settings = config.monitoring.settings(balanced=config.score("log_loss") == "balanced_log_loss")
+    return settings | {name: value for name, value in options.items() if value is not None}, config.monitoring.webhooks

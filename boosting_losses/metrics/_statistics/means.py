@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._base_rate import ProperScore, over_base_rate
-from .._predictions import Numbers, Predictions, class_columns, each, one_column, tamed
+from .._predictions import Numbers, Predictions, class_columns, class_losses, each, one_column, tamed
 from .base import Source, Statistic, independent_rows, without_cells
 from .bootstrap import Columns, Totals
 
@@ -47,6 +47,19 @@ class Losses(Source):
         return best, worst
 
 
+class ClassLosses(Source):
+    """The log loss of each row, in the column of its class, and its label as one column per class."""
+
+    def __init__(self, classes: int, eps: float | None = None) -> None:
+        self.eps, self.n_values = eps, 2 * classes
+
+    def columns(self, data: Predictions) -> Columns:
+        labels = class_columns(data)
+        with np.errstate(invalid="ignore"):
+            own = np.where(labels > 0.0, labels * class_losses(data, self.eps), 0.0)
+        return without_cells(np.concatenate([own, labels], axis=1))
+
+
 class Labels(Source):
     """The labels of two classes; for K classes, whether the class of the largest probability is correct."""
 
@@ -75,6 +88,21 @@ class Mean(Statistic):
 
     def of(self, totals: Totals) -> Numbers:
         mean: Numbers = totals.values[0] / totals.weight
+        return mean
+
+
+class MeanOfClasses(Statistic):
+    """The mean over the classes of the mean log loss of their rows; NaN without rows of a class."""
+
+    range = (0.0, np.inf)
+
+    def __init__(self, source: ClassLosses) -> None:
+        self.source: ClassLosses = source
+
+    def of(self, totals: Totals) -> Numbers:
+        loss, weight = np.split(totals.values, 2)
+        with np.errstate(invalid="ignore"):
+            mean: Numbers = (loss / weight).mean(axis=0)
         return mean
 
 

@@ -26,6 +26,7 @@ def as_dict(results: Results) -> dict[str, Any]:
         "events": results.events,
         "level": results.level,
         "eps": results.eps,
+        "primary": results.primary,
         "reference": results.reference,
         "is_exact": results.is_exact,
         "models": results.models,

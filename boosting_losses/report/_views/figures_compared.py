@@ -9,14 +9,15 @@ from ...metrics._scores import SCORES
 from .._results import Results
 from .figures import square
 from .looks import EDGE, GRID, INK, LESSER, look, wrapped
+from .words import pair_labels
 
 #: The heights in inches of a line of text, and of an interval with its margins.
 LINE, SLOT = 0.165, 0.3
 
 
 def labels_of_differences(report: Results) -> list[str]:
-    """Return the names of the models compared with the reference, wrapped to the width of a figure."""
-    return [wrapped(here, 42, lines=3) for here, _ in report.differences]
+    """Return the labels of the differences, wrapped to the width of a figure."""
+    return [wrapped(label, 42, lines=3) for label in pair_labels(report).values()]
 
 
 def height_of_differences(report: Results) -> float:
@@ -25,7 +26,7 @@ def height_of_differences(report: Results) -> float:
 
 
 def differences(axes: Axes, report: Results, score: str) -> None:
-    """Draw a score of each model minus that of the reference, with intervals, below the name of the model."""
+    """Draw the differences in a score, with intervals, each below the name of its model."""
     order = [model.name for model in report.models]
     top = 0.0
     for label, ((here, _), scores) in zip(labels_of_differences(report), report.differences.items(), strict=True):

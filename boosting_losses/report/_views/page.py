@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ...metrics._scores import SCORES
 from .._results import FLEXIBLE_ERRORS
 from . import page_tables
+from .html import environment, writable
 from .words import THRESHOLD_COLUMNS, slice_columns, title
 
 if TYPE_CHECKING:
     from .._results import Results
 
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("boosting_losses.report._views", "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_ENVIRONMENT = environment()
 
 _MEANINGS = {
     "flagged": "the share of rows for which the second class is predicted",
@@ -56,7 +49,7 @@ def page(report: Results) -> str:
         day=variables(black=False),
         night=variables(black=True),
     )
-    return _writable(text)
+    return writable(text)
 
 
 def fragment(report: Results) -> str:
@@ -64,12 +57,7 @@ def fragment(report: Results) -> str:
     text = _ENVIRONMENT.get_template("tables.html").render(
         report=report, title=title(report), summary=page_tables.summary(report), details=page_tables.details(report)
     )
-    return _writable(text)
-
-
-def _writable(text: str) -> str:
-    """Replace lone surrogates, which cannot be encoded as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return writable(text)
 
 
 def _meanings(report: Results) -> list[tuple[str, str]]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ...metrics._scores import SCORES
 from .._results import Results
 from . import figures_compared
 from .figures import histogram, loss_by_decile, reliability_diagram
 from .looks import BAND, EDGE, INK, LESSER, look
-from .svg import RC, inline
-from .words import number
+from .svg import Picture, drawing, inline, sign
+from .words import capital, minus, number, pair_labels
 
 #: The width of a figure in inches, chosen so that text keeps its size on a telephone.
 WIDTH = 3.7
@@ -26,20 +23,11 @@ WIDTH = 3.7
 MOST_CLASSES = 24
 
 
-class Picture(NamedTuple):
-    """An SVG element with its title and its caption."""
-
-    svg: Markup
-    title: str
-    text: str
-    swatch: Markup | None = None
-
-
 def of_models(report: Results) -> list[Picture]:
     """Draw a reliability diagram above a histogram for each model."""
     found = []
     for i, model in enumerate(report.models):
-        with mpl.rc_context(RC):
+        with drawing():
             figure = Figure(figsize=(WIDTH, 4.7), layout="constrained")
             top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.1, 1.0])
             reliability_diagram(top, model, report, i)
@@ -66,13 +54,14 @@ def of_all(report: Results) -> list[Picture]:
         )
     ]
     for score in _compared(report):
-        words = [f"{here}: {number(s[score].value)}" for (here, _), s in report.differences.items()]
+        labels = pair_labels(report)
+        words = [f"{labels[pair]}: {number(s[score].value)}" for pair, s in report.differences.items()]
         better = {"lower": "Left of the line is better.", "higher": "Right of the line is better."}
         found.append(
             _picture(
                 lambda axes, score=score: figures_compared.differences(axes, report, score),  # type: ignore[misc]
                 f"Differences in {SCORES[score].title}",
-                f"Each model minus {report.reference}, on the same rows, with {report.level:.0%} intervals."
+                f"{capital(minus(report, 'each model '))}, with {report.level:.0%} intervals."
                 f" {better.get(SCORES[score].better, '')}",
                 f"difference-{score}",
                 "; ".join(words),
@@ -131,10 +120,10 @@ def legend(report: Results, prefix: str) -> list[tuple[Markup, str]]:
 def signs() -> dict[str, Markup]:
     """Draw samples of the lines and bands of reliability diagrams, for a legend."""
     return {
-        "calibrated": _sign("calibrated", color=INK, linewidth=0.8),
-        "band": _sign("band", color=BAND, linewidth=8.0),
-        "isotonic": _sign("isotonic", color=LESSER, linewidth=1.2, linestyle=":"),
-        "flexible": _sign("flexible", color=look(0)["color"], linewidth=1.2),
+        "calibrated": sign("calibrated", color=INK, linewidth=0.8),
+        "band": sign("band", color=BAND, linewidth=8.0),
+        "isotonic": sign("isotonic", color=LESSER, linewidth=1.2, linestyle=":"),
+        "flexible": sign("flexible", color=look(0)["color"], linewidth=1.2),
     }
 
 
@@ -143,7 +132,8 @@ def _compared(report: Results) -> list[str]:
     if not report.differences:
         return []
     scores = list(report.models[0].scores)
-    return [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
+    usual: list[str] = [name for name in ("log_loss", "brier_score") if name in scores] or scores[:1]
+    return usual if report.primary is None else list(dict.fromkeys([report.primary, *usual]))
 
 
 def _expected(report: Results) -> str:
@@ -154,18 +144,11 @@ def _expected(report: Results) -> str:
 def _picture(
     draw: Callable[[Axes], None], title: str, text: str, prefix: str, words: str, *, height: float = 3.1
 ) -> Picture:
-    with mpl.rc_context(RC):
+    with drawing():
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure.add_subplot())
     return Picture(inline(figure, f"{title}. {words}.", prefix), title, text)
 
 
 def _swatch(i: int, prefix: str) -> Markup:
-    return _sign(f"{prefix}{i}", markersize=7, **EDGE, **look(i))
-
-
-def _sign(prefix: str, **options: object) -> Markup:
-    with mpl.rc_context(RC):
-        figure = Figure(figsize=(0.5, 0.18))
-        figure.add_artist(Line2D([0.04, 0.5, 0.96], [0.5] * 3, markevery=[1], **options))  # type: ignore[arg-type]
-    return inline(figure, "", f"sign-{prefix}")
+    return sign(f"{prefix}{i}", markersize=7, **EDGE, **look(i))

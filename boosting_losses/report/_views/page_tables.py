@@ -9,7 +9,17 @@ from typing import NamedTuple
 from ...metrics import Estimate
 from ...metrics._scores import SCORES
 from .._results import FLEXIBLE_ERRORS, ModelResult, Results, SliceRow, ThresholdRow
-from .words import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns
+from .words import (
+    THRESHOLD_COLUMNS,
+    capital,
+    differences_note,
+    interval,
+    minus,
+    number,
+    p_value,
+    pair_labels,
+    slice_columns,
+)
 
 #: Up to this many models are shown side by side.
 SIDE_BY_SIDE = 2
@@ -30,6 +40,7 @@ class Head(NamedTuple):
     text: str
     is_name: bool = False
     is_lesser: bool = False
+    link: str = ""  #: the identifier of an element of the page
 
 
 class Cell(NamedTuple):
@@ -96,15 +107,16 @@ def summary(report: Results) -> list[Section]:
         tables += _by_score(_FLEXIBLE, uncorrected, n, f"Flexible calibration curve, {title[0].lower()}{title[1:]}")
     sections = [Section("scores", "Scores", tuple(tables))]
     if report.differences:
+        labels = pair_labels(report)
         lines = [
             (
-                Head(pair[0], is_name=True),
+                Head(labels[pair], is_name=True),
                 {name: _estimate(e, report.p_values[pair][name]) for name, e in scores.items()},
             )
             for pair, scores in report.differences.items()
         ]
         tables = _by_score({name: SCORES[name].title for name in names}, lines, n)
-        note = f"Minus {report.reference}, on the same rows; {differences_note(report)}."
+        note = f"{capital(minus(report))}; {differences_note(report)}."
         sections.append(Section("differences", "Differences", tuple(tables), note))
     return sections
 

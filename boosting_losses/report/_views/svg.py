@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from .figures import save
 from .looks import COLORS, INK, ON_BLACK, printable
@@ -32,8 +36,26 @@ RC: dict[Any, Any] = {
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
 }
+#: The settings of matplotlib are global, so only one thread draws at a time.
+_DRAWING = threading.RLock()
 _NAMES = {color: f"var(--m{i})" for i, color in enumerate(COLORS)}
 _NAMES |= {color: f"var(--c{color[1:]})" for color in ON_BLACK if color not in COLORS} | {INK: "currentColor"}
+
+
+class Picture(NamedTuple):
+    """An SVG element with its title and its caption."""
+
+    svg: Markup
+    title: str
+    text: str
+    swatch: Markup | None = None
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw under ``RC``."""
+    with _DRAWING, mpl.rc_context(RC):
+        yield
 
 
 def variables(*, black: bool) -> Markup:
@@ -48,14 +70,14 @@ def inline(figure: Figure, label: str, prefix: str) -> Markup:
     Parameters
     ----------
     figure : Figure
-        A figure made under ``RC``.
+        A figure made under ``drawing``.
     label : str
         A description of the figure, for screen readers.
     prefix : str
         The prefix of identifiers, which must be unique on the page.
     """
     out = io.BytesIO()
-    with mpl.rc_context(RC):
+    with drawing():
         save(figure, out, format="svg", transparent=True, metadata={"Date": None})
     root = ET.fromstring(out.getvalue())
     used = {name for element in root.iter() for value in element.attrib.values() for name in _REFERENCE.findall(value)}
@@ -65,6 +87,14 @@ def inline(figure: Figure, label: str, prefix: str) -> Markup:
     root.attrib |= {"width": f"{float(width) / 0.75:g}", "height": f"{float(height) / 0.75:g}"}
     root.attrib |= {"role": "img", "aria-label": printable(label)}
     return Markup(ET.tostring(root, encoding="unicode"))  # ElementTree escapes the names
+
+
+def sign(prefix: str, **options: Any) -> Markup:
+    """Return a sample of a line, for a legend."""
+    with drawing():
+        figure = Figure(figsize=(0.5, 0.18))
+        figure.add_artist(Line2D([0.04, 0.5, 0.96], [0.5] * 3, markevery=[1], **options))
+    return inline(figure, "", f"sign-{prefix}")
 
 
 #: A reference to another element in an attribute.

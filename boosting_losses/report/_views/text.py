@@ -13,7 +13,17 @@ from rich.text import Text
 from ...metrics import Estimate
 from ...metrics._scores import SCORES
 from .._results import FLEXIBLE_ERRORS
-from .words import THRESHOLD_COLUMNS, differences_note, interval, number, p_value, slice_columns, title
+from .words import (
+    THRESHOLD_COLUMNS,
+    differences_note,
+    interval,
+    minus,
+    number,
+    p_value,
+    pair_labels,
+    slice_columns,
+    title,
+)
 
 if TYPE_CHECKING:
     from .._results import ModelResult, Results, SliceTable
@@ -74,9 +84,9 @@ def _scores(report: Results) -> Table:
 
 
 def _differences(report: Results) -> Table:
-    table = _table(f"minus {report.reference}, on the same rows", "score")
-    for here, _ in report.differences:
-        table.add_column(Text(here), justify="right")
+    table = _table(minus(report), "score")
+    for label in pair_labels(report).values():
+        table.add_column(Text(label), justify="right")
     for name in report.models[0].scores:
         cells = []
         for pair, scores in report.differences.items():

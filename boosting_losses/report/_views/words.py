@@ -44,19 +44,40 @@ def title(report: Results) -> str:
 def slice_columns(report: Results) -> dict[str, str]:
     """Return the column titles of the tables by slice, keyed by field of ``SliceRow``."""
     two = len(report.classes) == 2
+    balanced = {"balanced_log_loss": "balanced log loss"} if "balanced_log_loss" in report.models[0].scores else {}
     return {
         "observed": f"share of class {report.classes[1]}" if two else "share of right classes",
         "predicted": "mean probability" if two else "mean largest probability",
         "observed_over_expected": "observed / expected",
         "log_loss": "log loss",
         "brier_score": "Brier score",
+        **balanced,
     }
+
+
+def pair_labels(report: Results) -> dict[tuple[str, str], str]:
+    """Return a label of each difference: the name of the model, or of both models if they differ in the second."""
+    same = len({there for _, there in report.differences}) == 1
+    return {(here, there): here if same else f"{here} minus {there}" for here, there in report.differences}
+
+
+def minus(report: Results, subject: str = "") -> str:
+    """Return a phrase that names the model that is subtracted, unless the labels of the differences name it."""
+    subtracted = {there for _, there in report.differences}
+    what = f"{subject}minus {subtracted.pop()}" if len(subtracted) == 1 else "differences"
+    return f"{what}, on the same rows"
+
+
+def capital(text: str) -> str:
+    """Return a text that starts with a capital letter."""
+    return text[0].upper() + text[1:]
 
 
 def differences_note(report: Results) -> str:
     """Return a note that explains the p-values."""
     n = len(report.differences)
-    return "p: p-value of no difference" + (f", corrected for {n} models (Holm)" if n > 1 else "")
+    what = "models" if len({there for _, there in report.differences}) == 1 else "differences"
+    return "p: p-value of no difference" + (f", corrected for {n} {what} (Holm)" if n > 1 else "")
 
 
 def p_value(p: float) -> str:
