@@ -126,7 +126,7 @@ def test_collections_that_do_not_match_are_refused():
         score("log_loss", unknown(y), unknown(proba, parts=3))
     other = dd.concat([unknown(proba[:100], 1), unknown(proba[100:], 3)])
     with pytest.raises(
-        ValueError, match="proba must have the rows of y_true in each partition, got 100 rows instead of 375"
+        ValueError, match=r"proba must have the rows of y_true in each partition, got \d+ rows instead of 375"
     ):
         score("log_loss", unknown(y), other)
     with pytest.raises(ValueError, match="y_true must have at least one row, got none"):
