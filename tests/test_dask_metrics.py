@@ -118,6 +118,8 @@ def test_collections_that_do_not_match_are_refused():
         score("log_loss", y, cut(proba))
     with pytest.raises(TypeError, match=r"sample_weight must be a Dask array.* got builtins.list"):
         score("log_loss", cut(y), cut(proba), [1.0])
+    with pytest.raises(TypeError, match=r"proba must be a Dask array, series or frame, got dask.delayed.Delayed"):
+        score("log_loss", cut(y), dask.delayed(proba))
     with pytest.raises(ValueError, match="proba must have the 1500 rows of y_true, got 1499"):
         score("log_loss", cut(y), cut(proba[1:]))
     with pytest.raises(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .._labelled_scores import LabelledScores, Parameters, Rows, effective_count, median, step_of_median, step_of_sample
 from .._types import Array
+from .._validation import numbers
 from ..calibration import score_array
 from ._partitions import Columns, Partitions, blocks, merged
 from ._score_points import ScorePoints
@@ -33,9 +34,7 @@ class _View:
         """Yield the blocks of a partition, and the numbers of their rows."""
         for block, index in blocks(columns, start):
             weight = block["sample_weight"]
-            weight = (
-                None if weight is None else np.asarray(weight, np.float32 if weight.dtype == np.float32 else np.float64)
-            )
+            weight = None if weight is None else numbers("sample_weight", weight)
             dtype = np.float64 if weight is None else weight.dtype
             codes = np.asarray(np.searchsorted(self.classes, block["y"]))
             raw = score_array(block["raw"])

@@ -170,7 +170,7 @@ def _merged(parts: Sequence[Mergeable]) -> Mergeable:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if not is_dask_collection(value) or not hasattr(value, "ndim") or not hasattr(value, "to_delayed"):
+    if not is_dask_collection(value) or not isinstance(getattr(value, "ndim", None), int):  # a bag or a delayed object
         raise TypeError(
             f"{name} must be a Dask array, series or frame, got {type(value).__module__}.{type(value).__name__}"
         )
