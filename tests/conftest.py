@@ -1,6 +1,9 @@
 """Settings of the whole test run."""
 
 import os
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,45 @@ def pytest_configure():
             "  git config core.symlinks true && git checkout -- boosting_losses/adapters\n"
             "`pip install .` needs no link."
         )
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Start a server of PostgreSQL; Debian keeps the programs of PostgreSQL out of PATH."""
+    found = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("postgres")
+    data, binaries = folder / "data", Path(found).resolve().parent
+    user = "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+    if user:
+        for part in (folder, *folder.parents[:3]):
+            part.chmod(0o755)
+        shutil.chown(folder, user)
+
+    def run(program, *arguments):
+        return subprocess.run(
+            [binaries / program, *arguments], user=user, check=True, capture_output=True, cwd=folder, timeout=60
+        )
+
+    try:
+        run("initdb", "-D", data, "-U", "monitor", "-A", "trust", "--no-sync")
+        run("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-c listen_addresses='' -k {folder}", "start")
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"PostgreSQL does not start here: {error}")
+    yield f"postgresql+psycopg://monitor@/postgres?host={folder}"
+    server = int((data / "postmaster.pid").read_text().split()[0])
+    os.kill(server, signal.SIGQUIT)  # an immediate shutdown; nothing of the data is needed any more
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return str(tmp_path / "monitor.db")
+    pytest.importorskip("psycopg", exc_type=ImportError, reason="psycopg finds no libpq")
+    url = request.getfixturevalue("postgres")
+    sa, log = pytest.importorskip("sqlalchemy"), pytest.importorskip("boosting_losses.monitor._log")
+    engine = sa.create_engine(url)
+    log._TABLES.drop_all(engine)
+    engine.dispose()
+    return url

@@ -303,7 +303,7 @@ def test_rows_can_be_forgotten_and_deleted(with_alerts):
 
 
 def test_ids_are_hashed_with_a_key_of_the_environment(monkeypatch):
-    monkeypatch.setenv("BOOSTING_LOSSES_ID_KEY", "secret")
+    monkeypatch.setenv("BOOSTING_LOSSES_ID_KEY", "a secret of 24 characters")
     text = "id,time,p\nalice@example.org,2026-03-01,0.5\n"
     assert (
         monitor("ingest", "-", "--id", "id", "--time", "time", "--proba", "p", "--label-delay", "1d", stdin=text)[0]

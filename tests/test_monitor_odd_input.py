@@ -327,3 +327,44 @@ def test_every_combination_of_optional_arguments_is_stored(tmp_path):
         monitor.close()
         again = Monitor.open(path, clock=None)
         assert again.status().counts == {"recorded": 1}
+
+
+def test_labels_without_a_prediction_wait_for_a_while(tmp_path):
+    """For ten times the label delay plus a look, here 30 days, and until the next look becomes mature."""
+    monitor = Monitor(label_delay="2d", clock=None, store=tmp_path / "monitor.db")
+    for day in range(60):
+        monitor.label([f"{day}", "again"], [1, 1], day * DAY)
+    assert monitor.status().counts == {"early_labels": 120, "unmatched_labels": 27}
+    assert len(monitor._ledger._waiting) == 34
+    monitor.record([f"{day}" for day in range(60)], [0.5] * 60, 0)
+    assert monitor.status().streams[0].labelled == 33
+    monitor.record(["again"], [0.5], 0)
+    assert monitor.status().streams[0].labelled == 34
+    assert str(Monitor.open(tmp_path / "monitor.db", clock=None).status()) == str(monitor.status())
+
+
+@pytest.mark.parametrize("delay", [0, 1.5 * DAY, 5 * DAY])
+def test_cohorts_are_counted_once_whatever_the_order_of_calls(delay):
+    """Compare with cohorts that are counted by their definition."""
+    rng = np.random.default_rng(int(delay))
+    monitor, rows, clock, late, counted = Monitor(label_delay=delay, clock=None), {}, -math.inf, 0, set()
+    for call in range(400):
+        kind, now = rng.integers(3), call * DAY / 20
+        if kind == 0:
+            time = now - rng.exponential(3 * DAY) + rng.exponential(2 * DAY)
+            cohort = math.floor(time / DAY)
+            late += (cohort + 1) * DAY + delay <= clock
+            rows.setdefault(cohort, []).append(clock)
+            monitor.record([str(call)], [0.5], time)
+            monitor.label([str(call)], [1], -5 * DAY)
+        elif kind == 1:
+            clock = max(clock, now - rng.exponential(DAY))
+            monitor.advance(clock)
+        counted |= {
+            c for c, seen in rows.items() if (c + 1) * DAY + delay <= clock and min(seen) < (c + 1) * DAY + delay
+        }
+        assert monitor.status().counts.get("late_predictions", 0) == late
+        streams = monitor.status().streams
+        assert (streams[0].looks if streams else 0) == len(counted)
+    assert late > 1
+    assert len(counted) > 5

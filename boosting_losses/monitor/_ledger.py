@@ -8,7 +8,7 @@ replay of the same calls gives the same result.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +25,9 @@ _Cohort = TypeVar("_Cohort", int, Times)
 #: The label time of a label that was assumed at maturity, so that any actual label replaces it.
 _ASSUMED = np.iinfo(np.int64).min
 _BEGINNING = np.iinfo(np.int64).min
+_NEVER = np.iinfo(np.int64).max
+#: A label waits for its prediction for so many times the period in which a cohort matures.
+_MATURITIES_TO_WAIT = 10
 
 
 class Ledger:
@@ -58,6 +61,8 @@ class Ledger:
         #: Counts of the cases in the table of docs/monitoring.md.
         self.counts: Counter[str] = Counter()
         self.clock = _BEGINNING
+        #: No open cohort becomes mature before this time.
+        self._next_maturity = _NEVER
         #: Rows that were predicted before this time have been replaced by sums.
         self._deleted_until = _BEGINNING
         #: Labels whose predictions have not arrived yet.
@@ -120,7 +125,10 @@ class Ledger:
         if repeated is not None:
             self._count_repeated(rows, *repeated)
         self._label_known(rows, range(first, len(rows)), ids)
-        self._drop_late(rows)
+        if len(time):
+            self._next_maturity = min(self._next_maturity, self._maturity(int(time.min()) // self._look))
+            if self._next_maturity <= self.clock:
+                self._drop_late(rows)
 
     def known_by(self, ids: list[Hashable], now: int) -> Times:
         """Return ``now`` for each id, or the maturity of its row if this is earlier."""
@@ -138,20 +146,21 @@ class Ledger:
         if np.any(time[1:] < time[:-1]):
             order = np.argsort(time, kind="stable")
             ids, y, time = [ids[i] for i in order.tolist()], y[order], time[order]
-        begin = 0
+        begin, mature_before = 0, self.mature_until
         for maturity in self._maturities(int(time[-1])):
             end = int(np.searchsorted(time, maturity, side="right"))
             self._apply(ids[begin:end], y[begin:end], time[begin:end])
             self._close(maturity)
             begin = end
         self._apply(ids[begin:], y[begin:], time[begin:])
-        self.clock = max(self.clock, int(time[-1]))
+        self._move_clock(int(time[-1]), mature_before)
 
     def advance(self, clock: int) -> None:
         """Move the clock and close the cohorts that become mature."""
+        mature_before = self.mature_until
         for maturity in self._maturities(clock):
             self._close(maturity)
-        self.clock = max(self.clock, clock)
+        self._move_clock(clock, mature_before)
 
     def forget(self, until: int) -> None:
         """Replace the rows before a time by sums, and drop labels that still wait for older predictions."""
@@ -162,6 +171,21 @@ class Ledger:
         self._invalid = {
             model: {key: row for key, row in rows.items() if row[0] >= until} for model, rows in self._invalid.items()
         }
+
+    def delete(self, ids: Iterable[Hashable]) -> int:
+        """Delete rows, waiting labels and invalid predictions, and return the number of ids that had any of them."""
+        wanted = set(ids)
+        found = wanted & self._waiting.keys()
+        for rows in self.models.values():
+            found |= rows.delete(wanted)
+        for invalid in self._invalid.values():
+            found |= wanted & invalid.keys()
+        self._waiting = {key: label for key, label in self._waiting.items() if key not in found}
+        self._invalid = {
+            model: {key: row for key, row in rows.items() if key not in found} for model, rows in self._invalid.items()
+        }
+        self.counts["deleted_by_id"] += len(found)
+        return len(found)
 
     def state(self) -> dict[str, Any]:
         """Return the content for a snapshot."""
@@ -186,6 +210,7 @@ class Ledger:
         self._invalid = {
             model: {key: (time, slices) for key, time, slices in rows} for model, rows in state["invalid"].items()
         }
+        self._next_maturity = self._first_maturity()
 
     # ---- predictions --------------------------------------------------------------------------------------------
 
@@ -236,6 +261,7 @@ class Ledger:
         for cohort in [cohort for cohort in rows.open if self._maturity(cohort) <= self.clock]:
             late = rows.open.pop(cohort)
             self.counts["late_predictions"] += sum(map(len, late))
+        self._next_maturity = self._first_maturity()
 
     # ---- labels -------------------------------------------------------------------------------------------------
 
@@ -281,9 +307,28 @@ class Ledger:
     def _maturity(self, cohort: _Cohort) -> _Cohort:
         return (cohort + 1) * self._look + self._label_delay
 
+    def _first_maturity(self) -> int:
+        cohorts = [cohort for rows in self.models.values() for cohort in rows.open]
+        return self._maturity(min(cohorts)) if cohorts else _NEVER
+
     def _maturities(self, clock: int) -> list[int]:
+        if clock < self._next_maturity:
+            return []
         cohorts = {cohort for rows in self.models.values() for cohort in rows.open}
         return sorted(self._maturity(cohort) for cohort in cohorts if self._maturity(cohort) <= clock)
+
+    def _move_clock(self, clock: int, mature_before: int) -> None:
+        """Move the clock, after the cohorts that are mature by then have been closed."""
+        self.clock = max(self.clock, clock)
+        if self.mature_until > mature_before:
+            self._next_maturity = self._first_maturity()
+            self._drop_unmatched()
+
+    def _drop_unmatched(self) -> None:
+        oldest = self.mature_until - _MATURITIES_TO_WAIT * (self._look + self._label_delay)
+        kept = {key: label for key, label in self._waiting.items() if label[1] >= oldest}
+        self.counts["unmatched_labels"] += len(self._waiting) - len(kept)
+        self._waiting = kept
 
     def _close(self, maturity: int) -> None:
         cohort = (maturity - self._label_delay) // self._look - 1

@@ -6,7 +6,7 @@ import functools
 import logging
 import threading
 import time as wall
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,24 @@ from typing import IO, TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self
 import numpy as np
 import numpy.typing as npt
 
-from .. import _validation, metrics
+from .. import metrics
 from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
 from ._curves import Curve, EvidenceCurve, curve_of, time_windows
 from ._drift import DriftCurve, Reference, ScoreDrift, drift_curve
 from ._history import Slice
+from ._ids import KeyedHash
+from ._input import (
+    check_number,
+    codes_of,
+    list_of,
+    probabilities_of,
+    reference_of,
+    refuse_unstorable,
+    texts_of,
+    weights_of,
+)
 from ._ledger import Ledger
 from ._overview import overview, stream_overview
 from ._recalibration import Recalibration, recalibrate
@@ -35,12 +46,10 @@ from ._watch import Stream, Watch, Watching
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ._log import Log
+    from ._log import Call, Log
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
-#: Probabilities may lie outside [0, 1], and sums of K probabilities may differ from 1, by this much.
-_ROUNDING, _SUM_ROUNDING = 1e-6, 1e-4
 #: A step that gives more windows is an error.
 _MOST_WINDOWS = 1_000_000
 _VIEWS_NEED = '{} needs matplotlib and Jinja2: pip install "boosting-losses[monitor,report]"'
@@ -109,6 +118,9 @@ class Monitor:
     clock : callable, optional
         Returns the current time in seconds since 1970. Rows whose times are more than a minute later are refused. With None
         all times are accepted, as in simulations. The default is ``time.time``.
+    id_key : str or bytes, optional
+        A secret of at least 16 bytes. Ids and groups are replaced by hashes with this key before they reach the memory of the
+        monitor or the store. The key is not stored; opening the store requires it.
     store : str or Path, optional
         A database that keeps all calls: the path of an SQLite file, or an SQLAlchemy URL such as
         ``"postgresql+psycopg://user@host/database"``. A call returns after its commit. A monitor with the same store and
@@ -122,6 +134,13 @@ class Monitor:
         alert announces it; ``refresh`` and the opening of a store announce nothing. An exception is logged and has no other
         effect. An alert is announced at most once, and not if the process dies before. Copies and pickles of a monitor do
         not announce. :class:`boosting_losses.monitor.webhooks.Webhooks` provides such a callable.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid, or differs from the setting with which the store was made.
+    OSError, ImportError
+        If the store cannot be opened, or its driver is not installed.
     """
 
     def __init__(
@@ -139,16 +158,17 @@ class Monitor:
         max_streams: int = 100,
         rule: ThresholdRule | None = None,
         clock: Callable[[], float] | None = wall.time,
+        id_key: str | bytes | None = None,
         store: str | Path | None = None,
         synchronous: bool = False,
         on_alert: Callable[[Alert], object] | None = None,
     ) -> None:
         if on_alert is not None and not callable(on_alert):
             raise TypeError(f"on_alert must be None or a callable of an alert, got {on_alert!r}")
-        _check_number("n_classes", n_classes, 2)
-        _check_number("min_labels", min_labels, 0)
-        _check_number("cool_down", cool_down, 0)
-        _check_number("max_streams", max_streams, 1)
+        check_number("n_classes", n_classes, 2)
+        check_number("min_labels", min_labels, 0)
+        check_number("cool_down", cool_down, 0)
+        check_number("max_streams", max_streams, 1)
         n_classes = int(n_classes)
         code = isinstance(missing, (int, np.integer)) and not isinstance(missing, bool)
         if missing is not None and not (code and 0 <= missing < n_classes):
@@ -168,6 +188,7 @@ class Monitor:
             UNLABELLED if missing is None else int(missing),
             self._count,
         )
+        self._hash = None if id_key is None else KeyedHash(id_key)
         self._lock = threading.RLock()
         self._alerts: list[Alert] = []
         self._on_alert = on_alert
@@ -187,6 +208,7 @@ class Monitor:
             "cool_down": cool_down,
             "max_streams": max_streams,
             "rule": None if rule is None else asdict(rule),
+            "id_key": None if self._hash is None else self._hash.fingerprint,
         }
         self._log: Log | None = None
         self._closed = False
@@ -202,6 +224,7 @@ class Monitor:
         store: str | Path,
         *,
         clock: Callable[[], float] | None = wall.time,
+        id_key: str | bytes | None = None,
         synchronous: bool = False,
         **given: Any,
     ) -> Self:
@@ -209,7 +232,7 @@ class Monitor:
 
         Parameters
         ----------
-        store, clock, synchronous
+        store, clock, id_key, synchronous
             As in the constructor.
         **given
             Other arguments of the constructor. They must agree with the settings of the store. If the store is empty and
@@ -219,6 +242,8 @@ class Monitor:
         ------
         ValueError
             If an argument differs from the setting of the store, or if the store is empty and ``label_delay`` is not given.
+        OSError, ImportError
+            If the store cannot be opened, or its driver is not installed.
         """
         first = None
         if "://" in str(store) or Path(store).exists():
@@ -226,18 +251,20 @@ class Monitor:
             first = next(log.read(), None)
             log.close()
         if first is None and "label_delay" in given:
-            return cls(**given, clock=clock, store=store, synchronous=synchronous)
+            return cls(**given, clock=clock, id_key=id_key, store=store, synchronous=synchronous)
         if first is None:
             raise ValueError(f"label_delay must be given for a new store, such as '30d', got none: {store} is empty")
         settings = dict(first.payload["settings"] if first.kind == "snapshot" else first.payload)
         if settings["rule"] is not None:
             settings["rule"] = ThresholdRule(**settings["rule"])
-        return cls(**(settings | given), clock=clock, store=store, synchronous=synchronous)
+        del settings["id_key"]  # the fingerprint of the key, which is compared
+        return cls(**(settings | given), clock=clock, id_key=id_key, store=store, synchronous=synchronous)
 
     @_in_turn
     def refresh(self) -> None:
         """Apply the calls that other processes have added to the store."""
-        self._read()
+        if self._log is not None:
+            self._catch_up(self._log.read(self._seen))
 
     @_in_turn
     def close(self) -> None:
@@ -301,13 +328,13 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or an argument is invalid. Nothing is recorded in this case.
         """
-        keys = _list("ids", ids)
-        served = self._probabilities(proba, len(keys))
+        keys = self._keys(ids)
+        served = probabilities_of(proba, len(keys), self._n_classes)
         times = times_of("time", time, len(keys))
-        weights = self._weights(weight, len(keys))
-        groups = None if group is None else _list("group", group, len(keys))
+        weights = weights_of(weight, len(keys))
+        groups = None if group is None else self._groups(group, len(keys))
         by_slice = {
-            str(name): _values(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
+            str(name): texts_of(f"slices[{name!r}]", values, len(keys)) for name, values in (slices or {}).items()
         }
         here = self._not_from_the_future(times)
         if not here.all():
@@ -318,6 +345,7 @@ class Monitor:
         self._call(
             "record",
             {
+                "refused": int(np.sum(~here)),
                 "model": str(model),
                 "ids": keys,
                 "time": times,
@@ -347,14 +375,8 @@ class Monitor:
         TypeError, ValueError
             If shapes disagree or a label is not a class code. Nothing is recorded in this case.
         """
-        keys = _list("ids", ids)
-        codes = _validation.numbers("y", y)
-        if codes.shape != (len(keys),):
-            raise ValueError(f"y must have shape ({len(keys)},), one label for each id, got {codes.shape}")
-        wrong = ~((codes >= 0) & (codes < self._n_classes) & (codes == np.floor(codes)))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(f"y must hold class codes 0..{self._n_classes - 1}, got {codes[row]} in row {row}")
+        keys = self._keys(ids)
+        codes = codes_of(y, len(keys), self._n_classes)
         if time is not None:
             times = times_of("time", time, len(keys))
         elif self._clock is not None:
@@ -362,9 +384,10 @@ class Monitor:
         else:
             raise ValueError("time must be given if the monitor has no clock, got None")
         here = np.flatnonzero(self._not_from_the_future(times))
-        if len(here) < len(keys):
+        refused = len(keys) - len(here)
+        if refused:
             keys, codes, times = [keys[i] for i in here], codes[here], times[here]
-        self._call("label", {"ids": keys, "y": codes.astype(np.int32), "time": times})
+        self._call("label", {"refused": refused, "ids": keys, "y": codes, "time": times})
 
     @_in_turn
     def advance(self, now: Any) -> None:
@@ -372,13 +395,15 @@ class Monitor:
         moment = times_of("now", now, 1)
         if self._not_from_the_future(moment).all():
             self._call("advance", {"clock": int(moment[0])})
+        else:
+            self._call("refuse", {"refused": 1})
 
     @_in_turn
     def forget(self, before: Any) -> None:
         """Delete rows, and keep the sums of their cohorts.
 
         Curves over time keep their values if windows and steps are multiples of the look; windows of a number of rows,
-        ``reliability``, ``drift`` and ``recalibration`` use the remaining rows. A store is compacted to the current state.
+        ``reliability``, ``drift`` and ``recalibration`` use the remaining rows. The store is replaced by the current state.
 
         Parameters
         ----------
@@ -398,9 +423,35 @@ class Monitor:
                 else f"those before {datetime_of(self._ledger.mature_until)} are"
             )
             raise ValueError(f"before must be a time whose cohorts are mature ({last}), got {before!r}")
-        self._call("forget", {"until": until})
-        if self._log is not None:
-            self._log.replace(self._seen, "snapshot", self._state())
+        self._rewrite(lambda: self._ledger.forget(until))
+
+    @_in_turn
+    def delete(self, ids: Sequence[Hashable]) -> int:
+        """Delete the rows, waiting labels and invalid predictions of ids, in all models.
+
+        Curves change as if these rows had not been recorded, and cohorts that are not mature yet are counted without them.
+        Evidence that has been counted, alerts, and the sums of cohorts that ``forget`` has deleted do not change. The store
+        is replaced by the current state, so that its files contain neither the rows nor the ids. Its time grows with the size
+        of the store: delete many ids in one call.
+
+        Parameters
+        ----------
+        ids : sequence of length n
+            As they were recorded, also with ``id_key``. Unknown ids are ignored.
+
+        Returns
+        -------
+        int
+            The number of ids that were known.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, or others hold the store for too long. Either nothing has been deleted, or all, and only the
+            files of SQLite still contain it. Repeat the call in both cases.
+        """
+        keys = self._keys(ids)
+        return self._rewrite(lambda: self._ledger.delete(keys))
 
     # ---- output -------------------------------------------------------------------------------------------------
 
@@ -471,14 +522,14 @@ class Monitor:
         high = _LATEST if end is None else int(times_of("end", end, 1)[0])
         if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
             numbers = numbers[_within(rows.time[numbers], low, high)]
-            return self._curve_of_rows(rows, numbers, _check_number("window", window, 1), step)
+            return self._curve_of_rows(rows, numbers, check_number("window", window, 1), step)
         where = self._slice(rows, slice)
         return self._curve_of_time(rows, numbers, where, duration_of("window", window), step, (low, high))
 
     def _curve_of_rows(self, rows: Rows, numbers: RowNumbers, window: int, step: Any) -> Curve:
         numbers = numbers[rows.y[numbers] != UNLABELLED]
         numbers = numbers[np.argsort(rows.time[numbers], kind="stable")]
-        stride = max(1, window // 20) if step is None else _check_number("step", step, 1)
+        stride = max(1, window // 20) if step is None else check_number("step", step, 1)
         last = np.arange(window, len(numbers) + 1, stride)
         cuts, position = np.unique(np.concatenate([last - window, last]), return_inverse=True)
         segment = np.searchsorted(cuts, np.arange(len(numbers)), side="right")
@@ -591,7 +642,7 @@ class Monitor:
         if isinstance(reference, tuple) and len(reference) == 2:
             before, _ = between(*reference)
         else:
-            before = _reference(reference, self._n_classes)
+            before = reference_of(reference, self._n_classes)
         if not len(before):
             raise ValueError("reference must have at least one valid probability, got none")
         return Reference(before).drift(now, invalid)
@@ -733,27 +784,13 @@ class Monitor:
 
     def _call(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a valid call; with a store, commit it first."""
-        if self._closed:
-            raise ValueError("the store must be open, got a closed one; use Monitor.open")
+        self._refuse_closed()
         if self._log is None:
             self._apply_own(kind, payload)
             return
-        for name in ("ids", "groups"):
-            _refuse_unstorable(name, payload.get(name))
+        refuse_unstorable(payload.get("ids", ()), payload.get("groups"))
         self._own_calls.add(self._log.append(kind, payload))
-        self._read()
-
-    def _read(self) -> None:
-        """Apply the calls in the store that have not been applied yet."""
-        if self._log is None:
-            return
-        for call in self._log.read(self._seen):
-            if call.number in self._own_calls:
-                self._own_calls.remove(call.number)
-                self._apply_own(call.kind, call.payload)
-            else:
-                self._apply(call.kind, call.payload)
-            self._seen = call.number
+        self._catch_up(self._log.read(self._seen))
 
     def _apply_own(self, kind: str, payload: dict[str, Any]) -> None:
         """Apply a call of this process, whose alerts it announces."""
@@ -774,7 +811,42 @@ class Monitor:
             except Exception:
                 _LOGGER.exception("on_alert failed for alert %d", alert.number)
 
+    def _rewrite(self, change: Callable[[], _R]) -> _R:
+        """Change the ledger, and replace the store by the state after it, all or nothing."""
+        self._refuse_closed()
+        if self._log is None:
+            return change()
+        self.refresh()  # what is read here is not read while other writers wait
+        before = None
+        try:
+            with self._log.writing() as connection:
+                self._catch_up(self._log.read(self._seen, connection))
+                before = self._ledger.state()
+                found = change()
+                number = self._log.replace(connection, "snapshot", self._state())
+        except BaseException:
+            if before is not None:
+                self._ledger.load(before)
+            raise
+        self._seen = number
+        self._log.erase()
+        return found
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ValueError("the store must be open, got a closed one; use Monitor.open")
+
+    def _catch_up(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            if call.number in self._own_calls:
+                self._own_calls.remove(call.number)
+                self._apply_own(call.kind, call.payload)
+            else:
+                self._apply(call.kind, call.payload)
+            self._seen = call.number
+
     def _apply(self, kind: str, payload: dict[str, Any]) -> None:
+        self._ledger.counts["from_the_future"] += payload.pop("refused", 0)
         if kind == "record":
             self._ledger.record(**payload)
         elif kind == "label":
@@ -784,14 +856,12 @@ class Monitor:
         elif kind == "state":
             index = payload["number"] - 1
             self._alerts[index] = self._alerts[index].in_state(payload["state"])
-        elif kind == "forget":
-            self._ledger.forget(**payload)
         elif kind == "snapshot":
             self._refuse_other_settings(payload["settings"])
             self._ledger.load(payload["ledger"])
             self._watch.load(payload["watch"])
             self._alerts = [Alert.from_dict(record) for record in payload["alerts"]]
-        else:
+        elif kind == "settings":
             self._refuse_other_settings(payload)
 
     def _state(self) -> dict[str, Any]:
@@ -803,13 +873,18 @@ class Monitor:
         }
 
     def _refuse_other_settings(self, stored: Mapping[str, Any]) -> None:
-        rule = stored["rule"] and asdict(
-            ThresholdRule(**stored["rule"])
-        )  # with arguments that are newer than the store
+        # The rule may have arguments that are newer than the store.
+        rule = stored["rule"] and asdict(ThresholdRule(**stored["rule"]))
         for name, value in self._settings.items():
             known = rule if name == "rule" else stored[name]
-            if known != value:
-                raise ValueError(f"{name} must be that of the store, {known!r}, got {value!r}")
+            if known == value:
+                continue
+            if name == "id_key":
+                words = [
+                    "no key" if one is None else f"the key with fingerprint {one}" for one in (stored[name], value)
+                ]
+                raise ValueError(f"id_key must be that of the store, {words[0]}, got {words[1]}")
+            raise ValueError(f"{name} must be that of the store, {known!r}, got {value!r}")
 
     def _raise(self, alert: Alert) -> None:
         self._alerts.append(replace(alert, number=len(self._alerts) + 1))
@@ -896,49 +971,19 @@ class Monitor:
         chosen = numbers[inside]
         return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
 
-    def _probabilities(self, proba: npt.ArrayLike, count: int) -> Doubles:
-        """Return probabilities in the form of ``Rows``, with NaN in invalid rows."""
-        p = np.asarray(_validation.numeric("proba", proba), np.float64)
-        if p.ndim == 2 and p.shape[1] == 2 and self._n_classes == 2:
-            p = np.where(np.abs(p.sum(axis=1) - 1.0) <= _SUM_ROUNDING, p[:, 1], np.nan)
-        wanted = (count,) if self._n_classes == 2 else (count, self._n_classes)
-        if p.shape != wanted:
-            raise ValueError(f"proba must have shape {wanted}, one row for each id, got {p.shape}")
-        with np.errstate(invalid="ignore"):
-            if p.ndim == 1:
-                return np.where((p >= -_ROUNDING) & (p <= 1.0 + _ROUNDING), np.clip(p, 0.0, 1.0), np.nan) + 0.0
-            total = p.sum(axis=1, keepdims=True)
-            fine = ((p >= 0.0) & (p <= 1.0 + _ROUNDING)).all(axis=1) & (np.abs(total[:, 0] - 1.0) <= _SUM_ROUNDING)
-        return np.where(fine[:, None], p / np.where(total > 0.0, total, 1.0), np.nan) + 0.0
-
-    def _weights(self, weight: npt.ArrayLike | None, count: int) -> Doubles:
-        if weight is None:
-            return np.ones(count)
-        w = np.asarray(_validation.numbers("weight", weight), np.float64)
-        if w.shape != (count,):
-            raise ValueError(f"weight must have shape ({count},), one for each id, got {w.shape}")
-        wrong = ~(np.isfinite(w) & (w >= 0.0))
-        if wrong.any():
-            raise ValueError(f"weight must be finite and >= 0, got {w[wrong][0]} in row {int(np.argmax(wrong))}")
-        return w
-
     def _not_from_the_future(self, times: Times) -> npt.NDArray[np.bool_]:
         if self._clock is None:
             return np.ones(len(times), bool)
         here: npt.NDArray[np.bool_] = times <= round(self._clock() * 1_000_000) + _CLOCK_SKEW
-        if not here.all():
-            self._ledger.counts["from_the_future"] += int(np.sum(~here))
         return here
 
+    def _keys(self, ids: Sequence[Hashable]) -> list[Hashable]:
+        keys = list_of("ids", ids)
+        return keys if self._hash is None else self._hash.ids(keys)
 
-def _reference(reference: Any, n_classes: int) -> Doubles:
-    """Return the probabilities of a reference as one score per row."""
-    p = np.asarray(_validation.numeric("reference", reference), np.float64)
-    if p.ndim == 2:
-        p = p[:, 1] if n_classes == 2 else p.max(axis=1)
-    if p.ndim != 1 or not ((p >= 0.0) & (p <= 1.0)).all():
-        raise ValueError("reference must be a pair of times in a tuple, or probabilities in [0, 1]")
-    return p
+    def _groups(self, group: Sequence[Hashable], count: int) -> list[Hashable]:
+        groups = list_of("group", group, count)
+        return groups if self._hash is None else self._hash.groups(groups)
 
 
 def _windows(first: int, last: int, length: int, step: int) -> tuple[Times, Times]:
@@ -964,39 +1009,6 @@ def _log(store: str | Path, *, synchronous: bool) -> Log:
     except ImportError:
         raise ImportError('store= needs SQLAlchemy: pip install "boosting-losses[monitor]"') from None
     return Log(str(store), synchronous=synchronous)
-
-
-def _refuse_unstorable(name: str, values: Sequence[Hashable] | None) -> None:
-    for value in values or ():
-        if type(value) not in (str, int):
-            raise TypeError(f"{name} must be texts or integers in a store, got {value!r}")
-
-
-def _check_number(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
-    return int(value)
-
-
-def _list(name: str, values: Any, count: int | None = None) -> list[Hashable]:
-    if isinstance(values, (str, bytes)):
-        raise TypeError(f"{name} must be a sequence with one entry for each row, got the text {values!r}")
-    try:
-        found = values.tolist() if hasattr(values, "tolist") else list(values)
-        len(found), set(found)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a sequence of hashable entries, one for each row, got {values!r:.80}"
-        ) from None
-    if count is not None and len(found) != count:
-        raise ValueError(f"{name} must have {count} entries, one for each id, got {len(found)}")
-    return [value.item() if isinstance(value, np.generic) else value for value in found]
-
-
-def _values(name: str, values: Any, count: int) -> list[str]:
-    if values is None or np.ndim(values) == 0:
-        return [str(values)] * count
-    return [str(value) for value in _list(name, values, count)]
 
 
 def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:

@@ -49,7 +49,8 @@ class _Column:
         self._count = len(self._values)
 
 
-def _is_missing(value: Hashable) -> bool:
+def is_missing(value: Hashable) -> bool:
+    """Tell whether a row has no group."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -80,6 +81,9 @@ class Rows:
         self.slice_values: dict[str, list[str]] = {}
         self._slice_codes: dict[str, dict[str, int]] = {}
         self._group_codes: dict[Hashable, int] = {}
+        #: How many rows have been recorded, with those that have been deleted since. Group codes are made of it, so that they
+        #: stay unique.
+        self._recorded = 0
         #: Row numbers of each cohort that is not closed yet.
         self.open: dict[int, list[RowNumbers]] = defaultdict(list)
 
@@ -100,7 +104,7 @@ class Rows:
 
     @property
     def group(self) -> npt.NDArray[np.int64]:
-        """Group codes; a row without a group has a unique negative code."""
+        """Group codes >= 0; a row without a group has a unique negative code."""
         return self._group.values
 
     @property
@@ -145,7 +149,7 @@ class Rows:
         self._time.append(time)
         self._proba.append(proba)
         self._weight.append(weight)
-        self._group.append(self._codes_of_groups(groups, first, len(ids)))
+        self._group.append(self._codes_of_groups(groups, len(ids)))
         self._y.append(np.full(len(ids), UNLABELLED, np.int32))
         self._label_time.append(np.full(len(ids), _NEVER, np.int64))
         for name in dict.fromkeys([*self._slices, *slices]):
@@ -169,12 +173,27 @@ class Rows:
             cohorts, segment = np.unique(self.time[numbers] // self._look, return_inverse=True)
             self.history.add(where, cohorts, sums_of(self.terms(numbers), segment, len(cohorts)))
         self.history.largest_weight = max(self.history.largest_weight, float(self.weight[gone].max()))
-        kept = ~gone
+        self._keep(~gone)
+
+    def delete(self, ids: Iterable[Hashable]) -> set[Hashable]:
+        """Delete the rows of ids, and return the ids that had one."""
+        found = {key: self._row_of[key] for key in ids if key in self._row_of}
+        if found:
+            kept = np.ones(len(self), bool)
+            kept[list(found.values())] = False
+            self._keep(kept)
+        return set(found)
+
+    def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Delete all rows but some, and the names of groups that have no rows left."""
         number = np.cumsum(kept) - 1
         self._row_of = {key: int(number[row]) for key, row in self._row_of.items() if kept[row]}
-        self.open = defaultdict(list, {cohort: [number[r] for r in rows] for cohort, rows in self.open.items()})
+        still = {cohort: [number[r[kept[r]]] for r in rows] for cohort, rows in self.open.items()}
+        self.open = defaultdict(list, {cohort: rows for cohort, rows in still.items() if any(map(len, rows))})
         for column in self._columns():
             column.keep(kept)
+        used = set(np.unique(self.group).tolist())
+        self._group_codes = {group: code for group, code in self._group_codes.items() if code in used}
 
     def _columns(self) -> list[_Column]:
         fixed = [self._time, self._proba, self._weight, self._group, self._y, self._label_time]
@@ -186,7 +205,8 @@ class Rows:
             "ids": list(self._row_of),
             "columns": [column.values for column in self._columns()],
             "slice_values": self.slice_values,
-            "groups": list(self._group_codes),
+            "groups": [list(self._group_codes), list(self._group_codes.values())],
+            "recorded": self._recorded,
             "open": [[cohort, np.concatenate(rows)] for cohort, rows in self.open.items()],
             "history": self.history.state(),
         }
@@ -201,20 +221,21 @@ class Rows:
         rows._slice_codes = {
             name: {value: code for code, value in enumerate(values)} for name, values in rows.slice_values.items()
         }
-        rows._group_codes = {key: code for code, key in enumerate(state["groups"])}
+        rows._group_codes = dict(zip(*state["groups"], strict=True))
+        rows._recorded = state["recorded"]
         for column, values in zip(rows._columns(), state["columns"], strict=True):
             column.append(values)
         rows.open.update({cohort: [numbers] for cohort, numbers in state["open"]})
         rows.history = History.from_state(n_classes, state["history"])
         return rows
 
-    def _codes_of_groups(self, groups: Sequence[Hashable] | None, first: int, count: int) -> npt.NDArray[np.int64]:
+    def _codes_of_groups(self, groups: Sequence[Hashable] | None, count: int) -> npt.NDArray[np.int64]:
+        first, self._recorded = self._recorded, self._recorded + count
         if groups is None:
             return -1 - np.arange(first, first + count)
-        codes = self._group_codes
         return np.fromiter(
             (
-                -1 - row if _is_missing(group) else codes.setdefault(group, len(codes))
+                -1 - row if is_missing(group) else self._group_codes.setdefault(group, row)
                 for row, group in zip(range(first, first + count), groups, strict=True)
             ),
             np.int64,

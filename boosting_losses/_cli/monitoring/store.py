@@ -71,8 +71,7 @@ def opened_store(
     store: str, given: dict[str, Any] | None = None, on_alert: Callable[[Alert], object] | None = None
 ) -> Iterator[Monitor]:
     """Open a store, or create one with the given settings."""
-    key = {"id_key": os.environ[_ID_KEY]} if _ID_KEY in os.environ else {}
-    with Monitor.open(store, on_alert=on_alert, **key, **(given or {})) as found:
+    with Monitor.open(store, id_key=os.environ.get(_ID_KEY), on_alert=on_alert, **(given or {})) as found:
         yield found
 
 

@@ -20,12 +20,14 @@ COUNTS = {
     "invalid": "probabilities that are NaN or outside [0, 1]; not scored",
     "late_predictions": "predictions of cohorts that had been counted; in the curves, not in the evidence",
     "early_labels": "labels that arrived before their predictions, or whose ids are unknown",
+    "unmatched_labels": "labels that waited in vain for their predictions; dropped",
     "repeated_labels": "labels that arrived again; ignored",
     "corrected_labels": "labels that replaced earlier ones; evidence that had been counted did not change",
     "outdated_labels": "other labels with an earlier time; ignored",
     "late_labels": "first labels of rows whose cohort had been counted; in the curves, not in the evidence",
     "from_the_future": "rows with a time in the future; refused",
     "deleted": "predictions of deleted cohorts; not recorded",
+    "deleted_by_id": "ids whose rows were deleted on request",
     "unwatched_slices": "slices beyond max_streams; not watched",
 }
 
