@@ -76,11 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     monitoring.add_argument("--runs", type=int, default=200, help="runs of each change (default: %(default)s)")
     monitoring.add_argument("--rows", type=int, default=1_000_000, help="rows of a store (default: %(default)s)")
     monitoring.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
+    scale = add("scale", "scale", "time and memory of scores and reports on Dask collections, without a cluster")
+    scale.add_argument("--rows", type=int, default=100_000_000, help="rows of data (default: %(default)s)")
+    scale.add_argument("--partition", type=int, default=1_000_000, help="rows of a partition (default: %(default)s)")
+    scale.add_argument("--threads", type=int, help="threads of Dask (default: all cores)")
     words = "held-out log loss against CalibratedClassifierCV; an hour, --seeds 1 for a short version"
     probabilities = add("probabilities", "probabilities", words)
     probabilities.add_argument("--seeds", type=int, default=5, help="splits of every data set (default: %(default)s)")
     probabilities.add_argument("--rounds", type=int, default=100, help="boosting rounds (default: %(default)s)")
-    for command in (kernels, training, imports, calibration, metrics, coverage, monitoring, probabilities):
+    for command in (kernels, training, imports, calibration, metrics, coverage, monitoring, scale, probabilities):
         command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * matches anything")
         command.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")

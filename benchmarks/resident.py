@@ -30,6 +30,11 @@ def measured(call: Callable[[], _Result]) -> tuple[_Result, int | None]:
     return result, max(0, _peak() - before)  # the kernel updates the counters of several threads with a delay
 
 
+def peak() -> int | None:
+    """Return the peak memory of this process in bytes since the last measured call began, None if unknown."""
+    return _peak() if _STATUS.exists() else None
+
+
 def _peak() -> int:
     line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024

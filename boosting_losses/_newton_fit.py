@@ -10,18 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from . import _validation
 from ._kernels import scaling
+from ._labelled_scores import ROUNDING, SAMPLE, LabelledScores, Parameters, Rows
 from ._types import Array
 
-Parameters = npt.NDArray[np.float64]
 #: Gradient and Hessian of the mean loss with respect to the parameters.
 Derivatives = tuple[Parameters, Parameters]
 
@@ -43,10 +40,6 @@ _EXACT = 1e-13
 _SUM_ROUNDING = 1e-14
 #: The largest magnitude of a scaled score at the start; for larger scores the loss may be flat up to rounding.
 _STEEP = 8.0
-#: A fit to a sample of about this many rows gives a starting point close to the minimum at a tenth of the cost.
-_SAMPLE = 16_384
-#: The approximate number of scores whose median is used to centre the scores.
-_MOST_FOR_MIDDLE = 256
 #: The smallest allowed value of the largest scaled score, which keeps the temperature finite for uninformative or
 #: anti-informative scores.
 _LEAST_PEAK = 1e-4
@@ -54,98 +47,21 @@ _LEAST_PEAK = 1e-4
 _MOST_PEAK = 1e150
 #: A direction with a smaller curvature, relative to the curvature along the parameters, is flat up to rounding.
 _LEAST_CURVATURE = 1e-14
-#: Scores whose difference is less than this fraction of their magnitude are considered equal up to rounding.
-_ROUNDING = 1e-10
-#: The reciprocal of a smaller sum of weights may overflow.
-_LEAST_TOTAL = 1e-290
 
 
 class ConvergenceWarning(UserWarning):
     """Warning that a fit stopped before it reached the minimum."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Labels, scores and weights, which ``blocks`` passes to the kernels."""
-
-    y: Array
-    raw: Array
-    weight: Array | None
-
-    def __post_init__(self) -> None:
-        if self.weight is not None and self.total < _LEAST_TOTAL:
-            object.__setattr__(self, "weight", self.weight / self.weight.max())
-            del self.__dict__["total"]
-
-    @cached_property
-    def total(self) -> float:
-        """The sum of the weights, by which every step divides."""
-        return float(len(self.y)) if self.weight is None else _validation.sum_of_weights(self.weight)
-
-    @cached_property
-    def count(self) -> float:
-        """The effective number of rows; the prior has the influence of one row.
-
-        For weights that are counts it is their sum. Weights may also be normalised, for example to a sum of 1, and then their
-        sum contains no information about the number of rows. The effective number is therefore at least Kish's effective
-        sample size, ``sum(w)**2 / sum(w**2)`` (Kish 1965, Survey Sampling, section 11.7), which does not depend on scale.
-        """
-        if self.weight is None:
-            return self.total
-        share = self.weight.astype(np.float64, copy=False) / self.total
-        return max(self.total, 1.0 / float(np.dot(share, share)))
-
-    @property
-    def share_of_ones(self) -> float:
-        """The weighted mean label."""
-        return float(np.sum(self.y if self.weight is None else self.weight * self.y, dtype=np.float64)) / self.total
-
-    @cached_property
-    def span(self) -> tuple[float, float]:
-        """The smallest and the largest score."""
-        return float(self.raw.min()), float(self.raw.max())
-
-    @property
-    def peak(self) -> float:
-        """The largest magnitude of a score."""
-        return max(-self.span[0], self.span[1])
-
-    @property
-    def are_alike(self) -> bool:
-        """Whether all scores are equal up to rounding."""
-        return self.span[1] - self.span[0] <= 2.0 * _ROUNDING * self.peak
-
-    def sample(self) -> Rows | None:
-        """Return a sample of every k-th row, or None if there are too few rows or the sample has only weights of 0."""
-        step = len(self.y) // _SAMPLE
-        if step < 4:
-            return None
-        every = slice(None, None, step)
-        weight = None if self.weight is None else self.weight[every].copy()
-        if weight is not None and not weight.any():
-            return None
-        return Rows(self.y[every].copy(), self.raw[every].copy(), weight)
-
-    def add_up(self, kernel: Callable[..., tuple[float, ...]], *parameters: float) -> npt.NDArray[np.float64]:
-        """Return the sums of a kernel over all rows, divided by the sum of the weights."""
-        unit = 1.0 / self.total
-        total: npt.NDArray[np.float64] = np.sum([kernel(*block, unit, *parameters) for block in self.blocks()], axis=0)
-        return total
-
-    def blocks(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        """Yield blocks of labels, scores and weights in the form that the kernels require."""
-        return ((y, raw, weight) for _, y, raw, weight in _validation.blocks(self.y, self.raw, self.weight))
-
-
 # ---- the scalings ---------------------------------------------------------------------------------------------------
 
 
-def temperature(rows: Rows) -> float:
+def temperature(rows: LabelledScores) -> float:
     """Return the best inverse temperature."""
 
-    def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
+    def derivatives(rows: LabelledScores, parameters: Parameters) -> Derivatives:
         inverse = float(parameters[0])
-        if rows.raw.ndim == 1:
+        if rows.n_scores == 1:
             gradient, _, hessian, _, _ = rows.add_up(scaling.linear, 0.0, 1.0, 0.0, inverse, 0.0)
         else:
             gradient, hessian = rows.add_up(scaling.temperature, inverse)
@@ -155,7 +71,7 @@ def temperature(rows: Rows) -> float:
     return float(_minimise(rows, _Problem(derivatives, np.ones(1), np.array([rows.peak]), least))[0])
 
 
-def platt(rows: Rows) -> Parameters:
+def platt(rows: LabelledScores) -> Parameters:
     """Return slope and intercept for Platt's targets, which lie strictly between 0 and 1 (Platt 1999, section 2.2)."""
     share = rows.share_of_ones
     ones, zeros = rows.count * share, rows.count * (1.0 - share)
@@ -203,19 +119,18 @@ def shift(rows: Rows) -> float:
 
 
 def _slope_and_intercept(
-    rows: Rows, low: float, high: float, mean: float, last_decrement: float | None = None
+    rows: LabelledScores, low: float, high: float, mean: float, last_decrement: float | None = None
 ) -> Parameters:
     """Return slope and intercept for the targets ``low`` and ``high``, whose mean is ``mean``."""
     flat = np.array([0.0, math.log(mean / (1.0 - mean))])
     # There is no prior here, so the scores may be centred. Centring at the median keeps small differences accurate if most
     # scores share a large constant.
-    some = np.sort(rows.raw[:: max(len(rows.raw) // _MOST_FOR_MIDDLE, 1)])
-    centre = float(some[len(some) // 2])
+    centre = rows.middle
     spread = max(rows.span[1] - centre, centre - rows.span[0])
-    if spread <= _ROUNDING * rows.peak:
+    if spread <= ROUNDING * rows.peak:
         return flat
 
-    def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
+    def derivatives(rows: LabelledScores, parameters: Parameters) -> Derivatives:
         return _linear(rows, low, high, centre, parameters)
 
     problem = _Problem(derivatives, flat, np.array([spread, 1.0]), rows_of_prior=0.0)
@@ -226,15 +141,15 @@ def _slope_and_intercept(
     return np.array([slope, intercept - slope * centre])
 
 
-def _linear(rows: Rows, low: float, high: float, centre: float, parameters: Parameters) -> Derivatives:
+def _linear(rows: LabelledScores, low: float, high: float, centre: float, parameters: Parameters) -> Derivatives:
     sums = rows.add_up(scaling.linear, low, high, centre, *map(float, parameters))
     return sums[:2], np.array([[sums[2], sums[3]], [sums[3], sums[4]]])
 
 
-def beta(rows: Rows) -> Parameters:
+def beta(rows: LabelledScores) -> Parameters:
     """Return the parameters a >= 0, b >= 0 and c of ``a log p - b log(1 - p) + c``."""
 
-    def derivatives(rows: Rows, parameters: Parameters) -> Derivatives:
+    def derivatives(rows: LabelledScores, parameters: Parameters) -> Derivatives:
         sums = rows.add_up(scaling.beta, *map(float, parameters))
         hessian = np.empty((3, 3))
         upper = np.triu_indices(3)
@@ -254,24 +169,30 @@ def beta_frequencies(frequency: Array, log_odds: Array, weight: Array) -> Array:
     return rate
 
 
-def per_class(rows: Rows) -> Parameters:
+def per_class(rows: LabelledScores) -> Parameters:
     """Return slopes and intercepts, ``(2, K)``; ``(2, 1)`` for one score per row."""
-    columns = 1 if rows.raw.ndim == 1 else rows.raw.shape[1]
+    columns = rows.n_scores
 
-    def of_two(rows: Rows, parameters: Parameters) -> Derivatives:
+    def of_two(rows: LabelledScores, parameters: Parameters) -> Derivatives:
         return _linear(rows, 0.0, 1.0, 0.0, parameters)
 
-    def of_many(rows: Rows, parameters: Parameters) -> Derivatives:
-        slope, constant = parameters.reshape(2, columns)
-        gradient, hessian = np.zeros(2 * columns), np.zeros((2 * columns, 2 * columns))
-        for block in rows.blocks():
-            scaling.per_class(*block, 1.0 / rows.total, slope, constant, gradient, hessian)
-        upper = np.triu(hessian)
-        return gradient, upper + np.triu(upper, 1).T
+    def of_many(rows: LabelledScores, parameters: Parameters) -> Derivatives:
+        sums = rows.add_up(_sums_of_classes, *map(float, parameters))
+        upper = np.triu(sums[2 * columns :].reshape(2 * columns, 2 * columns))
+        return sums[: 2 * columns], upper + np.triu(upper, 1).T
 
     identity, reach = np.repeat([1.0, 0.0], columns), np.repeat([rows.peak, 1.0], columns)
-    problem = _Problem(of_two if rows.raw.ndim == 1 else of_many, identity, reach)
+    problem = _Problem(of_two if columns == 1 else of_many, identity, reach)
     return _minimise(rows, problem).reshape(2, columns)
+
+
+def _sums_of_classes(y: Array, raw: Array, weight: Array | None, unit: float, *parameters: float) -> Parameters:
+    """Return the gradient and the upper triangle of the Hessian of :func:`per_class` in one array."""
+    slope, constant = np.array(parameters).reshape(2, -1)
+    gradient = np.zeros(len(parameters))
+    hessian = np.zeros((len(parameters), len(parameters)))
+    scaling.per_class(y, raw, weight, unit, slope, constant, gradient, hessian)
+    return np.concatenate([gradient, hessian.ravel()])
 
 
 # ---- Newton's method ------------------------------------------------------------------------------------------------
@@ -285,14 +206,14 @@ class _Problem:
     parameter the largest change of a score if the parameter changes by 1.
     """
 
-    derivatives: Callable[[Rows, Parameters], Derivatives]
+    derivatives: Callable[[LabelledScores, Parameters], Derivatives]
     identity: Parameters
     reach: Parameters
     least: Parameters | float = -math.inf
     rows_of_prior: float = 1.0
 
 
-def _minimise(rows: Rows, problem: _Problem) -> Parameters:
+def _minimise(rows: LabelledScores, problem: _Problem) -> Parameters:
     """Return the best parameters."""
     if rows.peak > _MOST_PEAK:
         raise ValueError(f"raw must be at most {_MOST_PEAK:g} in magnitude, got {rows.peak:g}")
@@ -300,11 +221,11 @@ def _minimise(rows: Rows, problem: _Problem) -> Parameters:
     start = problem.identity * _STEEP / max(rows.peak, _STEEP)
     sample = rows.sample()
     if sample is not None:
-        start = _newton(sample, problem, start, last_decrement=1.0 / _SAMPLE)
+        start = _newton(sample, problem, start, last_decrement=1.0 / SAMPLE)
     return _newton(rows, problem, start, _LAST_DECREMENT)
 
 
-def _newton(rows: Rows, problem: _Problem, parameters: Parameters, last_decrement: float) -> Parameters:
+def _newton(rows: LabelledScores, problem: _Problem, parameters: Parameters, last_decrement: float) -> Parameters:
     """Minimise a convex function by Newton's method subject to lower bounds.
 
     A step is halved until the function decreases along the whole step, or until the step is so short that the function is

@@ -32,6 +32,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
 from . import _newton_fit, _validation
+from ._labelled_scores import LabelledScores, Rows
 from ._newton_fit import ConvergenceWarning
 from ._types import Array
 from .losses import LogLoss, SoftmaxCrossEntropy
@@ -81,15 +82,20 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If the fit stops before it reaches the minimum.
         """
-        scores = _scores(raw)
+        scores = score_array(raw)
         weight = None if sample_weight is None else _validation.numbers("sample_weight", sample_weight)
-        self.n_scores_ = 1 if scores.ndim == 1 else scores.shape[1]
-        self.classes_, codes = _encoded(y, max(self.n_scores_, 2), np.float64 if weight is None else weight.dtype)
+        n_classes = 2 if scores.ndim == 1 else scores.shape[1]
+        classes, codes = encoded(y, n_classes, np.float64 if weight is None else weight.dtype)
         _validation.refuse_odd_labels_or_weights(codes, weight, multiclass=False)
         _validation.refuse_weights(weight)
         _validation.refuse_other_length(codes, scores, "raw")
         _validation.refuse_raw(scores)
-        self._fit(_newton_fit.Rows(codes, scores, weight))
+        return self.fit_scores(classes, Rows(codes, scores, weight))
+
+    def fit_scores(self, classes: npt.NDArray[Any], rows: LabelledScores) -> Self:
+        """Fit the calibrator to checked scores with encoded labels, which may be distributed."""
+        self.classes_, self.n_scores_ = classes, rows.n_scores
+        self._fit(rows)
         return self
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -110,7 +116,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
             If the scores are not finite numbers or have a different shape.
         """
         check_is_fitted(self)
-        scores = _scores(raw)
+        scores = score_array(raw)
         columns = 1 if scores.ndim == 1 else scores.shape[1]
         if columns != self.n_scores_:
             raise ValueError(f"raw must have {self.n_scores_} scores per row, as in fit, got {columns}")
@@ -118,7 +124,7 @@ class Calibrator(BaseEstimator):  # type: ignore[misc]
         return self._probabilities(scores.astype(np.float64, copy=False))
 
     @abstractmethod
-    def _fit(self, rows: _newton_fit.Rows) -> None: ...
+    def _fit(self, rows: LabelledScores) -> None: ...
 
     @abstractmethod
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]: ...
@@ -130,15 +136,11 @@ class _OneVsRest(Calibrator):
     For K scores, it calibrates the log odds of each class against the rest and normalises the probabilities.
     """
 
-    def _fit(self, rows: _newton_fit.Rows) -> None:
+    def _fit(self, rows: LabelledScores) -> None:
         if self.n_scores_ == 1:
             self.fitted_ = [self._fit_one(rows)]
             return
-        odds = log_odds(rows.raw)
-        self.fitted_ = [
-            self._fit_one(_newton_fit.Rows((rows.y == k).astype(rows.y.dtype), odds[:, k], rows.weight))
-            for k in range(self.n_scores_)
-        ]
+        self.fitted_ = [self._fit_one(one) for one in rows.each_class(log_odds)]
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
         if self.n_scores_ == 1:
@@ -151,7 +153,7 @@ class _OneVsRest(Calibrator):
         return np.where(total > 0.0, proba / np.where(total > 0.0, total, 1.0), 1.0 / self.n_scores_)
 
     @abstractmethod
-    def _fit_one(self, rows: _newton_fit.Rows) -> Any: ...
+    def _fit_one(self, rows: LabelledScores) -> Any: ...
 
     @abstractmethod
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
@@ -176,7 +178,7 @@ class TemperatureScaling(Calibrator):
     ``1e4 * m``, because there is no finite optimum for uninformative or anti-informative scores.
     """
 
-    def _fit(self, rows: _newton_fit.Rows) -> None:
+    def _fit(self, rows: LabelledScores) -> None:
         self.temperature_ = 1.0 / _newton_fit.temperature(rows)
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
@@ -201,7 +203,7 @@ class PlattScaling(_OneVsRest):
     function of the log odds against the rest is fitted for each class.
     """
 
-    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
+    def _fit_one(self, rows: LabelledScores) -> Any:
         return _newton_fit.platt(rows)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
@@ -228,7 +230,7 @@ class BetaCalibration(_OneVsRest):
     the function is logistic. For K classes, a separate function of the log odds against the rest is fitted for each class.
     """
 
-    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
+    def _fit_one(self, rows: LabelledScores) -> Any:
         return _newton_fit.beta(rows)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
@@ -257,10 +259,10 @@ class IsotonicCalibration(_OneVsRest):
     Laplace's rule of succession, which is also the source of Platt's targets.
     """
 
-    def _fit_one(self, rows: _newton_fit.Rows) -> Any:
-        low, high = rows.span
-        raw, y = np.append(rows.raw, [low, low, high, high]), np.append(rows.y, [0.0, 1.0, 0.0, 1.0])
-        weight = None if rows.weight is None else np.append(rows.weight, np.full(4, rows.total / rows.count))
+    def _fit_one(self, rows: LabelledScores) -> Any:
+        (low, high), some = rows.span, rows.by_score()
+        raw, y = np.append(some.raw, [low, low, high, high]), np.append(some.y, [0.0, 1.0, 0.0, 1.0])
+        weight = None if some.weight is None else np.append(some.weight, np.full(4, rows.total / rows.count))
         return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw, y, sample_weight=weight)
 
     def _estimate(self, raw: Array, fitted: Any) -> npt.NDArray[np.float64]:
@@ -286,7 +288,7 @@ class VectorScaling(Calibrator):
     half the squared distance of the parameters from the identity, where all slopes are 1 and all intercepts are 0.
     """
 
-    def _fit(self, rows: _newton_fit.Rows) -> None:
+    def _fit(self, rows: LabelledScores) -> None:
         self.slope_, self.intercept_ = _newton_fit.per_class(rows)
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
@@ -297,9 +299,9 @@ class Uncalibrated(Calibrator):
     """The identity, which returns the posterior of the loss without calibration and requires no fit."""
 
     def predict_proba(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        return self._probabilities(_scores(raw))
+        return self._probabilities(score_array(raw))
 
-    def _fit(self, rows: _newton_fit.Rows) -> None:
+    def _fit(self, rows: LabelledScores) -> None:
         pass
 
     def _probabilities(self, raw: Array) -> npt.NDArray[np.float64]:
@@ -338,7 +340,8 @@ def log_odds(raw: Array) -> npt.NDArray[np.float64]:
     return odds
 
 
-def _scores(raw: npt.ArrayLike) -> Array:
+def score_array(raw: npt.ArrayLike) -> Array:
+    """Return scores as an array of shape (n,) or (n, K)."""
     scores = _validation.numbers("raw", raw)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
@@ -347,7 +350,7 @@ def _scores(raw: npt.ArrayLike) -> Array:
     return scores
 
 
-def _encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
+def encoded(y: npt.ArrayLike, n_classes: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Array]:
     """Return the sorted classes and the code of each label."""
     labels = np.asarray(y)
     if labels.ndim != 1 or not labels.size:

@@ -145,6 +145,14 @@ def test_the_monitoring_benchmark_runs(benchmark_command):
         assert any(name.startswith(start) for name in names), start
 
 
+@pytest.mark.slow
+def test_the_scale_benchmark_runs(benchmark_command):
+    document = benchmark_command("scale", "--rows", "25000", "--partition", "10000", "--threads", "2", "--only", "*e*")
+    names = [row["name"] for row in document["rows"]]
+    assert "report: 25,000 rows in partitions of 10,000, peak memory of the process" in names
+    assert all(row["met"] in (None, True) for row in document["rows"])
+
+
 def test_differences_are_averaged_before_they_become_per_cent():
     rows = {
         row.name: row for row in probabilities._rows("a", {"x": [(1.0, 2.0), (3.0, 2.0)], "y": [(0.2, 0.1)]}, [(1, 2)])

@@ -11,7 +11,15 @@ from scipy.special import expit, log_softmax
 from sklearn.base import clone
 from sklearn.calibration import _SigmoidCalibration
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _newton_fit, metrics
+from boosting_losses import (
+    FocalLoss,
+    LogLoss,
+    SoftmaxCrossEntropy,
+    SoftmaxFocalLoss,
+    _labelled_scores,
+    _newton_fit,
+    metrics,
+)
 from boosting_losses.calibration import (
     BetaCalibration,
     ConvergenceWarning,
@@ -149,7 +157,7 @@ def test_a_sample_to_start_from_changes_nothing(calibrator, classes, monkeypatch
     raw, y = sample(classes, n=20_000)
     weight = np.random.default_rng(2).exponential(size=len(y))
     whole = calibrator().fit(raw, y, weight).predict_proba(raw[:100])
-    monkeypatch.setattr(_newton_fit, "_SAMPLE", 500)
+    monkeypatch.setattr(_labelled_scores, "SAMPLE", 500)
     assert_allclose(calibrator().fit(raw, y, weight).predict_proba(raw[:100]), whole, atol=1e-6)
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logsumexp
 from sklearn.isotonic import IsotonicRegression
 
-from boosting_losses import _newton_fit, metrics
+from boosting_losses import _labelled_scores, metrics
 from boosting_losses.calibration import (
     BetaCalibration,
     IsotonicCalibration,
@@ -224,7 +224,7 @@ def test_a_single_heavy_row_does_not_count_as_many():
 
 
 def test_rows_without_weight_in_the_sample_are_no_start(monkeypatch):
-    monkeypatch.setattr(_newton_fit, "_SAMPLE", 50)
+    monkeypatch.setattr(_labelled_scores, "SAMPLE", 50)
     raw, y, _ = few_rows(2, n=400)
     weight = (np.arange(400) % 8 != 0).astype(float)
     kept = weight > 0

@@ -53,7 +53,7 @@ def test_importing_the_package_imports_no_framework():
     code = """
 import sys
 import boosting_losses, boosting_losses.metrics, boosting_losses.adapters
-heavy = {"xgboost", "lightgbm", "catboost", "sklearn", "pandas", "matplotlib"} & set(sys.modules)
+heavy = {"xgboost", "lightgbm", "catboost", "sklearn", "pandas", "matplotlib", "dask"} & set(sys.modules)
 assert not heavy, heavy
 """
     result = run("-c", code)
@@ -89,6 +89,12 @@ else:
 """
     result = run("-c", without("sklearn") + code)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_scores_on_dask_collections_say_what_they_need():
+    result = run("-c", f"{without('dask')}import boosting_losses.dask")
+    assert 'ImportError: boosting_losses.dask requires Dask: pip install "boosting-losses[dask]"' in result.stderr
 
 
 def test_the_package_shows_the_classifier():

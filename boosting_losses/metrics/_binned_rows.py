@@ -81,9 +81,11 @@ class BinnedRows:
     ----------
     n_bins : int
         The number of bins of the calibration error; no cell crosses a bin edge.
+    n_rows : int, optional
+        The number of rows of all parts that will be merged. If it is larger than ``MOST_ROWS``, no rows are stored.
     """
 
-    def __init__(self, n_bins: int) -> None:
+    def __init__(self, n_bins: int, n_rows: int | None = None) -> None:
         log_odds = np.arange(-FARTHEST, FARTHEST + CELL_WIDTH, CELL_WIDTH)
         inner = np.concatenate([1.0 / (1.0 + np.exp(-log_odds)), np.arange(1, n_bins) / n_bins])
         inner = np.unique(inner[(inner > 0.0) & (inner < 1.0)])
@@ -91,6 +93,8 @@ class BinnedRows:
         self._blocks: list[Numbers] = []
         self._cells: Numbers | None = None
         self._rows = 0
+        if n_rows is not None and n_rows > MOST_ROWS:
+            self._merge_rows()
 
     @property
     def is_exact(self) -> bool:
@@ -105,12 +109,20 @@ class BinnedRows:
         if self._cells is None and self._rows <= MOST_ROWS:
             self._blocks.append(columns)
             return
-        if self._cells is None:
-            self._cells = np.zeros((5, len(self._edges) - 1))
-            for block in self._blocks:
-                self._put(block)
-            self._blocks = []
+        self._merge_rows()
         self._put(columns)
+
+    def merge(self, others: BinnedRows) -> None:
+        """Add the rows of another part, whose cells are the same."""
+        self._rows += others._rows
+        if self._cells is None and others._cells is None and self._rows <= MOST_ROWS:
+            self._blocks = [*self._blocks, *others._blocks]
+            return
+        self._merge_rows()
+        for block in others._blocks:
+            self._put(block)
+        if others._cells is not None:
+            self._cells = self._cells + others._cells  # type: ignore[operator]
 
     def points(self) -> ProbabilityPoints:
         """Return the points of all added rows."""
@@ -127,6 +139,14 @@ class BinnedRows:
             sums = np.add.reduceat(rows, first, axis=1)
             sums[0] = rows[0, first]
         return ProbabilityPoints(*sums)
+
+    def _merge_rows(self) -> None:
+        """Merge the stored rows into cells."""
+        if self._cells is None:
+            self._cells = np.zeros((5, len(self._edges) - 1))
+            for block in self._blocks:
+                self._put(block)
+            self._blocks = []
 
     def _put(self, rows: Numbers) -> None:
         assert self._cells is not None

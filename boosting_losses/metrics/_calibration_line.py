@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy.typing as npt
 
 from .. import _newton_fit
+from .._labelled_scores import Rows
 from ._two_classes import TwoClasses, two_classes
 
 
@@ -119,7 +120,7 @@ def calibration_intercept(
     """
     rows = two_classes(y_true, proba, sample_weight, raw)
     rows.refuse_one_class()
-    return _newton_fit.shift(_newton_fit.Rows(rows.y, rows.log_odds, rows.weight))
+    return _newton_fit.shift(Rows(rows.y, rows.log_odds, rows.weight))
 
 
 def observed_over_expected(
@@ -196,7 +197,7 @@ def spiegelhalter_z(
 def _line(rows: TwoClasses) -> CalibrationLine:
     rows.refuse_one_class()
     scores = rows.log_odds
-    sample = _newton_fit.Rows(rows.y, scores, rows.weight)
+    sample = Rows(rows.y, scores, rows.weight)
     if sample.are_alike:
         return CalibrationLine(math.nan, math.nan)
     # Soft labels belong to both classes.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _newton_fit
+from .._labelled_scores import Rows
 from .._types import Array
 from ._base_rate import ProperScore, class_shares, entropy, refuse_other_score
 from ._predictions import Numbers, Predictions, add_up, checked, each_class, margin, one_column
@@ -198,7 +199,7 @@ def binary_entropy(rate: Numbers, score: ProperScore) -> Numbers:
 def _by_temperature(data: Predictions, score: ProperScore, eps: float | None) -> Decomposition:
     scores: Array = logits(data.proba) if data.raw is None else data.raw
     scores = np.ascontiguousarray(scores, np.float64)
-    inverse = _newton_fit.temperature(_newton_fit.Rows(data.y, scores, data.weight))
+    inverse = _newton_fit.temperature(Rows(data.y, scores, data.weight))
     recalibrated = means_of_raw(data.y, scores * inverse, data.weight)[("log_loss", "brier").index(score)]
     value = add_up(data, eps).mean(score)
     uncertainty = float(entropy(class_shares(data.y, data.weight, binary=data.is_binary), score))

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _newton_fit, _validation
+from .._labelled_scores import Rows
 from ._base_rate import ProperScore, class_shares, entropy, over_base_rate, refuse_other_score
 from ._predictions import (
     Numbers,
@@ -275,7 +276,7 @@ def refinement_loss(
     if data[0].ndim == 2:
         raise ValueError(f"y_true must hold class codes (n,), got soft labels of shape {data[0].shape}")
     means_of_raw(*data)  # raises ValueError for invalid values
-    return means_of_raw(data[0], data[1] * _newton_fit.temperature(_newton_fit.Rows(*data)), data[2])[0]
+    return means_of_raw(data[0], data[1] * _newton_fit.temperature(Rows(*data)), data[2])[0]
 
 
 def _shares(y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None, given: npt.ArrayLike | None) -> Numbers:

@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from ._base_rate import ProperScore
 from ._binned_rows import BinnedRows, ProbabilityPoints
+from ._even_sample import EvenSample
 from ._means import log_loss_by_class
 from ._predictions import Numbers, Predictions, class_columns, each_class, one_column
 
 #: The number of rows with the largest losses that are stored.
 WORST = 20
-#: The largest number of rows of K classes that are stored for temperature scaling.
-SAMPLE = 2**18
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,53 @@ class WorstRows:
     label: Numbers
     weighted_loss: Numbers
 
+    def joined(self, others: WorstRows) -> WorstRows:
+        """Return the worst rows of both."""
+        pairs = zip(vars(self).values(), vars(others).values(), strict=True)
+        return WorstRows(*(np.concatenate(pair) for pair in pairs)).largest()
+
+    def largest(self) -> WorstRows:
+        """Return at most ``WORST`` rows, in order."""
+        order = np.lexsort((self.row, -self.weighted_loss))[:WORST]
+        return WorstRows(*(part[order] for part in vars(self).values()))
+
 
 class ModelSums:
-    """All sums and samples of the predictions of one model."""
+    """All sums and samples of the predictions of one model.
 
-    def __init__(self, classes: int, *, is_binary: bool, n_bins: int, eps: float | None) -> None:
+    Parameters
+    ----------
+    classes : int
+    is_binary : bool
+        Whether there is one probability per row, of y = 1.
+    n_bins : int
+        The number of bins of the calibration error.
+    eps : float or None
+        The bound of the probabilities in the log loss.
+    start : int
+        The number of rows before the first row.
+    n_rows : int, optional
+        The number of rows of all parts that will be merged.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        is_binary: bool,
+        n_bins: int,
+        eps: float | None,
+        start: int = 0,
+        n_rows: int | None = None,
+    ) -> None:
         self.is_binary, self.classes, self.eps = is_binary, classes, eps
         self.loss = self.square = self.weight = 0.0
         self.moved = 0
         self.class_weight, self.class_loss, self.class_proba = np.zeros(classes), np.zeros(classes), np.zeros(classes)
-        self._binned = [BinnedRows(n_bins) for _ in range(1 if is_binary else 1 + classes)]
+        self._binned = [BinnedRows(n_bins, n_rows) for _ in range(1 if is_binary else 1 + classes)]
         self._worst: WorstRows | None = None
-        self._sample: list[Predictions] = []
-        self._step, self._seen = 1, 0
+        #: Rows of K classes, for temperature scaling.
+        self._sample = EvenSample(start)
 
     def add(
         self, data: Predictions, weight: Numbers, losses: Numbers, squares: Numbers, index: npt.NDArray[np.intp]
@@ -63,7 +96,22 @@ class ModelSums:
             binned.add(rows.proba, rows.y, weight, losses)
         self._keep_worst(data, weighted, index)
         if not self.is_binary:
-            self._keep_sample(data, weight)
+            self._sample.add(data, weight)
+
+    def merge(self, later: ModelSums) -> None:
+        """Add the sums of later rows."""
+        self.loss += later.loss
+        self.square += later.square
+        self.weight += later.weight
+        self.moved += later.moved
+        self.class_weight = self.class_weight + later.class_weight
+        self.class_loss = self.class_loss + later.class_loss
+        self.class_proba = self.class_proba + later.class_proba
+        for binned, others in zip(self._binned, later._binned, strict=True):
+            binned.merge(others)
+        if later._worst is not None:
+            self._worst = later._worst if self._worst is None else self._worst.joined(later._worst)
+        self._sample.merge(later._sample)
 
     @property
     def shares(self) -> Numbers:
@@ -100,8 +148,7 @@ class ModelSums:
         """Return weighted rows that represent all rows: binned rows for two classes, an even sample for K classes."""
         if self.is_binary:
             return self.points.hard_rows()
-        parts = [(part.y, part.proba, part.weight) for part in self._sample]
-        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return self._sample.rows()
 
     def _loss_of_classes(self, data: Predictions, weight: Numbers) -> Numbers:
         by_class = log_loss_by_class(data.y, data.proba, weight, eps=self.eps) if weight.any() else np.zeros(2)
@@ -111,19 +158,4 @@ class ModelSums:
     def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
         some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
         rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), weighted[some])
-        if self._worst is not None:
-            pairs = zip(vars(self._worst).values(), vars(rows).values(), strict=True)
-            rows = WorstRows(*(np.concatenate(pair) for pair in pairs))
-        order = np.lexsort((rows.row, -rows.weighted_loss))[:WORST]
-        self._worst = WorstRows(*(part[order] for part in vars(rows).values()))
-
-    def _keep_sample(self, data: Predictions, weight: Numbers) -> None:
-        """Add rows to the even sample; when it becomes too large, discard every second row."""
-        first = -self._seen % self._step
-        every = slice(first, None, self._step)
-        self._seen += len(weight)
-        self._sample.append(Predictions(data.y[every], data.proba[every], weight[every]))
-        while sum(len(part.y) for part in self._sample) > SAMPLE:
-            kept = self.rows()
-            self._step *= 2
-            self._sample = [Predictions(kept.y[::2], kept.proba[::2], kept.weight[::2])]  # type: ignore[index]
+        self._worst = rows.largest() if self._worst is None else self._worst.joined(rows)

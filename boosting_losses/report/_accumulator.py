@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from ..metrics import Estimate
-from ..metrics._base_rate import ProperScore
 from ..metrics._model_sums import ModelSums
 from ..metrics._predictions import Numbers, Predictions, each, tamed
 from ..metrics._scores import SCORES
-from ..metrics._statistics.base import Sampled, Source, Statistic, Summed, minus
+from ..metrics._statistics.base import Source, Statistic, Summed, minus
 from ..metrics._statistics.bootstrap import Replicates, Totals
-from ..metrics._statistics.differences import difference_of
-from ..metrics._statistics.means import Labels, Losses, events
+from ..metrics._statistics.means import Labels
 from ..metrics._statistics.redrawn_labels import RedrawnLabels
 from ..metrics._statistics.residuals import FlexibleError
 from ..metrics._statistics.sample import Sample
@@ -27,8 +25,6 @@ from ._moments import Moments
 from ._settings import Settings
 from ._tables import AtThresholds, BySlice, PerModel
 
-#: The columns of the moments of a model.
-_COLUMNS: tuple[ProperScore, ProperScore] = ("log_loss", "brier")
 #: The quantile of the distances that defines each error of the flexible curve; None for the mean.
 _FLEXIBLE = {"mean": None, "e50": 0.5, "e90": 0.9, "largest": 1.0}
 
@@ -37,7 +33,8 @@ class Accumulator:
     """Sums over the predictions of one or several models for the same rows, accumulated in bounded memory.
 
     Use an accumulator if the rows do not fit in memory: :meth:`add` each block of rows, then call
-    :meth:`ProbabilityReport.from_accumulator`.
+    :meth:`ProbabilityReport.from_accumulator`. If several processes or machines have parts of the rows, :meth:`prepare` an
+    accumulator from a sample of all rows, add each part of the rows to a :meth:`part` of it, and :meth:`merge` the parts.
 
     Parameters
     ----------
@@ -69,7 +66,7 @@ class Accumulator:
         self.settings = Settings() if settings is None else settings
         self.reference = self.settings.reference_among(self.names)
         #: The index of the model with which each model, except the reference, is compared.
-        self._compared = self.settings.compared_among(self.names)
+        self.compared = self.settings.compared_among(self.names)
         self.slices = {} if slices is None else dict(slices)
         for name, categories in self.slices.items():
             self.refuse_many_categories(name, len(categories))
@@ -79,16 +76,22 @@ class Accumulator:
         self.models: list[ModelSums] = []
         self.scale = 1.0
         #: Columns: log loss and squared error of each model, then their differences from those of the compared model.
-        self._moments = Moments(4 * len(self.names), n_groups)
-        self._statistics: list[dict[str, Statistic]] = []
-        self._flexible: list[dict[str, Statistic]] = []
-        self._sources: list[list[Source]] = []
-        self._tables: list[list[PerModel]] = []
+        self.moments = Moments(4 * len(self.names), grouped=n_groups is not None)
+        self.statistics: list[dict[str, Statistic]] = []
+        self.flexible: list[dict[str, Statistic]] = []
+        self.tables: list[list[PerModel]] = []
         #: The keys are the indices of the models that are compared with another.
-        self._redrawn: dict[int, RedrawnLabels] = {}
-        self._labels = Labels()
+        self.redrawn: dict[int, RedrawnLabels] = {}
+        self.labels = Labels()
+        self._sources: list[list[Source]] = []
         self._replicates: Replicates | None = None
         self._last_group = -1
+        #: The numbers of the first row and of the next row.
+        self._first = self._next = 0
+        self._classes, self._is_binary = 2, True
+        self._n_rows: int | None = None
+        #: The same in all parts of an accumulator.
+        self._token = ""
 
     @classmethod
     def refuse_many_categories(cls, name: str, n: int) -> None:
@@ -99,7 +102,12 @@ class Accumulator:
             )
 
     def prepare(
-        self, y_true: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None = None
+        self,
+        y_true: npt.ArrayLike,
+        probas: Sequence[npt.ArrayLike],
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        n_rows: int | None = None,
     ) -> None:
         """Determine bins of equal weight and the kernel width from a sample of all rows.
 
@@ -109,21 +117,22 @@ class Accumulator:
         ----------
         y_true, probas, sample_weight
             As for :meth:`add`. Invalid rows are ignored here; :meth:`add` raises an error for them.
+        n_rows : int, optional
+            The number of all rows of weight above 0. More than a million rows are merged by nearly equal probability; if
+            the number is given, the parts merge them at once, so that they need less memory.
         """
-        data = [ready(*with_meaning(y_true, proba, sample_weight)) for proba in self._forms(probas)]
+        y, columns, some_weight = with_meaning(y_true, self._forms(probas), sample_weight)
+        data = [ready(y, proba, some_weight) for proba in columns]
         weight = None if data[0].weight is None else np.asarray(data[0].weight, dtype=np.float64)
         if weight is not None and weight.any():
             self.scale = 1.0 if tamed(weight) is weight else 1.0 / float(weight.max())
         self.settings = self.settings.for_classes(data[0].classes)
         if data[0].is_binary and self.n_groups is None:
-            self._redrawn = {
-                m: RedrawnLabels(data[m], data[other], self.settings.eps) for m, other in self._compared.items()
+            self.redrawn = {
+                m: RedrawnLabels(data[m], data[other], self.settings.eps) for m, other in self.compared.items()
             }
         for rows in data:
             sample = rows._replace(weight=None if weight is None or not weight.any() else weight * self.scale)
-            self.models.append(
-                ModelSums(rows.classes, is_binary=rows.is_binary, n_bins=self.settings.bins(), eps=self.settings.eps)
-            )
             shared = Sample(sample, self.settings.eps)
             known = {}
             for name, options in self.settings.metrics.items():
@@ -132,15 +141,17 @@ class Accumulator:
                 if statistic is not None and options.get("debiased") is not False:
                     known[name] = statistic
             flexible = {name: FlexibleError(shared.flexible, share) for name, share in _FLEXIBLE.items()}
-            self._statistics.append(known)
-            self._flexible.append(dict(flexible))
+            self.statistics.append(known)
+            self.flexible.append(dict(flexible))
             self._sources.append(list(dict.fromkeys(s.source for s in [*known.values(), *flexible.values()])))
             balanced = known.get("balanced_log_loss")
             tables: list[PerModel] = [BySlice(name, values, balanced) for name, values in self.slices.items()]
             if rows.is_binary and self.settings.thresholds:
                 tables.append(AtThresholds(self.settings.thresholds))
-            self._tables.append(tables)
-        self._replicates = Replicates(self._all_sources(), self.settings.n_resamples, self.settings.random_state)
+            self.tables.append(tables)
+        self._classes, self._is_binary = data[0].classes, data[0].is_binary
+        self._n_rows, self._token = n_rows, uuid4().hex
+        self._start(0, 0, 0)
 
     def add(
         self,
@@ -178,7 +189,7 @@ class Accumulator:
         if not self.models:
             self.prepare(y_true, probas, sample_weight)
         if index is None:
-            index = np.arange(self.rows, self.rows + len(np.asarray(y_true)))
+            index = np.arange(self._next, self._next + len(np.asarray(y_true)))
         with rows_named(index):
             inside = [_validation.moved_inside(proba) for proba in self._forms(probas)]
             self.rounded += sum(count for _, count in inside)
@@ -188,6 +199,7 @@ class Accumulator:
                 data = [rows._replace(weight=None) for rows in data]
             of_rows = [self._each(rows, name) for rows, name in zip(data, self.names, strict=True)]
         self.rows += len(weight)
+        self._next += len(weight)
         some = np.flatnonzero(weight)  # rows of weight 0 are ignored, even if their loss is infinite
         if not len(some):
             return
@@ -202,98 +214,102 @@ class Accumulator:
             model.add(rows, weight, losses, squares, index)
             model.moved += moved
         own = np.stack([column for losses, squares, _ in of_rows for column in (losses, squares)], axis=1)
-        others = [self._compared.get(m, m) for m in range(len(of_rows))]
+        others = [self.compared.get(m, m) for m in range(len(of_rows))]
         differences = minus(own, own.reshape(len(own), -1, 2)[:, others].reshape(own.shape))
-        self._moments.add(weight, np.concatenate([own, differences], axis=1), groups)
-        for m, redrawn in self._redrawn.items():
-            redrawn.add(data[m], data[self._compared[m]], weight)
+        self.moments.add(weight, np.concatenate([own, differences], axis=1), groups)
+        for m, redrawn in self.redrawn.items():
+            redrawn.add(data[m], data[self.compared[m]], weight)
         self._add_replicates(data, of_rows, weight, codes, groups)
 
-    # ---- results ----------------------------------------------------------------------------------------------------
+    def part(self, start: int, *, counted: int | None = None, groups: int = 0) -> Accumulator:
+        """Return an empty accumulator for some of the rows, with the bins and kernel widths of this one.
 
-    def scores(self) -> list[dict[str, Estimate]]:
-        """Return the scores of each model with intervals; the bounds are NaN if a score has no interval."""
-        return [self._of_model(m) for m in range(len(self.models))]
+        If the numbers are those of consecutive parts, the merged parts give the results of one pass over all rows, up to
+        rounding. If the sizes of the parts are unknown, numbers that are too large are also valid, for example 0,
+        ``2**40``, ``2 * 2**40``, ...: only the bootstrap replicates then differ.
 
-    @cached_property
-    def values(self) -> list[dict[str, float]]:
-        """The scores of each model without correction; label noise may inflate them."""
-        metrics = self.settings.metrics.items()
-        return [{name: SCORES[name].value(model, options) for name, options in metrics} for model in self.models]
+        Parameters
+        ----------
+        start : int
+            The number of rows before the first row of the part.
+        counted : int, optional
+            The number of these rows that have a weight above 0; by default, all.
+        groups : int
+            If the rows are grouped, the number of groups with a weight above 0 that end before the first row of the part.
+            A group that continues in the part does not count, so groups may extend over several parts.
 
-    def flexible_errors(self) -> list[dict[str, Estimate]]:
-        """Return the distances of each model's probabilities from its flexible curve, corrected for label noise."""
-        return [
-            {name: self._drawn(statistic, float("nan")).estimate for name, statistic in flexible.items()}
-            for flexible in self._flexible
-        ]
+        Returns
+        -------
+        Accumulator
 
-    def differences(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """Return the scores of every model but the reference, minus those of the model with which it is compared."""
-        return {(self.names[m], self.names[other]): self._of_pair(m, other) for m, other in self._compared.items()}
+        Raises
+        ------
+        ValueError
+            If the accumulator has not been prepared, or contains rows.
+        """
+        if not self.models or self.rows:
+            got = f"one with {self.rows} rows" if self.models else "one that has not been prepared"
+            raise ValueError(f"part requires a prepared accumulator without rows, got {got}")
+        part = copy.deepcopy(self)
+        counted = start if counted is None else counted
+        part._start(start, counted, counted if self.n_groups is None else groups)  # noqa: SLF001
+        return part
 
-    def tables(self) -> list[list[Any]]:
-        """Return the tables by slice and by threshold of each model."""
-        level = self.settings.level
-        return [[table.result(*self._totals[table], level) for table in tables] for tables in self._tables]
+    def merge(self, later: Accumulator) -> None:
+        """Add the sums of a part, whose rows follow the rows of this accumulator.
+
+        Parameters
+        ----------
+        later : Accumulator
+            A :meth:`part` of the accumulator of which this is a part, or of this accumulator. It is not changed.
+
+        Raises
+        ------
+        ValueError
+            If they are not parts of the same accumulator, or the rows of ``later`` start before the end of these rows.
+        """
+        if not self._token or later._token != self._token:
+            raise ValueError("merge requires parts of one prepared accumulator, got another accumulator")
+        if later._first < self._next:
+            raise ValueError(
+                f"parts must be merged in the order of their rows, got a part that starts at row {later._first} after"
+                f" {self._next} rows"
+            )
+        self.rows, self.rounded, self._next = self.rows + later.rows, self.rounded + later.rounded, later._next
+        if not later.models[0].weight > 0.0:
+            return
+        for model, others in zip(self.models, later.models, strict=True):
+            model.merge(others)
+        self.moments.merge(later.moments)
+        for m, redrawn in self.redrawn.items():
+            redrawn.merge(later.redrawn[m])
+        for tables, theirs in zip(self.tables, later.tables, strict=True):
+            for table, other in zip(tables, theirs, strict=True):
+                table.merge(other)
+        assert self._replicates is not None
+        assert later._replicates is not None
+        self._replicates.merge(later._replicates)
+        self._last_group = later._last_group
 
     @property
     def effective_rows(self) -> float:
         """The effective number of rows: (sum of weights)**2 / sum of squared weights."""
-        return self._moments.effective_rows
-
-    @cached_property
-    def events(self) -> float:
-        """The effective number of rows with the rarer label; for K classes, of the rarer of right and wrong predictions."""
-        return events(self._totals[self._labels])
+        return self.moments.effective_rows
 
     # ---- parts ------------------------------------------------------------------------------------------------------
 
-    def _of_model(self, m: int) -> dict[str, Estimate]:
-        of_model = {}
-        for name, value in self.values[m].items():
-            mean_of = SCORES[name].computation.mean_of
-            if mean_of is not None:
-                range_ = Losses(mean_of, 0).range(self.models[m].classes)
-                of_model[name] = self._moments.interval(
-                    2 * m + _COLUMNS.index(mean_of), value, self.settings.level, range_
-                )
-            elif name in self._sampled[m]:
-                of_model[name] = self._sampled[m][name].estimate
-            else:
-                of_model[name] = Estimate(value, float("nan"), float("nan"))
-        return of_model
-
-    def _of_pair(self, m: int, other: int) -> dict[str, Estimate]:
-        pair = {}
-        for name, here in self.values[m].items():
-            there = self.values[other][name]
-            mean_of = SCORES[name].computation.mean_of
-            if mean_of is not None:
-                column, value = 2 * (len(self.models) + m) + _COLUMNS.index(mean_of), here - there
-                expected = self._redrawn[m].moments(mean_of, value) if m in self._redrawn else None
-                pair[name] = self._moments.interval(column, value, self.settings.level, expected=expected)
-            elif name in self._sampled[m]:
-                pair[name] = difference_of(self._sampled[m][name], self._sampled[other][name])
-            else:
-                pair[name] = Estimate(here - there, float("nan"), float("nan"))
-        return pair
-
-    @cached_property
-    def _sampled(self) -> list[dict[str, Sampled]]:
-        """The scores of each model that have bootstrap replicates, by name."""
-        return [
-            {
-                name: Sampled(
-                    statistic, values[name], *self._totals[statistic.source], self.settings.level, self.events
-                )
-                for name, statistic in known.items()
-            }
-            for known, values in zip(self._statistics, self.values, strict=True)
+    def _start(self, row: int, counted: int, drawn: int) -> None:
+        """Create empty sums from a row on, which follows ``counted`` rows of weight above 0 and ``drawn`` counts."""
+        self._first = self._next = row
+        bins, eps = self.settings.bins(), self.settings.eps
+        self.models = [
+            ModelSums(
+                self._classes, is_binary=self._is_binary, n_bins=bins, eps=eps, start=counted, n_rows=self._n_rows
+            )
+            for _ in self.names
         ]
-
-    def _drawn(self, statistic: Statistic, value: float) -> Sampled:
-        return Sampled(statistic, value, *self._totals[statistic.source], self.settings.level, self.events)
+        resamples, seed = self.settings.n_resamples, self.settings.random_state
+        self._replicates = Replicates(self._all_sources(), resamples, seed, drawn)
 
     def _refuse_what_was_not_announced(
         self, n_models: int, groups: npt.NDArray[np.intp] | None, slices: Mapping[str, npt.NDArray[np.intp]]
@@ -324,9 +340,9 @@ class Accumulator:
 
     def _all_sources(self) -> list[Summed]:
         parts: list[Summed] = []
-        for sources, tables in zip(self._sources, self._tables, strict=True):
+        for sources, tables in zip(self._sources, self.tables, strict=True):
             parts += [*sources, *tables]
-        return [*parts, self._labels]
+        return [*parts, self.labels]
 
     def _add_replicates(
         self,
@@ -344,12 +360,11 @@ class Accumulator:
         parts = []
         for m, (rows, (losses, squares, _)) in enumerate(zip(data, of_rows, strict=True)):
             parts += [source.columns(rows) for source in self._sources[m]]
-            parts += [table.columns(rows, losses, squares, codes) for table in self._tables[m]]
-        self._replicates.add([*parts, self._labels.columns(data[0])], weight, follows)
+            parts += [table.columns(rows, losses, squares, codes) for table in self.tables[m]]
+        self._replicates.add([*parts, self.labels.columns(data[0])], weight, follows)
 
-    @cached_property
-    def _totals(self) -> dict[Summed, tuple[Totals, Totals]]:
-        """The sums of each source, for the data and for the replicates."""
+    def totals(self) -> dict[Summed, tuple[Totals, Totals]]:
+        """Return the sums of each source of statistics, for the data and for the replicates."""
         assert self._replicates is not None
         return dict(zip(self._all_sources(), self._replicates.totals(), strict=True))
 

@@ -10,6 +10,7 @@ from ..metrics import Estimate
 from ..metrics._base_rate import entropy
 from ..metrics._model_sums import ModelSums
 from ._accumulator import Accumulator
+from ._estimates import Estimates
 from ._results import Finding
 
 #: Kind, text and rows of a finding.
@@ -25,15 +26,15 @@ FEW_EVENTS = 10
 WORTH_IT = 0.02
 
 
-def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes: list[str]) -> list[Finding]:
+def findings(evaluation: Accumulator, estimates: Estimates, classes: list[str]) -> list[Finding]:
     """Return the findings that a reader should know before relying on the scores."""
     found = []
     some = evaluation.effective_rows
     if some < 0.5 * evaluation.rows:
         text = f"The weights are uneven: the effective number of rows is only {some:,.0f} of {evaluation.rows:,}."
         found.append(Finding(None, "uneven weights", text))
-    if evaluation.events < FEW_EVENTS:
-        found.append(Finding(None, "few events", _few_events(evaluation, classes)))
+    if estimates.events < FEW_EVENTS:
+        found.append(Finding(None, "few events", _few_events(evaluation, estimates.events, classes)))
     if evaluation.rounded:
         one = evaluation.rounded == 1
         what = "probability was" if one else "probabilities were"
@@ -41,7 +42,7 @@ def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes
         found.append(Finding(None, "rounded", text))
     options = evaluation.settings.metrics.get("miscalibration")
     of_log_loss = options is not None and options.get("score", "log_loss") == "log_loss"
-    for name, sums, own in zip(evaluation.names, evaluation.models, scores, strict=True):
+    for name, sums, own in zip(evaluation.names, evaluation.models, estimates.scores, strict=True):
         parts = (
             *_of_the_score(sums, own["miscalibration"] if of_log_loss else None),
             *_of_probabilities(sums),
@@ -51,9 +52,9 @@ def findings(evaluation: Accumulator, scores: list[dict[str, Estimate]], classes
     return found
 
 
-def _few_events(evaluation: Accumulator, classes: list[str]) -> str:
+def _few_events(evaluation: Accumulator, events: float, classes: list[str]) -> str:
     sums = evaluation.models[0]
-    count = f"{evaluation.events:.1f}".removesuffix(".0")
+    count = f"{events:.1f}".removesuffix(".0")
     if sums.is_binary:
         of = f"rows of class {classes[int(np.argmin(sums.shares))]}"
     else:

@@ -17,7 +17,12 @@ from ..metrics._predictions import Predictions, check
 
 
 def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
-    """Return a mapping of model names to probabilities."""
+    """Return a mapping of model names to arrays of probabilities."""
+    return {name: _validation.numeric("proba", values) for name, values in named_models(proba, names).items()}
+
+
+def named_models(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
+    """Return a mapping of model names to probabilities, as they were given."""
     if isinstance(proba, Mapping):
         if names is not None:
             raise ValueError("names must not be given with a mapping, whose keys are the names, got both")
@@ -36,7 +41,7 @@ def models_by_name(proba: Any, names: Sequence[str] | None) -> dict[str, Any]:
         models = {named[0]: proba}
     if not models:
         raise ValueError("proba must hold the probabilities of at least one model, got none")
-    return {name: _validation.numeric("proba", values) for name, values in models.items()}
+    return models
 
 
 def label_codes(y_true: npt.ArrayLike, proba: npt.NDArray[Any], classes: Sequence[Any] | None) -> tuple[Any, list[str]]:
@@ -124,25 +129,30 @@ def ready(y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike |
 
 
 def with_meaning(
-    y: npt.ArrayLike, proba: npt.ArrayLike, sample_weight: npt.ArrayLike | None
-) -> tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]:
-    """Return the valid rows of positive weight; ``Accumulator.add`` raises an error for invalid rows."""
-    labels, p = _validation.numeric("y_true", y), _validation.numeric("proba", proba)
+    y: npt.ArrayLike, probas: Sequence[npt.ArrayLike], sample_weight: npt.ArrayLike | None
+) -> tuple[npt.ArrayLike, list[npt.NDArray[Any]], npt.ArrayLike | None]:
+    """Return the rows of positive weight that are valid for all models, for which ``Accumulator.add`` raises no error."""
+    labels, columns = _validation.numeric("y_true", y), [_validation.numeric("proba", proba) for proba in probas]
     weight = None if sample_weight is None else _validation.numeric("sample_weight", sample_weight)
-    if labels.ndim != 1 or p.shape[:1] != labels.shape or (weight is not None and weight.shape != labels.shape):
-        return labels, p, weight  # ``ready`` raises the error
-    columns = p.reshape(len(p), -1)
-    fine = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
+    shapes_agree = labels.ndim == 1 and all(p.shape[:1] == labels.shape for p in columns)
+    if not shapes_agree or (weight is not None and weight.shape != labels.shape):
+        return labels, columns, weight  # ``ready`` raises the error
+    fine = np.logical_and.reduce([_is_valid(labels, proba.reshape(len(proba), -1)) for proba in columns])
+    if weight is not None:
+        fine &= (weight > 0.0) & (weight < np.inf)
+    if fine.all() or not fine.any():
+        return labels, columns, weight
+    return labels[fine], [proba[fine] for proba in columns], None if weight is None else weight[fine]
+
+
+def _is_valid(labels: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    fine: npt.NDArray[np.bool_] = ((columns >= 0.0) & (columns <= 1.0)).all(axis=1) & (labels >= 0)
     if columns.shape[1] > 1:
         fine &= (labels < columns.shape[1]) & (abs(columns.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE)
         fine &= labels == np.floor(labels)
     else:
         fine &= labels <= 1
-    if weight is not None:
-        fine &= (weight > 0.0) & (weight < np.inf)
-    if fine.all() or not fine.any():
-        return labels, p, weight
-    return labels[fine], p[fine], None if weight is None else weight[fine]
+    return fine
 
 
 @contextmanager

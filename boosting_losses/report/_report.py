@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .. import _validation
 from ._accumulator import Accumulator
 from ._build import baselines, model_result
+from ._estimates import Estimates
 from ._findings import findings
 from ._input import by_group, label_codes, models_by_name, refuse_other_lengths, slice_codes
 from ._results import ModelResult, Results
@@ -157,14 +158,14 @@ class ProbabilityReport(Results):
         if np.count_nonzero(first.class_weight) < 2:
             only = labels[int(np.argmax(first.shares))]
             raise ValueError(f"y_true must contain more than one class, got class {only} only")
-        scores = accumulator.scores()
-        level = accumulator.settings.level
-        errors, tables = accumulator.flexible_errors(), accumulator.tables()
+        estimates, level = Estimates(accumulator), accumulator.settings.level
+        scores, values = estimates.scores, estimates.values
+        errors, tables = estimates.flexible_errors(), estimates.tables()
         models = (
-            model_result(name, sums, scores[m], accumulator.values[m], errors[m], tables[m], level)
+            model_result(name, sums, scores[m], values[m], errors[m], tables[m], level)
             for m, (name, sums) in enumerate(zip(accumulator.names, accumulator.models, strict=True))
         )
-        differences = accumulator.differences()
+        differences = estimates.differences()
         return cls(
             rows=accumulator.rows,
             weight=first.weight / accumulator.scale,
@@ -174,12 +175,12 @@ class ProbabilityReport(Results):
             eps=accumulator.settings.eps,
             models=tuple(models),
             baselines=baselines(first.shares, accumulator.settings),
-            events=accumulator.events,
+            events=estimates.events,
             primary=accumulator.settings.primary,
             reference=accumulator.names[accumulator.reference],
             differences=differences,
             p_values=holm(differences, level),
-            findings=tuple(findings(accumulator, scores, labels)),
+            findings=tuple(findings(accumulator, estimates, labels)),
             is_exact=all(sums.is_exact for sums in accumulator.models),
         )
 

@@ -33,6 +33,9 @@ class PerModel(Summed, ABC):
     def columns(self, data: Predictions, losses: Numbers, squares: Numbers, codes: Codes) -> Columns:
         """Return the terms of each row that are summed."""
 
+    def merge(self, later: PerModel) -> None:
+        """Add what the table counts in other rows, besides the sums of its columns."""
+
     @abstractmethod
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable | tuple[ThresholdRow, ...]:
         """Return the table."""
@@ -66,6 +69,10 @@ class BySlice(PerModel):
             amounts = np.concatenate([amounts, self._balanced.source.columns(data).values], axis=1)
         cells = own[:, None] + len(self.values) * np.arange(amounts.shape[1])
         return Columns(np.empty((len(own), 0)), cells.astype(np.int32), amounts)
+
+    def merge(self, later: PerModel) -> None:
+        assert isinstance(later, BySlice)
+        self._rows = self._rows + later._rows  # noqa: SLF001
 
     def result(self, observed: Totals, replicates: Totals, level: float) -> SliceTable:
         n = len(self.values)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..._kernels import poisson
 from .._predictions import Numbers
+from .streams import jumped
 
 if TYPE_CHECKING:
     from .base import Summed
@@ -37,7 +38,7 @@ class Totals(NamedTuple):
 
 
 class Bootstrap:
-    """The totals of Poisson replicates; a seed determines the counts of the rows, given their order.
+    """The totals of Poisson replicates; a seed and the number of a row, or of its group, determine its counts.
 
     Parameters
     ----------
@@ -46,13 +47,15 @@ class Bootstrap:
     n_resamples : int
         The number of replicates.
     seed : int
+    start : int
+        The number of rows or groups before the first row.
     """
 
-    def __init__(self, n_values: int, n_cells: int, n_resamples: int, seed: int) -> None:
+    def __init__(self, n_values: int, n_cells: int, n_resamples: int, seed: int, start: int = 0) -> None:
         size = -(-n_resamples // poisson.TILE) * poisson.TILE
         self._asked = n_resamples
         states = np.random.SeedSequence(seed).generate_state(size // 2, np.uint64).astype(np.uint64)
-        self._first, self._second = states[: size // 4].copy(), states[size // 4 :].copy()
+        self._first, self._second = jumped(states[: size // 4].copy(), states[size // 4 :].copy(), start)
         self._drawn = np.zeros(size)
         self._sums = Totals(
             np.zeros(size), np.zeros((n_values, size)), np.zeros((n_cells, size)), np.zeros((n_cells, size))
@@ -75,6 +78,11 @@ class Bootstrap:
             *self._sums,
         )
 
+    def merge(self, later: Bootstrap) -> None:
+        """Add the sums of later rows; rows that are added afterwards follow these."""
+        self._sums = plus(self._sums, later._sums)
+        self._first, self._second, self._drawn = later._first.copy(), later._second.copy(), later._drawn.copy()
+
     def totals(self) -> Totals:
         """Return the current sums, without replicates that drew no rows."""
         some = np.flatnonzero(self._sums.weight[: self._asked] > 0.0)
@@ -88,11 +96,13 @@ class Replicates:
     ----------
     sources : sequence of Summed
     n_resamples, seed : int
+    start : int
+        The number of rows or groups before the first row.
     """
 
-    def __init__(self, sources: Sequence[Summed], n_resamples: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[Summed], n_resamples: int, seed: int, start: int = 0) -> None:
         self._n_values, self._n_cells = [s.n_values for s in sources], [s.n_cells for s in sources]
-        self._bootstrap = Bootstrap(sum(self._n_values), sum(self._n_cells), n_resamples, seed)
+        self._bootstrap = Bootstrap(sum(self._n_values), sum(self._n_cells), n_resamples, seed, start)
         self._observed: Totals | None = None
 
     def add(self, parts: Sequence[Columns], weight: Numbers, follows: npt.NDArray[np.bool_] | None = None) -> None:
@@ -102,15 +112,27 @@ class Replicates:
         """
         columns = side_by_side(parts, self._n_cells)
         self._bootstrap.add(weight, columns, follows)
-        block = observed(weight, columns, sum(self._n_cells))
-        before = self._observed
-        self._observed = block if before is None else Totals(*(a + b for a, b in zip(before, block, strict=True)))
+        self._see(observed(weight, columns, sum(self._n_cells)))
+
+    def merge(self, later: Replicates) -> None:
+        """Add the sums of later rows."""
+        self._bootstrap.merge(later._bootstrap)
+        if later._observed is not None:
+            self._see(later._observed)
 
     def totals(self) -> list[tuple[Totals, Totals]]:
         """Return the sums of the rows and the sums of the replicates for each source."""
         assert self._observed is not None
         seen, then = (apart(sums, self._n_values, self._n_cells) for sums in (self._observed, self._bootstrap.totals()))
         return list(zip(seen, then, strict=True))
+
+    def _see(self, sums: Totals) -> None:
+        self._observed = sums if self._observed is None else plus(self._observed, sums)
+
+
+def plus(first: Totals, second: Totals) -> Totals:
+    """Return the sums over the rows of both."""
+    return Totals(*(a + b for a, b in zip(first, second, strict=True)))
 
 
 def observed(weight: Numbers, columns: Columns, n_cells: int) -> Totals:

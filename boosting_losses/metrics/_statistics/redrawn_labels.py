@@ -64,6 +64,11 @@ class RedrawnLabels:
                 for k, (a, b) in enumerate(_POWERS):
                     self._sums[label, s, k] += summed(weight**a * difference**b)
 
+    def merge(self, later: RedrawnLabels) -> None:
+        """Add the sums of other rows."""
+        self._rows = self._rows + later._rows
+        self._sums = self._sums + later._sums
+
     def moments(self, score: ProperScore, mean: float) -> tuple[float, float] | None:
         """Return the sums of squares and cubes of ``weight * (difference - mean)``, or None if a label does not occur."""
         some = self._rows[0] > 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _newton_fit
+from ..._labelled_scores import Rows
 from .._base_rate import entropy
 from .._predictions import Numbers, Predictions, class_columns
 from .._raw_scores import logits
@@ -28,7 +29,7 @@ class Tempered(Source):
     def __init__(self, sample: Predictions) -> None:
         self.n_values = 4 + sample.classes
         scores = np.ascontiguousarray(logits(sample.proba), np.float64)
-        self.inverse = _newton_fit.temperature(_newton_fit.Rows(sample.y, scores, sample.weight))
+        self.inverse = _newton_fit.temperature(Rows(sample.y, scores, sample.weight))
 
     def columns(self, data: Predictions) -> Columns:
         scores = np.asarray(logits(data.proba), dtype=np.float64)
