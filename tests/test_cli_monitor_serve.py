@@ -29,12 +29,12 @@ COMMAND = [sys.executable, "-m", "boosting_losses", "monitor"]
 
 
 @contextmanager
-def serving(folder, *options):
+def serving(folder, *options, store="m.db"):
     """Run the command, and give its client and process."""
     log = folder / "service.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--store", "m.db", "--port", "0", *options],
+            [*COMMAND, "serve", "--store", store, "--port", "0", *options],
             cwd=folder,
             env=ENVIRONMENT,
             stdout=output,
@@ -54,9 +54,9 @@ def serving(folder, *options):
         process.wait()
 
 
-def command(folder, *arguments, stdin=""):
+def command(folder, *arguments, store="m.db", stdin=""):
     result = subprocess.run(
-        [*COMMAND, *arguments, "--store", "m.db"],
+        [*COMMAND, *arguments, "--store", store],
         check=False,
         cwd=folder,
         env=ENVIRONMENT,
@@ -124,21 +124,20 @@ def test_alerts_that_wait_for_their_receiver_are_sent_before_the_service_ends(tm
 
 
 @pytest.mark.slow
-def test_the_service_and_the_commands_share_a_store(tmp_path):
+def test_the_service_and_the_commands_share_a_store(tmp_path, store):
     now = time.time()
     times = now - 6 * 3600 + np.arange(4.0)  # mature in 6 hours
-    with serving(tmp_path, "--label-delay", "12h", "--look", "1s", "--lag", "none") as (client, _):
+    with serving(tmp_path, "--label-delay", "12h", "--look", "1s", "--lag", "none", store=store) as (client, _):
         served = "id,time,p\n" + "".join(f"{row},{at:.3f},0.5\n" for row, at in enumerate(times))
         arguments = ("ingest", "-", "--id", "id", "--time", "time", "--proba", "p")
-        assert command(tmp_path, *arguments, stdin=served) == "recorded 4\n"
+        assert command(tmp_path, *arguments, store=store, stdin=served) == "recorded 4\n"
         assert client.get("/v1/status").json()["counts"] == {"recorded": 4}
         # Rows that only the command has seen, and labels that only the service has seen.
         assert client.post("/v1/labels", json={"ids": [0, "1"], "y": [0, 1]}).json() == {"rows": 2}
-        assert command(tmp_path, "ingest", "-", "--id", "id", "--label", "y", stdin="id,y\n0,0\n2,1\n") == (
-            "labelled 1, repeated labels 1\n"
-        )
+        labels = ("ingest", "-", "--id", "id", "--label", "y")
+        assert command(tmp_path, *labels, store=store, stdin="id,y\n0,0\n2,1\n") == "labelled 1, repeated labels 1\n"
         assert client.post("/v1/delete", json={"ids": ["3", "4"]}).json() == {"deleted": 1}
-        assert command(tmp_path, *arguments, stdin=served) == "recorded 1, replayed 3\n"
+        assert command(tmp_path, *arguments, store=store, stdin=served) == "recorded 1, replayed 3\n"
         counts = client.get("/v1/status").json()["counts"]
     assert counts == {"recorded": 5, "labelled": 3, "repeated_labels": 1, "deleted_by_id": 1, "replayed": 3}
 

@@ -19,8 +19,8 @@ from .. import metrics
 from .._types import Doubles
 from ..calibration import Calibrator
 from ._alerts import Alert, State, ThresholdRule
-from ._curves import Curve, EvidenceCurve, curve_of, time_windows
-from ._drift import DriftCurve, Reference, ScoreDrift, drift_curve
+from ._curves import Curve, EvidenceCurve
+from ._drift import DriftCurve, Reference, ScoreDrift
 from ._history import Slice
 from ._ids import KeyedHash
 from ._input import (
@@ -37,9 +37,9 @@ from ._ledger import Ledger
 from ._overview import overview, stream_overview
 from ._recalibration import Recalibration, recalibrate
 from ._rows import UNLABELLED, RowNumbers, Rows
+from ._selection import Selection, within
 from ._snapshot import Snapshot, snapshot_of
 from ._status import Status, StreamStatus
-from ._sums import Sums, sums_of
 from ._time import Times, datetime_of, duration_of, times_of
 from ._watch import Stream, Watch, Watching
 
@@ -50,11 +50,7 @@ if TYPE_CHECKING:
 
 #: Clocks of machines differ by so much, in microseconds.
 _CLOCK_SKEW = 60_000_000
-#: A step that gives more windows is an error.
-_MOST_WINDOWS = 1_000_000
 _VIEWS_NEED = '{} needs matplotlib and Jinja2: pip install "boosting-losses[monitor,report]"'
-_EARLIEST, _LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -520,62 +516,7 @@ class Monitor:
         -------
         Curve
         """
-        rows, numbers = self._rows_of(model, slice)
-        low = _EARLIEST if start is None else int(times_of("start", start, 1)[0])
-        high = _LATEST if end is None else int(times_of("end", end, 1)[0])
-        if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
-            numbers = numbers[_within(rows.time[numbers], low, high)]
-            return self._curve_of_rows(rows, numbers, check_number("window", window, 1), step)
-        where = self._slice(rows, slice)
-        return self._curve_of_time(rows, numbers, where, duration_of("window", window), step, (low, high))
-
-    def _curve_of_rows(self, rows: Rows, numbers: RowNumbers, window: int, step: Any) -> Curve:
-        numbers = numbers[rows.y[numbers] != UNLABELLED]
-        numbers = numbers[np.argsort(rows.time[numbers], kind="stable")]
-        stride = max(1, window // 20) if step is None else check_number("step", step, 1)
-        last = np.arange(window, len(numbers) + 1, stride)
-        cuts, position = np.unique(np.concatenate([last - window, last]), return_inverse=True)
-        segment = np.searchsorted(cuts, np.arange(len(numbers)), side="right")
-        sums = sums_of(rows.terms(numbers), segment, len(cuts) + 1)
-        time = rows.time[numbers]
-        edges = time[last - window], time[last - 1]
-        provisional = edges[1] >= self._ledger.mature_until
-        return self._curve(sums, position, edges, float(rows.weight[numbers].max(initial=0.0)), provisional)
-
-    def _curve_of_time(
-        self, rows: Rows, numbers: RowNumbers, where: Slice, length: int, step: Any, span: tuple[int, int]
-    ) -> Curve:
-        first = max(span[0], _EARLIEST + length) - length
-        numbers = numbers[_within(rows.time[numbers], first, span[1])]
-        cohorts, old = rows.history.of(where)
-        inside = _within(cohorts * self._look, first, span[1])
-        cohorts, old = cohorts[inside], old[inside]
-        stride = self._look if step is None else duration_of("step", step)
-        if len(cohorts) and (length % self._look or stride % self._look):
-            raise ValueError("window and step must be multiples of the look, since old rows are kept as sums of looks")
-        time, old_time = rows.time[numbers], cohorts * self._look
-        times = np.concatenate([time, old_time])
-        if not len(times):
-            return self._curve(Sums(np.zeros((1, old.shape[1]))), np.empty(0, np.intp), (times, times), 1.0, times > 0)
-        starts, ends = _windows(int(times.min()), int(times.max()), length, stride)
-        shown = (ends > span[0]) & (ends <= span[1])
-        edges = starts[shown], ends[shown]
-        cuts, position = np.unique(np.concatenate(edges), return_inverse=True)
-        sums = sums_of(rows.terms(numbers), np.searchsorted(cuts, time, side="right"), len(cuts) + 1)
-        np.add.at(sums.table, np.searchsorted(cuts, old_time, side="right"), old)
-        largest = max(rows.history.largest_weight, float(rows.weight[numbers].max(initial=0.0)))
-        return self._curve(sums, position, edges, largest, edges[1] > self._ledger.mature_until)
-
-    def _curve(
-        self,
-        sums: Sums,
-        position: RowNumbers,
-        edges: tuple[Times, Times],
-        largest_weight: float,
-        provisional: npt.NDArray[np.bool_],
-    ) -> Curve:
-        first, last = np.split(position, 2)
-        return curve_of(sums.between(first, last), edges, self._n_classes, largest_weight, provisional)
+        return self._selected(model, slice).curve(window, step, start, end)
 
     @_in_turn
     def evidence(self, *, model: str | None = None, slice: str | None = None) -> EvidenceCurve:
@@ -601,8 +542,8 @@ class Monitor:
 
         ``n_bins`` and ``strategy`` are those of :func:`boosting_losses.metrics.reliability_curve`.
         """
-        rows, numbers = self._rows_of(model, slice)
-        chosen = self._mature(rows, numbers, start, end)
+        found = self._selected(model, slice)
+        rows, chosen = found.rows, found.mature(start, end)
         return metrics.reliability_curve(
             rows.y[chosen].astype(np.float64),
             rows.proba[chosen],
@@ -630,16 +571,16 @@ class Monitor:
             Another period of the same stream, or probabilities such as those of the validation data. For K classes, the
             largest probability of each row is compared.
         """
-        rows, numbers = self._rows_of(model, slice)
-        scores = _scores(rows.proba)
+        found = self._selected(model, slice)
+        time, scores = found.time, found.scores
+        invalid_times = self._ledger.invalid_times(self._model(model), slice)
 
         def between(low: Any, high: Any) -> tuple[Doubles, int]:
             first, last = (int(times_of("time", edge, 1)[0]) for edge in (low, high))
-            inside = numbers[_within(rows.time[numbers], first, last)]
-            invalid = int(_within(self._ledger.invalid_times(self._model(model), slice), first, last).sum())
+            inside, invalid = scores[within(time, first, last)], int(within(invalid_times, first, last).sum())
             if not len(inside) + invalid:
                 raise ValueError(f"drift needs predictions between {low} and {high}, got none")
-            return scores[inside], invalid
+            return inside, invalid
 
         now, invalid = between(start, end)
         if isinstance(reference, tuple) and len(reference) == 2:
@@ -673,20 +614,8 @@ class Monitor:
         ValueError
             If there are no valid predictions.
         """
-        rows, numbers = self._rows_of(model, slice)
-        length = duration_of("window", window)
-        stride = self._look if step is None else duration_of("step", step)
-        time = rows.time[numbers]
         invalid = self._ledger.invalid_times(self._model(model), slice)
-        if not len(time):
-            raise ValueError("drift_curve needs predictions that have not been deleted, got none")
-        begin = int(time.min()) // stride * stride
-        reference_end = begin + 2 * length
-        starts, ends = _windows(begin, int(time.max()), length, stride)
-        after = starts >= reference_end
-        return drift_curve(
-            time, _scores(rows.proba[numbers]), invalid, (starts[after], ends[after]), (begin, reference_end)
-        )
+        return self._selected(model, slice).drift_curve(window, step, invalid)
 
     @_in_turn
     def recalibration(
@@ -708,8 +637,8 @@ class Monitor:
             An unfitted calibrator of :mod:`boosting_losses.calibration`. The default is Platt scaling for two classes, and
             vector scaling for more, or temperature scaling if there are few rows.
         """
-        rows, numbers = self._rows_of(model, slice)
-        chosen = self._mature(rows, numbers, start, end)
+        found = self._selected(model, slice)
+        rows, chosen = found.rows, found.mature(start, end)
         since = datetime_of(int(rows.time[chosen[0]])) if len(chosen) else datetime_of(0)
         return recalibrate(rows.proba[chosen], rows.y[chosen], rows.weight[chosen], since, calibrator)
 
@@ -907,33 +836,7 @@ class Monitor:
         return datetime_of(self._ledger.mature_until) if self._ledger.has_begun else None
 
     def _stream_status(self, stream: Stream) -> StreamStatus:
-        rows = self._ledger.models[stream.model]
-        numbers = rows.numbers_of(stream.where)
-        mature = numbers[rows.time[numbers] < self._ledger.mature_until]
-        labelled = rows.y[mature] != UNLABELLED
-        terms = rows.terms(mature)
-        w = np.where(labelled, terms.weight, 0.0)
-        total = float(w.sum())
-        evidence = stream.detector.evidence() if stream.cohorts else None
-        return StreamStatus(
-            stream.model,
-            stream.slice,
-            len(numbers),
-            int(np.sum(rows.y[numbers] != UNLABELLED)),
-            float(labelled.mean()) if len(mature) else float("nan"),
-            len(stream.cohorts),
-            0.0 if evidence is None else evidence.nats,
-            self._watch.needed,
-            float(w @ terms.loss) / total if total else float("nan"),
-            float(w @ terms.expected) / total if total else float("nan"),
-            _missing_at_random(rows.proba[mature], labelled),
-            *self._span(rows, numbers, stream.where),
-        )
-
-    def _span(self, rows: Rows, numbers: RowNumbers, where: Slice) -> tuple[datetime | None, datetime | None]:
-        """Return the times of the first and the last prediction."""
-        times = np.concatenate([rows.history.of(where)[0] * self._look, rows.time[numbers]])
-        return (datetime_of(int(times.min())), datetime_of(int(times.max()))) if len(times) else (None, None)
+        return self._selection(stream.model, stream.where).status(stream, self._watch.needed)
 
     def _model(self, model: str | None) -> str:
         known = list(self._ledger.models)
@@ -945,9 +848,12 @@ class Monitor:
             raise ValueError(f"model must be one of {known}, got {model!r}")
         return model
 
-    def _rows_of(self, model: str | None, slice: str | None) -> tuple[Rows, RowNumbers]:
-        rows = self._ledger.models[self._model(model)]
-        return rows, rows.numbers_of(self._slice(rows, slice))
+    def _selected(self, model: str | None, slice: str | None) -> Selection:
+        name = self._model(model)
+        return self._selection(name, self._slice(self._ledger.models[name], slice))
+
+    def _selection(self, model: str, where: Slice) -> Selection:
+        return Selection(self._ledger.models[model], where, self._n_classes, self._look, self._ledger.mature_until)
 
     def _slice(self, rows: Rows, slice: str | None) -> Slice:
         if slice is None:
@@ -960,18 +866,6 @@ class Monitor:
         if slice not in known:
             raise ValueError(f"slice must be one of {list(known)[:10]}, got {slice!r}")
         return known[slice]
-
-    def _mature(self, rows: Rows, numbers: RowNumbers, start: Any, end: Any) -> RowNumbers:
-        """Return the mature labelled rows predicted in [start, end), in order of time."""
-        until = self._ledger.mature_until
-        if end is not None:
-            until = min(until, int(times_of("end", end, 1)[0]))
-        time = rows.time[numbers]
-        inside = (time < until) & (rows.y[numbers] != UNLABELLED)
-        if start is not None:
-            inside &= time >= int(times_of("start", start, 1)[0])
-        chosen = numbers[inside]
-        return cast(RowNumbers, chosen[np.argsort(rows.time[chosen], kind="stable")])
 
     def _not_from_the_future(self, times: Times) -> npt.NDArray[np.bool_]:
         if self._clock is None:
@@ -988,36 +882,9 @@ class Monitor:
         return groups if self._hash is None else self._hash.groups(groups)
 
 
-def _windows(first: int, last: int, length: int, step: int) -> tuple[Times, Times]:
-    if (last - first) // step > _MOST_WINDOWS:
-        raise ValueError(f"step must give at most {_MOST_WINDOWS:,} windows, got {step / 1e6:g} s")
-    return time_windows(first, last, length, step)
-
-
-def _scores(proba: Doubles) -> Doubles:
-    """Return the probability of class 1, or the largest of K classes, of each row."""
-    scores: Doubles = proba if proba.ndim == 1 else proba.max(axis=1)
-    return scores
-
-
-def _within(times: Times, first: int, last: int) -> npt.NDArray[np.bool_]:
-    inside: npt.NDArray[np.bool_] = (times >= first) & (times < last)
-    return inside
-
-
 def _log(store: str | Path, *, synchronous: bool) -> Log:
     try:
         from ._log import Log  # noqa: PLC0415  (a monitor in memory needs no SQLAlchemy)
     except ImportError:
         raise ImportError('store= needs SQLAlchemy: pip install "boosting-losses[monitor]"') from None
     return Log(str(store), synchronous=synchronous)
-
-
-def _missing_at_random(proba: Doubles, labelled: npt.NDArray[np.bool_]) -> bool:
-    """Tell whether the mean scores of labelled and of unlabelled rows differ by no more than four standard errors."""
-    scores = _scores(proba)
-    with_label, without = scores[labelled], scores[~labelled]
-    if min(len(with_label), len(without)) < 30:
-        return True
-    error = np.sqrt(with_label.var() / len(with_label) + without.var() / len(without))
-    return bool(abs(with_label.mean() - without.mean()) <= 4.0 * error)
