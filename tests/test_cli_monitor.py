@@ -215,6 +215,13 @@ def test_times_may_be_seconds_dates_or_have_a_zone():
     assert moments[0] == moments[1] == moments[2]
 
 
+def test_dates_may_have_no_hyphens():
+    arguments = ("--id", "id", "--time", "time", "--proba", "p", "--label-delay", "0d")
+    assert monitor("ingest", "-", *arguments, stdin="id,time,p\n1,20260301,0.5\n2,20260310,0.5\n")[0] == 0
+    found = stored().status().streams[0]
+    assert (str(found.first), str(found.last)) == ("2026-03-01 00:00:00+00:00", "2026-03-10 00:00:00+00:00")
+
+
 def test_integer_ids_of_parquet_and_text_ids_of_csv_are_the_same():
     pq.write_table(pa.table({"id": [7, 8], "time": [1_772_323_200, 1_772_323_200], "p": [0.5, 0.5]}), "p.parquet")
     arguments = ("--id", "id", "--time", "time", "--proba", "p", "--label-delay", "1d")

@@ -16,6 +16,9 @@ from ..columns import Columns
 from ..files import FileError
 from ..inputs import Input
 
+#: A date of ISO 8601 without hyphens, which is not a number of seconds.
+_BASIC_DATE = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
+
 Moments = npt.NDArray[np.datetime64]
 
 
@@ -117,6 +120,8 @@ def _times(block: Columns, name: str) -> Moments:
 
 
 def _numbers_or_texts(texts: pa.Array) -> pa.Array:
+    if pc.all(pc.match_substring_regex(texts, _BASIC_DATE)).as_py():
+        return texts
     try:
         return pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
