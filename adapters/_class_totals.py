@@ -48,7 +48,9 @@ def class_totals(labels: Array, weight: Array | None, *, multiclass: bool) -> Cl
     largest = labels.shape[1] - 1 if soft else np.max(labels)
     classes = max(int(largest) + 1, 2) if 0 <= largest < 1e6 else 2  # the check refuses other codes
     check_values(SoftmaxCrossEntropy(), labels, weight, classes)
-    return ClassTotals(rows @ labels if soft else np.bincount(labels.astype(np.intp), rows, classes), soft)
+    if soft:
+        return ClassTotals(rows @ labels, soft)
+    return ClassTotals(np.bincount(labels.astype(np.intp), rows, classes).astype(np.float64), soft)
 
 
 def is_weightless(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> bool:
