@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial, reduce
 from operator import add
 from typing import Any, NamedTuple
@@ -39,24 +39,29 @@ class Summary(NamedTuple):
     categories: Mapping[str, tuple[Any, ...]]
 
 
-def total(client: distributed.Client, parts: Mapping[str, Sequence[Any]], name: str, *, multiclass: bool) -> Summary:
-    """Return the summary of all rows; ``parts`` are the futures of the partitions that each worker holds.
+def summaries(
+    client: distributed.Client, parts: Mapping[str, Sequence[Any]], name: str, *, multiclass: bool
+) -> dict[str, list[Summary]]:
+    """Return a summary of each partition; ``parts`` are the futures of the partitions that each worker holds.
 
-    Each worker reads the labels and weights of its partitions once.
-
-    Raises
-    ------
-    ValueError
-        If labels or weights are invalid, if there are no rows, or if categories differ between partitions.
+    Each worker reads the labels and weights of its partitions once. The call raises an error if they are invalid.
     """
-    futures = [
-        client.submit(
-            _summary, part, f"{name}, partition {number} of {worker}", multiclass, workers=[worker], pure=False
-        )
+    futures = {
+        worker: [
+            client.submit(
+                _summary, part, f"{name}, partition {number} of {worker}", multiclass, workers=[worker], pure=False
+            )
+            for number, part in enumerate(held)
+        ]
         for worker, held in parts.items()
-        for number, part in enumerate(held)
-    ]
-    full = [summary for summary in client.gather(futures) if summary.rows]
+    }
+    found: dict[str, list[Summary]] = client.gather(futures)
+    return found
+
+
+def total(name: str, found: Mapping[str, Sequence[Summary]]) -> Summary:
+    """Return the summary of all rows; raise ValueError if there are none, or if categories differ between partitions."""
+    full = [summary for held in found.values() for summary in held if summary.rows]
     if not full:
         raise ValueError(f"{name} must have rows, got none")
     for summary in full:
@@ -131,7 +136,7 @@ def _shown(categories: tuple[Any, ...] | None) -> str:
 def init_rows(client: distributed.Client, y_true: Any, sample_weight: Any, *, multiclass: bool) -> tuple[Array, Array]:
     """Return labels and weights, one row per class, with the init score of all rows of Dask collections."""
     parts = placed(client, label=y_true, weight=sample_weight)
-    return total(client, parts, "y_true", multiclass=multiclass).totals.rows()
+    return total("y_true", summaries(client, parts, "y_true", multiclass=multiclass)).totals.rows()
 
 
 def placed(client: distributed.Client, **collections: Any) -> dict[str, list[Any]]:
@@ -217,6 +222,27 @@ def naming_lost_workers(client: distributed.Client, workers: Iterable[str]) -> I
     except Exception as error:
         check_workers(client, workers, cause=error)
         raise
+
+
+def results(client: distributed.Client, futures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of each worker; raise an error as soon as a task fails or a worker leaves the cluster.
+
+    The other tasks may never end then, because they wait for the worker in native code.
+    """
+    pending = set(futures.values())
+    try:
+        while pending:
+            with suppress(TimeoutError):
+                pending = distributed.wait(pending, timeout=2, return_when="FIRST_COMPLETED").not_done
+            with naming_lost_workers(client, futures):
+                for future in futures.values():
+                    if future.status == "error":
+                        future.result()
+            check_workers(client, futures)
+        found: dict[str, Any] = client.gather(dict(futures))
+    finally:
+        client.cancel(list(futures.values()))
+    return found
 
 
 def check_workers(client: distributed.Client, workers: Iterable[str], cause: Exception | None = None) -> None:

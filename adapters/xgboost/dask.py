@@ -206,7 +206,7 @@ def _trained(model: Model | Mapping[str, Any]) -> Any:
 def _summary(client: Any, loss: Loss, data: Any, name: str) -> _dask.Summary:
     if not isinstance(data, xgb_dask.DaskDMatrix):
         raise TypeError(f"{name} must be a DaskDMatrix, got {type(data).__name__}")
-    return _dask.total(client, data.worker_map, name, multiclass=loss.multiclass)
+    return _dask.total(name, _dask.summaries(client, data.worker_map, name, multiclass=loss.multiclass))
 
 
 def _check_evaluation(trained: _dask.Summary, found: _dask.Summary, name: str, n_classes: int) -> None:
