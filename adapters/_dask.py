@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial, reduce
@@ -214,49 +215,55 @@ def checked_client(client: distributed.Client | None) -> distributed.Client:
     return client
 
 
-@contextmanager
-def naming_lost_workers(client: distributed.Client, workers: Iterable[str]) -> Iterator[None]:
-    """Raise RuntimeError with the names of lost workers, and of those still busy, if training failed because of them."""
-    try:
-        yield
-    except Exception as error:
-        check_workers(client, workers, cause=error)
-        raise
-
-
 def results(client: distributed.Client, futures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of each worker; raise an error as soon as a task fails or a worker leaves the cluster.
+    """Return the result of the task of each worker; raise an error as soon as a task fails or a worker is lost.
 
-    The other tasks may never end then, because they wait for the worker in native code.
+    The other tasks may never end then, because they wait for the lost worker in native code.
     """
     pending = set(futures.values())
     try:
-        while pending:
-            with suppress(TimeoutError):
-                pending = distributed.wait(pending, timeout=2, return_when="FIRST_COMPLETED").not_done
-            with naming_lost_workers(client, futures):
+        with naming_lost_workers(client, futures):
+            while pending:
+                with suppress(TimeoutError):
+                    pending = distributed.wait(pending, timeout=2, return_when="FIRST_COMPLETED").not_done
                 for future in futures.values():
                     if future.status == "error":
                         future.result()
-            check_workers(client, futures)
-        found: dict[str, Any] = client.gather(dict(futures))
+                if _lost(client, futures):
+                    raise RuntimeError("a worker left the cluster")
+            found: dict[str, Any] = client.gather(dict(futures))
+            return found
     finally:
         client.cancel(list(futures.values()))
-    return found
 
 
-def check_workers(client: distributed.Client, workers: Iterable[str], cause: Exception | None = None) -> None:
-    """Raise RuntimeError if a worker has left the cluster."""
-    there = client.ncores()
-    lost = sorted(set(workers) - set(there))
-    if lost:
-        busy = sorted(worker for worker, tasks in client.processing(set(workers) - set(lost)).items() if tasks)
-        raise RuntimeError(
-            f"training stopped because {_several(lost)} left the cluster; still busy with this training:"
-            f" {_several(busy) if busy else 'none'}"
-            + (f"; to stop them, use client.restart_workers({busy})" if busy else "")
-        ) from cause
+@contextmanager
+def naming_lost_workers(client: distributed.Client, workers: Iterable[str]) -> Iterator[None]:
+    """Raise RuntimeError with the names of the workers that are lost and still busy if training failed because of a loss."""
+    try:
+        yield
+    except Exception as error:
+        lost = _lost(client, workers)
+        busy = _busy(client, set(workers) - set(lost))
+        state = f"still busy: {', '.join(busy)}; client.restart_workers({busy}) stops them" if busy else "none is busy"
+        if lost:
+            raise RuntimeError(
+                f"training failed because workers left the cluster: {', '.join(lost)}; of the others, {state}"
+            ) from error
+        if busy:
+            error.add_note(f"of the workers, {state}")
+        raise
 
 
-def _several(workers: Sequence[str]) -> str:
-    return f"{'the worker' if len(workers) == 1 else 'the workers'} {', '.join(workers)}"
+def _lost(client: distributed.Client, workers: Iterable[str]) -> list[str]:
+    return sorted(set(workers) - set(client.ncores()))
+
+
+def _busy(client: distributed.Client, workers: Iterable[str], patience: float = 3.0) -> list[str]:
+    """Return the workers that still have tasks, after some seconds in which they may notice the failure."""
+    end = time.monotonic() + patience
+    while True:
+        busy = sorted(worker for worker, tasks in client.processing(list(workers)).items() if tasks)
+        if not busy or time.monotonic() > end:
+            return busy
+        time.sleep(0.1)
