@@ -14,17 +14,16 @@ import numpy as np
 from .._types import Array
 from ..losses import Loss
 from ._class_totals import ClassTotals, class_totals
+from ._extra import requires_dask
 from ._loss import naming
 from ._prediction import probabilities
 
-try:
+with requires_dask():
     import dask.array as da
     import dask.dataframe as dd
     import distributed
     import pandas as pd
     from dask.delayed import delayed
-except ImportError as error:
-    raise ImportError('the Dask adapters require Dask: pip install "boosting-losses[dask]"') from error
 
 #: The rows of a partition by name ("data", "label", "weight", ...), as DaskDMatrix stores them on its worker.
 Part = Mapping[str, Any]
@@ -82,7 +81,9 @@ def check_evaluation(trained: Summary, found: Summary, name: str, n_classes: int
         raise ValueError(f"{name} must have rows of weight > 0, got none")
     if found.totals.soft != trained.totals.soft:
         kinds = {True: "soft labels (n, K)", False: "class codes (n,)"}
-        raise ValueError(f"{name} must have {kinds[trained.totals.soft]}, as the training data do")
+        raise ValueError(
+            f"{name} must have {kinds[trained.totals.soft]}, as the training data do, got {kinds[found.totals.soft]}"
+        )
     if found.totals.weight.size > max(n_classes, 2):
         raise ValueError(
             f"{name} must hold class codes 0..{n_classes - 1}, as the training data do, got {found.totals.weight.size - 1}"
@@ -215,6 +216,17 @@ def checked_client(client: distributed.Client | None) -> distributed.Client:
     return client
 
 
+class FailedElsewhereError(RuntimeError):
+    """The error of a task whose training failed because of another worker."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(f"training failed on the worker {worker}")
+        self.worker = worker
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.worker,)
+
+
 def results(client: distributed.Client, futures: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of the task of each worker; raise an error as soon as a task fails or a worker is lost.
 
@@ -226,15 +238,27 @@ def results(client: distributed.Client, futures: Mapping[str, Any]) -> dict[str,
             while pending:
                 with suppress(TimeoutError):
                     pending = distributed.wait(pending, timeout=2, return_when="FIRST_COMPLETED").not_done
-                for future in futures.values():
-                    if future.status == "error":
-                        future.result()
+                _raise_cause(futures)
                 if _lost(client, futures):
                     raise RuntimeError("a worker left the cluster")
             found: dict[str, Any] = client.gather(dict(futures))
             return found
     finally:
         client.cancel(list(futures.values()))
+
+
+def _raise_cause(futures: Mapping[str, Any]) -> None:
+    """Raise the error of a failed task; of several, that of the worker that failed first."""
+    failed = [future for future in futures.values() if future.status == "error"]
+    if not failed:
+        return
+    error = failed[0].exception()
+    if isinstance(error, FailedElsewhereError):
+        first = futures[error.worker]
+        with suppress(TimeoutError):
+            distributed.wait(first, timeout=10)
+        error = first.exception() if first.status == "error" else error
+    raise error
 
 
 @contextmanager

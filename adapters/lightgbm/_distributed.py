@@ -10,22 +10,27 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlparse
 
-import distributed
 import lightgbm as lgb
 import numpy as np
-import pandas as pd
 
 from ..._types import Array
 from ...losses import Loss
-from .._dask import Part, column
+from .._dask import FailedElsewhereError, Part, column
+from .._extra import requires_dask
 from ._data import labels_and_weights
 from ._objects import Feval
 from ._training import boost
 
+with requires_dask():
+    import distributed
+    import pandas as pd
+
+#: LightGBM's parameters of the connection, which a trained model does not need.
 _NETWORK = ("machines", "num_machines", "local_listen_port", "time_out")
 
 
@@ -34,6 +39,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self._topics: dict[Any, _Topic] = {}
+        self._failed: str | None = None
 
     async def gather(self, key: Any, size: int, rank: int, value: Any, keep: bool = False) -> list[Any]:
         """Return the values of all ranks in their order, as soon as ``size`` workers have called with this key.
@@ -41,6 +47,7 @@ class Exchange:
         A topic with ``keep`` stays complete, so that a worker that was restarted cannot wait for the others.
         """
         topic = self._topics.setdefault(key, _Topic())
+        self._check()
         if rank in topic.values:
             raise RuntimeError("training stopped because a worker was restarted")
         topic.values[rank] = value
@@ -49,7 +56,19 @@ class Exchange:
             if not keep:
                 del self._topics[key]
         await topic.complete.wait()
+        self._check()
         return [topic.values[rank] for rank in range(size)]
+
+    def fail(self, worker: str) -> str:
+        """Raise an error in all workers that wait, or will wait, for another one; return the worker that failed first."""
+        self._failed = self._failed or worker
+        for topic in self._topics.values():
+            topic.complete.set()
+        return self._failed
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise FailedElsewhereError(self._failed)
 
 
 @dataclass
@@ -151,25 +170,55 @@ def train_share(
         if held is None or held
     ]
     history: dict[str, Any] = {}
-    booster = boost(
-        {"num_threads": distributed.get_worker().state.nthreads, **plan.settings, **_network(plan, exchange, rank)},
-        train_set,
-        plan.rounds,
-        loss=plan.loss,
-        init_score=plan.init_score,
-        previous=plan.previous,
-        evaluated=evaluated,
-        feval=plan.feval,
-        callbacks=[GlobalMetrics(exchange, plan.names), lgb.record_evaluation(history), *plan.callbacks],
-    )
-    booster.free_network()
+    with _Network(exchange, plan, rank) as network:
+        booster = boost(
+            {"num_threads": distributed.get_worker().state.nthreads, **plan.settings, **network.settings},
+            train_set,
+            plan.rounds,
+            loss=plan.loss,
+            init_score=plan.init_score,
+            previous=plan.previous,
+            evaluated=evaluated,
+            feval=plan.feval,
+            callbacks=[network, GlobalMetrics(exchange, plan.names), lgb.record_evaluation(history), *plan.callbacks],
+        )
     return (_without_network(booster), history) if rank == 0 else None
 
 
+class _Network:
+    """The connection of a worker to the others, which ends with its training, whether that succeeds or fails.
+
+    Without its end, the others would wait for a worker that has failed.
+    """
+
+    before_iteration = True
+    order = -10_000
+
+    def __init__(self, exchange: Any, plan: Plan, rank: int) -> None:
+        self.exchange = exchange
+        self.settings = _network(plan, exchange, rank) if plan.workers > 1 else {}
+        self.booster: lgb.Booster | None = None
+
+    def __call__(self, env: lgb.callback.CallbackEnv) -> None:
+        """Keep the booster: LightGBM has no other public function that closes the network."""
+        self.booster = env.model  # type: ignore[assignment]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        first = own = distributed.get_worker().address
+        if error is not None:
+            with suppress(Exception):  # the worker with the exchange may be lost
+                first = self.exchange.fail(own).result(timeout=10)
+        if self.booster is not None and self.settings:
+            self.booster.free_network()
+        if first != own:
+            raise FailedElsewhereError(first) from error
+
+
 def _network(plan: Plan, exchange: Any, rank: int) -> dict[str, Any]:
-    """Return LightGBM's parameters for the addresses of all workers, once all have started; nothing for one worker."""
-    if plan.workers == 1:
-        return {}
+    """Return LightGBM's parameters for the addresses of all workers, as soon as all have started."""
     with socket.socket() as reserved:  # a free port, unless one is given
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind(("", plan.port))

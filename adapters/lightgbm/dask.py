@@ -1,8 +1,9 @@
 """LightGBM on Dask: training and prediction with a loss.
 
-The init score and the metrics are those of the rows of all workers, so that training stops early in the same round on every
-worker. LightGBM's own Dask estimators evaluate metrics on the rows of each worker alone, and hang if the workers disagree about
-early stopping. :func:`global_metrics` corrects this for a ``DaskLGBMClassifier`` with ``Objective`` and ``Metric``.
+The init score and the metrics are those of the rows of all workers, so that training stops early in the same round on
+every worker. LightGBM's own Dask estimators evaluate metrics on the rows of each worker alone, and hang if the workers
+disagree about early stopping. :func:`global_metrics` corrects this for a ``DaskLGBMClassifier`` with ``Objective`` and
+``Metric``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import distributed
 import lightgbm as lgb
 import numpy as np
 
 from ...losses import Loss
 from .. import _dask
+from .._extra import requires_dask
 from .._loss import check_storable, check_values
 from .._metric import MetricBase, warn_of_no_mean
 from .._parameters import switch
@@ -28,6 +29,9 @@ from ._objects import Feval
 from ._prediction import raw_score as raw_score_of_rows
 from ._settings import network_settings, own_settings
 from ._settings import params as params_of_rows
+
+with requires_dask():
+    import distributed
 
 __all__ = ["global_metrics", "params", "predict_proba", "raw_score", "train"]
 
@@ -52,9 +56,9 @@ def train(
 ) -> lgb.Booster:
     """Train LightGBM on Dask collections, with a loss and its init score, weights, metric and column sampling.
 
-    The data have the form that ``DaskLGBMClassifier.fit`` takes, the settings that of ``lightgbm.train``. The workers that hold
-    rows of ``X`` train together, each with as many threads as Dask gave it. In every round, they exchange the sums of their
-    metrics. Rows of partitions without any weight are not used.
+    The data have the form that ``DaskLGBMClassifier.fit`` takes, the settings that of ``lightgbm.train``. The workers that
+    hold rows of ``X`` train together, by default each with the threads that Dask gave it. In every round, they exchange
+    their metrics. Partitions without any weight are not used.
 
     Parameters
     ----------
@@ -69,14 +73,14 @@ def train(
     loss : Loss
     sample_weight : Dask array or Series, optional
     eval_X, eval_y, eval_sample_weight : sequences of Dask collections, optional
-        Evaluation sets, which may have any partitions. If they are the same objects as ``X``, ``y`` and ``sample_weight``, the
-        training rows are not copied.
+        Evaluation sets, which may have any partitions. If they are the same objects as ``X``, ``y`` and
+        ``sample_weight``, the training rows are not copied.
     eval_names : sequence of str, optional
         Default: ``valid_0``, ``valid_1``, and so on.
     feval : callable or list of callables, optional
-        Metrics, which receive raw scores that include the init score, and the rows of one worker. Default: ``Metric(loss)``,
-        unless ``params`` contains a metric. The value is the mean over all rows; for a metric that is not a mean over rows, it
-        is the weighted mean of the values of the workers, and a warning is issued.
+        Metrics, which receive raw scores that include the init score, and the rows of one worker. Default:
+        ``Metric(loss)``, unless ``params`` contains a metric. The value is the mean over all rows; for a metric that is not
+        a mean over rows, it is the weighted mean of the values of the workers, and a warning is issued.
     init_model : Booster, LGBMModel or path, optional
         A model to continue, trained with the same loss.
     evals_result : dict, optional
@@ -94,10 +98,11 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        Before the first round, if the data are invalid for the loss, or if a parameter would be ignored or give wrong results.
+        Before the first round, if the data are invalid for the loss, or if a parameter would be ignored or give wrong
+        results.
     RuntimeError
-        If a worker leaves the cluster during training. The message names the workers that are still busy: LightGBM waits in
-        native code, from which only a restart of these workers releases them.
+        If a worker leaves the cluster during training. The message names the workers that are still busy: they wait in
+        native code of LightGBM, until they are restarted.
     """
     check_storable(loss)
     client = _dask.checked_client(client)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import xgboost as xgb
-import xgboost.dask as xgb_dask
 
 from ...losses import Loss
-from .. import _dask
+from .._extra import requires_dask
 from .._loss import check_storable
 from ._data import check_name, named_data
 from ._model import Model, booster_of, init_score_of, load, loss_of
@@ -24,6 +23,11 @@ from ._prediction import checked_rounds_of, rounds_of
 from ._settings import Params, check_metrics, computed_settings, continued_settings, own_settings
 from ._settings import params as params_of_rows
 from ._training import CarryLoss, check_stopping, default_metric, direction_of, forget_best_round
+
+with requires_dask():
+    import xgboost.dask as xgb_dask
+
+    from .. import _dask
 
 __all__ = ["params", "predict_proba", "raw_score", "train"]
 
