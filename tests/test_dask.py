@@ -262,6 +262,25 @@ def test_scores_of_frames_have_their_index(client, library, loss):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("quantile", [False, True])
+def test_xgboost_evaluates_frames_that_one_worker_does_not_hold(client, quantile):
+    loss = SoftmaxCrossEntropy()
+    X, y, weight = rows(loss)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    parts = [dd.from_pandas(values, npartitions=4) for values in (frame, pd.Series(y), pd.Series(weight))]
+    kind = xgb_dask.DaskQuantileDMatrix if quantile else xgb_dask.DaskDMatrix
+    train = kind(client, *parts[:2], weight=parts[2])
+    options = {"ref": train} if quantile else {}
+    valid = kind(client, *(part.partitions[:1] for part in parts[:2]), weight=parts[2].partitions[:1], **options)
+    assert len(train.worker_map) == 2 > len(valid.worker_map) == 1
+    for evals in ([(valid, "valid")], [(valid, "valid"), (train, "train")]):
+        found = xgb_many.train(client, SETTINGS["xgboost"], train, 3, loss=loss, evals=evals, verbose_eval=False)
+        value = loss(y[:750], xgb_one.raw_score(found["booster"], frame[:750]), weight[:750])
+        assert_allclose(found["history"]["valid"]["softmax_cross_entropy"][-1], value, atol=1e-6)
+    assert len(valid.worker_map) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_no_rows_and_one_row_are_refused(client, library):
     loss = LogLoss()
@@ -465,7 +484,10 @@ def test_an_error_on_one_worker_ends_the_training_on_all(client):
     together(client, "lightgbm", loss, shared, None)
     one_class = spread(client, y, first_class(y))
     metric = lgb_one.Metric(loss, average_precision, name="fails_on_dask", greater_is_better=True)
-    with pytest.warns(UserWarning, match="is not known to be a mean"), pytest.raises(ValueError, match="must hold both classes"):
+    with (
+        pytest.warns(UserWarning, match="is not known to be a mean"),
+        pytest.raises(ValueError, match="must hold both classes"),
+    ):
         together(client, "lightgbm", loss, [spread(client, X, first_class(y)), one_class], None, feval=metric)
     together(client, "lightgbm", loss, shared, None)
 

@@ -7,6 +7,7 @@ settings that :func:`params` returns.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,7 @@ def train(
     metric = default_metric(loss, custom_metric, settings.get("eval_metric"))
     direction_of(None, metric, callbacks)  # checks the callbacks; XGBoost infers the direction from the name
     workers = {worker for data in (dtrain, *(data for data, _ in evaluated)) for worker in data.worker_map}
+    evaluated = [(data if data is dtrain else _everywhere(client, data, workers), name) for data, name in evaluated]
     with _dask.naming_lost_workers(client, workers):
         result: dict[str, Any] = xgb_dask.train(
             client,
@@ -211,6 +213,25 @@ def _summary(client: Any, loss: Loss, data: Any, name: str) -> _dask.Summary:
     if not isinstance(data, xgb_dask.DaskDMatrix):
         raise TypeError(f"{name} must be a DaskDMatrix, got {type(data).__name__}")
     return _dask.total(name, _dask.summaries(client, data.worker_map, name, multiclass=loss.multiclass))
+
+
+def _everywhere(client: Any, data: xgb_dask.DaskDMatrix, workers: set[str]) -> xgb_dask.DaskDMatrix:
+    """Return evaluation data of which each worker holds a partition, which may have no rows.
+
+    On a worker without a partition, the data have no feature names, and XGBoost refuses to evaluate a custom metric there.
+    """
+    missing = workers - set(data.worker_map)
+    if not missing:
+        return data
+    holder, parts = next(iter(data.worker_map.items()))
+    empty = client.submit(_without_rows, parts[0], workers=[holder], pure=False)
+    found = copy.copy(data)
+    found.worker_map = {**data.worker_map, **{worker: [empty] for worker in missing}}
+    return found
+
+
+def _without_rows(part: _dask.Part) -> dict[str, Any]:
+    return {name: values[:0] for name, values in part.items()}
 
 
 def _check_evaluation(trained: _dask.Summary, found: _dask.Summary, name: str, n_classes: int) -> None:
