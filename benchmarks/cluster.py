@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 @contextmanager
 def _cluster(workers: int) -> Iterator[Any]:
     threads = max((os.cpu_count() or 1) // workers, 1)
-    options = {"dashboard_address": None, "silence_logs": 50, "host": "127.0.0.1"}
+    options = {"dashboard_address": ":0", "silence_logs": 50, "host": "127.0.0.1"}
     with LocalCluster(workers, threads_per_worker=threads, **options) as cluster, Client(cluster) as client:
         yield client
 

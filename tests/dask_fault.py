@@ -41,7 +41,7 @@ class XGBoostKill(xgb.callback.TrainingCallback):
 
 
 def main(library):
-    options = {"n_workers": 3, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    options = {"n_workers": 3, "threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
     client = Client(LocalCluster(silence_logs=50, **options))
     processes = client.run(os.getpid)
     victim, *others = processes

@@ -5,6 +5,7 @@ leaves by the Hessian, because it estimates the number of rows of a leaf on a cl
 with its builtin objectives. The models are then the same.
 """
 
+import inspect
 import os
 import signal
 import subprocess
@@ -65,7 +66,7 @@ def limit(request):
 
 @pytest.fixture(scope="module")
 def client():
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "host": "127.0.0.1"}
     with LocalCluster(silence_logs=50, **options) as cluster, Client(cluster) as connected:
         yield connected
 
@@ -369,13 +370,15 @@ def test_a_dask_lgbm_classifier_with_global_metrics(client, loss):
     settings = lgb_many.params(loss, y, weight, client=client, sklearn=True)
     init_score = settings["objective"].init_score
     assert_allclose(init_score, lgb_one.params(loss, *data[1:])["objective"].init_score, rtol=1e-12)
+    sets = {"eval_X": (X, held_out[0]), "eval_y": (y, held_out[1])}
+    if "eval_X" not in inspect.signature(lgb.DaskLGBMClassifier.fit).parameters:  # LightGBM before 4.7
+        sets = {"eval_set": list(zip(*sets.values(), strict=True))}
     model = lgb.DaskLGBMClassifier(client=client, n_estimators=40, **SETTINGS["lightgbm"], **settings)
     model.fit(
         X,
         y,
         sample_weight=weight,
-        eval_X=(X, held_out[0]),
-        eval_y=(y, held_out[1]),
+        **sets,
         eval_sample_weight=[weight, held_out[2]],
         eval_names=["train", "valid"],
         eval_metric=lgb_one.Metric(loss, init_score=init_score),
