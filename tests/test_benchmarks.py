@@ -207,7 +207,7 @@ def test_both_sides_train_the_same_model(library, classes):
         ours, builtin = train_ours(), train_builtin()
     if library != "CatBoost":  # which calls per block or row
         assert clock.calls == 3
-    X, _ = training_cases._data(case)
+    X, _ = training_cases.rows_of(case)
     if library == "XGBoost":
         import xgboost as xgb
 

@@ -26,6 +26,7 @@ from ._settings import params as params_of_rows
 from ._training import CarryLoss, check_stopping, default_metric, direction_of, forget_best_round
 
 with requires_dask():
+    import distributed
     import xgboost.dask as xgb_dask
 
     from .. import _dask
@@ -225,8 +226,11 @@ def _everywhere(client: Any, data: xgb_dask.DaskDMatrix, workers: set[str]) -> x
         return data
     holder, parts = next(iter(data.worker_map.items()))
     empty = client.submit(_without_rows, parts[0], workers=[holder], pure=False)
+    # Each worker gets its own copy: XGBoost's tasks run where all their partitions are.
+    copies = {worker: [client.submit(_without_rows, empty, workers=[worker], pure=False)] for worker in missing}
+    distributed.wait(copies)
     found = copy.copy(data)
-    found.worker_map = {**data.worker_map, **{worker: [empty] for worker in missing}}
+    found.worker_map = {**data.worker_map, **copies}
     return found
 
 
