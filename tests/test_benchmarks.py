@@ -287,3 +287,10 @@ def test_compare_refuses_another_file(tmp_path):
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(ValueError, match="must be a file written with --json"):
         read(path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Parameter (n_jobs|num_threads) will be ignored")
+def test_the_cluster_benchmark_runs(benchmark_command):
+    document = benchmark_command("dask", "--rows", "2000", "--repeats", "1", "--only", "*binary*")
+    assert [row["name"].split()[0] for row in document["rows"]] == ["XGBoost", "LightGBM"]
