@@ -188,7 +188,7 @@ def train_share(
 class _Network:
     """The connection of a worker to the others, which ends with its training, whether that succeeds or fails.
 
-    Without its end, the others would wait for a worker that has failed.
+    Its end releases the workers that wait for this one in the exchange, and most that wait in native code.
     """
 
     before_iteration = True
