@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,6 +23,10 @@ Score = Callable[..., float]
 
 #: Scores that a kernel computes directly from raw scores, in the order in which the kernel returns them.
 _OF_RAW: tuple[Score, ...] = (metrics.log_loss, metrics.brier_score)
+
+
+#: Scores that are means over rows; None is the loss.
+_MEANS: tuple[Score | None, ...] = (None, *_OF_RAW)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class MetricBase:
                 f" {self.label!r}; pass name='...'"
             )
         object.__setattr__(self, "init_score", as_init_score(self.init_score))
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the value is known to be a mean over rows, so that the values of several processes can be combined."""
+        return self.score in _MEANS
 
     @property
     def label(self) -> str:
@@ -91,6 +102,16 @@ class MetricBase:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # immutable
+
+
+@cache
+def warn_of_no_mean(label: str) -> None:
+    """Warn once per metric that its distributed value is only a mean over processes."""
+    warnings.warn(
+        f"the metric {label!r} is not known to be a mean over rows: in distributed training, its value is the mean of the"
+        " values of the processes, weighted by the total sample weight of each process",
+        stacklevel=2,
+    )
 
 
 def check_metric(metric: object, loss: Loss) -> None:

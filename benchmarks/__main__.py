@@ -63,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)"
     )
     training.add_argument("--quick", action="store_true", help="use a tenth of the rows and at most 10 classes")
+    words = "training runs on a local Dask cluster against the libraries' builtin losses"
+    cluster = add("dask", "cluster", words, seconds=60.0)
+    cluster.add_argument("--rows", type=int, default=1_000_000, help="rows of data (default: %(default)s)")
+    cluster.add_argument("--workers", type=int, default=2, help="worker processes (default: %(default)s)")
     imports = add("import", "imports", "imports, first calls and their compilations, in fresh processes")
     imports.add_argument("--repeats", type=int, default=15, help="processes per measurement (default: %(default)s)")
     calibration = add("calibration", "calibration", "calibrators against those of scikit-learn", seconds=5.0)
@@ -84,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     probabilities = add("probabilities", "probabilities", words)
     probabilities.add_argument("--seeds", type=int, default=5, help="splits of every data set (default: %(default)s)")
     probabilities.add_argument("--rounds", type=int, default=100, help="boosting rounds (default: %(default)s)")
-    for command in (kernels, training, imports, calibration, metrics, coverage, monitoring, scale, probabilities):
+    rows = (kernels, training, cluster, imports, calibration, metrics, coverage, monitoring, scale, probabilities)
+    for command in rows:
         command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * matches anything")
         command.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
         command.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")

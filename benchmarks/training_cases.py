@@ -67,7 +67,7 @@ def pair(case: Case, threads: int) -> Pair:
 def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
     import xgboost as xgb  # noqa: PLC0415
 
-    X, y = _data(case)
+    X, y = rows_of(case)
     data = xgb.QuantileDMatrix(X, y, nthread=threads)
     settings = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "nthread": threads}
     builtin = {**settings, **adapter.params(case.loss, y)}  # same link, classes and intercept, builtin objective
@@ -80,7 +80,7 @@ def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
 def _lightgbm(adapter: Any, case: Case, threads: int) -> Pair:
     import lightgbm as lgb  # noqa: PLC0415
 
-    X, y = _data(case)
+    X, y = rows_of(case)
     # Without force_col_wise, each run first times both layouts, and runs may choose different ones.
     settings = {"num_leaves": 31, "learning_rate": 0.1, "num_threads": threads, "force_col_wise": True, "verbosity": -1}
     data = lgb.Dataset(X, y, params=settings).construct()
@@ -96,7 +96,7 @@ def _lightgbm(adapter: Any, case: Case, threads: int) -> Pair:
 def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     import catboost as cb  # noqa: PLC0415
 
-    pool = cb.Pool(*_data(case))
+    pool = cb.Pool(*rows_of(case))
     # The defaults differ for a builtin loss; these settings give the same trees. Both evaluate only after the last round.
     settings = {
         "iterations": case.rounds,
@@ -119,7 +119,7 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     return partial(adapter.train, pool, settings, loss=case.loss), partial(cb.train, pool, builtin)
 
 
-def _data(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def rows_of(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Draw features and labels; the classes are intervals of a noisy linear score."""
     random = np.random.default_rng(0)
     X = random.standard_normal((case.rows, case.features), dtype=np.float32)

@@ -215,7 +215,7 @@ def test_both_sides_train_the_same_model(library, classes):
         ours, builtin = train_ours(), train_builtin()
     if library != "CatBoost":  # which calls per block or row
         assert clock.calls == 3
-    X, _ = training_cases._data(case)
+    X, _ = training_cases.rows_of(case)
     if library == "XGBoost":
         import xgboost as xgb
 
@@ -295,3 +295,10 @@ def test_compare_refuses_another_file(tmp_path):
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(ValueError, match="must be a file written with --json"):
         read(path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Parameter (n_jobs|num_threads) will be ignored")
+def test_the_cluster_benchmark_runs(benchmark_command):
+    document = benchmark_command("dask", "--rows", "2000", "--repeats", "1", "--only", "*binary*")
+    assert [row["name"].split()[0] for row in document["rows"]] == ["XGBoost", "LightGBM"]

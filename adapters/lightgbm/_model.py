@@ -38,10 +38,16 @@ def loss_of(model: Model, given: Loss | None) -> Loss:
 
 
 def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> lgb.Booster:
-    """Return the model to continue, with its init score in its trees.
+    """Return the model to continue on these data, with its init score in its trees; raise ValueError if they do not match."""
+    booster = continued_model(init_model, loss)
+    if has_init_score(data):
+        raise ValueError("train_set must have no init scores when init_model is given, because it would replace them")
+    check_values(loss, *labels_and_weights(data), booster.num_model_per_iteration())
+    return booster
 
-    Raise ValueError if the model was trained with another loss, or if the data do not match the model.
-    """
+
+def continued_model(init_model: str | Path | Model, loss: Loss) -> lgb.Booster:
+    """Return the model to continue, with its init score in its trees; raise ValueError if it has another loss."""
     model = lgb.Booster(model_file=init_model) if isinstance(init_model, (str, Path)) else init_model
     check_model(model, lgb.Booster, lgb.LGBMModel, argument="init_model")
     booster = booster_of(model)
@@ -54,9 +60,6 @@ def continued(init_model: str | Path | Model, loss: Loss, data: lgb.Dataset) -> 
     expected = link_line(loss.multiclass, n_classes) if loss.is_proper else None
     if link not in (None, expected):
         raise ValueError(f"init_model must have been trained with loss={loss}, got a model with {link!r}")
-    if has_init_score(data):
-        raise ValueError("train_set must have no init scores when init_model is given, because it would replace them")
-    check_values(loss, *labels_and_weights(data), n_classes)
     missing = np.atleast_1d(missing_init_score(model))
     if not missing.any():
         return booster

@@ -17,6 +17,19 @@ _OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
 _METRIC = ("metric", "metrics", "metric_types")
 _NUM_CLASS = ("num_class", "num_classes")
 _BOOSTING = ("boosting", "boosting_type", "boost")
+_MACHINES = (
+    "machines",
+    "workers",
+    "nodes",
+    "num_machines",
+    "num_machine",
+    "machine_list_filename",
+    "machine_list_file",
+    "machine_list",
+    "mlist",
+)
+_PORT = ("local_listen_port", "local_port", "port")
+_TREE_LEARNER = ("tree_learner", "tree", "tree_type", "tree_learner_type")
 _RANDOM_FOREST = ("rf", "random_forest")
 #: Parameters that LightGBM silently ignores with a custom objective, each with the value that has no effect.
 _IGNORED = {
@@ -98,6 +111,25 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
     settings["metric"] = _checked_metrics(_resolved(settings, _METRIC, "None"))
     settings["num_class"] = checked_num_class(_resolved(settings, _NUM_CLASS, None), loss)
     return without_none(settings)
+
+
+def network_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the settings of a training on a cluster, and the port that all workers use, or 0 for any free port."""
+    for alias in _MACHINES:
+        if alias in settings:
+            raise ValueError(
+                f"{alias} must be omitted, because the workers of the cluster are used, got {settings[alias]!r}"
+            )
+    settings = dict(settings)
+    port = _resolved(settings, _PORT, 0)
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
+        raise ValueError(f"local_listen_port must be a port from 1 to 65535, or 0 for a free port, got {port!r}")
+    learner = _resolved(settings, _TREE_LEARNER, "data")
+    if learner not in ("data", "data_parallel", "voting", "voting_parallel"):
+        raise ValueError(
+            f"tree_learner must be 'data' or 'voting', because each worker has some of the rows, got {learner!r}"
+        )
+    return {**settings, "tree_learner": learner}, port
 
 
 def is_dart(settings: Mapping[str, Any]) -> bool:

@@ -98,9 +98,35 @@ def train(
         init_score = init_score if wants_init_score(train_set, settings) else 0.0 * init_score
     else:
         init_score = np.zeros(previous.num_model_per_iteration())
+    evaluated = named_data(valid_sets, valid_names, train_set)
+    return boost(
+        settings,
+        train_set,
+        num_boost_round,
+        loss=loss,
+        init_score=init_score,
+        previous=previous,
+        evaluated=evaluated,
+        feval=feval,
+        callbacks=callbacks,
+    )
+
+
+def boost(
+    settings: dict[str, Any],
+    train_set: lgb.Dataset,
+    num_boost_round: int,
+    *,
+    loss: Loss,
+    init_score: Array,
+    previous: lgb.Booster | None,
+    evaluated: Sequence[tuple[lgb.Dataset, str]],
+    feval: Feval | Sequence[Feval] | None,
+    callbacks: Sequence[Callable[..., Any]] | None,
+) -> lgb.Booster:
+    """Train from a given init score, one value per class, with checked settings."""
     if loss.multiclass:
         settings["num_class"] = len(init_score)
-    evaluated = named_data(valid_sets, valid_names, train_set)
     for data, name in evaluated:
         check_dataset(f"valid_sets {name!r}", data)
         construct_with(data, settings)

@@ -11,7 +11,7 @@ import xgboost as xgb
 from ..._types import Array
 from ...losses import Loss
 from .._loss import check_values, naming
-from ._workers import anywhere, has_no_weight
+from ._workers import anywhere, classes_of_all, has_no_weight, several
 
 
 def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
@@ -23,6 +23,12 @@ def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
     if labels.size != rows and rows and labels.size:
         labels = labels.reshape(rows, -1)  # soft labels, which xgboost 3.1 returns as a flat array
     return labels, weight if weight.size else None
+
+
+def rows_of_all(loss: Loss, data: xgb.DMatrix, n_classes: int | None) -> tuple[Array, Array | None]:
+    """Return labels and weights with the init score of the rows of all processes: one row per class if there are several."""
+    labels, weight = labels_and_weights(data)
+    return classes_of_all(loss, labels, weight, n_classes) if several() else (labels, weight)
 
 
 def has_margins(data: xgb.DMatrix) -> bool:
@@ -45,10 +51,7 @@ def check_evaluation(
     loss: Loss, data: xgb.DMatrix, name: str, settings: Mapping[str, Any], *, soft: bool, margins: bool
 ) -> None:
     """Raise an error if evaluation data are invalid, before training starts."""
-    if " " in name or ":" in name:
-        raise ValueError(
-            f"names in evals must not contain spaces or colons, because XGBoost cannot parse such names, got {name!r}"
-        )
+    check_name(name)
     with naming(f"evals {name!r}"):
         labels, weight = labels_and_weights(data)
         if has_no_weight(labels, weight):
@@ -60,3 +63,11 @@ def check_evaluation(
         check_values(loss, labels, weight, n_classes, np.float32)
     if bool(data.get_base_margin().size) != margins:
         raise ValueError(f"evals {name!r} must have base margins if and only if dtrain has")
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError if XGBoost cannot parse the name of an evaluation set."""
+    if " " in name or ":" in name:
+        raise ValueError(
+            f"names in evals must not contain spaces or colons, because XGBoost cannot parse such names, got {name!r}"
+        )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,18 +11,14 @@ import xgboost as xgb
 
 from ..._types import Array
 from ...losses import Loss
-from ...metrics import brier_score, log_loss
 from .._init_score import InitScore
 from .._loss import check_loss
-from .._metric import MetricBase
+from .._metric import MetricBase, warn_of_no_mean
 from ._data import labels_and_weights
 from ._workers import has_no_weight, mean_of_all, several
 
 #: Metrics that depend only on the order of the scores, and are therefore correct for raw scores with any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
-
-#: Scores that are means over rows; None is the loss.
-_MEANS = (None, log_loss, brier_score)
 
 
 @dataclass(frozen=True)
@@ -158,8 +152,8 @@ class Metric(MetricBase):
         """Return the value of the metric over the rows of all processes."""
         if not several():
             return super().value(y_true, predictions, sample_weight)
-        if self.score not in _MEANS:
-            _warn_of_no_mean(self.label)
+        if not self.is_mean:
+            warn_of_no_mean(self.label)
         local = 0.0 if has_no_weight(y_true, sample_weight) else super().value(y_true, predictions, sample_weight)
         return mean_of_all(local, y_true, sample_weight)
 
@@ -167,13 +161,3 @@ class Metric(MetricBase):
 def _is_maximised(name: str) -> bool:
     """Return whether XGBoost's early stopping maximises a metric of this name."""
     return name.startswith(RANK_METRICS) and name != "mape"
-
-
-@cache
-def _warn_of_no_mean(label: str) -> None:
-    """Warn once per metric that its distributed value is only a mean over processes."""
-    warnings.warn(
-        f"the metric {label!r} is not known to be a mean over rows: in distributed training, its value is the mean of the"
-        " values of the processes, weighted by the total sample weight of each process",
-        stacklevel=2,
-    )

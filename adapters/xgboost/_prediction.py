@@ -36,7 +36,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None) -> Array:
         because the model keeps only its last weights.
     """
     booster = booster_of(model)
-    iteration_range = (0, rounds_of(booster) if rounds is None else _checked_rounds(rounds, booster))
+    iteration_range = (0, rounds_of(booster) if rounds is None else checked_rounds_of(rounds, booster))
     if isinstance(model, xgb.Booster) or isinstance(X, xgb.DMatrix):
         data = X if isinstance(X, xgb.DMatrix) else xgb.DMatrix(X, enable_categorical=True)
         scores: Array = booster.predict(data, output_margin=True, iteration_range=iteration_range)
@@ -85,7 +85,7 @@ def rounds_of(booster: xgb.Booster) -> int:
     return int(booster.num_boosted_rounds()) if best is None else int(best) + 1
 
 
-def _checked_rounds(rounds: object, booster: xgb.Booster) -> int:
+def checked_rounds_of(rounds: object, booster: xgb.Booster) -> int:
     trained = int(booster.num_boosted_rounds())
     if is_linear(booster) and rounds != trained:
         raise ValueError(

@@ -14,10 +14,8 @@ from ..._validation import numbers
 from ...losses import LogLoss, Loss
 from .._loss import ATTRIBUTE, check_loss, check_same_loss, check_values
 from .._parameters import checked_num_class, is_one, switch, without_none
-from ._data import has_margins, labels_and_weights
 from ._model import IDENTITIES, has_vector_leaves, init_score_of, is_linear, objective_of
 from ._objects import RANK_METRICS, Metric, Objective
-from ._workers import classes_of_all, several
 
 #: Parameters as a mapping, or as pairs, which may contain several metrics.
 Params: TypeAlias = "Mapping[str, Any] | Sequence[tuple[str, Any]]"
@@ -125,27 +123,23 @@ def _mapping(params: Any) -> Mapping[str, Any]:
     return settings
 
 
-def computed_settings(loss: Loss, data: xgb.DMatrix, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the link and the init score for a new model on these data; raise an error if the data are invalid."""
-    labels, weight = labels_and_weights(data)
-    if several():
-        labels, weight = classes_of_all(loss, labels, weight, settings.get("num_class"))
+def computed_settings(
+    loss: Loss, labels: Array, weight: Array | None, settings: Mapping[str, Any], *, margins: bool
+) -> dict[str, Any]:
+    """Return the link and the init score for a new model of these rows; raise an error if they are invalid."""
     init_score = loss.init_score(labels, weight, settings.get("num_class"))
-    if has_margins(data):
+    if margins:
         init_score = init_score * 0.0
     stored = link(loss, np.size(init_score), soft=labels.ndim == 2)
     return {**stored, "base_score": base_score(init_score, sigmoid_link=loss.is_proper)}
 
 
-def continued_settings(loss: Loss, data: xgb.DMatrix, previous: xgb.Booster) -> dict[str, Any]:
-    """Return the link for adding trees to a model; raise an error for a model of another loss or for invalid data."""
+def continued_settings(loss: Loss, labels: Array, weight: Array | None, previous: xgb.Booster) -> dict[str, Any]:
+    """Return the link for adding trees to a model; raise an error for a model of another loss or for invalid rows."""
     check_same_loss(loss, previous.attr(ATTRIBUTE), "xgb_model")
     if loss.multiclass and is_linear(previous):
         raise ValueError(f"xgb_model must consist of trees for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
-    labels, weight = labels_and_weights(data)
     n_classes = np.size(init_score_of(previous))
-    if several():
-        labels, weight = classes_of_all(loss, labels, weight, n_classes)
     settings = link(loss, n_classes, soft=labels.ndim == 2)
     objective = objective_of(previous)
     if objective != settings["objective"] and (loss.multiclass or {objective, settings["objective"]} != IDENTITIES):

@@ -13,7 +13,7 @@ from ...losses import Loss, loss_to_json
 from .._loss import ATTRIBUTE, check_storable, naming
 from .._metric import check_metric
 from .._parameters import without_none
-from ._data import check_evaluation, has_margins, labels_and_weights, named_data
+from ._data import check_evaluation, has_margins, labels_and_weights, named_data, rows_of_all
 from ._model import ON_MARGINS, Model, init_score_of, load
 from ._objects import InPlaceObjective, Metric
 from ._settings import Params, check_metrics, computed_settings, continued_settings, own_settings
@@ -79,14 +79,17 @@ def train(
     """
     check_storable(loss)
     settings = own_settings(params, loss)
-    _check_stopping(settings, early_stopping_rounds, callbacks)
+    check_stopping(settings, early_stopping_rounds, callbacks)
     evals = named_data(evals)
     previous = None if xgb_model is None else load(xgb_model, loss)
+    n_classes = settings.get("num_class") if previous is None else np.size(init_score_of(previous))
+    labels, weight = rows_of_all(loss, dtrain, n_classes)
+    margins = has_margins(dtrain)
     if previous is None:
-        computed = computed_settings(loss, dtrain, settings)
+        computed = computed_settings(loss, labels, weight, settings, margins=margins)
         n_scores = np.size(computed["base_score"])
     else:
-        computed = continued_settings(loss, dtrain, previous)
+        computed = continued_settings(loss, labels, weight, previous)
         n_scores = np.size(init_score_of(previous))
         settings.pop("base_score", None)
     settings = {**computed, **settings}
@@ -96,30 +99,24 @@ def train(
         objective = sketched(loss, sketch, 0 if previous is None else previous.num_boosted_rounds())
     soft = anywhere(labels_and_weights(dtrain)[0].ndim == 2)
     check_metrics(settings.get("eval_metric"), loss, soft=soft)
-    margins = has_margins(dtrain)
     for data, name in evals:
         check_evaluation(loss, data, name, settings, soft=soft, margins=margins)
-    metric = _default_metric(loss, custom_metric, settings.get("eval_metric"))
-    attributes = {ATTRIBUTE: loss_to_json(loss)}
-    if margins:
-        attributes[ON_MARGINS] = "true"
+    metric = default_metric(loss, custom_metric, settings.get("eval_metric"))
     booster = xgb.train(
         settings,
         dtrain,
         num_boost_round,
         evals=evals,
         obj=objective,
-        maximize=_direction(maximize, metric, callbacks),
+        maximize=direction_of(maximize, metric, callbacks),
         early_stopping_rounds=early_stopping_rounds,
         evals_result=evals_result,
         verbose_eval=verbose_eval,
         xgb_model=previous,
-        callbacks=[_CarryLoss(**attributes), *(callbacks or ())],
+        callbacks=[CarryLoss(loss, margins=margins), *(callbacks or ())],
         custom_metric=metric,
     )
-    if previous is not None and booster.attr("best_iteration") == previous.attr("best_iteration"):
-        # The best round of the first run does not apply to the continued model.
-        booster.set_attr(best_iteration=None, best_score=None)
+    forget_best_round(booster, previous)
     return booster
 
 
@@ -167,7 +164,8 @@ def cv(
     """
     check_storable(loss)
     settings = own_settings(params, loss)
-    whole = computed_settings(loss, dtrain, settings)  # checked before splitting, so that errors name rows of all data
+    # Checked before splitting, so that errors name rows of all data.
+    whole = computed_settings(loss, *labels_and_weights(dtrain), settings, margins=has_margins(dtrain))
     if "num_class" in whole:
         settings["num_class"] = whole["num_class"]
     objective: Any = InPlaceObjective(loss)
@@ -187,20 +185,21 @@ def cv(
         if fpreproc is not None:
             train_part, test_part, fold_params = fpreproc(train_part, test_part, fold_params)
         with naming(f"training part of fold {fold}"):
-            computed = computed_settings(loss, train_part, fold_params)
+            rows = labels_and_weights(train_part)
+            computed = computed_settings(loss, *rows, fold_params, margins=has_margins(train_part))
         own = {**computed, **without_none(fold_params)}
         if sketch is not None:
             own |= vector_leaves(sketch, loss, own, train_part, None)
         return train_part, test_part, own
 
-    metric = _default_metric(loss, custom_metric, asked)
+    metric = default_metric(loss, custom_metric, asked)
     return xgb.cv(
         settings,
         dtrain,
         num_boost_round,
         metrics=asked,
         obj=objective,
-        maximize=_direction(maximize, metric, callbacks),
+        maximize=direction_of(maximize, metric, callbacks),
         fpreproc=prepare,
         callbacks=callbacks,
         custom_metric=metric,
@@ -208,11 +207,13 @@ def cv(
     )
 
 
-class _CarryLoss(xgb.callback.TrainingCallback):
-    """Callback that sets attributes of the booster before the first round, so that checkpoints contain them."""
+class CarryLoss(xgb.callback.TrainingCallback):
+    """Callback that stores the loss in the booster before the first round, so that checkpoints contain it."""
 
-    def __init__(self, **attributes: str) -> None:
-        self.attributes = attributes
+    def __init__(self, loss: Loss, *, margins: bool) -> None:
+        self.attributes = {ATTRIBUTE: loss_to_json(loss)}
+        if margins:
+            self.attributes[ON_MARGINS] = "true"
 
     def before_training(self, model: xgb.Booster) -> xgb.Booster:
         """Set the attributes."""
@@ -220,9 +221,13 @@ class _CarryLoss(xgb.callback.TrainingCallback):
         return model
 
 
-def _default_metric(
-    loss: Loss, custom_metric: Callable[..., Any] | None, eval_metric: Any
-) -> Callable[..., Any] | None:
+def forget_best_round(booster: xgb.Booster, previous: xgb.Booster | None) -> None:
+    """Remove the best round of the first run, which does not apply to a continued model."""
+    if previous is not None and booster.attr("best_iteration") == previous.attr("best_iteration"):
+        booster.set_attr(best_iteration=None, best_score=None)
+
+
+def default_metric(loss: Loss, custom_metric: Callable[..., Any] | None, eval_metric: Any) -> Callable[..., Any] | None:
     """Return the custom metric, or ``Metric(loss)`` if neither a custom metric nor ``eval_metric`` is given."""
     if custom_metric is not None and not callable(custom_metric):
         raise TypeError(f"custom_metric must be one function or Metric, got {custom_metric!r}")
@@ -230,7 +235,7 @@ def _default_metric(
     return Metric(loss) if custom_metric is None and not eval_metric else custom_metric
 
 
-def _check_stopping(
+def check_stopping(
     settings: Mapping[str, Any], rounds: int | None, callbacks: Sequence[xgb.callback.TrainingCallback] | None
 ) -> None:
     """Raise ValueError for early stopping with dart, where later rounds change the weights of earlier trees."""
@@ -243,7 +248,7 @@ def _check_stopping(
         )
 
 
-def _direction(
+def direction_of(
     maximize: bool | None,
     metric: Callable[..., Any] | None,
     callbacks: Sequence[xgb.callback.TrainingCallback] | None,

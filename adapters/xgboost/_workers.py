@@ -14,7 +14,7 @@ from xgboost import collective
 
 from ..._types import Array
 from ...losses import Loss
-from .._loss import check_values
+from .._class_totals import ClassTotals, class_totals, is_weightless, padded
 
 
 def several() -> bool:
@@ -29,7 +29,7 @@ def anywhere(flag: bool) -> bool:
 
 def has_no_weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> bool:
     """Return whether training is distributed and this process has no rows, or only rows of weight 0."""
-    return several() and not _weight(labels, weight)
+    return several() and is_weightless(labels, weight)
 
 
 def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
@@ -42,23 +42,10 @@ def mean_of_all(local: float, labels: npt.ArrayLike, weight: npt.ArrayLike | Non
 
 
 def classes_of_all(loss: Loss, labels: Array, weight: Array | None, n_classes: int | None) -> tuple[Array, Array]:
-    """Return one label per class, and the total weight of each class over all processes.
-
-    Losses are linear in soft labels, so these rows have the same init score as all rows together.
-    """
-    soft = labels.ndim == 2
-    own = labels.shape[1] if soft else int(labels.max(initial=-1.0)) + 1
-    classes = _largest(max(own, n_classes or 0, 2)) if loss.multiclass else 2
-    if not has_no_weight(labels, weight):
-        check_values(loss, labels, weight, classes)
-    weight = np.ones(len(labels)) if weight is None else weight.astype(np.float64)
-    if not loss.multiclass:
-        ones = weight @ labels
-        return np.array([0.0, 1.0]), _sum([weight.sum() - ones, ones])
-    totals = np.zeros(classes)
-    totals[:own] = weight @ labels if soft else np.bincount(labels.astype(np.intp), weight, own)
-    codes = np.eye(classes) if _largest(soft) else np.arange(classes, dtype=np.float64)
-    return codes, _sum(totals)
+    """Return one label per class, and the total weight of each class over all processes."""
+    own = class_totals(labels, weight, multiclass=loss.multiclass)
+    everywhere = _sum(padded(own.weight, _largest(own.weight.size)))
+    return ClassTotals(everywhere, anywhere(own.soft)).rows(n_classes)
 
 
 def _weight(labels: npt.ArrayLike, weight: npt.ArrayLike | None) -> float:
