@@ -7,6 +7,7 @@ with its builtin objectives. The models are then the same.
 
 import inspect
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import xgboost.dask as xgb_dask
 from distributed import Client, LocalCluster, get_worker
 from numpy.testing import assert_allclose
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
+from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters import lightgbm as lgb_one
 from boosting_losses.adapters import xgboost as xgb_one
 from boosting_losses.adapters.lightgbm import dask as lgb_many
@@ -502,3 +503,12 @@ def test_the_extra_is_named_without_dask(library):
         timeout=110,
     )
     assert 'ImportError: the Dask adapters require Dask: pip install "boosting-losses[dask]"' in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"), [(xgb_dask.DaskXGBClassifier, "xgboost"), (lgb.DaskLGBMClassifier, "lightgbm")]
+)
+def test_the_calibrated_classifier_refuses_dask_estimators(estimator, name):
+    rule = f"estimator must train on one machine, got {estimator.__name__}: train with boosting_losses.adapters.{name}.dask"
+    with pytest.raises(TypeError, match=re.escape(rule)):
+        CalibratedBoostingClassifier(estimator()).fit(np.eye(4), [0, 1, 0, 1])

@@ -34,6 +34,11 @@ def library_of(estimator: object, *, trained: bool) -> Library:
     """Return the library of an unfitted estimator or of a trained model."""
     for base in type(estimator).__mro__:
         name = base.__module__.partition(".")[0]
+        if not trained and f"{base.__module__}.".startswith((f"{name}.dask.", f"{name}.spark.")):
+            raise TypeError(
+                f"estimator must train on one machine, got {type(estimator).__name__}: train with"
+                f" boosting_losses.adapters.{name}.dask.train, and calibrate with boosting_losses.dask.fit"
+            )
         if name in _LIBRARIES:
             library: Library = importlib.import_module(f"..adapters.{name}._estimator", __package__).LIBRARY
             if trained or isinstance(estimator, library.kind):
