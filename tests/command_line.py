@@ -11,6 +11,27 @@ from boosting_losses._cli.commands import commands
 COLUMNS = ("--label", "y", "--proba", "p")
 #: A configuration for tests of other things than scores and intervals.
 FAST = "metrics: [log_loss]\nbootstrap: {n_resamples: 2}\n"
+#: An evaluation file that is in use elsewhere; it works as it stands.
+DOCUMENT = """\
+evaluation:
+  primary_metric: log_loss
+  metrics:
+    - name: log_loss
+      clip_eps: 1e-15
+      sample_weight_by: inverse_class_frequency
+    - name: brier_score
+    - name: calibration_ece
+      n_bins: 15
+      strategy: uniform
+  monitoring:
+    baseline_log_loss: 0.35
+    alert_threshold_pct: 15.0
+    rolling_window: 5000
+    min_samples_for_alert: 200
+  calibration:
+    method: isotonic  # or 'platt' (sigmoid)
+    cv_folds: 5
+"""
 
 
 def run(*arguments, command="evaluate", stdin=None):

@@ -22,30 +22,10 @@ from boosting_losses._cli.calibration_config import METHODS
 from boosting_losses._cli.yaml_file import ConfigError
 from boosting_losses.metrics import balanced_log_loss, confidence_interval
 
-from .command_line import COLUMNS, FAST, check_refused, run
+from .command_line import COLUMNS, DOCUMENT, FAST, check_refused, run
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="too slow without compilation")
 
-DOCUMENT = """\
-evaluation:
-  primary_metric: log_loss
-  metrics:
-    - name: log_loss
-      clip_eps: 1e-15
-      sample_weight_by: inverse_class_frequency
-    - name: brier_score
-    - name: calibration_ece
-      n_bins: 15
-      strategy: uniform
-  monitoring:
-    baseline_log_loss: 0.35
-    alert_threshold_pct: 15.0
-    rolling_window: 5000
-    min_samples_for_alert: 200
-  calibration:
-    method: isotonic  # or 'platt' (sigmoid)
-    cv_folds: 5
-"""
 PAGE = Path(__file__).parent.parent / "docs" / "reports.md"
 CALIBRATED = "p, isotonic (cross-fitted)"
 #: No score of the rows below is that far above the baseline.

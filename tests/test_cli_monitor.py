@@ -13,30 +13,10 @@ from sklearn.base import clone
 
 from boosting_losses.monitor import Monitor, ThresholdRule
 
-from .command_line import run
+from .command_line import DOCUMENT, run
 
 DAYS, ROWS = 40, 150
 NAMES = ["a", "b", "c"]
-DOCUMENTS = """
-evaluation:
-  primary_metric: log_loss
-  metrics:
-    - name: log_loss
-      clip_eps: 1e-15
-      sample_weight_by: inverse_class_frequency
-    - name: brier_score
-    - name: calibration_ece
-      n_bins: 15
-      strategy: uniform
-  monitoring:
-    baseline_log_loss: 0.35
-    alert_threshold_pct: 15.0
-    rolling_window: 5000
-    min_samples_for_alert: 200
-  calibration:
-    method: isotonic  # or 'platt' (sigmoid)
-    cv_folds: 5
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -332,7 +312,7 @@ def test_the_evaluation_file_of_the_documents_sets_the_threshold_rule():
     data = simulated(shift=1.5)
     pq.write_table(table(data), "rows.parquet")
     with open("evaluation.yaml", "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(DOCUMENTS)
+        file.write(DOCUMENT)
     options = ("--proba", "p1", "--label", "y", "--label-time", "known", "--config", "evaluation.yaml")
     check_refused("label_delay must be given for a new store", "ingest", "rows.parquet", *COLUMNS, *options)
     code, _, err = monitor("ingest", "rows.parquet", *COLUMNS, *options, "--label-delay", "7d")
