@@ -45,7 +45,7 @@ def naming(part: str) -> Iterator[None]:
 
 def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:
     """Raise ValueError if the model to continue was trained with another loss; ``stored`` is the loss it carries."""
-    if stored is not None and loss_from_json(stored) != loss:
+    if stored is not None and stored != loss_to_json(loss) and loss_from_json(stored) != loss:
         raise ValueError(f"{argument} must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
 
 
@@ -58,10 +58,10 @@ def carried_loss(stored: str | None, objective: object, given: Loss | None) -> L
     if given is not None:
         check_loss(given)
         known["loss="] = given
-    if stored is not None:
-        known["its metadata"] = loss_from_json(stored)
     if (own := loss_of_objective(objective)) is not None:
         known["its objective"] = own
+    if stored is not None and not any(stored == loss_to_json(loss) for loss in known.values()):
+        known["its metadata"] = loss_from_json(stored)
     if not known:
         raise ValueError(
             "the model carries no loss; pass the one it was trained with as loss= (a model trained with Objective directly"

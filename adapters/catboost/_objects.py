@@ -12,7 +12,7 @@ from ..._types import Array
 from ...losses import Loss
 from ...losses.binary import BinaryLoss
 from ...losses.multiclass import MulticlassLoss
-from ...losses.rows import RowFunction
+from ...losses.row_functions import RowFunction
 from .._init_score import InitScore, as_init_score
 from .._loss import check_loss
 from .._metric import MetricBase

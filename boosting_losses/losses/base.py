@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._types import Array
+from ._shape import Shape
 
 
 class Loss(ABC):
@@ -189,6 +190,33 @@ class Loss(ABC):
     @abstractmethod
     def is_proper(self) -> bool:
         """Whether the plain activation of the minimiser is the class probability, not considering label smoothing."""
+
+    def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
+        """Return the loss with class weights, and a factor for all sample weights.
+
+        Since class weights are a part of the loss, ``posterior`` undoes them. A loss may store only the ratio of the
+        weights of two classes; the factor restores their magnitude.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the loss does not support class weights, or already has some.
+        """
+        raise TypeError(
+            f"class_weight must be None for a loss that does not support class weights, got one with {self}"
+        )
+
+    @abstractmethod
+    def shape(self) -> Shape:
+        """Return where a posterior exists, and whether the second derivative is negative anywhere."""
+
+    def hessian_floor(self) -> float:
+        """Return the smallest ratio of the Hessian to the magnitude of the gradient; 0 leaves the Hessian as it is."""
+        return 0.0
+
+    def _check_posterior(self, what: str) -> None:
+        if (obstacle := self.shape().obstacle) is not None:
+            raise ValueError(f"{what} must be defined for {self}, but {obstacle}")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # losses are immutable, and scikit-learn's clone and CatBoost compare parameters by identity

@@ -1,0 +1,174 @@
+"""Losses whose value and derivatives are given as functions of NumPy arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .._kernels._source import text_digest
+from .._kernels.binary import BinaryLoops, Formula
+from .._types import Array, Doubles
+from ._shape import MARGINS, Shape, examined
+from .binary import BinaryLoss
+from .serialization import imported, register
+
+#: A function ``(y, raw) -> array`` of labels that are 0 or 1 and raw scores, both float64 and of shape (n,).
+ArrayFunction = Callable[[Array, Array], npt.ArrayLike]
+
+
+@register
+@dataclass(frozen=True)
+class ArrayLoss(BinaryLoss):
+    """A binary loss whose value, gradient and Hessian are functions of NumPy arrays.
+
+    It has the same methods as other losses, and is slower than a loss that :func:`binary_loss` makes of a formula.
+
+    Parameters
+    ----------
+    value, gradient, hessian : callable ``(y, raw) -> ndarray of shape (n,)``
+        The loss of each row and its derivatives with respect to the raw score, for float64 arrays of shape (n,) of labels,
+        which are 0 or 1, and raw scores. Sample weights and soft labels are applied to the results.
+
+    Notes
+    -----
+    The Hessian is used as it is. With g1 and g0 the gradients of the labels 1 and 0 at the same raw score, the class
+    probability is ``g0 / (g0 - g1)``, because the expected gradient of the minimiser is 0. A model file stores the names of
+    the functions, "module:name", which can also be passed instead of the functions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from boosting_losses.losses import ArrayLoss
+    >>> def exponential(y, raw):
+    ...     return np.exp(np.where(y == 1, -raw, raw) / 2)
+    >>> def gradient(y, raw):
+    ...     return np.where(y == 1, -0.5, 0.5) * exponential(y, raw)
+    >>> def hessian(y, raw):
+    ...     return exponential(y, raw) / 4
+    >>> loss = ArrayLoss(exponential, gradient, hessian)
+    >>> loss.posterior([0.0, 2.0]).round(4)
+    array([0.5   , 0.8808])
+    """
+
+    value: ArrayFunction
+    gradient: ArrayFunction
+    hessian: ArrayFunction
+
+    def __post_init__(self) -> None:
+        for name in ("value", "gradient", "hessian"):
+            function = getattr(self, name)
+            object.__setattr__(self, name, imported(function) if isinstance(function, str) else function)
+            if not callable(getattr(self, name)):
+                raise TypeError(f"{name} must be a function (y, raw), got {function!r}")
+
+    def source(self) -> str:
+        """Return digests of the texts of the functions, which model files store."""
+        return " ".join(str(text_digest(function)) for function in (self.value, self.gradient, self.hessian))
+
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        raise TypeError(f"{self} has no formula")
+
+    def shape(self) -> Shape:
+        return _shape_of(self)
+
+    def _loops(self) -> tuple[BinaryLoops, tuple[float, ...]]:
+        return BinaryLoops(self._fill_gradient_hessian, self._fill_sums), ()
+
+    def _fill_gradient_hessian(
+        self,
+        y: Array,
+        raw: Array,
+        shift: float | None,
+        weight: Array | None,
+        parameters: tuple[float, ...],
+        positive: float,
+        negative: float,
+        smoothing: float,
+        floor: float,
+        gradient: Array,
+        hessian: Array,
+    ) -> bool:
+        w = 1.0 if weight is None else weight
+        gradient[:] = w * self._mixed(self.gradient, y, raw, shift)
+        hessian[:] = w * self._mixed(self.hessian, y, raw, shift)
+        return _are_valid(y, raw, weight)
+
+    def _fill_sums(
+        self,
+        y: Array,
+        raw: Array,
+        shift: float | None,
+        weight: Array | None,
+        parameters: tuple[float, ...],
+        positive: float,
+        negative: float,
+        smoothing: float,
+        each: Array | None,
+    ) -> tuple[bool, float, float, float]:
+        losses = self._mixed(self.value, y, raw, shift) * (1.0 if weight is None else weight)
+        if each is not None:
+            each[:] = losses
+        total = float(len(y)) if weight is None else float(weight.sum(dtype=np.float64))
+        return _are_valid(y, raw, weight), float(losses.sum()), math.nan, total
+
+    def _mixed(self, function: ArrayFunction, y: Array, raw: Array, shift: float | None) -> Doubles:
+        """Return the results of a function for the labels 1 and 0, weighted by the label."""
+        labels, scores = y.astype(np.float64), raw + np.float64(shift or 0.0)
+        if ((labels == 0.0) | (labels == 1.0)).all():
+            return np.asarray(function(labels, scores), np.float64)
+        one, zero = (np.asarray(function(np.full(len(y), label), scores), np.float64) for label in (1.0, 0.0))
+        return labels * one + (1.0 - labels) * zero
+
+    def log_odds(self, raw: Array) -> Doubles:
+        """Return the log odds that raw scores imply, a straight line far out."""
+        scores = raw.astype(np.float64)
+        inside = np.clip(scores, MARGINS[0], MARGINS[-1])
+        of_1, of_0 = (self.at(self.gradient, label, inside) for label in (1.0, 0.0))
+        return np.log(of_0) - np.log(-of_1) + self.slope(inside) * (scores - inside)
+
+    def slope(self, scores: Doubles) -> Doubles:
+        """Return the derivative of the log odds."""
+        of_1, of_0 = (self.at(self.hessian, y, scores) / self.at(self.gradient, y, scores) for y in (1.0, 0.0))
+        return of_0 - of_1
+
+    def at(self, function: ArrayFunction, label: float, scores: Doubles) -> Doubles:
+        """Return the result of a function for one label."""
+        return np.asarray(function(np.full(len(scores), label), scores), np.float64)
+
+    def _fill_implied(self, raw: Array, as_logits: bool, out: Array) -> bool:
+        self._check_posterior("posterior")
+        logits = self.log_odds(raw)
+        out[:] = logits if as_logits else self.activation(logits)
+        return bool(np.isfinite(raw).all())
+
+    def _best_init_score(self, target: float) -> float:
+        low, high = -1.0, 1.0
+        while self.log_odds(np.array([low]))[0] > target:
+            low *= 2.0
+        while self.log_odds(np.array([high]))[0] < target:
+            high *= 2.0
+        middle = 0.5 * (low + high)
+        while low < middle < high:
+            low, high = (middle, high) if self.log_odds(np.array([middle]))[0] < target else (low, middle)
+            middle = 0.5 * (low + high)
+        return middle
+
+
+@lru_cache(maxsize=64)
+def _shape_of(loss: ArrayLoss) -> Shape:
+    with np.errstate(all="ignore"):
+        d_1, d_0 = loss.at(loss.gradient, 1.0, MARGINS), -loss.at(loss.gradient, 0.0, MARGINS)
+        h_1, h_0 = loss.at(loss.hessian, 1.0, MARGINS), loss.at(loss.hessian, 0.0, MARGINS)
+        convex = bool((h_1 >= 0.0).all() and (h_0 >= 0.0).all())
+        excess = loss.log_odds(MARGINS) - MARGINS
+        return examined({"class 1": d_1, "class 0": d_0}, convex, excess, loss.slope(MARGINS))
+
+
+def _are_valid(y: Array, raw: Array, weight: Array | None) -> bool:
+    fine = bool(((y >= 0) & (y <= 1)).all() and np.isfinite(raw).all())
+    return fine and (weight is None or bool(((weight >= 0) & (weight < np.inf)).all() and weight.any()))
