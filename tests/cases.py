@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses._kernels.binary import binary_loops
-from boosting_losses._kernels.multiclass import multiclass_loops
 from boosting_losses._kernels.posterior import posterior_loops
 from boosting_losses._kernels.rows import row_loops
 
@@ -61,8 +59,8 @@ def loops_of(loss):
     """Return the compiled loops of a loss."""
     formula, parameters = loss.formula()
     if not loss.multiclass:
-        return binary_loops(formula, loss.pair), posterior_loops(formula, loss.pair)
-    return multiclass_loops(formula), row_loops(formula, len(parameters)), posterior_loops(formula, False)
+        return loss._loops()[0], posterior_loops(formula, loss.pair)
+    return loss._loops()[0], row_loops(formula, len(parameters)), posterior_loops(formula, False)
 
 
 def sample(loss, n=200, seed=0, spread=3.0, soft=False):

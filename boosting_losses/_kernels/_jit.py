@@ -80,7 +80,7 @@ def _compiled(
         # ``select`` computes both of its values. Compiled code does so silently, but NumPy scalars would emit warnings.
         return np.errstate(all="ignore")(function)
     dispatcher = _dispatcher(function, fastmath, **more)
-    if of is not None:
+    if of is not None and not _source.is_of_package(of):
         _explain_errors(dispatcher, of)
     with suppress(RuntimeError):  # no cache folder is available
         _cache.keep(dispatcher, of)

@@ -26,6 +26,11 @@ def name_of(function: Callable[..., object]) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
+def is_of_package(function: Callable[..., object]) -> bool:
+    """Return whether the digest of the package covers a function."""
+    return function.__module__.split(".")[0] == _PACKAGE
+
+
 def digest_of(function: Callable[..., object]) -> str:
     """Return a digest of the bytecode of a function, and of the functions and values that it refers to."""
     found = hashlib.sha256()
@@ -56,7 +61,7 @@ def with_compiled_helpers(function: Any, compiled: Callable[[Any], Any]) -> Any:
     """Return a copy of a function in which the functions of its module that it calls are compiled."""
 
     def replaced(value: Any) -> Any:
-        if isinstance(value, types.FunctionType) and value.__module__.split(".")[0] != _PACKAGE:
+        if isinstance(value, types.FunctionType) and not is_of_package(value):
             return compiled(with_compiled_helpers(value, compiled))
         return value
 
@@ -96,8 +101,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[object]:
         if id(function) in seen:
             return
         seen.add(id(function))
-        if function.__module__.split(".")[0] == _PACKAGE and seen != {id(function)}:
-            yield function.__qualname__  # the digest of the package covers it
+        if is_of_package(function) and len(seen) > 1:
+            yield function.__qualname__
             return
         yield from _code_parts(function.__code__)
         yield function.__defaults__

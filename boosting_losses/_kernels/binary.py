@@ -8,7 +8,6 @@ of -0.0, which is valid, so the caller must check again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from ._source import with_compiled_helpers
 from .checks import is_finite, may_be_valid, may_be_weights
 from .dual import as_dual, of_margin, opposite
 from .logistic import sigmoid
-from .vector import bits, select
+from .vector import bits, exp, select
 
 #: The number of rows per block: few enough to stay in the L1 cache between the check of the labels and the computation.
 BLOCK = 8192
@@ -79,8 +78,8 @@ def part(weight: Array | None, start: int, stop: int) -> Array | None:
 
 
 @cache
-def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915  (they close over the formula)
-    """Return the loops of a formula, which compile on their first call."""
+def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoops:  # noqa: PLR0915  (they close over the formula)
+    """Return the loops of a formula, which compile on their first call; ``flat`` is whether it is cross-entropy."""
     loss_of_1, loss_of_0 = losses_of_classes(formula, pair)
 
     @point
@@ -97,17 +96,18 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
         hessian: Array,
     ) -> tuple[bool, bool, bool]:
         real, label = type(raw[0]), type(y[0])
-        weighted = positive != 1.0 or negative != 1.0
+        weighted, guarded = positive != 1.0 or negative != 1.0, floor > 0.0
         positive_, negative_, floor_ = real(positive), real(negative), real(floor)
-        top_y, top_z, top_w = bits(label(0)), bits(abs(raw[0])), bits(label(0))
+        soft, top_z, top_w = bits(label(0)), bits(abs(raw[0])), bits(label(0))
         for i in range(raw.shape[0]):
             z = raw[i] if shift is None else real(raw[i] + shift)
             is_positive = y[i] > label(0)
-            top_y = max(top_y, bits(abs(y[i] * (label(1) - y[i]))))
+            soft = max(soft, bits(abs(y[i] - select(is_positive, label(1), label(0)))))
             p = of_margin(select(is_positive, z, -z))
             loss = loss_of_1(p, parameters)
-            h = max(loss.c - p.v * loss.d, -floor_ * loss.d)
-            g = select(is_positive, loss.d, -loss.d)
+            g, h = select(is_positive, loss.d, -loss.d), loss.c - p.v * loss.d
+            if guarded:
+                h = max(h, -floor_ * loss.d)
             top_z = max(top_z, bits(abs(z)))
             if weighted:
                 w = select(is_positive, positive_, negative_)
@@ -117,7 +117,7 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
                 g, h = real(weight[i]) * g, real(weight[i]) * h
             gradient[i] = g
             hessian[i] = h
-        return top_y == bits(label(0)), is_finite(top_z, raw) and is_finite(top_w, y), top_w > 0
+        return soft == bits(label(0)), is_finite(top_z, raw) and is_finite(top_w, y), top_w > 0
 
     @point
     def soft_block(
@@ -143,7 +143,8 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
             p = of_margin(z)
             one, zero = loss_of_1(p, parameters), loss_of_0(opposite(p), parameters)
             h = a * (one.c - p.v * one.d) + b * (zero.c - p.w * zero.d)
-            h = max(h, -floor_ * (a * one.d + b * zero.d))
+            if floor > 0.0:
+                h = max(h, -floor_ * (a * one.d + b * zero.d))
             w = real(1)
             top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
             if weight is not None:
@@ -172,10 +173,9 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
         A Newton step is then a descent step. The magnitude is the sum of the magnitudes of the label's two terms, so that
         the Hessian is also positive for a soft label whose two terms cancel.
         """
-        least = floor if floor > 0.0 else -math.inf
         if pair:
             fine, weighs = soft_block(
-                y, raw, shift, weight, parameters, positive, negative, smoothing, least, gradient, hessian
+                y, raw, shift, weight, parameters, positive, negative, smoothing, floor, gradient, hessian
             )
             return fine and (weight is None or weighs)
         valid, any_weight, hard = True, weight is None, smoothing == 0.0
@@ -185,11 +185,11 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
             g, h = gradient[start:stop], hessian[start:stop]
             if hard:  # until a block with a soft label is found
                 hard, fine, weighs = hard_block(
-                    labels, scores, shift, weights, parameters, positive, negative, least, g, h
+                    labels, scores, shift, weights, parameters, positive, negative, floor, g, h
                 )
             if not hard:
                 fine, weighs = soft_block(
-                    labels, scores, shift, weights, parameters, positive, negative, smoothing, least, g, h
+                    labels, scores, shift, weights, parameters, positive, negative, smoothing, floor, g, h
                 )
             valid &= fine
             any_weight |= weighs
@@ -241,7 +241,53 @@ def binary_loops(formula: Formula, pair: bool) -> BinaryLoops:  # noqa: PLR0915 
         valid = may_be_valid(top_y, top_z, y, raw)
         return valid and (weight is None or may_be_weights(top_w, weight)), scale * losses, squares, weights
 
-    return BinaryLoops(gradient_hessian, sums)
+    return BinaryLoops(gradient_hessian_of_cross_entropy if flat else gradient_hessian, sums)
+
+
+@jit
+def gradient_hessian_of_cross_entropy(
+    y: Array,
+    raw: Array,
+    shift: float | None,
+    weight: Array | None,
+    parameters: tuple[float, ...],
+    positive: float,
+    negative: float,
+    smoothing: float,
+    floor: float,
+    gradient: Array,
+    hessian: Array,
+) -> bool:
+    """Fill the derivatives of cross-entropy, without a guard, a fifth faster than the loop of its formula."""
+    real = type(raw[0])
+    plain = positive == 1.0 and negative == 1.0 and smoothing == 0.0
+    positive_, negative_ = real(positive), real(negative)
+    keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
+    top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
+    for i in range(raw.shape[0]):
+        z = raw[i] if shift is None else real(raw[i] + shift)
+        label, distance = real(y[i]), abs(z)
+        e = exp(-distance)
+        larger = real(1) / (real(1) + e)
+        smaller = e * larger
+        if plain:
+            # The gradient is b - (a + b) q for z >= 0 and -(a - (a + b) q) for z < 0, where q <= 1/2 is the smaller
+            # probability. For a hard label no digits cancel.
+            g = select(z >= real(0), real(1) - label, label) - smaller
+            h = larger * smaller
+        else:
+            a, b = class_terms(label, positive_, negative_, keep, spread)
+            g = select(z >= real(0), b, a) - (a + b) * smaller
+            h = (a + b) * (larger * smaller)
+        g = select(z >= real(0), g, -g)
+        top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(distance))
+        if weight is not None:
+            w = real(weight[i])
+            top_w = max(top_w, bits(weight[i]))
+            g, h = w * g, w * h
+        gradient[i] = g
+        hessian[i] = h
+    return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
 
 
 @jit

@@ -24,7 +24,7 @@ from ._jit import Codes, Real, double, jit, point
 from .binary import Formula, losses_of_classes
 from .blocks import PADDING, codes, copy_weights, exponentials, is_by_class, load, rows_of_block, store
 from .dual import probability
-from .vector import bits, exp, largest, log1p, minus_log, select
+from .vector import exp, largest, log1p, minus_log, select
 
 
 @point
@@ -118,22 +118,27 @@ class MulticlassLoops(NamedTuple):
 
 
 @cache
-def multiclass_loops(formula: Formula) -> MulticlassLoops:  # noqa: PLR0915  (two loops that close over the formula)
-    """Return the loops of a formula, which compile on their first call."""
+def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: PLR0915  (two loops that close over the formula)
+    """Return the loops of a formula, which compile on their first call.
+
+    ``flat`` is whether c is 0, as for cross-entropy, which makes the derivatives of the other classes simpler.
+    """
     loss_of_class, _ = losses_of_classes(formula, pair=False)
 
     @point
-    def of_label(distance: Real, rest: Real, parameters: tuple[float, ...]) -> tuple[Real, Real, Real, Real, Real]:
-        """Return the loss, its derivatives d and c, and p, of the label's class, and the exponentials of the others."""
+    def of_label(
+        e: Real, distance: Real, rest: Real, parameters: tuple[float, ...]
+    ) -> tuple[Real, Real, Real, Real, Real, Real]:
+        """Return the loss, d, c and p of the label's class, the exponentials of the others, and 1 / (1 + rest)."""
         real = type(rest)
-        e, log_rest, scale = exp(-distance), log1p(rest), real(1) / (real(1) + rest)
+        log_rest, scale = log1p(rest), real(1) / (real(1) + rest)
         others = (real(1) - e) + rest
         underflow = others <= real(0)
         high, low = minus_log(select(underflow, real(1), others))
         q_high, q_low = select(underflow, real(1e30), high), select(underflow, real(0), low + log_rest)
         p = probability(e * scale, others * scale, distance, log_rest, q_high, q_low)
         loss = loss_of_class(p, parameters)
-        return loss.v, loss.d, loss.c, p.v, others
+        return loss.v, loss.d, loss.c, p.v, others, scale
 
     @partial(jit, of=formula)
     def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy's functions)
@@ -174,34 +179,38 @@ def multiclass_loops(formula: Formula) -> MulticlassLoops:  # noqa: PLR0915  (tw
             any_weight |= weighs
             if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
                 return False, any_weight
-            for b in range(rows):
-                distance[b] = below(s[label[b], b], top[b])
+            if not flat:
+                for b in range(rows):
+                    distance[b] = below(s[label[b], b], top[b])
             exponentials(s, rows, top, rest, first)
             for b in range(rows):
                 second[b] = w[b]
             if weighted:
                 for b in range(rows):
                     second[b] *= real(class_weight[label[b]])
-            curved = bits(real(0))
-            for b in range(rows):
-                _, d, c, p, rest_of_label = of_label(distance[b], rest[b], parameters)
-                curved = max(curved, bits(abs(c)))
-                d, c = second[b] * d, second[b] * c
-                own[b] = d
-                own_h[b] = factor_ * max(c - p * d, -floor_ * d)
-                others[b] = select(rest_of_label > real(0), rest_of_label, real(1))
-                first[b] = -d / others[b]
-                second[b] = first[b] / (real(1) + rest[b])
-                curvature[b] = c
-            if curved == bits(real(0)) and floor <= 0.0:
+            if flat:
                 for b in range(rows):
-                    second[b] *= factor_
+                    first[b] = s[label[b], b]
+                for b in range(rows):
+                    _, d, _, _, rest_of_label, scale = of_label(first[b], real(0), rest[b], parameters)
+                    own[b] = second[b] * d
+                    first[b] = -own[b] / select(rest_of_label > real(0), rest_of_label, real(1))
+                    second[b] = factor_ * first[b] * scale
                 if is_by_class(hessian):  # write directly, without a transposed block
                     derivatives_of_cross_entropy(s, rows, rest, first, second, label, own, hessian.T, start)
                 else:
                     derivatives_of_cross_entropy(s, rows, rest, first, second, label, own, block, 0)
                     store(block, start, rows, hessian)
             else:
+                for b in range(rows):
+                    _, d, c, p, rest_of_label, scale = of_label(exp(-distance[b]), distance[b], rest[b], parameters)
+                    d, c = second[b] * d, second[b] * c
+                    own[b] = d
+                    own_h[b] = factor_ * max(c - p * d, -floor_ * d)
+                    others[b] = select(rest_of_label > real(0), rest_of_label, real(1))
+                    first[b] = -d / others[b]
+                    second[b] = first[b] * scale
+                    curvature[b] = c
                 derivatives_of_block(
                     s, rows, rest, first, second, others, curvature, floor_, factor_, label, own, own_h, block, 0
                 )
@@ -249,7 +258,7 @@ def multiclass_loops(formula: Formula) -> MulticlassLoops:  # noqa: PLR0915  (tw
                         losses[b] += spread[k] * (far_below(s[k, b], top[b]) - double(distance[b]))
             exponentials(s, rows, top, rest, work)
             for b in range(rows):
-                work[b] = of_label(distance[b], rest[b], parameters)[0]
+                work[b] = of_label(exp(-distance[b]), distance[b], rest[b], parameters)[0]
             for b in range(rows):
                 loss = double(w[b]) * (class_weight[label[b]] * double(work[b]) + losses[b])
                 total_loss += loss

@@ -166,7 +166,7 @@ class BinaryLoss(Loss):
 
     def _loops(self) -> tuple[BinaryLoops, tuple[float, ...]]:
         formula, of = self.formula()
-        return binary_loops(formula, self.pair), of
+        return binary_loops(formula, self.pair, formula is cross_entropy), of
 
     def _sums(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, each: Array | None

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import _validation
 from .._kernels.binary import Formula
 from .._kernels.blocks import softmax
-from .._kernels.multiclass import multiclass_loops
+from .._kernels.multiclass import MulticlassLoops, multiclass_loops
 from .._kernels.posterior import posterior_loops
 from .._kernels.rows import RowLoops, known_parameters, row_loops
 from .._types import Array
@@ -256,6 +256,10 @@ class MulticlassLoss(Loss):
         """Return whether the loops for class codes apply. Smoothed labels are soft labels, except for cross-entropy."""
         return y.ndim == 1 and (self.label_smoothing == 0.0 or self.formula()[0] is cross_entropy)
 
+    def _loops(self) -> tuple[MulticlassLoops, tuple[float, ...]]:
+        formula, of = self.formula()
+        return multiclass_loops(formula, formula is cross_entropy), of
+
     def _terms(self, classes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
         """Return the sums of the factors of the losses of all classes by label, and what label smoothing adds to each."""
         weights, smoothing = self._class_weights(classes), self.label_smoothing
@@ -267,9 +271,8 @@ class MulticlassLoss(Loss):
     def _sums(
         self, y: Array, raw: Array, shift: Array | None, weight: Array | None, each: Array | None
     ) -> tuple[bool, float, float]:
-        formula, of = self.formula()
-        sums = multiclass_loops(formula).sums
-        fine, loss, _, w = sums(y, raw, shift, weight, of, *self._terms(raw.shape[1]), False, each)
+        loops, of = self._loops()
+        fine, loss, _, w = loops.sums(y, raw, shift, weight, of, *self._terms(raw.shape[1]), False, each)
         return fine, loss, w
 
     def _fill_derivatives(
@@ -283,9 +286,9 @@ class MulticlassLoss(Loss):
         hessian: Array,
     ) -> tuple[bool, bool]:
         """Return validity, and whether any weight is above 0."""
-        formula, of = self.formula()
-        fill, terms, floor = multiclass_loops(formula).gradient_hessian, self._terms(raw.shape[1]), self.hessian_floor()
-        return fill(y, raw, shift, weight, of, *terms, floor, factor, gradient, hessian)
+        loops, of = self._loops()
+        terms, floor = self._terms(raw.shape[1]), self.hessian_floor()
+        return loops.gradient_hessian(y, raw, shift, weight, of, *terms, floor, factor, gradient, hessian)
 
     def _row_loops(self) -> tuple[RowLoops, tuple[float, ...]]:
         formula, of = self.formula()

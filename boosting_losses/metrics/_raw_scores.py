@@ -60,7 +60,7 @@ def means_of_raw(
     if np.ndim(raw) == 1:
         data = _validation.binary(y_true, raw, sample_weight)
         constant = None if shift is None else float(np.asarray(shift))
-        loop = binary_loops(cross_entropy, False).sums
+        loop = binary_loops(cross_entropy, False, True).sums
         sums = [loop(y, z, constant, w, (), 1.0, 1.0, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
         refuse = _validation.refuse_binary
     else:
@@ -76,7 +76,7 @@ def means_of_raw(
             of_rows = add_up(Predictions(data[0], proba, data[2]), eps=0.0)
             return of_rows.loss / of_rows.weight, of_rows.square / of_rows.weight
         ones = np.ones(classes)
-        loop = multiclass_loops(cross_entropy).sums
+        loop = multiclass_loops(cross_entropy, True).sums
         sums = [loop(y, z, constants, w, (), ones, None, True, None) for _, y, z, w in _validation.blocks(*data)]
         refuse = _validation.refuse_multiclass
     loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
