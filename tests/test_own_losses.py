@@ -179,9 +179,10 @@ def test_a_loss_without_posterior_says_where():
         ValueError, match=r"posterior must be defined .* class 0 does not decrease at margins from -30 to -2\.9"
     ):
         loss.posterior([0.0])
-    with pytest.raises(ValueError, match="init_score must be defined"):
-        loss.init_score([0, 1])
     assert loss.posterior_offset() is None
+    y = np.array([0, 0, 0, 1])
+    best = loss.init_score(y)  # exists nevertheless
+    assert loss(y, np.full(4, best)) < min(loss(y, np.full(4, best - 1e-3)), loss(y, np.full(4, best + 1e-3)))
 
 
 def test_a_cost_ratio_is_a_shift():

@@ -1,5 +1,6 @@
 """Losses of raw scores, with their values, derivatives, init scores and implied class probabilities."""
 
+from .._kernels.dual import with_derivatives
 from .arrays import ArrayLoss
 from .base import Loss
 from .binary import BinaryLoss, FocalLoss, LogLoss
@@ -23,4 +24,5 @@ __all__ = [
     "loss_from_json",
     "loss_to_json",
     "multiclass_loss",
+    "with_derivatives",
 ]

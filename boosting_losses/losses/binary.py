@@ -16,7 +16,7 @@ from .._kernels.binary import BinaryLoops, Formula, binary_loops, sigmoids
 from .._kernels.posterior import posterior_loops
 from .._types import Array
 from . import parameters
-from ._shape import Shape, shape_of
+from ._shape import MARGINS, Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal, focal_2
 from .serialization import register
@@ -125,8 +125,7 @@ class BinaryLoss(Loss):
         target = math.log(keep * ones + spread) - math.log(keep * zeros + spread) - self._undo_weights()
         if (offset := self.shape().offset) is not None:
             return target - offset
-        self._check_posterior("init_score")
-        return self._best_init_score(target)
+        return self._searched_init_score(ones) if self.shape().obstacle else self._best_init_score(target)
 
     def activation(self, raw: npt.ArrayLike) -> Array:
         return self._sigmoids(raw, 0.0, 0.0)
@@ -185,6 +184,14 @@ class BinaryLoss(Loss):
         self._check_posterior("posterior")
         formula, of = self.formula()
         return posterior_loops(formula, self.pair).binary(raw, of, self._undo_weights(), as_logits, out)
+
+    def _searched_init_score(self, share: float) -> float:
+        """Return the minimiser of the expected loss on a grid that is refined, for a loss without posterior."""
+        grid = MARGINS
+        for _ in range(8):
+            best = int(self.per_sample(np.full(len(grid), share), grid).argmin())
+            grid = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], len(grid))
+        return float(grid[len(grid) // 2])
 
     def _best_init_score(self, target: float) -> float:
         """Return the raw score whose log odds, before class weights, are ``target``."""

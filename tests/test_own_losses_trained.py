@@ -1,0 +1,104 @@
+"""Users' losses in the three libraries, in the classifier, and in model files."""
+
+import numpy as np
+import pytest
+from lightgbm import LGBMClassifier
+from numpy.testing import assert_allclose
+from sklearn.model_selection import GridSearchCV
+
+from boosting_losses import CalibratedBoostingClassifier, FocalLoss
+from boosting_losses.losses import ArrayLoss
+
+from . import own_losses as own
+from .cases import sample
+from .libraries import LIBRARIES, LIGHTGBM, columns, data_of
+
+each_library = pytest.mark.parametrize("library", LIBRARIES, ids=repr)
+LOSSES = [own.poly1(2.0, pos_weight=2.0), own.softmax_poly1(2.0)]
+
+
+def value(y, raw):
+    return np.logaddexp(0.0, raw) - y * raw
+
+
+def gradient(y, raw):
+    return 1 / (1 + np.exp(-raw)) - y
+
+
+def hessian(y, raw):
+    p = 1 / (1 + np.exp(-raw))
+    return p * (1 - p)
+
+
+@each_library
+@pytest.mark.parametrize("loss", [*LOSSES, own.asymmetric(margin=0.05), ArrayLoss(value, gradient, hessian)], ids=repr)
+def test_training_lowers_the_loss(library, loss):
+    X, y = data_of(loss)
+    model = library.train(library.data(X, y), 5, loss=loss)
+    raw = library.adapter.raw_score(model, X)
+    assert loss(y, raw) < 0.8 * loss(y, np.broadcast_to(loss.init_score(y), raw.shape))
+
+
+@each_library
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_a_loaded_model_knows_the_loss(library, loss, tmp_path):
+    X, y = data_of(loss)
+    model = library.train(library.data(X, y), 5, loss=loss)
+    path = tmp_path / f"model.{library.suffix}"
+    model.save_model(str(path))
+    raw = library.adapter.raw_score(model, X)
+    expected = columns(loss.posterior(np.asarray(raw, np.float64)))
+    has_metadata = library is not LIGHTGBM
+    proba = library.adapter.predict_proba(library.load(path), X, loss=None if has_metadata else loss)
+    assert_allclose(proba, expected, rtol=1e-5)
+
+
+@each_library
+def test_a_model_of_a_loss_that_has_gone_still_gives_raw_scores(library, tmp_path, monkeypatch):
+    loss = own.poly1(2.0)
+    X, y = data_of(loss)
+    model = library.train(library.data(X, y), 3, loss=loss)
+    monkeypatch.setattr(type(loss), "source", lambda self: "another text")
+    with pytest.raises(ValueError, match="its text has changed"):
+        library.adapter.predict_proba(model, X)
+    assert np.isfinite(library.adapter.raw_score(model, X)).all()
+
+
+@each_library
+def test_a_shifted_sigmoid_is_servable(library):
+    loss = own.cost_sensitive(5.0)
+    X, y = data_of(loss)
+    model = library.train(library.data(X, y), 3, loss=loss)
+    served = library.adapter.servable(model)
+    assert_allclose(columns(library.own_predictions(served, X)), library.adapter.predict_proba(model, X), rtol=1e-4)
+    with pytest.raises(ValueError, match="not a sigmoid or softmax"):
+        library.adapter.servable(library.train(library.data(X, y), 3, loss=own.poly1()))
+
+
+@each_library
+def test_focal_as_a_formula_trains_the_same_model(library):
+    by_hand = own.focal(2.0)
+    X, y = data_of(by_hand)
+    hand, builtin = (library.train(library.data(X, y), 5, loss=loss) for loss in (by_hand, FocalLoss(2.0)))
+    for function in (library.adapter.raw_score, library.adapter.predict_proba):
+        assert_allclose(function(hand, X), function(builtin, X), rtol=1e-6, atol=1e-6)
+
+
+def test_the_classifier_weighs_classes_and_searches_parameters():
+    X, y = data_of(own.poly1())
+    estimator = LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1)
+    model = CalibratedBoostingClassifier(estimator, loss=own.poly1(), cv=2, class_weight="balanced").fit(X, y)
+    assert model.score(X, y) > 0.9
+    search = GridSearchCV(model, {"loss__epsilon": [0.0, 2.0]}, cv=2).fit(X, y)
+    assert isinstance(search.best_estimator_.loss, own.poly1)
+
+
+def test_functions_of_arrays_are_a_loss():
+    loss = ArrayLoss(value, gradient, hessian)
+    y, raw = sample(loss, soft=True)
+    plain = own.poly1(0.0)
+    assert_allclose(loss.per_sample(y, raw), plain.per_sample(y, raw), rtol=1e-12)
+    for one, other in zip(loss.gradient_hessian(y, raw), plain.gradient_hessian(y, raw), strict=True):
+        assert_allclose(one, other, rtol=1e-9, atol=1e-15)
+    assert_allclose(loss.init_score(y), plain.init_score(y), atol=1e-8)
+    assert_allclose(loss.posterior(raw), plain.posterior(raw), rtol=1e-9)
