@@ -1,6 +1,7 @@
 """Losses that users make of a formula: derivatives, posterior, guard, libraries, model files, errors."""
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -224,6 +225,7 @@ def test_formulas_that_are_none_are_refused():
         binary_loss(lambda p: np.sin(-np.log(p)))
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 def test_a_formula_that_cannot_be_compiled_is_named_with_its_line():
     @binary_loss
     def odd(p):

@@ -13,7 +13,6 @@ code, and the implementation of the operator for two Numba types in compiled cod
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -383,7 +382,6 @@ _OPERATORS = {
     np.greater: operator.gt,
     np.greater_equal: operator.ge,
 }
-_SAME = {operator.pow: (math.pow,), np.log: (math.log,), np.exp: (math.exp,), np.sqrt: (math.sqrt,), np.abs: (abs,)}
 
 
 def _evaluate(function: Any, *arguments: Any) -> Any:
@@ -419,7 +417,7 @@ def _install(function: Any) -> None:
         rule = point(rule)
         return (lambda a: rule(as_dual(a))) if arity == 1 else (lambda a, b: rule(as_dual(a), as_dual(b)))
 
-    for each in (function, *_SAME.get(function, ())):
+    for each in (function, abs) if function is np.abs else (function,):
         if arity == 1:
             _numba.overload(each, jit_options=FAST)(lambda a: chosen(a))  # noqa: PLW0108  (Numba requires names)
         else:
