@@ -73,7 +73,7 @@ def softmax_with_everything(p, a=0.5):
     x = np.log(p) - np.log(1 - p)
     smooth = np.logaddexp(0, -x) + np.logaddexp(a - x, 0.0) + np.tanh(-x / 4) + np.exp(-x / 8) + np.expm1(-p)
     steps = np.maximum(1 - p, 0.25) + np.minimum(-p, -0.25) + abs(-2 - x * 0) / 2 - np.sqrt(p) - np.log1p(p)
-    more = 2 * x if x > 1e9 or p < -1 or 2 <= p or -1 >= x * 0 else 0 * x  # comparisons
+    more = 2 * x if x > 1e9 or p < -1 or not p < 2 or x * 0 <= -1 else 0 * x  # comparisons
     return more + smooth + steps + 1 / (1 + np.square(p)) + (2 - p) / (1 + p) - p * p
 
 

@@ -1,20 +1,58 @@
 """Users' losses in the three libraries, in the classifier, and in model files."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from lightgbm import LGBMClassifier
 from numpy.testing import assert_allclose
 from sklearn.model_selection import GridSearchCV
 
-from boosting_losses import CalibratedBoostingClassifier, FocalLoss
-from boosting_losses.losses import ArrayLoss
+from boosting_losses import CalibratedBoostingClassifier, FocalLoss, LogLoss
+from boosting_losses.losses import ArrayLoss, Loss, register_loss
 
 from . import own_losses as own
 from .cases import sample
 from .libraries import LIBRARIES, LIGHTGBM, columns, data_of
 
 each_library = pytest.mark.parametrize("library", LIBRARIES, ids=repr)
-LOSSES = [own.poly1(2.0, pos_weight=2.0), own.softmax_poly1(2.0)]
+
+
+@register_loss
+@dataclass(frozen=True)
+class Scaled(Loss):
+    """A subclass of the base class itself: a multiple of log loss."""
+
+    factor: float = 2.0
+    multiclass = False
+
+    def sum_and_weight(self, y_true, raw, sample_weight=None, *, shift=None):
+        total, weight = LogLoss().sum_and_weight(y_true, raw, sample_weight, shift=shift)
+        return self.factor * total, weight
+
+    def per_sample(self, y_true, raw, sample_weight=None):
+        return self.factor * LogLoss().per_sample(y_true, raw, sample_weight)
+
+    def write_gradient_hessian(self, y_true, raw, sample_weight, gradient, hessian, *, shift=None, factor=1.0):
+        LogLoss().write_gradient_hessian(y_true, raw, sample_weight, gradient, hessian, shift=shift, factor=factor)
+        gradient *= self.factor
+        hessian *= self.factor
+
+    def init_score(self, y_true, sample_weight=None, n_classes=None):
+        return LogLoss().init_score(y_true, sample_weight)
+
+    def activation(self, raw):
+        return LogLoss().activation(raw)
+
+    posterior = activation
+
+    def posterior_logits(self, raw):
+        return np.asarray(raw)
+
+    def posterior_offset(self, n_classes=2):
+        return 0.0
+
+    is_proper = True
 
 
 def value(y, raw):
@@ -30,8 +68,13 @@ def hessian(y, raw):
     return p * (1 - p)
 
 
+LOSSES = [own.poly1(2.0, pos_weight=2.0), own.softmax_poly1(2.0)]
+
+
 @each_library
-@pytest.mark.parametrize("loss", [*LOSSES, own.asymmetric(margin=0.05), ArrayLoss(value, gradient, hessian)], ids=repr)
+@pytest.mark.parametrize(
+    "loss", [*LOSSES, own.asymmetric(margin=0.05), ArrayLoss(value, gradient, hessian), Scaled()], ids=repr
+)
 def test_training_lowers_the_loss(library, loss):
     X, y = data_of(loss)
     model = library.train(library.data(X, y), 5, loss=loss)
@@ -40,7 +83,7 @@ def test_training_lowers_the_loss(library, loss):
 
 
 @each_library
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("loss", [*LOSSES, Scaled()], ids=repr)
 def test_a_loaded_model_knows_the_loss(library, loss, tmp_path):
     X, y = data_of(loss)
     model = library.train(library.data(X, y), 5, loss=loss)

@@ -7,7 +7,7 @@ from .binary import BinaryLoss, FocalLoss, LogLoss
 from .check import LossCheck, check_loss
 from .custom import binary_loss, multiclass_loss
 from .multiclass import MulticlassLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from .serialization import loss_from_json, loss_to_json
+from .serialization import loss_from_json, loss_to_json, register_loss
 
 __all__ = [
     "ArrayLoss",
@@ -24,5 +24,6 @@ __all__ = [
     "loss_from_json",
     "loss_to_json",
     "multiclass_loss",
+    "register_loss",
     "with_derivatives",
 ]

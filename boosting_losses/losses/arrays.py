@@ -15,13 +15,13 @@ from .._kernels.binary import BinaryLoops, Formula
 from .._types import Array, Doubles
 from ._shape import MARGINS, Shape, examined
 from .binary import BinaryLoss
-from .serialization import imported, register
+from .serialization import imported, register_loss
 
 #: A function ``(y, raw) -> array`` of labels that are 0 or 1 and raw scores, both float64 and of shape (n,).
 ArrayFunction = Callable[[Array, Array], npt.ArrayLike]
 
 
-@register
+@register_loss
 @dataclass(frozen=True)
 class ArrayLoss(BinaryLoss):
     """A binary loss whose value, gradient and Hessian are functions of NumPy arrays.

@@ -19,7 +19,7 @@ from . import parameters
 from ._shape import MARGINS, Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal, focal_2
-from .serialization import register
+from .serialization import register_loss
 
 
 class BinaryLoss(Loss):
@@ -98,11 +98,6 @@ class BinaryLoss(Loss):
     def fill_derivatives(
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
     ) -> bool:
-        """Fill derivatives without validation, for libraries that request many small blocks.
-
-        Labels and weights must have the same dtype, and all arrays the same length. Return False if a value may be invalid
-        or all weights are 0.
-        """
         loops, of = self._loops()
         floor, weights = self.hessian_floor(), self.class_weights
         return loops.gradient_hessian(
@@ -212,7 +207,7 @@ def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
     return float(shift)  # type: ignore[arg-type]
 
 
-@register
+@register_loss
 @dataclass(frozen=True)
 class LogLoss(BinaryLoss):
     """Log loss of raw scores, also called binary cross-entropy or logistic loss.
@@ -268,7 +263,7 @@ class LogLoss(BinaryLoss):
         return replace(self, pos_weight=float(weights[1] / weights[0])), float(weights[0])
 
 
-@register
+@register_loss
 @dataclass(frozen=True)
 class FocalLoss(BinaryLoss):
     """Focal loss of raw scores, a log loss that gives less weight to well classified samples.

@@ -17,7 +17,7 @@ from .._kernels.dual import Dual, Probability, of_margin
 from . import parameters
 from .binary import BinaryLoss
 from .multiclass import MulticlassLoss
-from .serialization import register
+from .serialization import register_loss
 
 if TYPE_CHECKING:
     from .base import Loss
@@ -200,7 +200,7 @@ def _loss_class(formula: Formula, base: type, rules: dict[str, str]) -> type[Los
         frozen=True,
     )
     found.__module__, found.__qualname__ = formula.__module__, formula.__qualname__
-    register(found)
+    register_loss(found)
     return found
 
 

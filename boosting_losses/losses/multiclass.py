@@ -22,7 +22,7 @@ from ._shape import Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal
 from .row_functions import RowFunction, row_function
-from .serialization import register
+from .serialization import register_loss
 
 
 class MulticlassLoss(Loss):
@@ -110,30 +110,6 @@ class MulticlassLoss(Loss):
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
     ) -> RowFunction:
-        """Return a function that computes the gradient and full Hessian of one sample, for row-by-row libraries.
-
-        Parameters
-        ----------
-        n_classes : int
-        init_score : float or sequence of K floats, default 0.0
-            Added to the raw scores.
-        factor : float, default 1.0
-            Multiplies the derivatives, in addition to the sample weight; -1 for a library that maximises.
-
-        Returns
-        -------
-        callable ``(raw, label, weight) -> (gradient, hessian)``
-            Takes raw scores of shape (K,) and dtype float64, a class code and a weight, both floats. The weight is not
-            validated. Returns K floats and a one-element tuple that contains the upper triangle of the Hessian in row-major
-            order. The Hessian of a guarded focal loss is positive semi-definite: negative curvature in the direction of the
-            gradient is set to 0.
-
-        Raises
-        ------
-        ValueError
-            If ``n_classes`` differs from the number of class weights or init scores. The returned function raises
-            ValueError if a row has a different number of scores, or a label out of range.
-        """
         scores = np.asarray(init_score, dtype=np.float64)
         if scores.ndim and scores.shape != (n_classes,):
             raise ValueError(f"init_score must hold one score per class, got {scores.size} for {n_classes}")
@@ -226,11 +202,6 @@ class MulticlassLoss(Loss):
     @property
     def is_proper(self) -> bool:
         return self.shape().offset is not None and parameters.all_equal(self.class_weight)
-
-    @property
-    def semidefinite(self) -> bool:
-        """Whether row functions set negative curvature to 0, so that the full Hessian is positive semi-definite."""
-        return getattr(self, "hessian", "guarded") == "guarded"
 
     def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
         parameters.refuse_both(self, given=self.class_weight is not None)
@@ -339,7 +310,7 @@ def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
     return raw if shift is None else raw + shift
 
 
-@register
+@register_loss
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(MulticlassLoss):
     """Cross-entropy of the softmax of K raw scores, for hard labels also called multiclass log loss.
@@ -385,7 +356,7 @@ class SoftmaxCrossEntropy(MulticlassLoss):
         return Shape(0.0, convex=True)
 
 
-@register
+@register_loss
 @dataclass(frozen=True)
 class SoftmaxFocalLoss(MulticlassLoss):
     """Focal loss of the softmax of K raw scores.

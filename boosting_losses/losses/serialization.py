@@ -16,8 +16,8 @@ _REGISTRY: dict[str, type[Loss]] = {}
 _PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 
-def register(loss_class: type[Loss]) -> type[Loss]:
-    """Make a loss class known to ``loss_from_json``; a class of the same name is replaced."""
+def register_loss(loss_class: type[Loss]) -> type[Loss]:
+    """Decorate a loss class that model files can store: a dataclass of numbers, texts and sequences, in a module."""
     _REGISTRY[_name_of(loss_class)] = loss_class
     return loss_class
 
