@@ -1,5 +1,6 @@
 """Losses that users make of a formula: derivatives, posterior, guard, libraries, model files, errors."""
 
+import importlib
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq, minimize
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxFocalLoss, binary_loss, check_loss, multiclass_loss
+from boosting_losses._kernels._source import text_digest
 from boosting_losses.losses import loss_from_json, loss_to_json
 
 from . import own_losses as own
@@ -234,6 +236,21 @@ def test_a_formula_that_cannot_be_compiled_is_named_with_its_line():
 
     with pytest.raises(TypeError, match=r"odd cannot be compiled because of line \d+ of test_own_losses.py: "):
         odd()([0, 1], [0.0, 1.0])
+
+
+def test_the_digest_of_a_text_sees_helpers_but_no_comments(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = (
+        "import numpy as np\nA = 1.0\n\n\ndef helper(p):\n    return 1 - p\n\n\ndef f(p):\n    return A * helper(p)\n"
+    )
+    variants = [text, text.replace("(p):", "(p):  # words", 1), text.replace("1.0", "2.0"), text.replace("1 - p", "p")]
+    digests = []
+    for i, variant in enumerate(variants):
+        (tmp_path / f"formulas_{i}.py").write_text(variant)
+        digests.append(text_digest(importlib.import_module(f"formulas_{i}").f))
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+    assert None not in digests
 
 
 def test_json():

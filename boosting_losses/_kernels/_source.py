@@ -40,21 +40,31 @@ def digest_of(function: Callable[..., object]) -> str:
 
 
 def text_digest(function: Callable[..., object]) -> str | None:
-    """Return a digest of the text of a function without decorators, docstring and comments; None if there is no text.
+    """Return a digest of the text of a function, and of the functions and numbers of its module that it refers to.
 
-    Unlike bytecode, the text does not depend on the version of Python.
+    Decorators, docstrings and comments do not count. Unlike bytecode, the text does not depend on the version of Python.
+    Return None if there is no text.
     """
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        return hashlib.sha256("\n".join(_texts(function, set())).encode()).hexdigest()[:16]
     except (OSError, TypeError, SyntaxError):
         return None
-    definition = tree.body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        return None
-    definition.decorator_list, definition.name = [], "formula"
-    if ast.get_docstring(definition) is not None:
-        definition.body = definition.body[1:]
-    return hashlib.sha256(ast.unparse(definition).encode()).hexdigest()[:16]
+
+
+def _texts(function: Any, seen: set[int]) -> Iterator[str]:
+    seen.add(id(function))
+    definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    if isinstance(definition, ast.FunctionDef):
+        definition.decorator_list = []
+        if ast.get_docstring(definition) is not None:
+            definition.body = definition.body[1:]
+    yield ast.unparse(definition)
+    for name in sorted(set(_names(function.__code__))):
+        value = function.__globals__.get(name)
+        if isinstance(value, int | float):
+            yield f"{name} = {value!r}"
+        elif isinstance(value, types.FunctionType) and not is_of_package(value) and id(value) not in seen:
+            yield from _texts(value, seen)
 
 
 def with_compiled_helpers(function: Any, compiled: Callable[[Any], Any]) -> Any:

@@ -50,7 +50,9 @@ def loss_from_json(text: str) -> Loss:
     try:
         parameters = json.loads(text)
         name, source = parameters.pop("loss"), parameters.pop("source", None)
-        loss = _class_of(name)(**parameters)
+        if ":" in name and name not in _REGISTRY:
+            imported(name)  # its decorator registers it
+        loss = _REGISTRY[name](**parameters)
     except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"text must describe one of {_known()} in JSON, got {text!r}") from error
     if source is not None and source != loss.source():  # type: ignore[attr-defined]
@@ -70,12 +72,6 @@ def imported(name: str) -> Any:
             f"{qualified} of module {module} must be importable to load a model that was trained with it, got {error}; raw"
             " scores do not need it"
         ) from error
-
-
-def _class_of(name: str) -> type[Loss]:
-    if ":" in name and name not in _REGISTRY:
-        imported(name)  # its decorator registers it
-    return _REGISTRY[name]
 
 
 def _name_of(loss_class: type[Loss]) -> str:
