@@ -1,7 +1,7 @@
 """Losses of raw scores, with their values, derivatives, init scores and implied class probabilities."""
 
 from .._kernels.dual import with_derivatives
-from .arrays import ArrayLoss
+from .arrays import ArrayLoss, MulticlassArrayLoss
 from .base import Loss
 from .binary import BinaryLoss, FocalLoss, LogLoss
 from .check import LossCheck, check_loss
@@ -16,6 +16,7 @@ __all__ = [
     "LogLoss",
     "Loss",
     "LossCheck",
+    "MulticlassArrayLoss",
     "MulticlassLoss",
     "SoftmaxCrossEntropy",
     "SoftmaxFocalLoss",

@@ -261,7 +261,7 @@ class Loss(ABC):
     @property
     def semidefinite(self) -> bool:
         """Whether the Hessian of row functions is always positive semi-definite."""
-        return getattr(self, "hessian", "guarded") == "guarded"
+        return bool(getattr(self, "hessian", "guarded") != "exact")
 
     def hessian_floor(self) -> float:
         """Return the smallest ratio of the Hessian to the magnitude of the gradient; 0 leaves the Hessian as it is."""

@@ -16,7 +16,7 @@ from .._kernels.blocks import softmax
 from .._kernels.multiclass import MulticlassLoops, multiclass_loops
 from .._kernels.posterior import posterior_loops
 from .._kernels.rows import RowLoops, known_parameters, row_loops
-from .._types import Array
+from .._types import Array, Doubles
 from . import parameters
 from ._shape import Shape, shape_of
 from .base import Loss
@@ -159,12 +159,10 @@ class MulticlassLoss(Loss):
                 f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {missing[0]}: its"
                 " best score is minus infinity"
             )
-        log_p = log_terms = np.log(shares) + np.log(self._class_weights(classes))
+        log_p = np.log(shares) + np.log(self._class_weights(classes))
         if self.shape().offset is None:
             self._check_posterior("init_score")
-            formula, of = self.formula()
-            log_p = np.empty_like(log_terms)
-            posterior_loops(formula, False).multiclass_init_score(log_terms, of, log_p)
+            log_p = self._best_scores(log_p)
         best: npt.NDArray[np.float64] = log_p - log_p.mean()
         return best
 
@@ -222,6 +220,13 @@ class MulticlassLoss(Loss):
         """Return the offset of the log probabilities that undoes the class weights."""
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
+
+    def _best_scores(self, log_terms: Doubles) -> Doubles:
+        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
+        formula, of = self.formula()
+        scores = np.empty_like(log_terms)
+        posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
+        return scores
 
     def _in_blocks(self, y: Array) -> bool:
         """Return whether the loops for class codes apply. Smoothed labels are soft labels, except for cross-entropy."""
