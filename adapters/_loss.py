@@ -45,8 +45,16 @@ def naming(part: str) -> Iterator[None]:
 
 def check_same_loss(loss: Loss, stored: str | None, argument: str) -> None:
     """Raise ValueError if the model to continue was trained with another loss; ``stored`` is the loss it carries."""
-    if stored is not None and loss_from_json(stored) != loss:
+    if stored is not None and not _is_stored_as(loss, stored) and loss_from_json(stored) != loss:
         raise ValueError(f"{argument} must have been trained with loss={loss}, got a model of {loss_from_json(stored)}")
+
+
+def _is_stored_as(loss: Loss | None, stored: str) -> bool:
+    """Return whether a loss is the stored one, without importing anything."""
+    try:
+        return loss is not None and loss_to_json(loss) == stored
+    except TypeError:  # a loss that models cannot store
+        return False
 
 
 def carried_loss(stored: str | None, objective: object, given: Loss | None) -> Loss:
@@ -58,9 +66,10 @@ def carried_loss(stored: str | None, objective: object, given: Loss | None) -> L
     if given is not None:
         check_loss(given)
         known["loss="] = given
-    if stored is not None:
+    own = loss_of_objective(objective)
+    if stored is not None and not any(_is_stored_as(loss, stored) for loss in (given, own)):
         known["its metadata"] = loss_from_json(stored)
-    if (own := loss_of_objective(objective)) is not None:
+    if own is not None:
         known["its objective"] = own
     if not known:
         raise ValueError(

@@ -12,6 +12,9 @@ from .losses import (
     MulticlassLoss,
     SoftmaxCrossEntropy,
     SoftmaxFocalLoss,
+    binary_loss,
+    check_loss,
+    multiclass_loss,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SoftmaxFocalLoss",
     "__version__",
+    "binary_loss",
+    "check_loss",
+    "multiclass_loss",
 ]
 # ``import *`` imports every name of ``__all__``, so the classifier is included only if scikit-learn is installed.
 if find_spec("sklearn"):

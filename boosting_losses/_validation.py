@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._kernels.row_by_row import ROW_SUM_TOLERANCE
+from ._kernels.rows import ROW_SUM_TOLERANCE
 from ._types import Array
 
 #: Probabilities outside [0, 1] by no more than this are attributed to rounding.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses._kernels import focal, logistic, rows, softmax, softmax_focal
+from boosting_losses._kernels.posterior import posterior_loops
+from boosting_losses._kernels.rows import row_loops
 
 BINARY = {
     "log": LogLoss(),
@@ -46,11 +47,20 @@ def mostly_slow(values, *quick):
 def compiled_variants():
     """Return how many variants of each kernel this process has compiled or loaded."""
     return {
-        f"{module.__name__}.{name}": len(function.signatures)
-        for module in (logistic, focal, rows, softmax, softmax_focal)
-        for name, function in vars(module).items()
+        f"{kind}, {loss}: {name}": len(function.signatures)
+        for kind, loss in LOSSES.items()
+        for loops in loops_of(loss)
+        for name, function in loops._asdict().items()
         if hasattr(function, "signatures")
     }
+
+
+def loops_of(loss):
+    """Return the compiled loops of a loss."""
+    formula, parameters = loss.formula()
+    if not loss.multiclass:
+        return loss._loops()[0], posterior_loops(formula, loss.pair)
+    return loss._loops()[0], row_loops(formula, len(parameters)), posterior_loops(formula, False)
 
 
 def sample(loss, n=200, seed=0, spread=3.0, soft=False):

@@ -88,7 +88,7 @@ def test_the_cold_start_benchmark_runs(benchmark_command):
     }
     title = "cold start LogLoss: "
     assert rows[f"{title}functions that it compiles"]["figure"] > 10
-    of_one = rows[f"{title}compilation of logistic.gradient_hessian"]["figure"]
+    of_one = rows[f"{title}compilation of binary.gradient_hessian_of_cross_entropy"]["figure"]
     assert 0.0 < of_one < rows[f"{title}compilation of these"]["figure"]
     assert rows[f"{title}compilation of these"]["figure"] < rows[f"{title}first objective call, cold cache"]["figure"]
 

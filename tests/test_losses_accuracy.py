@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp, mpf
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses.losses.rows import MOST_CLASSES_IN_TUPLES
+from boosting_losses.losses.row_functions import MOST_CLASSES_IN_TUPLES
 
 from . import reference
 from .cases import each_dtype, each_loss, each_multiclass, mostly_slow, row_derivatives, sample

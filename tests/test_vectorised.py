@@ -13,47 +13,49 @@ SCRIPT = r"""
 import json, re
 import numpy as np
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
-from boosting_losses._kernels import focal, logistic, softmax, softmax_focal
+from boosting_losses._kernels import binary, blocks, multiclass
+from tests.cases import loops_of
 
 PACKED = re.compile(r"^\s+v?(?:add|sub|mul|div|min|max|fn?m(?:add|sub)\d+)p[sd]\s", re.MULTILINE)
 n = 100
 y, weight = (np.arange(n) % 2).astype(np.float32), np.ones(n, np.float32)
 for dtype, order in ((np.float32, "C"), (np.float64, "F")):
-    for loss in (LogLoss(), FocalLoss(), SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
+    for loss in (LogLoss(), FocalLoss(1.5), SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
         raw = np.zeros((n, 3) if loss.multiclass else n, dtype, order=order)
         gradient, hessian = np.empty_like(raw, dtype=np.float32), np.empty_like(raw, dtype=np.float32)
         loss.write_gradient_hessian(y, raw, weight, gradient, hessian)
         loss(y, raw, weight)
         loss.posterior(raw)
-loops = {
-    logistic: ("gradient_hessian", "sums", "posterior"),
-    focal: ("gradient_hessian", "sums", "posterior"),
-    softmax: ("exponentials", "derivatives_of_block", "losses_of_block"),
-    softmax_focal: ("gradient_hessian", "sums"),
-}
+loops = {"sigmoids": binary.sigmoids, "exponentials": blocks.exponentials}
+for name in ("derivatives_of_block", "derivatives_of_cross_entropy"):
+    loops[name] = getattr(multiclass, name)
+for loss in (LogLoss(), FocalLoss(1.5), SoftmaxCrossEntropy(), SoftmaxFocalLoss()):
+    kind = type(loss).__name__
+    loops |= {f"{kind}.{name}": getattr(loops_of(loss)[0], name) for name in ("gradient_hessian", "sums")}
+loops["FocalLoss.posterior"] = loops_of(FocalLoss(1.5))[1].binary
 counts = {}
-for module, names in loops.items():
-    for name in names:
-        code = getattr(module, name).inspect_asm()
-        assert code, "no code to read: was it compiled in another process?"
-        label = module.__name__.rpartition(".")[2] + "." + name
-        counts[label] = min(len(PACKED.findall(assembly)) for assembly in code.values())
+for name, function in loops.items():
+    code = function.inspect_asm()
+    assert code, "no code to read: was it compiled in another process?"
+    counts[name] = min(len(PACKED.findall(assembly)) for assembly in code.values())
 print(json.dumps(counts))
 """
 
 #: Some two thirds of what x86-64 without and with AVX2 or AVX-512 shows, the least of them; without SIMD it is 0.
 LEAST = {
-    "logistic.gradient_hessian": 18,
-    "logistic.sums": 30,
-    "logistic.posterior": 33,
-    "focal.gradient_hessian": 110,
-    "focal.sums": 60,
-    "focal.posterior": 55,
-    "softmax.exponentials": 14,
-    "softmax.derivatives_of_block": 10,
-    "softmax.losses_of_block": 38,
-    "softmax_focal.gradient_hessian": 110,
-    "softmax_focal.sums": 65,
+    "sigmoids": 33,
+    "exponentials": 14,
+    "derivatives_of_block": 20,
+    "derivatives_of_cross_entropy": 10,
+    "LogLoss.gradient_hessian": 40,
+    "LogLoss.sums": 30,
+    "FocalLoss.gradient_hessian": 110,
+    "FocalLoss.sums": 60,
+    "SoftmaxCrossEntropy.gradient_hessian": 60,
+    "SoftmaxCrossEntropy.sums": 38,
+    "SoftmaxFocalLoss.gradient_hessian": 110,
+    "SoftmaxFocalLoss.sums": 65,
+    "FocalLoss.posterior": 100,
 }
 
 pytestmark = [

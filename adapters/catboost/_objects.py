@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..._types import Array
 from ...losses import Loss
-from ...losses.binary import BinaryLoss
-from ...losses.multiclass import MulticlassLoss
-from ...losses.rows import RowFunction
+from ...losses.row_functions import RowFunction
 from .._init_score import InitScore, as_init_score
 from .._loss import check_loss
 from .._metric import MetricBase
@@ -47,7 +45,7 @@ class Objective:
         check_loss(self.loss)
         object.__setattr__(self, "init_score", as_init_score(self.init_score))
         object.__setattr__(self, "_rows", {})
-        if isinstance(self.loss, MulticlassLoss) and isinstance(self.init_score, tuple):
+        if self.loss.multiclass and isinstance(self.init_score, tuple):
             # CatBoost calls this function twice per row and round; a Python wrapper would cost a tenth of the training time.
             object.__setattr__(self, "calc_ders_multi", self._row_function(len(self.init_score)))
 
@@ -55,7 +53,7 @@ class Objective:
         """Return the first and second derivatives of the negative loss for a block of rows, ``(n, 2)``."""
         if self.loss.multiclass:
             raise ValueError(f"{self.loss} needs K scores per sample: pass class_names with at least 2 classes")
-        loss = cast(BinaryLoss, self.loss)
+        loss = self.loss
         derivatives = np.empty((len(targets), 2))
         gradient, hessian = derivatives[:, 0], derivatives[:, 1]
         shift = None if self.init_score == 0.0 else self.init_score
@@ -79,7 +77,7 @@ class Objective:
     def _row_function(self, n_classes: int) -> RowFunction:
         rows: dict[int, RowFunction] = self.__dict__["_rows"]
         if n_classes not in rows:
-            if not isinstance(self.loss, MulticlassLoss):
+            if not self.loss.multiclass:
                 raise TypeError(f"{self.loss} is binary, got {n_classes} scores per sample")
             rows[n_classes] = self.loss.row_function(n_classes, self.init_score, factor=-1.0)
         return rows[n_classes]

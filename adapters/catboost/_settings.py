@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._types import Array
-from ...losses import Loss, SoftmaxFocalLoss
+from ...losses import Loss
 from .._init_score import InitScore, as_init_score
 from .._loss import check_loss
 from .._metric import check_metric
@@ -87,7 +87,7 @@ def own_settings(params: Mapping[str, Any], loss: Loss) -> dict[str, Any]:
             f"scale_pos_weight is not supported with a custom objective, got {pos_weight}; use"
             " LogLoss(pos_weight=...), FocalLoss(alpha=...) or class_weights"
         )
-    if isinstance(loss, SoftmaxFocalLoss) and loss.hessian == "exact":
+    if loss.multiclass and not loss.semidefinite:
         raise ValueError("hessian must be 'guarded', got 'exact': CatBoost requires a positive semi-definite Hessian")
     _check_metrics(settings, loss)
     if "callbacks" in settings:

@@ -1,14 +1,18 @@
 """The numerical core: functions of arrays and scalars that return or fill arrays.
 
-The design, from the inside out:
+A loss is one *formula*, a Python function of the probability p of the label's class: ``-np.log(p)``. All that a loss needs
+follows from it, for the losses of this package and for those of users. The design, from the inside out:
 
-a) *Point functions* take the numbers of one row and return numbers. For K classes they take the row itself. They contain
-   each formula once, so libraries that pass matrices and libraries that pass single rows use the same function.
-b) *Array loops* only index, call point functions, multiply by the sample weight and store. A call costs nothing, because
-   LLVM inlines it. Each loss has one explicit loop per purpose. No factory creates loops that close over a compiled
-   function, because Numba would not find such a loop in its disk cache again. Numba does find loops that close over
-   integers (``rows.tuple_function``) and loops that select a function by the type of an argument (``vector.py``).
-   ``rows.py`` serves libraries that call a loss row by row, where creating Python objects costs more than the arithmetic.
+a) *Numbers with derivatives* (``dual.py``). The formula is evaluated with a ``Probability``, which carries 1 - p and both
+   logarithms, and returns a ``Dual``, the value with its first and second derivative. Numba inlines both, so the result is
+   the code that one would write by hand. The second derivative is represented such that it is exact for cross-entropy.
+b) *Loops that close over a formula*: ``binary.py`` for one score per row, ``multiclass.py`` for blocks of rows of K scores,
+   ``rows.py`` for soft labels and for libraries that call a loss row by row, ``posterior.py`` for class probabilities and
+   best constants. Each loop is written once. Parameters of a formula are arguments of its loops, so a new value compiles
+   nothing. Class weights and label smoothing are factors of the loss of each class, which the loops apply.
+   Functions that are not loops of a formula take the numbers of one row (*point functions*) or arrays.
+   Compiled loops are stored in files of their own for each formula, under a digest of all that is compiled into them
+   (``_cache.py``, ``_source.py``). An index of the package's losses never mentions a formula of a user.
 c) *Raw scores as input, not probabilities.* Every exponent is zero or negative, so none overflows. A probability and its
    complement come from the same exponential, so neither loses digits when the other is near 1. Only the evaluation of
    given probabilities takes probabilities as input: ``probabilities.py``, ``binning.py`` and ``poisson.py``.

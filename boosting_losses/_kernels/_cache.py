@@ -24,6 +24,8 @@ import numba
 from numba.core import caching as _caching
 from numba.core import config as _config
 
+from ._source import digest_of, name_of
+
 caching: Any = _caching  # Numba does not annotate these modules
 config: Any = _config
 
@@ -32,9 +34,13 @@ PATIENCE = 180.0
 _PAUSE = 0.02
 
 
-def keep(dispatcher: Any) -> None:
-    """Store the compiled code of a function on disk; raise RuntimeError if no cache folder is available."""
-    dispatcher._cache = _KernelCache(dispatcher.py_func)  # noqa: SLF001  (as dispatcher.enable_caching does)
+def keep(dispatcher: Any, formula: Callable[..., object] | None = None) -> None:
+    """Store the compiled code of a function on disk; raise RuntimeError if no cache folder is available.
+
+    A loop that closes over a formula has files of its own for the name and the digest of the formula. No index of another
+    loss mentions them.
+    """
+    dispatcher._cache = _KernelCache(dispatcher.py_func, formula)  # noqa: SLF001  (as dispatcher.enable_caching does)
 
 
 def folder() -> Path | None:
@@ -62,32 +68,49 @@ def digest() -> str:
 class _KernelCache(_caching.FunctionCache):
     """Numba's cache of one function, with separate file names for each state of the sources."""
 
-    def __init__(self, function: Callable[..., object]) -> None:
+    def __init__(self, function: Callable[..., object], formula: Callable[..., object] | None = None) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
-        name = self._impl.filename_base
+        name, self._digest = self._impl.filename_base, digest()
+        if formula is not None:
+            name += "-" + name_of(formula)
+            self._digest = hashlib.sha256((self._digest + digest_of(formula)).encode()).hexdigest()[:16]
         self._cache_file = caching.IndexDataCacheFile(
-            cache_path=self._cache_path, filename_base=f"{name}.{digest()}", source_stamp=digest()
+            cache_path=self._cache_path, filename_base=f"{name}.{self._digest}", source_stamp=self._digest
         )
         self._lock = _Lock(Path(self._cache_path) / "compiling.lock", name)
         self._function_files = f"{name}.*.nb[ic]"
 
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        """Return the key of a variant; the file name has the digest of all that a loop closes over except numbers."""
+        numbers = [
+            cell.cell_contents for cell in self._py_func.__closure__ or () if isinstance(cell.cell_contents, int)
+        ]
+        return signature, codegen.magic_tuple(), tuple(numbers)
+
     def load_overload(self, signature: Any, target: Any) -> Any:
         """Load the compiled function; if another process is compiling it, wait for the result."""
-        found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+        found = self._loaded(signature, target)
         if found is None:
             self._impl.locator.ensure_cache_path()
             if self._lock.acquire():
-                found = super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+                found = self._loaded(signature, target)
                 if found is not None:
                     self._lock.release()
         return found
+
+    def _loaded(self, signature: Any, target: Any) -> Any:
+        """Load the compiled function; ignore a file that refers to something that cannot be imported."""
+        try:
+            return super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+        except (ImportError, AttributeError):
+            return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Save the compiled code, and remove the files that were compiled from earlier sources."""
         try:
             super().save_overload(signature, compiled)  # type: ignore[no-untyped-call]
             for path in Path(self._cache_path).glob(self._function_files):
-                if f".{digest()}." not in path.name:
+                if f".{self._digest}." not in path.name:
                     path.unlink(missing_ok=True)
         finally:
             self._lock.release()

@@ -13,9 +13,9 @@ import numpy as np
 
 from .._types import Array
 from ._jit import Codes, Real, double, jit, jit_sum, point
-from .logistic import may_be_weights
-from .row_by_row import ROW_SUM_TOLERANCE
-from .softmax import codes
+from .blocks import codes
+from .checks import may_be_weights
+from .rows import ROW_SUM_TOLERANCE
 from .vector import bits, minus_log, select
 
 # ---- points ---------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import numpy as np
 
 from .._types import Array
 from ._jit import Real, double, jit, jit_sum, point
+from .blocks import PADDING, codes, copy_weights, load, rows_of_block
 from .logistic import sigmoid, softplus
-from .softmax import PADDING, codes, copy_weights, load, rows_of_block
 from .vector import exp
 
 # ---- one score per row ----------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,18 +56,4 @@ def with_class_weight(
         raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
     if not ((weights > 0.0) & np.isfinite(weights)).all():
         raise ValueError(f"class_weight must be finite and > 0, got {weights.tolist()} for {classes.tolist()}")
-    if isinstance(loss, LogLoss):
-        _refuse_both(loss, given=loss.pos_weight != 1.0)
-        return replace(loss, pos_weight=float(weights[1] / weights[0])), float(weights[0])
-    if isinstance(loss, FocalLoss):
-        _refuse_both(loss, given=loss.alpha is not None)
-        return replace(loss, alpha=float(weights[1] / weights.sum())), float(weights.sum())
-    if isinstance(loss, (SoftmaxCrossEntropy, SoftmaxFocalLoss)):
-        _refuse_both(loss, given=loss.class_weight is not None)
-        return replace(loss, class_weight=tuple(weights.tolist())), 1.0
-    raise TypeError(f"class_weight must be None for a loss that does not support class weights, got one with {loss}")
-
-
-def _refuse_both(loss: Loss, *, given: bool) -> None:
-    if given:
-        raise ValueError(f"class_weight must be None if the loss already has class weights, got both with {loss}")
+    return loss.with_class_weight(weights)

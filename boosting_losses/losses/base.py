@@ -11,10 +11,17 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._types import Array
+from ._shape import Shape
+from .row_functions import RowFunction
 
 
 class Loss(ABC):
     """Base class of losses of raw scores, which can be used with every boosting library.
+
+    To make a loss, decorate a formula with :func:`binary_loss` or :func:`multiclass_loss`. A subclass of this class, of
+    :class:`BinaryLoss` or of :class:`MulticlassLoss` must be a frozen dataclass, and defines the abstract methods. For
+    CatBoost, a subclass for K classes also defines ``row_function``. Decorate it with ``register_loss`` so that model files
+    can store it.
 
     A *raw score* (margin, logit) is the sum of the outputs of a model's trees. Losses are immutable, hashable, picklable
     and stateless: they store their parameters and no information about data.
@@ -189,6 +196,80 @@ class Loss(ABC):
     @abstractmethod
     def is_proper(self) -> bool:
         """Whether the plain activation of the minimiser is the class probability, not considering label smoothing."""
+
+    def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
+        """Return the loss with class weights, and a factor for all sample weights.
+
+        Since class weights are a part of the loss, ``posterior`` undoes them. A loss may store only the ratio of the
+        weights of two classes; the factor restores their magnitude.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the loss does not support class weights, or already has some.
+        """
+        raise TypeError(
+            f"class_weight must be None for a loss that does not support class weights, got one with {self}"
+        )
+
+    def shape(self) -> Shape:
+        """Return where a posterior exists, and whether the second derivative is negative anywhere."""
+        return Shape(None, convex=True)
+
+    def fill_derivatives(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool:
+        """Fill derivatives of a binary loss, for libraries that request many small blocks.
+
+        Labels and weights must have the same dtype, and all arrays the same length. Losses of this package do not validate
+        the data, and return False if a value may be invalid or all weights are 0.
+        """
+        self.write_gradient_hessian(y, raw, weight, gradient, hessian, shift=shift)
+        return True
+
+    def row_function(
+        self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
+    ) -> RowFunction:
+        """Return a function that computes the gradient and full Hessian of one sample, for row-by-row libraries.
+
+        Parameters
+        ----------
+        n_classes : int
+        init_score : float or sequence of K floats, default 0.0
+            Added to the raw scores.
+        factor : float, default 1.0
+            Multiplies the derivatives, in addition to the sample weight; -1 for a library that maximises.
+
+        Returns
+        -------
+        callable ``(raw, label, weight) -> (gradient, hessian)``
+            Takes raw scores of shape (K,) and dtype float64, a class code and a weight, both floats. The weight is not
+            validated. Returns K floats and a one-element tuple that contains the upper triangle of the Hessian in row-major
+            order. Unless the loss has ``hessian="exact"``, the Hessian is positive semi-definite: negative curvature in the
+            direction of the gradient is set to 0.
+
+        Raises
+        ------
+        TypeError
+            If the loss has no such function, as all binary losses.
+        ValueError
+            If ``n_classes`` differs from the number of class weights or init scores. The returned function raises
+            ValueError if a row has a different number of scores, or a label out of range.
+        """
+        raise TypeError(f"{self} must have a row function for K scores per sample, got {n_classes} scores")
+
+    @property
+    def semidefinite(self) -> bool:
+        """Whether the Hessian of row functions is always positive semi-definite."""
+        return bool(getattr(self, "hessian", "guarded") != "exact")
+
+    def hessian_floor(self) -> float:
+        """Return the smallest ratio of the Hessian to the magnitude of the gradient; 0 leaves the Hessian as it is."""
+        return 0.0
+
+    def _check_posterior(self, what: str) -> None:
+        if (obstacle := self.shape().obstacle) is not None:
+            raise ValueError(f"{what} must be defined for {self}, but {obstacle}")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # losses are immutable, and scikit-learn's clone and CatBoost compare parameters by identity

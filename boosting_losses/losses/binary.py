@@ -1,27 +1,49 @@
-"""Losses of one raw score per sample: log loss and focal loss."""
+"""Losses of one raw score per sample: all that follows from a formula, log loss and focal loss."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels import focal, logistic
+from .._kernels.binary import BinaryLoops, Formula, binary_loops, sigmoids
+from .._kernels.posterior import posterior_loops
 from .._types import Array
 from . import parameters
+from ._shape import MARGINS, Shape, shape_of
 from .base import Loss
+from .formulas import cross_entropy, focal, focal_2
+from .serialization import register_loss
 
 
 class BinaryLoss(Loss):
-    """Base class of losses of one raw score per sample."""
+    """Base class of losses of one raw score per sample, which follow from a formula.
+
+    A subclass is a frozen dataclass with a method ``formula``. It may have the fields or properties ``label_smoothing`` and
+    ``class_weights``, the weights of class 1 and class 0.
+    """
 
     multiclass: ClassVar[bool] = False
+
+    #: Whether the formula returns the losses of class 1 and class 0, both as functions of the probability of class 1.
+    pair: ClassVar[bool] = False
+
+    label_smoothing: float = 0.0
+
+    @abstractmethod
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        """Return a function ``f(p, *parameters)`` of the probability p of the label's class, and its parameters."""
+
+    @property
+    def class_weights(self) -> tuple[float, float]:
+        """The weights of class 1 and class 0."""
+        return 1.0, 1.0
 
     def sum_and_weight(
         self,
@@ -35,7 +57,7 @@ class BinaryLoss(Loss):
         init_score = _checked_shift(shift)
         all_fine, total, weights = True, 0.0, 0.0
         for _, y, scores, weight in _validation.blocks(*data):
-            fine, loss, w = self._sums(y, scores, init_score, weight)
+            fine, loss, _, w = self._sums(y, scores, init_score, weight, None)
             all_fine, total, weights = all_fine and fine, total + loss, weights + w
         if not (all_fine and weights < math.inf):
             _validation.refuse_binary(*data)
@@ -47,7 +69,7 @@ class BinaryLoss(Loss):
         data = _validation.binary(y_true, raw, sample_weight)
         losses, all_fine = np.empty(len(data[0])), True
         for rows, y, scores, weight in _validation.blocks(*data):
-            all_fine &= self._fill_losses(y, scores, weight, losses[rows])
+            all_fine &= self._sums(y, scores, None, weight, losses[rows])[0]
         if not all_fine:
             _validation.refuse_binary(*data)
         return losses
@@ -73,6 +95,15 @@ class BinaryLoss(Loss):
         if factor != 1.0:
             hessian *= factor
 
+    def fill_derivatives(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool:
+        loops, of = self._loops()
+        floor, weights = self.hessian_floor(), self.class_weights
+        return loops.gradient_hessian(
+            y, raw, shift, weight, of, *weights, self.label_smoothing, floor, gradient, hessian
+        )
+
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
     ) -> float:
@@ -85,56 +116,87 @@ class BinaryLoss(Loss):
         ones, zeros = float(np.average(y, weights=weight)), float(np.average(1.0 - y, weights=weight))
         if not (ones > 0.0 and zeros > 0.0):
             raise ValueError(f"y_true must hold both classes with positive weight, got only class {int(ones > 0.0)}")
-        return self._best_init_score(ones, zeros)
+        keep, spread = 1.0 - self.label_smoothing, 0.5 * self.label_smoothing * (ones + zeros)
+        target = math.log(keep * ones + spread) - math.log(keep * zeros + spread) - self._undo_weights()
+        if (offset := self.shape().offset) is not None:
+            return target - offset
+        return self._searched_init_score(ones) if self.shape().obstacle else self._best_init_score(target)
 
     def activation(self, raw: npt.ArrayLike) -> Array:
-        scores = _validation.raw_scores(raw, multiclass=False)
-        proba = np.empty_like(scores)
-        if not logistic.posterior(scores, 0.0, 0.0, proba):
-            _validation.refuse_raw(scores)
-        return proba
+        return self._sigmoids(raw, 0.0, 0.0)
 
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
+        smoothing = self.label_smoothing if undo_smoothing else 0.0
+        if (offset := self.posterior_offset()) is not None:
+            return self._sigmoids(raw, offset, smoothing)
         scores = _validation.raw_scores(raw, multiclass=False)
         proba = np.empty_like(scores)
-        if not self._fill_posterior(scores, undo_smoothing, proba):
+        if not self._fill_implied(scores, False, proba):
             _validation.refuse_raw(scores)
-        return proba
+        return np.clip((proba - 0.5 * smoothing) / (1.0 - smoothing), 0.0, 1.0) if smoothing else proba
 
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
         scores = _validation.raw_scores(raw, multiclass=False)
         _validation.refuse_raw(scores)
         if self.is_proper:
             return scores
+        if (offset := self.posterior_offset()) is not None:
+            return scores.astype(np.float64) + offset
         logits = np.empty(len(scores))
-        self._fill_logits(scores, logits)
+        self._fill_implied(scores, True, logits)
         return logits
 
-    @abstractmethod
-    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]: ...
+    def posterior_offset(self, n_classes: int = 2) -> float | None:
+        offset = self.shape().offset
+        return None if offset is None else offset + self._undo_weights()
 
-    @abstractmethod
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool: ...
+    @property
+    def is_proper(self) -> bool:
+        return self.posterior_offset() == 0.0
 
-    @abstractmethod
-    def fill_derivatives(
-        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
-    ) -> bool:
-        """Fill derivatives without validation, for libraries that request many small blocks.
+    def shape(self) -> Shape:
+        formula, of = self.formula()
+        return shape_of(formula, of, pair=self.pair, multiclass=False)
 
-        Labels and weights must have the same dtype, and all arrays the same length. Return False if a value may be invalid
-        or all weights are 0.
-        """
+    def _loops(self) -> tuple[BinaryLoops, tuple[float, ...]]:
+        formula, of = self.formula()
+        return binary_loops(formula, self.pair, formula is cross_entropy), of
 
-    @abstractmethod
-    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool: ...
+    def _sums(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, each: Array | None
+    ) -> tuple[bool, float, float, float]:
+        loops, of = self._loops()
+        return loops.sums(y, raw, shift, weight, of, *self.class_weights, self.label_smoothing, each)
 
-    @abstractmethod
-    def _fill_logits(self, raw: Array, out: Array) -> None: ...
+    def _sigmoids(self, raw: npt.ArrayLike, offset: float, smoothing: float) -> Array:
+        scores = _validation.raw_scores(raw, multiclass=False)
+        proba = np.empty_like(scores)
+        if not sigmoids(scores, offset, smoothing, proba):
+            _validation.refuse_raw(scores)
+        return proba
 
-    @abstractmethod
-    def _best_init_score(self, ones: float, zeros: float) -> float:
-        """Return the minimiser for the given mean labels of the two classes."""
+    def _fill_implied(self, raw: Array, as_logits: bool, out: Array) -> bool:
+        self._check_posterior("posterior")
+        formula, of = self.formula()
+        return posterior_loops(formula, self.pair).binary(raw, of, self._undo_weights(), as_logits, out)
+
+    def _searched_init_score(self, share: float) -> float:
+        """Return the minimiser of the expected loss on a grid that is refined, for a loss without posterior."""
+        grid = MARGINS
+        for _ in range(8):
+            best = int(self.per_sample(np.full(len(grid), share), grid).argmin())
+            grid = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], len(grid))
+        return float(grid[len(grid) // 2])
+
+    def _best_init_score(self, target: float) -> float:
+        """Return the raw score whose log odds, before class weights, are ``target``."""
+        formula, of = self.formula()
+        return posterior_loops(formula, self.pair).binary_init_score(target, of)
+
+    def _undo_weights(self) -> float:
+        """Return the log odds that undo the class weights."""
+        positive, negative = self.class_weights
+        return math.log(negative) - math.log(positive)
 
 
 def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
@@ -145,6 +207,7 @@ def _checked_shift(shift: float | Sequence[float] | None) -> float | None:
     return float(shift)  # type: ignore[arg-type]
 
 
+@register_loss
 @dataclass(frozen=True)
 class LogLoss(BinaryLoss):
     """Log loss of raw scores, also called binary cross-entropy or logistic loss.
@@ -185,39 +248,22 @@ class LogLoss(BinaryLoss):
         object.__setattr__(self, "pos_weight", parameters.finite_above_zero("pos_weight", self.pos_weight))
         object.__setattr__(self, "label_smoothing", parameters.smoothing_strength(self.label_smoothing))
 
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        return cross_entropy, ()
+
+    def shape(self) -> Shape:
+        return Shape(0.0, convex=True)
+
     @property
-    def is_proper(self) -> bool:
-        return self.pos_weight == 1.0
+    def class_weights(self) -> tuple[float, float]:
+        return self.pos_weight, 1.0
 
-    def posterior_offset(self, n_classes: int = 2) -> float:
-        return 0.0 - math.log(self.pos_weight)
-
-    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]:
-        fine, loss, _, weights = logistic.sums(y, raw, shift, weight, self.pos_weight, 1.0, self.label_smoothing)
-        return fine, loss, weights
-
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
-        return logistic.per_sample(y, raw, weight, self.pos_weight, 1.0, self.label_smoothing, out)
-
-    def fill_derivatives(
-        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
-    ) -> bool:
-        smoothing = self.label_smoothing
-        return logistic.gradient_hessian(y, raw, shift, weight, self.pos_weight, 1.0, smoothing, gradient, hessian)
-
-    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
-        smoothing = self.label_smoothing if undo_smoothing else 0.0
-        return logistic.posterior(raw, self.posterior_offset(), smoothing, out)
-
-    def _fill_logits(self, raw: Array, out: Array) -> None:
-        np.add(raw, self.posterior_offset(), out=out)
-
-    def _best_init_score(self, ones: float, zeros: float) -> float:
-        spread = 0.5 * self.label_smoothing * (ones + zeros)
-        keep = 1.0 - self.label_smoothing
-        return math.log(self.pos_weight) + math.log(keep * ones + spread) - math.log(keep * zeros + spread)
+    def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
+        parameters.refuse_both(self, given=self.pos_weight != 1.0)
+        return replace(self, pos_weight=float(weights[1] / weights[0])), float(weights[0])
 
 
+@register_loss
 @dataclass(frozen=True)
 class FocalLoss(BinaryLoss):
     """Focal loss of raw scores, a log loss that gives less weight to well classified samples.
@@ -263,41 +309,19 @@ class FocalLoss(BinaryLoss):
             object.__setattr__(self, "alpha", parameters.between_zero_and_one("alpha", self.alpha))
         parameters.check_hessian_rule(self.hessian)
 
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        return (focal_2, ()) if self.gamma == 2.0 else (focal, (self.gamma,))
+
+    def shape(self) -> Shape:
+        return Shape(0.0 if self.gamma == 0.0 else None, convex=self.gamma == 0.0)
+
+    def hessian_floor(self) -> float:
+        return parameters.hessian_floor(self.hessian, self.gamma)
+
     @property
-    def is_proper(self) -> bool:
-        return self.gamma == 0.0 and self.alpha in (None, 0.5)
-
-    def posterior_offset(self, n_classes: int = 2) -> float | None:
-        return self._log_odds_of_weights() if self.gamma == 0.0 else None
-
-    def _class_weights(self) -> tuple[float, float]:
+    def class_weights(self) -> tuple[float, float]:
         return (1.0, 1.0) if self.alpha is None else (self.alpha, 1.0 - self.alpha)
 
-    def _log_odds_of_weights(self) -> float:
-        positive, negative = self._class_weights()
-        return math.log(negative) - math.log(positive)
-
-    def _sums(self, y: Array, raw: Array, shift: float | None, weight: Array | None) -> tuple[bool, float, float]:
-        return focal.sums(y, raw, shift, weight, *self._class_weights(), self.gamma)
-
-    def _fill_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
-        return focal.per_sample(y, raw, weight, *self._class_weights(), self.gamma, out)
-
-    def fill_derivatives(
-        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
-    ) -> bool:
-        floor = parameters.hessian_floor(self.hessian, self.gamma)
-        weights = self._class_weights()
-        return focal.gradient_hessian(y, raw, shift, weight, *weights, self.gamma, floor, gradient, hessian)
-
-    def _fill_posterior(self, raw: Array, undo_smoothing: bool, out: Array) -> bool:
-        return focal.posterior(raw, self.gamma, self._log_odds_of_weights(), out)
-
-    def _fill_logits(self, raw: Array, out: Array) -> None:
-        focal.logits(raw, self.gamma, self._log_odds_of_weights(), out)
-
-    def _best_init_score(self, ones: float, zeros: float) -> float:
-        positive, negative = self._class_weights()
-        log_p = np.empty(2)
-        focal.minimiser(np.log([positive * ones, negative * zeros]), self.gamma, log_p)
-        return float(log_p[0] - log_p[1])
+    def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
+        parameters.refuse_both(self, given=self.alpha is not None)
+        return replace(self, alpha=float(weights[1] / weights.sum())), float(weights.sum())

@@ -1,29 +1,45 @@
-"""Losses of K raw scores per sample: softmax cross-entropy and softmax focal loss."""
+"""Losses of K raw scores per sample: all that follows from a formula, cross-entropy and focal loss of the softmax."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels import focal, row_by_row, rows, softmax, softmax_focal
-from .._types import Array
+from .._kernels.binary import Formula
+from .._kernels.blocks import softmax
+from .._kernels.multiclass import MulticlassLoops, multiclass_loops
+from .._kernels.posterior import posterior_loops
+from .._kernels.rows import RowLoops, known_parameters, row_loops
+from .._types import Array, Doubles
 from . import parameters
+from ._shape import Shape, shape_of
 from .base import Loss
-from .rows import RowFunction, row_function
+from .formulas import cross_entropy, focal
+from .row_functions import RowFunction, row_function
+from .serialization import register_loss
 
 
 class MulticlassLoss(Loss):
-    """Base class of losses of K raw scores per sample."""
+    """Base class of losses of K raw scores per sample, which follow from a formula.
+
+    A subclass is a frozen dataclass with a method ``formula``, and may have the fields ``class_weight`` and
+    ``label_smoothing``.
+    """
 
     multiclass: ClassVar[bool] = True
 
-    class_weight: Sequence[float] | None
+    class_weight: Sequence[float] | None = None
+    label_smoothing: float = 0.0
+
+    @abstractmethod
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        """Return a function ``f(p, *parameters)`` of the probability p of the label's class, and its parameters."""
 
     def sum_and_weight(
         self,
@@ -34,14 +50,13 @@ class MulticlassLoss(Loss):
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
         data = _validation.multiclass(y_true, raw, sample_weight)
-        init_score, class_weight = _checked_shift(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
-        total, weights = 0.0, 0.0
+        init_score, total, weights = _checked_shift(shift, data[1].shape[1]), 0.0, 0.0
         for _, y, scores, weight in _validation.blocks(*data):
-            if y.ndim == 1:
-                fine, loss, w = self._sums(y, scores, init_score, weight, class_weight, None)
+            if self._in_blocks(y):
+                fine, loss, w = self._sums(y, scores, init_score, weight, None)
             else:
                 losses = np.empty(len(y))
-                fine = self._fill_soft_losses(y, _shifted(scores, init_score), weight, class_weight, losses)
+                fine = self._fill_soft_losses(y, _shifted(scores, init_score), weight, losses)
                 loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
             if not fine:
                 _validation.refuse_multiclass(*data)
@@ -55,13 +70,12 @@ class MulticlassLoss(Loss):
     ) -> npt.NDArray[np.float64]:
         data = _validation.multiclass(y_true, raw, sample_weight)
         _validation.refuse_weights(data[2])
-        class_weight = self._class_weights(data[1].shape[1])
         losses = np.empty(len(data[0]))
         for block, y, scores, weight in _validation.blocks(*data):
-            if y.ndim == 1:
-                fine, _, _ = self._sums(y, scores, None, weight, class_weight, losses[block])
+            if self._in_blocks(y):
+                fine, _, _ = self._sums(y, scores, None, weight, losses[block])
             else:
-                fine = self._fill_soft_losses(y, scores, weight, class_weight, losses[block])
+                fine = self._fill_soft_losses(y, scores, weight, losses[block])
             if not fine:
                 _validation.refuse_multiclass(*data)
         return losses
@@ -79,14 +93,13 @@ class MulticlassLoss(Loss):
     ) -> None:
         data = _validation.multiclass(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
-        init_score, class_weight = _checked_shift(shift, data[1].shape[1]), self._class_weights(data[1].shape[1])
-        any_weight = False
+        init_score, any_weight = _checked_shift(shift, data[1].shape[1]), False
         for block, y, scores, weight in _validation.blocks(*data):
             g, h = gradient[block], hessian[block]
-            if y.ndim == 1:
-                fine, weighs = self._fill_derivatives(y, scores, init_score, weight, class_weight, factor, g, h)
+            if self._in_blocks(y):
+                fine, weighs = self._fill_derivatives(y, scores, init_score, weight, factor, g, h)
             else:
-                fine = self._fill_soft_derivatives(y, _shifted(scores, init_score), weight, class_weight, factor, g, h)
+                fine = self._fill_soft_derivatives(y, _shifted(scores, init_score), weight, factor, g, h)
                 weighs = weight is None or bool(weight.any())
             if not fine:
                 _validation.refuse_multiclass(*data)
@@ -97,38 +110,19 @@ class MulticlassLoss(Loss):
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
     ) -> RowFunction:
-        """Return a function that computes the gradient and full Hessian of one sample, for row-by-row libraries.
-
-        Parameters
-        ----------
-        n_classes : int
-        init_score : float or sequence of K floats, default 0.0
-            Added to the raw scores.
-        factor : float, default 1.0
-            Multiplies the derivatives, in addition to the sample weight; -1 for a library that maximises.
-
-        Returns
-        -------
-        callable ``(raw, label, weight) -> (gradient, hessian)``
-            Takes raw scores of shape (K,) and dtype float64, a class code and a weight, both floats. The weight is not
-            validated. Returns K floats and a one-element tuple that contains the upper triangle of the Hessian in row-major
-            order. The Hessian of a guarded focal loss is positive semi-definite: negative curvature in the direction of the
-            gradient is set to 0.
-
-        Raises
-        ------
-        ValueError
-            If ``n_classes`` differs from the number of class weights or init scores. The returned function raises
-            ValueError if a row has a different number of scores, or a label out of range.
-        """
         scores = np.asarray(init_score, dtype=np.float64)
         if scores.ndim and scores.shape != (n_classes,):
             raise ValueError(f"init_score must hold one score per class, got {scores.size} for {n_classes}")
-        gamma, smoothing, semidefinite = self._row_parameters()
-        parameters = rows.parameters(
-            factor, gamma, smoothing, semidefinite, np.broadcast_to(scores, n_classes), self._class_weights(n_classes)
+        loops, of = self._row_loops()
+        known = known_parameters(
+            factor,
+            self.label_smoothing,
+            self.semidefinite,
+            of,
+            np.broadcast_to(scores, n_classes),
+            self._class_weights(n_classes),
         )
-        return row_function(parameters, n_classes)
+        return row_function(loops, known, n_classes)
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
@@ -144,7 +138,7 @@ class MulticlassLoss(Loss):
             shares = np.average(y.astype(np.float64), axis=0, weights=weight)
         else:
             classes = int(y.max()) + 1 if n_classes is None else n_classes
-            smoothed = getattr(self, "label_smoothing", 0.0) > 0.0
+            smoothed = self.label_smoothing > 0.0
             if classes > max(len(y), 2) and not (
                 smoothed and n_classes
             ):  # avoid allocating huge arrays for a huge code
@@ -158,29 +152,35 @@ class MulticlassLoss(Loss):
         present = np.flatnonzero(shares > 0.0)
         if len(present) == 1:
             raise ValueError(f"y_true must hold at least 2 classes with positive weight, got only class {present[0]}")
-        shares = self._smoothed(shares / shares.sum())
+        shares = (1.0 - self.label_smoothing) * (shares / shares.sum()) + self.label_smoothing / classes
         if not (shares > 0.0).all():
             missing = np.flatnonzero(shares == 0.0)
             raise ValueError(
                 f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {missing[0]}: its"
                 " best score is minus infinity"
             )
-        log_p = self._best_log_p(np.log(shares) + np.log(self._class_weights(classes)))
+        log_p = np.log(shares) + np.log(self._class_weights(classes))
+        if self.shape().offset is None:
+            self._check_posterior("init_score")
+            log_p = self._best_scores(log_p)
         best: npt.NDArray[np.float64] = log_p - log_p.mean()
         return best
 
     def activation(self, raw: npt.ArrayLike) -> Array:
         scores = _validation.raw_scores(raw, multiclass=True)
-        proba = np.empty_like(scores)
-        if not softmax.posterior(scores, np.zeros(scores.shape[1]), 0.0, proba):
-            _validation.refuse_raw(scores)
-        return proba
+        return self._softmax(scores, np.zeros(scores.shape[1]), 0.0)
 
     def posterior(self, raw: npt.ArrayLike, undo_smoothing: bool = False) -> Array:
         scores = _validation.raw_scores(raw, multiclass=True)
+        smoothing = self.label_smoothing if undo_smoothing else 0.0
+        if self.shape().offset is not None:
+            return self._softmax(scores, self._undo_weights(scores.shape[1]), smoothing)
         proba = np.empty_like(scores)
-        if not self._fill_posterior(scores, self._undo_weights(scores.shape[1]), undo_smoothing, proba):
+        if not self._fill_implied(scores, False, proba):
             _validation.refuse_raw(scores)
+        if smoothing:
+            proba = np.clip((proba - smoothing / proba.shape[1]) / (1.0 - smoothing), 0.0, 1.0)
+            proba /= proba.sum(axis=1, keepdims=True)
         return proba
 
     def posterior_logits(self, raw: npt.ArrayLike) -> Array:
@@ -188,9 +188,26 @@ class MulticlassLoss(Loss):
         _validation.refuse_raw(scores)
         if self.is_proper:
             return scores
+        if (offset := self.posterior_offset(scores.shape[1])) is not None:
+            return scores.astype(np.float64) + offset
         logits = np.empty_like(scores, dtype=np.float64)
-        self._fill_logits(scores, self._undo_weights(scores.shape[1]), logits)
+        self._fill_implied(scores, True, logits)
         return logits
+
+    def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64] | None:
+        return None if self.shape().offset is None else self._undo_weights(n_classes)
+
+    @property
+    def is_proper(self) -> bool:
+        return self.shape().offset is not None and parameters.all_equal(self.class_weight)
+
+    def with_class_weight(self, weights: npt.NDArray[np.float64]) -> tuple[Self, float]:
+        parameters.refuse_both(self, given=self.class_weight is not None)
+        return replace(self, class_weight=tuple(weights.tolist())), 1.0  # type: ignore[type-var]
+
+    def shape(self) -> Shape:
+        formula, of = self.formula()
+        return shape_of(formula, of, pair=False, multiclass=True)
 
     def _class_weights(self, classes: int) -> npt.NDArray[np.float64]:
         if self.class_weight is None:
@@ -204,67 +221,85 @@ class MulticlassLoss(Loss):
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
 
-    def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the mean label after smoothing, given the mean label before."""
-        return shares
+    def _best_scores(self, log_terms: Doubles) -> Doubles:
+        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
+        formula, of = self.formula()
+        scores = np.empty_like(log_terms)
+        posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
+        return scores
 
-    # The kernels of a loss. ``_sums`` returns validity and sums; ``_fill_derivatives`` returns validity and whether any
-    # weight is above 0; the kernels for soft labels return validity.
+    def _in_blocks(self, y: Array) -> bool:
+        """Return whether the loops for class codes apply. Smoothed labels are soft labels, except for cross-entropy."""
+        return y.ndim == 1 and (self.label_smoothing == 0.0 or self.formula()[0] is cross_entropy)
 
-    @abstractmethod
+    def _loops(self) -> tuple[MulticlassLoops, tuple[float, ...]]:
+        formula, of = self.formula()
+        return multiclass_loops(formula, formula is cross_entropy), of
+
+    def _terms(self, classes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+        """Return the sums of the factors of the losses of all classes by label, and what label smoothing adds to each."""
+        weights, smoothing = self._class_weights(classes), self.label_smoothing
+        if smoothing == 0.0:
+            return weights, None
+        spread = weights * (smoothing / classes)
+        return (1.0 - smoothing) * weights + spread.sum(), spread
+
     def _sums(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        class_weight: Array,
-        each: Array | None,
-    ) -> tuple[bool, float, float]: ...
+        self, y: Array, raw: Array, shift: Array | None, weight: Array | None, each: Array | None
+    ) -> tuple[bool, float, float]:
+        loops, of = self._loops()
+        fine, loss, _, w = loops.sums(y, raw, shift, weight, of, *self._terms(raw.shape[1]), False, each)
+        return fine, loss, w
 
-    @abstractmethod
     def _fill_derivatives(
         self,
         y: Array,
         raw: Array,
         shift: Array | None,
         weight: Array | None,
-        class_weight: Array,
         factor: float,
         gradient: Array,
         hessian: Array,
-    ) -> tuple[bool, bool]: ...
+    ) -> tuple[bool, bool]:
+        """Return validity, and whether any weight is above 0."""
+        loops, of = self._loops()
+        terms, floor = self._terms(raw.shape[1]), self.hessian_floor()
+        return loops.gradient_hessian(y, raw, shift, weight, of, *terms, floor, factor, gradient, hessian)
 
-    @abstractmethod
-    def _fill_soft_losses(
-        self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array
-    ) -> bool: ...
+    def _row_loops(self) -> tuple[RowLoops, tuple[float, ...]]:
+        formula, of = self.formula()
+        return row_loops(formula, len(of)), of
 
-    @abstractmethod
+    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
+        loops, of = self._row_loops()
+        y = self._as_soft(y, raw.shape[1])
+        return loops.soft_losses(y, raw, weight, of, self._class_weights(raw.shape[1]), self.label_smoothing, out)
+
     def _fill_soft_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        weight: Array | None,
-        class_weight: Array,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> bool: ...
+        self, y: Array, raw: Array, weight: Array | None, factor: float, gradient: Array, hessian: Array
+    ) -> bool:
+        loops, of = self._row_loops()
+        y, weights = self._as_soft(y, raw.shape[1]), self._class_weights(raw.shape[1])
+        fill, floor = loops.soft_gradient_hessian, self.hessian_floor()
+        return fill(y, raw, weight, of, weights, self.label_smoothing, floor, factor, gradient, hessian)
 
-    @abstractmethod
-    def _row_parameters(self) -> tuple[float, float, bool]:
-        """Return a tuple: gamma, the label-smoothing strength, and whether the Hessian must be positive semi-definite."""
+    def _as_soft(self, y: Array, classes: int) -> Array:
+        """Return the labels as rows of shares; raise an error if they are no class codes."""
+        if y.ndim == 2:
+            return y
+        _validation.refuse_class_labels(y, classes)
+        return np.eye(classes, dtype=y.dtype)[y.astype(np.intp)]
 
-    @abstractmethod
-    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool: ...
+    def _softmax(self, raw: Array, offset: Array, smoothing: float) -> Array:
+        proba = np.empty_like(raw)
+        if not softmax(raw, offset, smoothing, proba):
+            _validation.refuse_raw(raw)
+        return proba
 
-    @abstractmethod
-    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None: ...
-
-    @abstractmethod
-    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
+    def _fill_implied(self, raw: Array, as_logits: bool, out: Array) -> bool:
+        self._check_posterior("posterior")
+        formula, of = self.formula()
+        return posterior_loops(formula, False).multiclass(raw, of, self._undo_weights(raw.shape[1]), as_logits, out)
 
 
 def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
@@ -280,6 +315,7 @@ def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
     return raw if shift is None else raw + shift
 
 
+@register_loss
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(MulticlassLoss):
     """Cross-entropy of the softmax of K raw scores, for hard labels also called multiclass log loss.
@@ -318,71 +354,14 @@ class SoftmaxCrossEntropy(MulticlassLoss):
         object.__setattr__(self, "class_weight", parameters.class_weights(self.class_weight))
         object.__setattr__(self, "label_smoothing", parameters.smoothing_strength(self.label_smoothing))
 
-    @property
-    def is_proper(self) -> bool:
-        return parameters.all_equal(self.class_weight)
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        return cross_entropy, ()
 
-    def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64]:
-        return self._undo_weights(n_classes)
-
-    def _smoothed(self, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return (1.0 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
-
-    def _sums(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        class_weight: Array,
-        each: Array | None,
-    ) -> tuple[bool, float, float]:
-        fine, loss, _, weights = softmax.sums(y, raw, shift, weight, class_weight, self.label_smoothing, each)
-        return fine, loss, weights
-
-    def _fill_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        class_weight: Array,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> tuple[bool, bool]:
-        smoothing = self.label_smoothing
-        return softmax.gradient_hessian(y, raw, shift, weight, class_weight, smoothing, factor, gradient, hessian)
-
-    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
-        return row_by_row.losses(y, raw, weight, class_weight, self.label_smoothing, out)
-
-    def _fill_soft_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        weight: Array | None,
-        class_weight: Array,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> bool:
-        smoothing = self.label_smoothing
-        return row_by_row.gradient_hessian(y, raw, weight, class_weight, smoothing, factor, gradient, hessian)
-
-    def _row_parameters(self) -> tuple[float, float, bool]:
-        return 0.0, self.label_smoothing, True
-
-    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
-        return softmax.posterior(raw, offset, self.label_smoothing if undo_smoothing else 0.0, out)
-
-    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None:
-        np.add(raw, offset, out=out)
-
-    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return log_terms
+    def shape(self) -> Shape:
+        return Shape(0.0, convex=True)
 
 
+@register_loss
 @dataclass(frozen=True)
 class SoftmaxFocalLoss(MulticlassLoss):
     """Focal loss of the softmax of K raw scores.
@@ -417,68 +396,11 @@ class SoftmaxFocalLoss(MulticlassLoss):
         object.__setattr__(self, "class_weight", parameters.class_weights(self.class_weight))
         parameters.check_hessian_rule(self.hessian)
 
-    @property
-    def is_proper(self) -> bool:
-        return self.gamma == 0.0 and parameters.all_equal(self.class_weight)
+    def formula(self) -> tuple[Formula, tuple[float, ...]]:
+        return focal, (self.gamma,)
 
-    def posterior_offset(self, n_classes: int = 2) -> npt.NDArray[np.float64] | None:
-        return self._undo_weights(n_classes) if self.gamma == 0.0 else None
+    def shape(self) -> Shape:
+        return Shape(0.0 if self.gamma == 0.0 else None, convex=self.gamma == 0.0)
 
-    def _sums(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        class_weight: Array,
-        each: Array | None,
-    ) -> tuple[bool, float, float]:
-        return softmax_focal.sums(y, raw, shift, weight, class_weight, self.gamma, each)
-
-    def _fill_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        class_weight: Array,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> tuple[bool, bool]:
-        floor = parameters.hessian_floor(self.hessian, self.gamma)
-        return softmax_focal.gradient_hessian(
-            y, raw, shift, weight, class_weight, self.gamma, floor, factor, gradient, hessian
-        )
-
-    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, class_weight: Array, out: Array) -> bool:
-        return row_by_row.focal_losses(y, raw, weight, class_weight, self.gamma, out)
-
-    def _fill_soft_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        weight: Array | None,
-        class_weight: Array,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> bool:
-        floor = parameters.hessian_floor(self.hessian, self.gamma)
-        return row_by_row.focal_gradient_hessian(
-            y, raw, weight, class_weight, self.gamma, floor, factor, gradient, hessian
-        )
-
-    def _row_parameters(self) -> tuple[float, float, bool]:
-        return self.gamma, 0.0, self.hessian == "guarded"
-
-    def _fill_posterior(self, raw: Array, offset: Array, undo_smoothing: bool, out: Array) -> bool:
-        return row_by_row.focal_posterior(raw, self.gamma, offset, out)
-
-    def _fill_logits(self, raw: Array, offset: Array, out: Array) -> None:
-        row_by_row.focal_logits(raw, self.gamma, offset, out)
-
-    def _best_log_p(self, log_terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        log_p = np.empty_like(log_terms)
-        focal.minimiser(log_terms, self.gamma, log_p)
-        return log_p
+    def hessian_floor(self) -> float:
+        return parameters.hessian_floor(self.hessian, self.gamma)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 def finite_at_least_zero(name: str, value: object) -> float:
     """Check that a parameter is a finite number >= 0, and return it as a float."""
-    number = _real(name, value, "finite and >= 0")
+    number = real(name, value, "finite and >= 0")
     if not 0.0 <= number < math.inf:
         raise ValueError(f"{name} must be finite and >= 0, got {number}")
     return number
@@ -17,7 +17,7 @@ def finite_at_least_zero(name: str, value: object) -> float:
 
 def finite_above_zero(name: str, value: object) -> float:
     """Check that a parameter is a finite number > 0, and return it as a float."""
-    number = _real(name, value, "finite and > 0")
+    number = real(name, value, "finite and > 0")
     if not 0.0 < number < math.inf:
         raise ValueError(f"{name} must be finite and > 0, got {number}")
     return number
@@ -25,7 +25,7 @@ def finite_above_zero(name: str, value: object) -> float:
 
 def between_zero_and_one(name: str, value: object) -> float:
     """Check that a parameter is a number > 0 and < 1, and return it as a float."""
-    number = _real(name, value, "> 0 and < 1")
+    number = real(name, value, "> 0 and < 1")
     if not 0.0 < number < 1.0:
         raise ValueError(f"{name} must be > 0 and < 1, got {number}")
     return number
@@ -33,7 +33,7 @@ def between_zero_and_one(name: str, value: object) -> float:
 
 def smoothing_strength(value: object) -> float:
     """Check that ``label_smoothing`` is a number in [0, 1), and return it as a float."""
-    number = _real("label_smoothing", value, ">= 0 and < 1")
+    number = real("label_smoothing", value, ">= 0 and < 1")
     if not 0.0 <= number < 1.0:
         raise ValueError(f"label_smoothing must be >= 0 and < 1, got {number}")
     return number
@@ -77,6 +77,12 @@ def all_equal(weights: Sequence[float] | None) -> bool:
     return weights is None or len(set(weights)) == 1
 
 
+def refuse_both(loss: object, *, given: bool) -> None:
+    """Raise ValueError if class weights are set twice."""
+    if given:
+        raise ValueError(f"class_weight must be None if the loss already has class weights, got both with {loss}")
+
+
 def check_hessian_rule(value: object) -> None:
     """Raise ValueError unless ``value`` is a rule for the Hessian of focal losses."""
     if value not in ("guarded", "exact"):
@@ -92,7 +98,8 @@ def hessian_floor(rule: str, gamma: float) -> float:
     return 0.25 * min(gamma, 1.0) if rule == "guarded" else 0.0
 
 
-def _real(name: str, value: object, rule: str) -> float:
+def real(name: str, value: object, rule: str) -> float:
+    """Check that a parameter is a number, and return it as a float; ``rule`` completes the error message."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number that is {rule}, got {value!r}")
     return float(value)

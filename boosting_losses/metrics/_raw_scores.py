@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels import logistic, softmax
+from .._kernels.binary import binary_loops
+from .._kernels.blocks import softmax
+from .._kernels.multiclass import multiclass_loops
 from .._types import Array
+from ..losses.formulas import cross_entropy
 from ._predictions import Predictions, add_up
 
 
@@ -57,7 +60,8 @@ def means_of_raw(
     if np.ndim(raw) == 1:
         data = _validation.binary(y_true, raw, sample_weight)
         constant = None if shift is None else float(np.asarray(shift))
-        sums = [logistic.sums(y, z, constant, w, 1.0, 1.0, 0.0) for _, y, z, w in _validation.blocks(*data)]
+        loop = binary_loops(cross_entropy, False, True).sums
+        sums = [loop(y, z, constant, w, (), 1.0, 1.0, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
         refuse = _validation.refuse_binary
     else:
         data = _validation.multiclass(y_true, raw, sample_weight)
@@ -65,14 +69,15 @@ def means_of_raw(
         constants = None if shift is None else np.broadcast_to(np.asarray(shift, dtype=np.float64), classes).copy()
         if data[0].ndim == 2:  # soft labels
             proba = np.empty_like(data[1], dtype=np.float64)
-            if not softmax.posterior(
+            if not softmax(
                 data[1].astype(np.float64), np.zeros(classes) if constants is None else constants, 0.0, proba
             ):
                 _validation.refuse_raw(data[1])
             of_rows = add_up(Predictions(data[0], proba, data[2]), eps=0.0)
             return of_rows.loss / of_rows.weight, of_rows.square / of_rows.weight
         ones = np.ones(classes)
-        sums = [softmax.sums(y, z, constants, w, ones, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
+        loop = multiclass_loops(cross_entropy, True).sums
+        sums = [loop(y, z, constants, w, (), ones, None, True, None) for _, y, z, w in _validation.blocks(*data)]
         refuse = _validation.refuse_multiclass
     loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
     if not (all(fine for fine, *_ in sums) and 0.0 < weight < np.inf):

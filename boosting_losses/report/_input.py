@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation
-from .._kernels.row_by_row import ROW_SUM_TOLERANCE
+from .._kernels.rows import ROW_SUM_TOLERANCE
 from ..metrics._groups import group_codes, is_missing
 from ..metrics._predictions import Predictions, check
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from .._kernels import rows
+from .._kernels.rows import CURVATURE, GRADIENT, HESSIAN, RowLoops, work_size
 from .._types import Array
 
 #: A function ``(raw, label, weight) -> (gradient, hessian)``.
@@ -19,22 +19,22 @@ RowFunction = Callable[[Array, float, float], tuple[Sequence[float], tuple[Seque
 MOST_CLASSES_IN_TUPLES = 12
 
 
-def row_function(parameters: npt.NDArray[np.float64], classes: int) -> RowFunction:
-    """Return the fastest row function for a number of classes, given the result of ``_kernels.rows.parameters``.
+def row_function(loops: RowLoops, known: npt.NDArray[np.float64], classes: int) -> RowFunction:
+    """Return the fastest row function for a number of classes, given the result of ``_kernels.rows.known_parameters``.
 
     Creating Python objects takes nearly all of the time; the arithmetic takes only a tenth of a call.
     """
     if classes <= MOST_CLASSES_IN_TUPLES:
-        return partial(rows.tuple_function(classes), parameters)
+        return partial(loops.tuples(classes), known)
 
-    fill, empty = rows.fill, np.empty
-    first, second = 3 * classes, 4 * classes
-    size = rows.work_size(classes)
+    fill, empty = loops.fill, np.empty
+    first, end, second = GRADIENT * classes, CURVATURE * classes, HESSIAN * classes
+    size = work_size(classes)
 
     def row(raw: Array, label: float, weight: float) -> tuple[Sequence[float], tuple[Sequence[float]]]:
-        out = empty(size)
-        fill(parameters, raw, label, weight, out)
-        numbers = out.data
-        return numbers[first:second], (numbers[second:],)
+        work = empty(size)
+        fill(known, raw, label, weight, work)
+        numbers = work.data
+        return numbers[first:end], (numbers[second:],)
 
     return row
