@@ -5,6 +5,7 @@ leaves by the Hessian, because it estimates the number of rows of a leaf on a cl
 with its builtin objectives. The models are then the same.
 """
 
+import gc
 import inspect
 import os
 import re
@@ -53,7 +54,7 @@ def limit(request):
     """Let a test fail that takes more than two minutes, instead of waiting for a worker forever."""
 
     def stop(*_):
-        raise TimeoutError(f"{request.node.name} took more than two minutes")
+        pytest.fail(f"{request.node.name} took more than two minutes")  # no TimeoutError, which the code may expect
 
     if not hasattr(signal, "SIGALRM"):
         yield
@@ -488,6 +489,40 @@ def test_a_metric_that_fails_on_one_worker_ends_the_training_on_all(client):
             together(client, "lightgbm", loss, shared, None, feval=Failure(worker))
         assert not hasattr(caught.value, "__notes__")  # no worker is still busy
     together(client, "lightgbm", loss, shared, None)
+
+
+class CollectGarbage:
+    """Callback that deletes objects of earlier trainings."""
+
+    order = 0
+
+    def __call__(self, env):
+        gc.collect()
+
+
+@pytest.mark.slow
+def test_a_training_that_lightgbm_refuses_leaves_no_network(client):
+    loss = LogLoss()
+    X, y, _ = rows(loss)
+    shared = [spread(client, values, (1000, 2000)) for values in (X, y)]
+    with pytest.raises(lgb.basic.LightGBMError, match="max_bin"):
+        lgb_many.train({**SETTINGS["lightgbm"], "max_bin": 1}, *shared, loss=loss, client=client)
+    _, history = together(client, "lightgbm", loss, shared, None, 5, callbacks=[CollectGarbage()])
+    assert len(history["valid"]["log_loss"]) == 5
+
+
+@pytest.mark.slow
+def test_a_served_xgboost_model_refuses_base_margins(client):
+    loss = LogLoss(3.0)
+    X, y, weight = rows(loss)
+    shared = [spread(client, values, (1000, 2000)) for values in (X, y)]
+    model, _ = together(client, "xgboost", loss, shared, None, 3)
+    served = xgb_one.servable(model)
+    proba = xgb_many.predict_proba(client, served, xgb_dask.DaskDMatrix(client, shared[0])).compute()
+    assert_allclose(proba, xgb_one.predict_proba(served, X), atol=1e-12)
+    margins = xgb_dask.DaskDMatrix(client, shared[0], base_margin=spread(client, weight, (1000, 2000)))
+    with pytest.raises(ValueError, match="X must have no base margins for this served model"):
+        xgb_many.predict_proba(client, served, margins)
 
 
 @pytest.mark.slow
