@@ -191,7 +191,7 @@ def mapped(function: Callable[[Any], Array], rows: Any, width: int) -> Any:
 
 
 def _scores(function: Callable[[Any], Array], width: int, part: Any) -> Array:
-    if not len(part):  # the libraries refuse data without rows
+    if not part.shape[0]:  # the libraries refuse data without rows
         return np.empty(0) if width == 1 else np.empty((0, width))
     return np.asarray(function(part), np.float64)
 
