@@ -462,7 +462,9 @@ def test_settings_that_a_cluster_does_not_allow(client):
         lgb_many.train({}, X, y, loss=LogLoss(), client=client, eval_X=[X])
     with pytest.raises(TypeError, match="eval_X must be a list of Dask collections, one per set, got Array"):
         lgb_many.train({}, X, y, loss=LogLoss(), client=client, eval_X=X, eval_y=y)
-    with pytest.raises(TypeError, match="data must be a Dask array, DataFrame or Series, got ndarray"):
+    with pytest.raises(ValueError, match=r"must have the same number of partitions, got {'X': 1, 'y': 2}"):
+        lgb_many.train({}, X, y.rechunk(2), loss=LogLoss(), client=client)
+    with pytest.raises(TypeError, match="X must be a Dask array, DataFrame or Series, got ndarray"):
         lgb_many.train({}, np.zeros((4, 1)), y, loss=LogLoss(), client=client)
     with pytest.raises(TypeError, match="dtrain must be a DaskDMatrix, got ndarray"):
         xgb_many.train(client, {}, np.zeros((4, 1)), loss=LogLoss())
