@@ -27,6 +27,8 @@ with requires_dask():
 
 #: The rows of a partition by name ("data", "label", "weight", ...), as DaskDMatrix stores them on its worker.
 Part = Mapping[str, Any]
+#: The arguments of callers that become the parts, as error messages name them.
+_ARGUMENTS = {"data": "X", "label": "y", "weight": "sample_weight"}
 
 
 class Summary(NamedTuple):
@@ -143,8 +145,9 @@ def init_rows(client: distributed.Client, y_true: Any, sample_weight: Any, *, mu
 
 def placed(client: distributed.Client, **collections: Any) -> dict[str, list[Any]]:
     """Compute Dask collections that have the same partitions; return the futures of the parts that each worker holds."""
-    columns = {name: _partitions(name, values) for name, values in collections.items() if values is not None}
-    sizes = {name: len(parts) for name, parts in columns.items()}
+    given = {name: values for name, values in collections.items() if values is not None}
+    columns = {name: _partitions(_ARGUMENTS[name], values) for name, values in given.items()}
+    sizes = {_ARGUMENTS[name]: len(parts) for name, parts in columns.items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"the Dask collections must have the same number of partitions, got {sizes}")
     parts = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -191,7 +194,7 @@ def mapped(function: Callable[[Any], Array], rows: Any, width: int) -> Any:
 
 
 def _scores(function: Callable[[Any], Array], width: int, part: Any) -> Array:
-    if not len(part):  # the libraries refuse data without rows
+    if not part.shape[0]:  # the libraries refuse data without rows
         return np.empty(0) if width == 1 else np.empty((0, width))
     return np.asarray(function(part), np.float64)
 

@@ -9,6 +9,7 @@ import pytest
 from dask.distributed import Client, LocalCluster
 from numba.core import config
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 
 from boosting_losses import _validation, calibration, metrics
 from boosting_losses.calibration import (
@@ -291,8 +292,20 @@ def test_a_report_on_merged_rows_is_that_of_one_machine(classes, monkeypatch):
 def test_a_report_on_frames():
     y, proba, _, _ = drawn(2)
     frame = dd.from_pandas(pd.DataFrame({"y": y, "p": proba, "s": np.arange(len(y)) % 3}), npartitions=3, sort=False)
-    one = ProbabilityReport.from_predictions(y, proba, slices={"s": np.arange(len(y)) % 3}, n_resamples=30)
-    assert_same(one.to_dict(), report(frame["y"], frame["p"], slices=frame[["s"]], n_resamples=30).to_dict())
+    for slices in (frame[["s"]], frame["s"]):
+        name = "s" if slices.ndim == 2 else "slice"
+        one = ProbabilityReport.from_predictions(y, proba, slices={name: np.arange(len(y)) % 3}, n_resamples=30)
+        assert_same(one.to_dict(), report(frame["y"], frame["p"], slices=slices, n_resamples=30).to_dict())
+
+
+def test_the_worst_rows_of_constant_predictions_are_the_first():
+    y, proba, _, w = drawn(2)
+    models = {"constant": np.full(len(y), 0.25), "other": proba}
+    one = ProbabilityReport.from_predictions(y, models, w > 0, n_resamples=30).models[0]
+    many = report(cut(y), {name: cut(values) for name, values in models.items()}, cut(w > 0), n_resamples=30).models[0]
+    first = np.flatnonzero((y == 1) & (w > 0))
+    assert [row for row, *_ in one.worst_rows] == list(first[: len(one.worst_rows)])
+    assert one.worst_rows == many.worst_rows
 
 
 @pytest.mark.parametrize(
@@ -386,6 +399,11 @@ def test_what_calibrators_refuse():
         fit(PlattScaling(), cut(raw), cut(np.stack([y, y], axis=1)))
     with pytest.raises(ValueError, match="raw must have the 1500 rows of y, got 1400"):
         fit(PlattScaling(), cut(raw[:1400]), cut(y))
+    fitted = PlattScaling().fit(raw, y)
+    with pytest.raises(TypeError, match=r"raw must be a Dask array, series or frame, got numpy\.ndarray"):
+        predict_proba(fitted, raw)
+    with pytest.raises(NotFittedError):
+        predict_proba(PlattScaling(), cut(raw))
 
 
 # ---- processes ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from traceback import clear_frames
+from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlparse
 
@@ -206,7 +208,10 @@ class _Network:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        # If LightGBM fails before the first round, only the frames of the error hold its booster. The booster closes the
+        # network when it is deleted, which must not happen during a later training.
+        clear_frames(traceback)
         first = own = distributed.get_worker().address
         if error is not None:
             with suppress(Exception):  # the worker with the exchange may be lost

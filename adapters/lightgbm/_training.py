@@ -84,9 +84,11 @@ def train(
         Before the first round, if labels, weights or scores are invalid for the loss, or if a parameter would be ignored or
         give wrong results.
 
-    Notes ----- With ``boosting="dart"``, two runs with a custom objective may differ: LightGBM reads an uninitialised
-    variable (``is_update_score_cur_iter_`` in ``dart.hpp``), which decides whether it drops trees before the first round.
-    Dart training stops with a warning after a round that dropped trees and found no leaf to split.
+    Notes
+    -----
+    With ``boosting="dart"``, two runs with a custom objective may differ: LightGBM reads an uninitialised variable
+    (``is_update_score_cur_iter_`` in ``dart.hpp``), which decides whether it drops trees before the first round. Dart
+    training stops with a warning after a round that dropped trees and found no leaf to split.
     """
     check_storable(loss)
     settings = own_settings(params, loss)

@@ -22,7 +22,7 @@ from .._extra import requires_dask
 from .._loss import check_storable, check_values
 from .._metric import MetricBase, warn_of_no_mean
 from .._parameters import switch
-from .._prediction import checked_rounds
+from .._prediction import checked_rounds, refuse_ranges
 from ._distributed import Exchange, GlobalMetrics, Plan, train_share
 from ._model import Model, booster_of, continued_model, loss_of
 from ._objects import Feval
@@ -32,6 +32,7 @@ from ._settings import params as params_of_rows
 
 with requires_dask():
     import distributed
+    from dask.base import is_dask_collection
 
 __all__ = ["global_metrics", "params", "predict_proba", "raw_score", "train"]
 
@@ -179,6 +180,7 @@ def raw_score(model: Model, X: Any, *, rounds: int | None = None, **options: Any
         If ``rounds`` is not an integer from 1 to the number of rounds of the model.
     """
     booster = booster_of(model)
+    refuse_ranges(options, "num_iteration", "start_iteration")
     if rounds is not None:
         rounds = checked_rounds(rounds, booster.current_iteration())
     scores = partial(raw_score_of_rows, model, rounds=rounds, **options)
@@ -283,7 +285,10 @@ def _moved(parts: Mapping[str, Sequence[Any]], workers: Sequence[str]) -> dict[s
 
 
 def _names(eval_X: Any, eval_y: Any, eval_sample_weight: Any, eval_names: Sequence[str] | None) -> list[str]:
-    """Return the names of the evaluation sets; raise ValueError unless each set has features, labels and one name."""
+    """Return the names of the evaluation sets; raise an error unless each set has features, labels and one name."""
+    for argument, values in {"eval_X": eval_X, "eval_y": eval_y, "eval_sample_weight": eval_sample_weight}.items():
+        if is_dask_collection(values):
+            raise TypeError(f"{argument} must be a list of Dask collections, one per set, got {type(values).__name__}")
     names = [f"valid_{number}" for number in range(len(eval_X))] if eval_names is None else list(eval_names)
     given = {"eval_y": eval_y, "eval_sample_weight": eval_sample_weight, "eval_names": names}
     for argument, values in given.items():

@@ -71,12 +71,18 @@ def predict_proba(
         with class weights, or if ``rounds`` is invalid (see :func:`raw_score`).
     """
     loss = loss_of(model, loss)
-    if isinstance(X, xgb.DMatrix) and X.get_base_margin().size and booster_of(model).attr(SHIFTED) is not None:
+    if isinstance(X, xgb.DMatrix) and X.get_base_margin().size:
+        refuse_margins(model)
+    return probabilities(loss, raw_score(model, X, rounds=rounds))
+
+
+def refuse_margins(model: Model) -> None:
+    """Raise ValueError if base margins would replace a part of the model."""
+    if booster_of(model).attr(SHIFTED) is not None:
         raise ValueError(
             "X must have no base margins for this served model: they replace the init score, which contains the offset of"
             " class weights; use the model that was passed to servable"
         )
-    return probabilities(loss, raw_score(model, X, rounds=rounds))
 
 
 def rounds_of(booster: xgb.Booster) -> int:

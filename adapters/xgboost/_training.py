@@ -59,7 +59,9 @@ def train(
         Whether early stopping maximises the metric. Default: the direction of ``custom_metric`` if it is a
         :class:`Metric`. Neither this argument nor an ``EarlyStopping`` callback may contradict that direction.
     xgb_model : Booster, XGBModel, path, bytes or bytearray, optional
-        A model to continue, trained with the same loss. It keeps its init score.
+        A model to continue, trained with the same loss. It keeps its init score. If the categories of a column have another
+        order than in the first run, xgboost 3.2 trains on the new codes and predicts with the old ones; construct
+        ``dtrain`` with ``feature_types=xgb_model.get_categories()``.
     custom_metric : callable, optional
         Default: ``Metric(loss)``, unless ``params`` contains ``eval_metric``.
 

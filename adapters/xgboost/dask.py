@@ -20,7 +20,7 @@ from .._loss import check_storable
 from ._data import check_name, named_data
 from ._model import Model, booster_of, init_score_of, load, loss_of
 from ._objects import InPlaceObjective
-from ._prediction import checked_rounds_of, rounds_of
+from ._prediction import checked_rounds_of, refuse_margins, rounds_of
 from ._settings import Params, check_metrics, computed_settings, continued_settings, own_settings
 from ._settings import params as params_of_rows
 from ._training import CarryLoss, check_stopping, default_metric, direction_of, forget_best_round
@@ -173,10 +173,14 @@ def predict_proba(
     Raises
     ------
     TypeError, ValueError
-        If the model carries no loss and none is given, if the given loss differs from the model's, or if ``rounds`` is
-        invalid (see :func:`raw_score`).
+        If the model carries no loss and none is given, if the given loss differs from the model's, if ``data`` have base
+        margins and the model is a ``servable`` model with class weights, or if ``rounds`` is invalid (see
+        :func:`raw_score`).
     """
-    return _dask.posterior_of(loss_of(_trained(model), loss), raw_score(client, model, data, rounds=rounds))
+    loss = loss_of(_trained(model), loss)
+    if isinstance(data, xgb_dask.DaskDMatrix) and _has_margins(client, data):
+        refuse_margins(_trained(model))
+    return _dask.posterior_of(loss, raw_score(client, model, data, rounds=rounds))
 
 
 def params(
@@ -214,6 +218,16 @@ def _summary(client: Any, loss: Loss, data: Any, name: str) -> _dask.Summary:
     if not isinstance(data, xgb_dask.DaskDMatrix):
         raise TypeError(f"{name} must be a DaskDMatrix, got {type(data).__name__}")
     return _dask.total(name, _dask.summaries(client, data.worker_map, name, multiclass=loss.multiclass))
+
+
+def _has_margins(client: Any, data: xgb_dask.DaskDMatrix) -> bool:
+    part = next(held[0] for held in data.worker_map.values())
+    found: bool = _dask.checked_client(client).submit(_part_has_margins, part, pure=False).result()
+    return found
+
+
+def _part_has_margins(part: _dask.Part) -> bool:
+    return part.get("base_margin") is not None
 
 
 def _everywhere(client: Any, data: xgb_dask.DaskDMatrix, workers: set[str]) -> xgb_dask.DaskDMatrix:

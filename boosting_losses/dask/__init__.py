@@ -1,11 +1,8 @@
 """Scores, reports and calibrators for Dask arrays and frames: sums by partition, combined by a tree of tasks.
 
 The functions take the arguments of their counterparts for arrays in memory, as Dask arrays, series or frames with any
-scheduler, and return the same results. Rows are matched by position. Every function computes its result at once; memory
-holds only the partitions that are being processed.
-
-* ``_partitions`` aligns the partitions of the arguments, and ``_scores``, ``_report`` and ``_calibration`` add up their
-  rows.
+scheduler, and return the same results. Rows are matched by position. Memory holds only the partitions that are being
+processed. ``predict_proba`` is lazy; the other functions compute their results at once.
 """
 
 try:

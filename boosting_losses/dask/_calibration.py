@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
 from ..calibration import Calibrator, encoded, score_array
 from ..report._input import rows_named
 from ._labelled_scores import DistributedScores
-from ._partitions import Columns, Partitions, blocks, computed, refuse_odd_scale
+from ._partitions import Columns, Partitions, blocks, checked, computed, refuse_odd_scale
 
 _Calibrator = TypeVar("_Calibrator", bound=Calibrator)
 
@@ -84,11 +85,14 @@ def predict_proba(calibrator: Calibrator, raw: Any) -> Any:
     Raises
     ------
     TypeError, ValueError
-        As for :meth:`boosting_losses.calibration.Calibrator.predict_proba`, when the array is computed.
+        If ``raw`` is not a Dask collection. Also as for :meth:`boosting_losses.calibration.Calibrator.predict_proba`, when
+        the array is computed.
+    sklearn.exceptions.NotFittedError
+        If the calibrator is not fitted.
     """
-    array = raw if hasattr(raw, "chunks") else raw.to_dask_array()
-    if array.ndim == 2:
-        array = array.rechunk({1: -1})
+    check_is_fitted(calibrator)
+    scores = checked("raw", raw)
+    array = scores if hasattr(scores, "chunks") else scores.to_dask_array()
     return array.map_blocks(
         _probabilities,
         calibrator,

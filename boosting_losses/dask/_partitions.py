@@ -41,7 +41,7 @@ class Partitions:
     """
 
     def __init__(self, collections: Mapping[str, Any]) -> None:
-        given = {name: _checked(name, value) for name, value in collections.items() if value is not None}
+        given = {name: checked(name, value) for name, value in collections.items() if value is not None}
         self._first, first = next(iter(given.items()))
         self.lengths = _known_lengths(first) or _computed_lengths(first)
         self.n_rows = sum(self.lengths)
@@ -118,6 +118,19 @@ def blocks(columns: Columns, start: int) -> Iterator[tuple[Columns, npt.NDArray[
         )
 
 
+def checked(name: str, value: Any) -> Any:
+    """Return a collection with all columns in each partition; raise an error if it is no Dask array, series or frame."""
+    if not is_dask_collection(value) or not isinstance(getattr(value, "ndim", None), int):  # a bag or a delayed object
+        raise TypeError(
+            f"{name} must be a Dask array, series or frame, got {type(value).__module__}.{type(value).__name__}"
+        )
+    if not 1 <= value.ndim <= 2:
+        raise ValueError(f"{name} must have one or two dimensions, got {value.ndim}")
+    if hasattr(value, "chunks") and value.ndim == 2 and value.numblocks[1] > 1:
+        return value.rechunk({1: -1})
+    return value
+
+
 def refuse_odd_scale(weight: npt.NDArray[Any]) -> None:
     """Raise ValueError if the weights of a partition would have to be rescaled before they are summed."""
     top = float(weight.max(initial=0.0))
@@ -167,18 +180,6 @@ def _merged(parts: Sequence[Mergeable]) -> Mergeable:
     for part in parts[1:]:
         whole.merge(part)
     return whole
-
-
-def _checked(name: str, value: Any) -> Any:
-    if not is_dask_collection(value) or not isinstance(getattr(value, "ndim", None), int):  # a bag or a delayed object
-        raise TypeError(
-            f"{name} must be a Dask array, series or frame, got {type(value).__module__}.{type(value).__name__}"
-        )
-    if not 1 <= value.ndim <= 2:
-        raise ValueError(f"{name} must have one or two dimensions, got {value.ndim}")
-    if hasattr(value, "chunks") and value.ndim == 2 and value.numblocks[1] > 1:
-        return value.rechunk({1: -1})
-    return value
 
 
 def _known_lengths(collection: Any) -> list[int] | None:

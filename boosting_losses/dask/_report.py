@@ -206,7 +206,7 @@ def _joined(samples: Sequence[_Sample]) -> _Sample:
 def _variables(slices: Any) -> dict[str, Any]:
     if slices is None:
         return {}
-    if isinstance(slices, Mapping) or hasattr(slices, "columns"):
+    if isinstance(slices, Mapping) or getattr(slices, "ndim", 1) == 2:
         return {str(name): slices[name] for name in slices}
     return {"slice": slices}
 

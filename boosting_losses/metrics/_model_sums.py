@@ -156,6 +156,8 @@ class ModelSums:
         return np.where(share > 0.0, by_class * share, 0.0)
 
     def _keep_worst(self, data: Predictions, weighted: Numbers, index: npt.NDArray[np.intp]) -> None:
-        some = np.argpartition(weighted, -min(WORST, len(weighted)))[-min(WORST, len(weighted)) :]
+        kept = min(WORST, len(weighted))
+        # With all ties, of which the first rows are kept in every division of the rows into blocks and parts.
+        some = np.flatnonzero(weighted >= np.partition(weighted, -kept)[-kept])
         rows = WorstRows(index[some], np.asarray(data.y[some], dtype=np.float64), weighted[some])
         self._worst = rows.largest() if self._worst is None else self._worst.joined(rows)
