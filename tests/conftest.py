@@ -1,5 +1,6 @@
 """Settings of the whole test run."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -53,8 +54,9 @@ def postgres(tmp_path_factory):
     except (subprocess.SubprocessError, OSError) as error:
         pytest.skip(f"PostgreSQL does not start here: {error}")
     yield f"postgresql+psycopg://monitor@/postgres?host={folder}"
-    server = int((data / "postmaster.pid").read_text().split()[0])
-    os.kill(server, signal.SIGQUIT)  # an immediate shutdown; nothing of the data is needed any more
+    with contextlib.suppress(FileNotFoundError):  # the server has ended
+        server = int((data / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGQUIT)  # an immediate shutdown; nothing of the data is needed any more
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
