@@ -88,7 +88,9 @@ OF_ARRAYS = [ArrayLoss(value, gradient, hessian), MulticlassArrayLoss(value_of_k
 
 
 @each_library
-@pytest.mark.parametrize("loss", [*LOSSES, own.asymmetric(margin=0.05), *OF_ARRAYS, Scaled()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(
+    "loss", [*LOSSES, own.asymmetric(margin=0.05), *OF_ARRAYS, Scaled()], ids=lambda loss: type(loss).__name__
+)
 def test_training_lowers_the_loss(library, loss):
     X, y = data_of(loss)
     model = library.train(library.data(X, y), 5, loss=loss)
