@@ -24,8 +24,8 @@ SOFTMAX_FOCAL = [SoftmaxFocalLoss(gamma, weights, "exact") for gamma in GAMMAS f
 
 
 def assert_close(actual, exact, size, dtype, what):
-    """Within the tolerance relative to ``size``, or 1.5 subnormal numbers of the dtype: a class weight rounds once more."""
-    allowed = max(TOLERANCE[dtype] * abs(size), mpf("1.5") * SUBNORMAL[dtype])
+    """Within the tolerance relative to ``size``, or within one subnormal number of the dtype."""
+    allowed = max(TOLERANCE[dtype] * abs(size), SUBNORMAL[dtype])
     assert abs(mpf(float(actual)) - exact) <= allowed, f"{what}: {actual!r} instead of {mp.nstr(exact, 20)}"
 
 

@@ -105,7 +105,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
             soft = max(soft, bits(abs(y[i] - select(is_positive, label(1), label(0)))))
             p = of_margin(select(is_positive, z, -z))
             loss = loss_of_1(p, parameters)
-            g, h = select(is_positive, loss.d, -loss.d), loss.c - p.v * loss.d
+            g, h = select(is_positive, loss.d, -loss.d), loss.h
             if guarded:
                 h = max(h, -floor_ * loss.d)
             top_z = max(top_z, bits(abs(z)))
@@ -142,7 +142,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
             a, b = class_terms(real(y[i]), positive_, negative_, keep, spread)
             p = of_margin(z)
             one, zero = loss_of_1(p, parameters), loss_of_0(opposite(p), parameters)
-            h = a * (one.c - p.v * one.d) + b * (zero.c - p.w * zero.d)
+            h = a * one.h + b * zero.h
             if floor > 0.0:
                 h = max(h, -floor_ * (a * one.d + b * zero.d))
             w = real(1)

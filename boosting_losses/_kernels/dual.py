@@ -44,6 +44,7 @@ class _Number:
     v: Real
     d: Real
     c: Real
+    h: Real
 
     def __init__(self, *values: Real) -> None:
         for name, value in zip(self.fields, values, strict=True):
@@ -56,7 +57,7 @@ class _Number:
 class Dual(_Number):
     """A value v, its derivative d with respect to the margin, and c, its second derivative plus p times d."""
 
-    fields = ("v", "d", "c")
+    fields = ("v", "d", "c", "h")
     __slots__ = fields
 
 
@@ -66,7 +67,17 @@ class Probability(_Number):
     The derivatives d and c are those of v, those of w are -d and -c. The derivatives of log v are log_d and log_c.
     """
 
-    fields = ("v", "d", "c", "high", "low", "log_d", "log_c", "w", "w_high", "w_low", "w_log_d", "w_log_c")
+    fields = (
+        *("v", "d", "c", "h", "high", "low", "log_d", "log_c", "log_h"),
+        *("w", "w_high", "w_low", "w_log_d", "w_log_c", "w_log_h"),
+    )
+    __slots__ = fields
+
+
+class Power(_Number):
+    """A power v of a probability, and its derivatives divided by v, so that a product rounds once where v is tiny."""
+
+    fields = ("v", "d", "c", "h")
     __slots__ = fields
 
 
@@ -101,11 +112,11 @@ def _numba_type(kind: type[_Number]) -> type:
     return Number
 
 
-_DualType, _ProbabilityType = _numba_type(Dual), _numba_type(Probability)
+_DualType, _ProbabilityType, _PowerType = map(_numba_type, (Dual, Probability, Power))
 
 #: The kinds of arguments for which rules are written.
 _REAL = float
-_KINDS = {_DualType: Dual, _ProbabilityType: Probability}
+_KINDS = {_DualType: Dual, _ProbabilityType: Probability, _PowerType: Power}
 
 #: The rules, by function and kinds of arguments.
 _RULES: dict[Any, dict[tuple[type, ...], Callable[..., Any]]] = {}
@@ -120,22 +131,31 @@ def _rule(function: Any, *kinds: type) -> Callable[[Callable[..., Any]], Callabl
 
 
 def _found(function: Any, kinds: tuple[type, ...]) -> tuple[Callable[..., Any], bool] | None:
-    """Return the rule for kinds of arguments, and whether probabilities must be converted to dual numbers first."""
+    """Return the rule for kinds of arguments, and whether other kinds must be converted to dual numbers first."""
     rules = _RULES[function]
     if kinds in rules:
         return rules[kinds], False
-    kinds = tuple(Dual if kind is Probability else kind for kind in kinds)
+    kinds = tuple(_REAL if kind is _REAL else Dual for kind in kinds)
     return (rules[kinds], True) if kinds in rules else None
 
 
 def as_dual(x: Any) -> Any:
-    """Return a probability as a dual number, and any other number as it is."""
-    return Dual(x.v, x.d, x.c) if isinstance(x, Probability) else x
+    """Return a probability or a power as a dual number, and any other number as it is."""
+    if isinstance(x, Power):
+        return _dual_of_power(x)
+    return Dual(x.v, x.d, x.c, x.h) if isinstance(x, Probability) else x
 
 
 @_numba.overload(as_dual)
 def _(x):  # type: ignore[no-untyped-def]
-    return (lambda x: Dual(x.v, x.d, x.c)) if isinstance(x, _ProbabilityType) else (lambda x: x)
+    if isinstance(x, _PowerType):
+        return lambda x: _dual_of_power(x)  # noqa: PLW0108  (Numba requires a function of Python)
+    return (lambda x: Dual(x.v, x.d, x.c, x.h)) if isinstance(x, _ProbabilityType) else (lambda x: x)
+
+
+@inlined
+def _dual_of_power(x: Any) -> Any:
+    return Dual(x.v, x.v * x.d, x.v * x.c, x.v * x.h)
 
 
 def _value(x: Any) -> Any:
@@ -154,7 +174,8 @@ def _(x):  # type: ignore[no-untyped-def]
 def probability(p: Real, q: Real, high: Real, low: Real, q_high: Real, q_low: Real) -> Any:
     """Return the probability p = sigmoid(m), given q = 1 - p, -log p = high + low and -log q = q_high + q_low."""
     pq = p * q
-    return Probability(p, pq, pq * q, high, low, q, type(p)(0), q, q_high, q_low, -p, -p)
+    zero = type(p)(0)
+    return Probability(p, pq, pq * q, pq * (q - p), high, low, q, zero, -pq, q, q_high, q_low, -p, -p, -pq)
 
 
 @inlined
@@ -172,11 +193,12 @@ def opposite(x: Any) -> Any:
 
 
 @point
-def _logarithm(v: Real, d: Real, c: Real) -> tuple[Real, Real, Real, Real]:
+def _logarithm(v: Real, d: Real, c: Real, h: Real) -> tuple[Real, Real, Real, Real, Real]:
     """Return -log v as a sum of two numbers, and the derivatives of log v."""
     high, low = minus_log(v)
     log_d = d / v
-    return high, low, log_d, c / v - log_d * log_d
+    square = log_d * log_d
+    return high, low, log_d, c / v - square, h / v - square
 
 
 @_rule(operator.sub, _REAL, Probability)
@@ -185,28 +207,31 @@ def _(a, b):  # type: ignore[no-untyped-def]
     real = type(b.v)
     v = real(a) - b.v
     w = real(1) - v
-    high, low, log_d, log_c = _logarithm(v, -b.d, -b.c)
-    w_high, w_low, w_log_d, w_log_c = _logarithm(w, b.d, b.c)
+    high, low, log_d, log_c, log_h = _logarithm(v, -b.d, -b.c, -b.h)
+    w_high, w_low, w_log_d, w_log_c, w_log_h = _logarithm(w, b.d, b.c, b.h)
     one = real(a) == real(1)
     return Probability(
         select(one, b.w, v),
         -b.d,
         -b.c,
+        -b.h,
         select(one, b.w_high, high),
         select(one, b.w_low, low),
         select(one, b.w_log_d, log_d),
         select(one, b.w_log_c, log_c),
+        select(one, b.w_log_h, log_h),
         select(one, b.v, w),
         select(one, b.high, w_high),
         select(one, b.low, w_low),
         select(one, b.log_d, w_log_d),
         select(one, b.log_c, w_log_c),
+        select(one, b.log_h, w_log_h),
     )
 
 
 @_rule(np.log, Probability)
 def _(a):  # type: ignore[no-untyped-def]
-    return Dual(-(a.high + a.low), a.log_d, a.log_c)
+    return Dual(-(a.high + a.low), a.log_d, a.log_c, a.log_h)
 
 
 @_rule(operator.pow, Probability, _REAL)
@@ -214,13 +239,15 @@ def _(a, b):  # type: ignore[no-untyped-def]
     x = type(a.v)(b)
     power = exp_minus_product(abs(x), a.high, a.low)
     power = select(x < type(x)(0), type(x)(1) / power, power)
-    return Dual(power, x * power * a.log_d, x * power * (a.log_c + x * (a.log_d * a.log_d)))
+    square = x * (a.log_d * a.log_d)
+    return Power(power, x * a.log_d, x * (a.log_c + square), x * (a.log_h + square))
 
 
 @_rule(np.square, Probability)
 def _(a):  # type: ignore[no-untyped-def]
-    square, two = a.v * a.v, type(a.v)(2)
-    return Dual(square, two * square * a.log_d, two * square * (a.log_c + two * (a.log_d * a.log_d)))
+    two = type(a.v)(2)
+    square = two * (a.log_d * a.log_d)
+    return Power(a.v * a.v, two * a.log_d, two * (a.log_c + square), two * (a.log_h + square))
 
 
 @inlined
@@ -234,7 +261,7 @@ def with_derivatives(p: Any, value: Real, first: Real, second: Real) -> Any:
     value, first, second : float
         The loss and its derivatives with respect to the margin, the log odds of ``p``.
     """
-    return Dual(value, first, second + p.v * first)
+    return Dual(value, first, second + p.v * first, second)
 
 
 # ---- dual numbers ---------------------------------------------------------------------------------------------------
@@ -249,19 +276,32 @@ def _exp(x: Real) -> Real:
 @inlined
 def _chain(x: Any, v: Real, first: Real, second: Real) -> Any:
     """Return f(x), given the value and the derivatives of f."""
-    return Dual(v, first * x.d, first * x.c + second * (x.d * x.d))
+    square = second * (x.d * x.d)
+    return Dual(v, first * x.d, first * x.c + square, first * x.h + square)
 
 
-_rule(operator.neg, Dual)(lambda a: Dual(-a.v, -a.d, -a.c))
-_rule(operator.add, Dual, Dual)(lambda a, b: Dual(a.v + b.v, a.d + b.d, a.c + b.c))
-_rule(operator.add, Dual, _REAL)(lambda a, b: Dual(a.v + type(a.v)(b), a.d, a.c))
-_rule(operator.add, _REAL, Dual)(lambda a, b: Dual(type(b.v)(a) + b.v, b.d, b.c))
-_rule(operator.sub, Dual, Dual)(lambda a, b: Dual(a.v - b.v, a.d - b.d, a.c - b.c))
-_rule(operator.sub, Dual, _REAL)(lambda a, b: Dual(a.v - type(a.v)(b), a.d, a.c))
-_rule(operator.sub, _REAL, Dual)(lambda a, b: Dual(type(b.v)(a) - b.v, -b.d, -b.c))
-_rule(operator.mul, Dual, _REAL)(lambda a, b: Dual(a.v * type(a.v)(b), a.d * type(a.v)(b), a.c * type(a.v)(b)))
+_rule(operator.neg, Dual)(lambda a: Dual(-a.v, -a.d, -a.c, -a.h))
+_rule(operator.add, Dual, Dual)(lambda a, b: Dual(a.v + b.v, a.d + b.d, a.c + b.c, a.h + b.h))
+_rule(operator.add, Dual, _REAL)(lambda a, b: Dual(a.v + type(a.v)(b), a.d, a.c, a.h))
+_rule(operator.add, _REAL, Dual)(lambda a, b: Dual(type(b.v)(a) + b.v, b.d, b.c, b.h))
+_rule(operator.sub, Dual, Dual)(lambda a, b: Dual(a.v - b.v, a.d - b.d, a.c - b.c, a.h - b.h))
+_rule(operator.sub, Dual, _REAL)(lambda a, b: Dual(a.v - type(a.v)(b), a.d, a.c, a.h))
+_rule(operator.sub, _REAL, Dual)(lambda a, b: Dual(type(b.v)(a) - b.v, -b.d, -b.c, -b.h))
+
+
+@_rule(operator.mul, Dual, _REAL)
+def _(a, b):  # type: ignore[no-untyped-def]
+    x = type(a.v)(b)
+    return Dual(a.v * x, a.d * x, a.c * x, a.h * x)
+
+
+@_rule(operator.truediv, Dual, _REAL)
+def _(a, b):  # type: ignore[no-untyped-def]
+    x = type(a.v)(b)
+    return Dual(a.v / x, a.d / x, a.c / x, a.h / x)
+
+
 _rule(operator.mul, _REAL, Dual)(lambda a, b: b * a)
-_rule(operator.truediv, Dual, _REAL)(lambda a, b: Dual(a.v / type(a.v)(b), a.d / type(a.v)(b), a.c / type(a.v)(b)))
 for _a, _b in ((Dual, Dual), (Dual, _REAL), (_REAL, Dual)):
     _rule(operator.lt, _a, _b)(lambda a, b: _value(a) < _value(b))
     _rule(operator.le, _a, _b)(lambda a, b: _value(a) <= _value(b))
@@ -269,17 +309,38 @@ for _a, _b in ((Dual, Dual), (Dual, _REAL), (_REAL, Dual)):
     _rule(operator.ge, _a, _b)(lambda a, b: _value(a) >= _value(b))
 
 
+_rule(operator.neg, Power)(lambda a: Power(-a.v, a.d, a.c, a.h))
+_rule(operator.mul, Dual, Power)(lambda a, b: b * a)
+
+
+@_rule(operator.mul, Power, Dual)
+def _(a, b):  # type: ignore[no-untyped-def]
+    zero, twice = type(a.v)(0), a.d + a.d
+    d = a.d * b.v + b.d
+    c, h = a.c * b.v + b.c + twice * b.d, a.h * b.v + b.h + twice * b.d
+    vanishes = a.v == zero  # b may be so large that its multiples overflow
+    return Dual(
+        a.v * b.v,
+        select(vanishes, zero, a.v * d),
+        select(vanishes, zero, a.v * c),
+        select(vanishes, zero, a.v * h),
+    )
+
+
 @_rule(operator.mul, Dual, Dual)
 def _(a, b):  # type: ignore[no-untyped-def]
-    both = a.d * b.d
-    return Dual(a.v * b.v, a.d * b.v + a.v * b.d, a.c * b.v + a.v * b.c + (both + both))
+    twice = a.d + a.d  # doubling the product instead would double its rounding error where it is subnormal
+    c = a.c * b.v + a.v * b.c + twice * b.d
+    h = a.h * b.v + a.v * b.h + twice * b.d
+    return Dual(a.v * b.v, a.d * b.v + a.v * b.d, c, h)
 
 
 @_rule(operator.truediv, Dual, Dual)
 def _(a, b):  # type: ignore[no-untyped-def]
     v = a.v / b.v
     d = (a.d - v * b.d) / b.v
-    return Dual(v, d, (a.c - v * b.c - (d * b.d + d * b.d)) / b.v)
+    twice = d * b.d + d * b.d
+    return Dual(v, d, (a.c - v * b.c - twice) / b.v, (a.h - v * b.h - twice) / b.v)
 
 
 @_rule(operator.truediv, _REAL, Dual)
@@ -304,8 +365,8 @@ _rule(np.sqrt, Dual)(lambda a: a**0.5)
 
 @_rule(np.log, Dual)
 def _(a):  # type: ignore[no-untyped-def]
-    high, low, log_d, log_c = _logarithm(a.v, a.d, a.c)
-    return Dual(-(high + low), log_d, log_c)
+    high, low, log_d, log_c, log_h = _logarithm(a.v, a.d, a.c, a.h)
+    return Dual(-(high + low), log_d, log_c, log_h)
 
 
 @_rule(np.log1p, Dual)
@@ -342,7 +403,7 @@ def _(a):  # type: ignore[no-untyped-def]
 @_rule(np.abs, Dual)
 def _(a):  # type: ignore[no-untyped-def]
     sign = select(a.v < type(a.v)(0), type(a.v)(-1), type(a.v)(1))
-    return Dual(abs(a.v), sign * a.d, sign * a.c)
+    return Dual(abs(a.v), sign * a.d, sign * a.c, sign * a.h)
 
 
 @_rule(np.logaddexp, _REAL, Dual)
@@ -360,7 +421,7 @@ _rule(np.logaddexp, Dual, _REAL)(lambda a, b: np.logaddexp(b, a))
 def _(a, b):  # type: ignore[no-untyped-def]
     bound, zero = type(a.v)(b), type(a.v)(0)
     above = a.v > bound
-    return Dual(select(above, a.v, bound), select(above, a.d, zero), select(above, a.c, zero))
+    return Dual(select(above, a.v, bound), select(above, a.d, zero), select(above, a.c, zero), select(above, a.h, zero))
 
 
 _rule(np.maximum, _REAL, Dual)(lambda a, b: np.maximum(b, a))

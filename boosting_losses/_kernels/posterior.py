@@ -90,7 +90,7 @@ def posterior_loops(formula: Formula, pair: bool) -> PosteriorLoops:  # noqa: PL
         for i in range(margins.shape[0]):
             p, q = of_margin(margins[i]), of_margin(-margins[i])
             one, zero = loss_of_1(p, parameters), loss_of_0(q, parameters)
-            out[0, i], out[1, i], out[2, i], out[3, i] = one.d, one.c - p.v * one.d, zero.d, zero.c - q.v * zero.d
+            out[0, i], out[1, i], out[2, i], out[3, i] = one.d, one.h, zero.d, zero.h
             out[4, i], out[5, i] = log_h(margins[i], EDGE, parameters, True)
             out[6, i], out[7, i] = log_h(-margins[i], EDGE, parameters, False)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .._kernels._source import text_digest
 from .._kernels.binary import Formula
-from .._kernels.dual import Dual, Probability, of_margin
+from .._kernels.dual import Dual, as_dual, of_margin
 from . import parameters
 from .binary import BinaryLoss
 from .multiclass import MulticlassLoss
@@ -210,7 +210,7 @@ def _is_pair(formula: Formula, values: list[float], base: type) -> bool:
         result = formula(of_margin(np.float64(0.3)), *values)
     pair = isinstance(result, tuple)
     results = result if pair else (result,)
-    if not all(isinstance(each, (Dual, Probability)) for each in results) or len(results) > 2:
+    if not all(isinstance(as_dual(each), Dual) for each in results) or len(results) > 2:
         raise TypeError(f"{formula.__name__} must return a loss that depends on p, or two, got {result!r}")
     if pair and base is _MulticlassOfFormula:
         raise TypeError(f"{formula.__name__} must return one loss for K classes, got {len(results)}")
