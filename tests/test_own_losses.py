@@ -253,6 +253,13 @@ def test_the_digest_of_a_text_sees_helpers_but_no_comments(tmp_path, monkeypatch
     assert None not in digests
 
 
+def test_json_is_read_where_the_text_of_the_formula_is_unknown(monkeypatch):
+    loss = own.poly1(2.0)
+    text = loss_to_json(loss)
+    monkeypatch.setattr(own.poly1, "source", lambda self: None)
+    assert loss_from_json(text) == loss
+
+
 def test_json():
     for loss in (own.poly1(2.0), own.softmax_gce(0.4, class_weight=(1, 2, 3))):
         text = loss_to_json(loss)
