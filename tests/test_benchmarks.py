@@ -12,25 +12,9 @@ import pytest
 from numba.core import event
 
 import boosting_losses
-from benchmarks import (
-    cold_start,
-    compare,
-    imports,
-    numpy_losses,
-    probabilities,
-    training_cases,
-)
+from benchmarks import cold_start, compare, imports, numpy_losses, probabilities, training_cases
 from benchmarks.__main__ import main
-from benchmarks.measure import (
-    Bar,
-    Budget,
-    Row,
-    chosen,
-    interleave,
-    interleave_pairs,
-    median_and_interval,
-    one_thread,
-)
+from benchmarks.measure import Bar, Budget, Row, chosen, interleave, interleave_pairs, median_and_interval, one_thread
 from benchmarks.report import Output, publish, read
 from benchmarks.study import data_sets
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
