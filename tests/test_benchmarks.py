@@ -243,13 +243,11 @@ def test_both_sides_train_the_same_model(library, classes):
 # ---- measuring and comparing -------------------------------------------------------------------------------------------
 
 
-def test_benchmarks_on_one_thread_limit_this_package(request):
-    before = boosting_losses.get_num_threads()
-    request.addfinalizer(lambda: boosting_losses.set_num_threads(before))
-    boosting_losses.set_num_threads(2)
-    with one_thread():
-        assert boosting_losses.get_num_threads() == 1
-    assert boosting_losses.get_num_threads() == 2
+def test_benchmarks_on_one_thread_limit_this_package():
+    with boosting_losses.num_threads(2):
+        with one_thread():
+            assert boosting_losses.get_num_threads() == 1
+        assert boosting_losses.get_num_threads() == 2
 
 
 def test_pairs_take_turns():
