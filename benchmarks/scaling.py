@@ -6,6 +6,7 @@ knows neither limits of memory bandwidth nor the cost of more threads, so an ext
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,10 @@ def scaling_table(cases: Mapping[str, Runs], threads: Sequence[int]) -> Table:
     if len(threads) == 1:
         law += " only: it is assumed that the library is perfectly parallel and that the objective becomes no faster"
     more = _not_measured(threads)
-    headings = ["", *(f"{numbered(n)}, measured" for n in threads), *(f"{n} cores, extrapolated" for n in more)]
+    headings = ["", *(f"{numbered(n)}, measured" for n in threads)]
+    if len(threads) > 1:
+        headings.append(f"speed-up with {threads[-1]} threads, measured")
+    headings += [f"{n} cores, extrapolated" for n in more]
     lines = [line for name, runs in cases.items() for line in _lines(name, runs, more)]
     return Table(f"Share of the rounds' time with 95 % interval. Extrapolated: {law}.", headings, lines)
 
@@ -90,8 +94,16 @@ def _lines(name: str, runs: Runs, more: Sequence[int]) -> Iterator[list[str]]:
     together = [dict(zip(runs, parts, strict=True)) for parts in zip(*runs.values(), strict=True)]
     for words, group in groups_of(together[0][next(iter(runs))]).items():
         cells = [_cell([share(parts, group) for parts in runs[threads]]) for threads in runs]
+        if len(runs) > 1:
+            cells.append(f"{_speed_up(together, group):.2f}, library {_speed_up(together, (LIBRARY,)):.2f}")
         cells += [_cell([share(at(cores, measured), group) for measured in together]) for cores in more]
         yield [f"{name}: {words}", *cells]
+
+
+def _speed_up(together: Sequence[Mapping[int, Parts]], group: Sequence[str]) -> float:
+    """Return the median speed-up of a group from the fewest to the most threads."""
+    seconds = [[sum(measured[n][name] for name in group) for n in sorted(measured)] for measured in together]
+    return statistics.median(by_threads[0] / by_threads[-1] for by_threads in seconds)
 
 
 def _cell(shares: Sequence[float]) -> str:

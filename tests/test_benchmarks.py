@@ -75,7 +75,8 @@ def test_the_training_benchmark_runs(benchmark_command):
     of_threads = [f"{case}, {threads}: {part}" for threads in ("1 thread", "2 threads") for part in parts]
     assert [row["name"] for row in document["rows"]] == [f"{case}: extra peak memory", *of_threads]
     (extra,) = document["tables"]
-    assert extra["headings"][1:4] == ["1 thread, measured", "2 threads, measured", "8 cores, extrapolated"]
+    measured = ["1 thread, measured", "2 threads, measured", "speed-up with 2 threads, measured"]
+    assert extra["headings"][1:5] == [*measured, "8 cores, extrapolated"]
     assert [line[0] for line in extra["lines"]] == [f"{case}: objective", f"{case}: copy of the scores"]
 
 

@@ -65,10 +65,12 @@ def test_shares_at_more_cores_are_those_of_amdahls_law():
         "",
         "1 thread, measured",
         "2 threads, measured",
+        "speed-up with 2 threads, measured",
         *(f"{n} cores, extrapolated" for n in scaling.CORES),
     ]
     expected = [100 * (1 + 2 / n) / (6 + 94 / n) for n in (1, 2, *scaling.CORES)]
-    assert found.lines == [["a: objective", *(f"{x:.2g} % ({x:.2g} to {x:.2g})" for x in expected)]]
+    cells = [f"{x:.2g} % ({x:.2g} to {x:.2g})" for x in expected]
+    assert found.lines == [["a: objective", *cells[:2], "1.50, library 1.90", *cells[2:]]]
 
 
 def test_one_number_of_threads_assumes_parallel_trees_and_a_serial_objective():
