@@ -18,6 +18,7 @@ from .._kernels.posterior import posterior_loops
 from .._kernels.rows import RowLoops, known_parameters, row_loops
 from .._types import Array, Doubles
 from . import parameters
+from ._constant_scores import minimising_scores
 from ._shape import Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal
@@ -152,17 +153,17 @@ class MulticlassLoss(Loss):
         present = np.flatnonzero(shares > 0.0)
         if len(present) == 1:
             raise ValueError(f"y_true must hold at least 2 classes with positive weight, got only class {present[0]}")
-        shares = (1.0 - self.label_smoothing) * (shares / shares.sum()) + self.label_smoothing / classes
-        if not (shares > 0.0).all():
-            missing = np.flatnonzero(shares == 0.0)
+        shares /= shares.sum()
+        terms = (1.0 - self.label_smoothing) * shares + self.label_smoothing / classes
+        if not (terms > 0.0).all():
+            missing = np.flatnonzero(terms == 0.0)
             raise ValueError(
                 f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {missing[0]}: its"
                 " best score is minus infinity"
             )
-        log_p = np.log(shares) + np.log(self._class_weights(classes))
+        log_p = np.log(terms) + np.log(self._class_weights(classes))
         if self.shape().offset is None:
-            self._check_posterior("init_score")
-            log_p = self._best_scores(log_p)
+            log_p = self._best_scores(shares, log_p)
         best: npt.NDArray[np.float64] = log_p - log_p.mean()
         return best
 
@@ -221,8 +222,11 @@ class MulticlassLoss(Loss):
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
 
-    def _best_scores(self, log_terms: Doubles) -> Doubles:
-        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
+    def _best_scores(self, shares: Doubles, log_terms: Doubles) -> Doubles:
+        """Return the minimiser, given for each class its share and the logarithm of its smoothed share times its weight."""
+        if self.shape().obstacle:
+            _, alike = np.unique(log_terms.round(12), return_inverse=True)
+            return minimising_scores(self, shares, log_terms, alike)
         formula, of = self.formula()
         scores = np.empty_like(log_terms)
         posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
