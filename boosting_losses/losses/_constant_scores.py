@@ -18,7 +18,7 @@ Codes = npt.NDArray[np.intp]
 
 #: Where descents start, as multiples of the logarithms of the terms. 0 are equal scores, 1 the minimiser of cross-entropy.
 _STARTS = (0.0, 0.5, 1.0, 2.0)
-_STEPS, _TOLERANCE, _ROUNDING = 2000, 1e-13, 1e-14
+_STEPS, _TOLERANCE, _ROUNDING = 500, 1e-13, 1e-14
 
 
 def minimising_scores(loss: Loss, shares: Doubles, log_terms: Doubles, alike: Codes) -> Doubles:
@@ -44,11 +44,13 @@ def minimising_scores(loss: Loss, shares: Doubles, log_terms: Doubles, alike: Co
     size = np.bincount(alike)
 
     def pooled(scores: Doubles) -> Doubles:
-        means: Doubles = (np.bincount(alike, scores) / size)[alike]
-        return means - means.mean()
+        means = (np.bincount(alike, scores) / size)[alike]
+        centred: Doubles = means - means.mean()
+        return centred
 
     minima = [_descended(loss, shares, pooled(start * log_terms), pooled) for start in _STARTS]
-    return min(minima, key=lambda scores: loss(shares[None], scores[None]))
+    best: Doubles = min(minima, key=lambda scores: loss(shares[None], scores[None]))
+    return best
 
 
 def _descended(loss: Loss, shares: Doubles, scores: Doubles, pooled: Callable[[Doubles], Doubles]) -> Doubles:

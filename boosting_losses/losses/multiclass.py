@@ -58,7 +58,8 @@ class MulticlassLoss(Loss):
             else:
                 losses = np.empty(len(y))
                 fine = self._fill_soft_losses(y, _shifted(scores, init_score), weight, losses)
-                loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
+                with np.errstate(over="ignore"):  # an infinite sum of weights is refused below
+                    loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
             if not fine:
                 _validation.refuse_multiclass(*data)
             total, weights = total + loss, weights + w
@@ -223,10 +224,12 @@ class MulticlassLoss(Loss):
         return offset
 
     def _best_scores(self, shares: Doubles, log_terms: Doubles) -> Doubles:
-        """Return the minimiser, given for each class its share and the logarithm of its smoothed share times its weight."""
+        """Return the minimiser, given each class's share and the logarithm of its smoothed share times its weight."""
         if self.shape().obstacle:
             _, alike = np.unique(log_terms.round(12), return_inverse=True)
-            return minimising_scores(self, shares, log_terms, alike)
+            guarded = getattr(self, "hessian", "exact") == "guarded"
+            loss = replace(self, hessian="exact") if guarded else self  # type: ignore[type-var]
+            return minimising_scores(loss, shares, log_terms, alike)
         formula, of = self.formula()
         scores = np.empty_like(log_terms)
         posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
