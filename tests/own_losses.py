@@ -74,6 +74,12 @@ def softmax_huberised(p, tau=50.0):
 
 
 @multiclass_loss
+def softmax_truncated(p, q=0.7, k=0.5):
+    """Truncated generalised cross-entropy (Zhang and Sabuncu 2018), constant where p is below k: it has many minima."""
+    return np.minimum(of_gce(p, q), (1 - k**q) / q)
+
+
+@multiclass_loss
 def softmax_with_everything(p, a=0.5):
     """Use every function that a formula may contain."""
     x = np.log(p) - np.log(1 - p)

@@ -70,6 +70,16 @@ def test_init_score_is_no_worse_than_any_other_constant(loss):
             assert loss(labels, best) <= loss(labels, other) * (1 + 1e-14)
 
 
+@pytest.mark.parametrize(
+    "loss", [own.softmax_huberised(5.0), pytest.param(own.softmax_truncated(), marks=pytest.mark.slow)], ids=repr
+)
+@pytest.mark.parametrize("shares", [(0.4, 0.33, 0.27), (0.6, 0.22, 0.18), (0.5, 0.45, 0.05)])
+def test_init_score_against_all_constants_of_a_grid(loss, shares):
+    scores = np.stack(np.meshgrid(0.0, *2 * [np.linspace(-25, 25, 501)]), axis=-1).reshape(-1, 3)
+    lowest = loss.per_sample(np.tile(shares, (len(scores), 1)), scores).min()
+    assert loss([shares], [loss.init_score([shares])]) <= lowest + 1e-9
+
+
 @pytest.mark.parametrize("hessian", ["guarded", "exact"])
 def test_init_score_of_a_loss_that_has_many_minima(hessian):
     """The mean absolute error has its minimum where the probability of the most frequent class is 1."""

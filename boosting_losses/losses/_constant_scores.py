@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Codes = npt.NDArray[np.intp]
 
-#: Where descents start, as multiples of the logarithms of the terms. 0 are equal scores, 1 the minimiser of cross-entropy.
-_STARTS = (0.0, 0.5, 1.0, 2.0)
+#: Where descents start, as multiples of the minimiser of cross-entropy: the last is nearly one class alone.
+_STARTS = (1.0, 2.0, 4.0, 8.0, 32.0)
 _STEPS, _TOLERANCE, _ROUNDING = 500, 1e-13, 1e-14
 
 
@@ -43,24 +43,24 @@ def minimising_scores(loss: Loss, shares: Doubles, log_terms: Doubles, alike: Co
     """
     size = np.bincount(alike)
 
-    def pooled(scores: Doubles) -> Doubles:
+    def allowed(scores: Doubles) -> Doubles:
         means = (np.bincount(alike, scores) / size)[alike]
-        centred: Doubles = means - means.mean()
+        inside = np.maximum(means, means.max() + MARGINS[0])
+        centred: Doubles = inside - inside.mean()
         return centred
 
-    minima = [_descended(loss, shares, pooled(start * log_terms), pooled) for start in _STARTS]
+    minima = [_descended(loss, shares, allowed(start * log_terms), allowed) for start in _STARTS]
     best: Doubles = min(minima, key=lambda scores: loss(shares[None], scores[None]))
     return best
 
 
-def _descended(loss: Loss, shares: Doubles, scores: Doubles, pooled: Callable[[Doubles], Doubles]) -> Doubles:
+def _descended(loss: Loss, shares: Doubles, scores: Doubles, allowed: Callable[[Doubles], Doubles]) -> Doubles:
     """Descend by Newton steps with twice the Hessian's diagonal, which exceeds its other entries; a step is at most 1."""
     y, value, rate = shares[None], loss(shares[None], scores[None]), 1.0
     for _ in range(_STEPS):
         gradient, hessian = (each[0] for each in loss.gradient_hessian(y, scores[None]))
         step = gradient / np.maximum(2.0 * hessian, np.abs(gradient) + np.finfo(np.float64).tiny)
-        moved = scores - rate * step
-        moved = pooled(np.maximum(moved, moved.max() + MARGINS[0]))
+        moved = allowed(scores - rate * step)
         lower = loss(y, moved[None])
         if not lower <= value + _ROUNDING * abs(value):
             rate /= 2.0
