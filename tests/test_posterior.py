@@ -80,6 +80,7 @@ def test_init_score_against_all_constants_of_a_grid(loss, shares):
     assert loss([shares], [loss.init_score([shares])]) <= lowest + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hessian", ["guarded", "exact"])
 def test_init_score_of_a_loss_that_has_many_minima(hessian):
     """The mean absolute error has its minimum where the probability of the most frequent class is 1."""
