@@ -45,7 +45,9 @@ def test_as_many_threads_as_asked_take_part_and_results_are_in_order(threads):
     assert len(set(idents)) == threads
 
 
-@pytest.mark.parametrize(("items", "least", "threads"), [(0, 2, 1), (1, 1, 1), (3, 2, 1), (4, 2, 2), (7, 2, 3), (3, 1, 3)])
+@pytest.mark.parametrize(
+    ("items", "least", "threads"), [(0, 2, 1), (1, 1, 1), (3, 2, 1), (4, 2, 2), (7, 2, 3), (3, 1, 3)]
+)
 def test_a_thread_has_at_least_so_many_items(items, least, threads):
     with num_threads(16):
         results = _threads.each(together(threads), range(items), least)
