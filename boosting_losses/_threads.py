@@ -256,15 +256,19 @@ def _taken(numbers: deque[int]) -> int | None:
 
 # ---- the pool -------------------------------------------------------------------------------------------------------
 
-_lock = threading.RLock()  # a signal handler may compute, too
+_lock = threading.RLock()
+_starter: int | None = None  # the thread that has the lock
 _pool: ThreadPoolExecutor | None = None
 _size = 0
 
 
 def _start(work: Callable[[], None], helpers: int) -> None:
     """Start the work in other threads, if possible. All callers share one pool, as large as the most helpers of a call."""
-    global _pool, _size
+    global _pool, _size, _starter
+    if _starter == threading.get_ident():  # a signal handler interrupted this function, and the pool's locks are taken
+        return
     with _lock, suppress(RuntimeError):  # the interpreter is shutting down, or the system starts no further thread
+        _starter = threading.get_ident()
         try:
             if _pool is None or _size < helpers:
                 if _pool is not None:
@@ -278,12 +282,14 @@ def _start(work: Callable[[], None], helpers: int) -> None:
                 _pool.shutdown(wait=False, cancel_futures=True)
             _pool, _size = None, 0
             raise
+        finally:
+            _starter = None
 
 
 def _forget_pool() -> None:
     """Forget the threads of the parent process, which do not exist after a fork."""
-    global _pool, _size, _lock
-    _pool, _size, _lock = None, 0, threading.RLock()
+    global _pool, _size, _lock, _starter
+    _pool, _size, _lock, _starter = None, 0, threading.RLock(), None
 
 
 if hasattr(os, "register_at_fork"):
