@@ -1,6 +1,5 @@
 """Results of chunks that several threads compute: equal to the last bit for any number of threads, and equal to one pass."""
 
-import threading
 import warnings
 
 import numpy as np
@@ -18,11 +17,12 @@ from boosting_losses.calibration import (
     VectorScaling,
 )
 from boosting_losses.losses import ArrayLoss, MulticlassArrayLoss
-from boosting_losses.metrics import _statistics, bootstrap, confidence_interval, paired_difference, reliability_curve
+from boosting_losses.metrics import bootstrap, confidence_interval, paired_difference, reliability_curve
 from boosting_losses.metrics._raw_scores import means_of_raw
 from boosting_losses.report import SCORES
 
 from .cases import each_dtype, each_loss, sample
+from .several_threads import take_part
 
 ROWS = 2_500
 COUNTS = (1, 2, 3, 7)
@@ -58,39 +58,9 @@ ARRAY_LOSSES = (
 )
 
 
-class Everyone:
-    """``_threads.each``, but each thread waits before its first item until all threads that may take part do so."""
-
-    def __init__(self):
-        self.most = 0
-
-    def __call__(self, task, items, least_per_thread=_threads.LEAST_PER_THREAD):
-        threads = max(min(_threads.get_num_threads(), len(items) // least_per_thread), 1)
-        everyone, own = threading.Barrier(threads), threading.local()
-        self.most = max(self.most, threads)
-
-        def after_all(item):
-            if not hasattr(own, "waited"):
-                own.waited = True
-                everyone.wait(timeout=60)
-            return task(item)
-
-        return _EACH(after_all, items, least_per_thread)
-
-
-_EACH = _threads.each
-
-
 @pytest.fixture
 def everyone(monkeypatch):
-    """Cut small data into many chunks, in each of which all threads take part."""
-    for name, size in {"FEWEST": 64, "MOST": 512, "CHUNKS": 1_000_000}.items():
-        monkeypatch.setattr(_threads, name, size)
-    each = Everyone()
-    monkeypatch.setattr(_threads, "each", each)
-    monkeypatch.setattr(_statistics.bootstrap, "each", each)
-    monkeypatch.setattr(_statistics.bootstrap, "_LEAST_ROWS", 1)
-    return each
+    return take_part(monkeypatch)
 
 
 def bits(results):
@@ -143,7 +113,8 @@ def forms(loss, dtype):
     weight = np.random.default_rng(1).random(ROWS)
     weight[: ROWS // 3] = 0.0  # chunks of weight 0
     yield y, raw, None
-    yield y.astype(np.float32), raw, weight.astype(np.float32)
+    if dtype == np.float32:
+        yield y.astype(np.float32), raw, weight.astype(dtype)
     yield y.astype(np.float64), raw, weight
     yield y.astype(np.float32), raw, weight  # of different dtypes
     yield y == 1, np.repeat(raw, 2, axis=0)[::2], weight.astype(">f4")  # conversions of each chunk
@@ -152,7 +123,6 @@ def forms(loss, dtype):
     yield sample(loss, ROWS, soft=True)[0], frozen, weight
     if loss.multiclass:
         yield y.astype(np.float64), np.asfortranarray(raw), weight
-        yield sample(loss, ROWS, soft=True)[0], np.asfortranarray(raw), None
 
 
 @each_dtype
