@@ -54,7 +54,7 @@ def test_the_end_of_a_process(arguments):
 
 def test_the_end_of_a_process_while_daemon_threads_compute():
     for _ in range(5):
-        run("daemon_at_exit")
+        assert not run("daemon_at_exit")
 
 
 def test_interrupts():
