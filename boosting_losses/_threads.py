@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -68,10 +69,10 @@ def set_num_threads(n: int | None) -> None:
 
 def get_num_threads() -> int:
     """Return the number of threads that a computation of this package may use here."""
-    for chosen in (_in_context.get(), _of_process, _of_environment(_VARIABLE), _of_dask_worker()):
-        if chosen is not None:
-            return chosen
-    return min(_of_environment("OMP_NUM_THREADS") or sys.maxsize, cpu_count())
+    for number in (_chosen(), _of_dask_worker()):
+        if number is not None:
+            return number
+    return min(_of_openmp() or sys.maxsize, cpu_count())
 
 
 @contextmanager
@@ -100,11 +101,9 @@ def threads_of_library(n: int | None) -> AbstractContextManager[None]:
 
     None stands for the library's default, which is that of this package, too.
     """
-    chosen = (_in_context.get(), _of_process, _of_environment(_VARIABLE))
-    return num_threads(n if chosen == (None, None, None) else None)
+    return num_threads(n if _chosen() is None else None)
 
 
-@cache
 def cpu_count() -> int:
     """Return the number of CPUs that this process may use: those of its affinity, at most the quota of its container."""
     if hasattr(os, "sched_getaffinity"):
@@ -114,28 +113,44 @@ def cpu_count() -> int:
     return max(math.ceil(min(available, _quota())), 1)
 
 
+@cache
 def _quota() -> float:
     """Return the number of CPUs of the Linux control group, versions 2 and 1, or infinity."""
     groups = Path("/sys/fs/cgroup")
     for texts in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         with suppress(OSError, ValueError):  # no such file, or "max"
             quota, period = map(float, " ".join((groups / text).read_text(encoding="ascii") for text in texts).split())
-            return quota / period if quota > 0.0 else math.inf
+            return quota / period if min(quota, period) > 0.0 else math.inf
     return math.inf
 
 
 def _checked(name: str, n: object) -> int:
-    if isinstance(n, bool) or not isinstance(n, int):
+    if isinstance(n, bool) or not isinstance(n, Integral):
         raise TypeError(f"{name} must be an integer >= 1 or None, got {n!r}")
     if n < 1:
         raise ValueError(f"{name} must be >= 1, got {n}")
-    return n
+    return int(n)
 
 
-def _of_environment(variable: str) -> int | None:
-    """Return a number from the environment; OpenMP allows a list, of which the first number counts."""
-    text = os.environ.get(variable, "").split(",")[0].strip()
-    return max(int(text), 1) if text.isdecimal() else None
+def _chosen() -> int | None:
+    """Return the number that the user has set: for a block, for the process or in the environment."""
+    for number in (_in_context.get(), _of_process):
+        if number is not None:
+            return number
+    text = os.environ.get(_VARIABLE, "").strip()
+    if text and not _is_count(text):
+        raise ValueError(f"{_VARIABLE} must be an integer >= 1, got {text!r}")
+    return int(text) if text else None
+
+
+def _of_openmp() -> int | None:
+    """Return the first number of OpenMP's list; like OpenMP, ignore an invalid one."""
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(text) if _is_count(text) else None
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) > 0
 
 
 def _of_dask_worker() -> int | None:
@@ -183,7 +198,8 @@ def each(
     results: list[Any] = [None] * count
     waiting = deque(range(count))
     permits = deque(range(helpers))  # a helper that gets none is too late
-    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+    ended: list[BaseException | None] = []
+    news: SimpleQueue[None] = SimpleQueue()
 
     def work() -> None:
         while (i := _taken(waiting)) is not None:
@@ -198,20 +214,33 @@ def each(
         except BaseException as raised:  # noqa: BLE001  (the calling thread raises it)
             waiting.clear()
             error = raised
-        ended.put(error)
+        ended.append(error)
+        news.put(None)
 
-    _start(help_out, helpers)
     try:
+        _start(help_out, helpers)
         work()
     finally:
         waiting.clear()  # after an error or an interrupt
         while _taken(permits) is not None:
             helpers -= 1
-        errors = [ended.get() for _ in range(helpers)]
-    for error in errors:
+        _wait(lambda: len(ended) == helpers, news)
+    for error in ended:
         if error is not None:
             raise error
     return results
+
+
+def _wait(is_over: Callable[[], bool], news: SimpleQueue[None]) -> None:
+    """Wait until the helpers have ended, even after Ctrl-C: they write to arrays that the caller may use again."""
+    interrupt = None
+    while not is_over():
+        try:
+            news.get()
+        except BaseException as raised:  # noqa: BLE001  (raised below)
+            interrupt = raised
+    if interrupt is not None:
+        raise interrupt
 
 
 def each_part(task: Callable[[slice], _Result], rows: int, width: float = 1.0) -> list[_Result]:
@@ -229,27 +258,40 @@ def _taken(numbers: deque[int]) -> int | None:
 
 # ---- the pool -------------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+_starter: int | None = None  # the thread that has the lock
 _pool: ThreadPoolExecutor | None = None
 _size = 0
 
 
 def _start(work: Callable[[], None], helpers: int) -> None:
     """Start the work in other threads, if possible. All callers share one pool, as large as the most helpers of a call."""
-    global _pool, _size
+    global _pool, _size, _starter
+    if _starter == threading.get_ident():  # a signal handler interrupted this function, and the pool's locks are taken
+        return
     with _lock, suppress(RuntimeError):  # the interpreter is shutting down, or the system starts no further thread
-        if _pool is None or _size < helpers:
+        _starter = threading.get_ident()
+        try:
+            if _pool is None or _size < helpers:
+                if _pool is not None:
+                    _pool.shutdown(wait=False)
+                _pool, _size = ThreadPoolExecutor(helpers, "boosting_losses"), helpers
+            for _ in range(helpers):
+                _pool.submit(copy_context().run, work)
+        except BaseException:
+            # Work that no thread takes would keep its data alive, and a thread whose start was interrupted would never end.
             if _pool is not None:
-                _pool.shutdown(wait=False)
-            _pool, _size = ThreadPoolExecutor(helpers, "boosting_losses"), helpers
-        for _ in range(helpers):
-            _pool.submit(work)
+                _pool.shutdown(wait=False, cancel_futures=True)
+            _pool, _size = None, 0
+            raise
+        finally:
+            _starter = None
 
 
 def _forget_pool() -> None:
     """Forget the threads of the parent process, which do not exist after a fork."""
-    global _pool, _size, _lock
-    _pool, _size, _lock = None, 0, threading.Lock()
+    global _pool, _size, _lock, _starter
+    _pool, _size, _lock, _starter = None, 0, threading.RLock(), None
 
 
 if hasattr(os, "register_at_fork"):

@@ -64,7 +64,7 @@ class Chunk(NamedTuple):
 
     def of(self, results: Array) -> Array:
         """Return results for the whole data, or for the chunk, such that ``begin`` and ``end`` also refer to them."""
-        return results if self.begin == self.rows.start else results[self.rows]
+        return results if len(self.y) == len(results) else results[self.rows]
 
 
 def each_chunk(

@@ -158,6 +158,7 @@ class BinaryLoss(Loss):
         return binary_loops(formula, self.pair, formula is cross_entropy), of
 
     def _each_chunk(self, task: Callable[[Chunk], _Result], data: tuple[Array, Array, Array | None]) -> list[_Result]:
+        self._loops()  # made here, because several threads would make and compile them several times
         # The derivatives of cross-entropy take about a quarter of the time of other losses.
         width = 0.25 if self.formula()[0] is cross_entropy else 1.0
         return _validation.each_chunk(task, *data, width=width)

@@ -225,6 +225,8 @@ class MulticlassLoss(Loss):
         return y, scores, weight
 
     def _each_chunk(self, task: Callable[[Chunk], _Result], data: tuple[Array, Array, Array | None]) -> list[_Result]:
+        # They are made here, because several threads would make and compile them several times.
+        (self._loops if data[0].ndim == 1 else self._row_loops)()
         return _validation.each_chunk(task, *data, width=data[1].shape[1], whole=True)
 
     def _loops(self) -> tuple[MulticlassLoops, tuple[float, ...]]:
