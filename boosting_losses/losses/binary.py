@@ -88,8 +88,9 @@ class BinaryLoss(Loss):
         data = _validation.binary(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
         init_score, all_fine = _checked_shift(shift), True
+        fill = self._overwrite if np.may_share_memory(gradient, data[1]) else self.fill_derivatives
         for rows, y, scores, weight in _validation.blocks(*data):
-            all_fine &= self.fill_derivatives(y, scores, init_score, weight, gradient[rows], hessian[rows])
+            all_fine &= fill(y, scores, init_score, weight, gradient[rows], hessian[rows])
         if not all_fine:
             _validation.refuse_binary(*data)
         if factor != 1.0:
@@ -103,6 +104,25 @@ class BinaryLoss(Loss):
         return loops.gradient_hessian(
             y, raw, shift, weight, of, *weights, self.label_smoothing, floor, gradient, hessian
         )
+
+    def _overwrite(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> bool:
+        """Fill derivatives where the gradient replaces the raw scores.
+
+        Each part of the scores is copied first, because compiled loops are slower if an output overlaps an input.
+        """
+        copy, fine = np.empty(min(len(raw), _validation.BLOCK), raw.dtype), True
+        for start in range(0, len(raw), len(copy)):
+            rows = slice(start, start + len(copy))
+            scores = copy[: len(raw[rows])]
+            scores[:] = raw[rows]
+            weights = None if weight is None else weight[rows]
+            if not self.fill_derivatives(y[rows], scores, shift, weights, gradient[rows], hessian[rows]):
+                fine = False
+                if not np.isfinite(scores).all():
+                    gradient[rows] = scores  # for the error message
+        return fine
 
     def init_score(
         self, y_true: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None, n_classes: int | None = None
