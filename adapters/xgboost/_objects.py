@@ -65,8 +65,8 @@ class Objective:
 class InPlaceObjective:
     """An objective that writes the gradient over the raw scores, block by block, to save memory.
 
-    This is safe because XGBoost passes a new copy of the scores in each call. XGBoost holds that copy and the results while it
-    grows the trees of a round.
+    This is safe because XGBoost passes a new copy of the scores in each call. It holds that copy and the results while it
+    grows the trees of the round.
     """
 
     loss: Loss

@@ -87,7 +87,9 @@ def train(
     margins = has_margins(dtrain)
     # No variable holds labels or weights, which are copies: it would keep them in memory during training.
     if previous is None:
-        computed = computed_settings(loss, *rows_of_all(loss, dtrain, settings.get("num_class")), settings, margins=margins)
+        computed = computed_settings(
+            loss, *rows_of_all(loss, dtrain, settings.get("num_class")), settings, margins=margins
+        )
         n_scores = np.size(computed["base_score"])
     else:
         n_scores = np.size(init_score_of(previous))

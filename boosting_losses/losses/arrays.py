@@ -108,7 +108,8 @@ class ArrayLoss(_OfArrays, BinaryLoss):
         gradient: Array,
         hessian: Array,
     ) -> bool:
-        _validation.refuse_binary(y, raw, None)
+        if not (((y >= 0) & (y <= 1)).all() and np.isfinite(raw).all()):
+            return False
         w = 1.0 if weight is None else weight
         gradient[:] = w * self._mixed(self.gradient, y, raw, shift)
         hessian[:] = w * self._mixed(self.hessian, y, raw, shift)
@@ -268,8 +269,9 @@ class MulticlassArrayLoss(_OfArrays, MulticlassLoss):
     ) -> bool:
         _validation.refuse_multiclass(y, raw, None)
         w = 1.0 if weight is None else weight[:, None]
-        gradient[:] = w * self._mixed(self.gradient, y, raw)
-        hessian[:] = factor * w * self._mixed(self.hessian, y, raw)
+        # Both are computed before either is written, because the gradient may be written over the raw scores.
+        first, second = self._mixed(self.gradient, y, raw), self._mixed(self.hessian, y, raw)
+        gradient[:], hessian[:] = w * first, factor * w * second
         return _are_weights(weight)
 
     def _mixed(self, function: ArrayFunction, y: Array, raw: Array) -> Doubles:
