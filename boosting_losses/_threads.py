@@ -266,7 +266,7 @@ _size = 0
 
 def _start(work: Callable[[], None], helpers: int) -> None:
     """Start the work in other threads, if possible. All callers share one pool, as large as the most helpers of a call."""
-    global _pool, _size, _starter
+    global _pool, _size, _starter  # noqa: PLW0603
     if _starter == threading.get_ident():  # a signal handler interrupted this function, and the pool's locks are taken
         return
     with _lock, suppress(RuntimeError):  # the interpreter is shutting down, or the system starts no further thread

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xgboost as xgb
 
 from ..._types import Array
-from ...losses import Loss
+from ...losses import BinaryLoss, Loss, MulticlassLoss
 from .._init_score import InitScore
 from .._loss import check_loss
 from .._metric import MetricBase, warn_of_no_mean
@@ -19,6 +19,9 @@ from ._workers import has_no_weight, mean_of_all, several
 
 #: Metrics that depend only on the order of the scores, and are therefore correct for raw scores with any link.
 RANK_METRICS = ("auc", "aucpr", "ndcg", "map", "pre")
+
+#: The implementations that can write the gradient over the raw scores. That of another loss may use a score again later.
+_IN_PLACE = (BinaryLoss.write_gradient_hessian, MulticlassLoss.write_gradient_hessian)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Objective:
             labels, weight = labels_and_weights(y_pred)
         else:
             labels, raw, weight = y_true, y_pred, sample_weight  # type: ignore[assignment]
-        return _derivatives(self.loss, labels, raw, weight, np.empty_like(raw, dtype=np.float32))
+        gradient, hessian = np.empty_like(raw, dtype=np.float32), np.empty_like(raw, dtype=np.float32)
+        return _derivatives(self.loss, labels, raw, weight, gradient, hessian)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Objective:
         return self  # immutable
@@ -59,9 +63,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class InPlaceObjective:
-    """An objective that writes the multiclass gradient over the raw scores, block by block, to save memory.
+    """An objective that writes the gradient over the raw scores, block by block, to save memory.
 
-    This is safe because XGBoost passes a new copy of the scores in each call.
+    This is safe because XGBoost passes a new copy of the scores in each call. It holds that copy and the results while it
+    grows the trees of the round.
     """
 
     loss: Loss
@@ -69,17 +74,21 @@ class InPlaceObjective:
 
     def __call__(self, raw: Any, data: xgb.DMatrix) -> tuple[Array, Array]:
         """Return the gradient and the Hessian; the scores may be overwritten."""
-        labels, weight = labels_and_weights(data)
         if not raw.size:  # XGBoost drops the columns in a process without rows
             raw = np.empty((0, self.n_scores), np.float32)
-        spare = self.loss.multiclass and raw.dtype == np.float32 and raw.flags.writeable
-        return _derivatives(self.loss, labels, raw, weight, raw if spare else np.empty_like(raw, dtype=np.float32))
+        spare = type(self.loss).write_gradient_hessian in _IN_PLACE and raw.dtype == np.float32 and raw.flags.writeable
+        gradient = raw if spare else np.empty_like(raw, dtype=np.float32)
+        # The labels come last: their memory, free after this call, then leaves no gap below arrays that live longer.
+        hessian = np.empty_like(raw, dtype=np.float32)
+        labels, weight = labels_and_weights(data)
+        return _derivatives(self.loss, labels, raw, weight, gradient, hessian)
 
 
-def _derivatives(loss: Loss, labels: Any, raw: Any, weight: Any, gradient: Array) -> tuple[Array, Array]:
+def _derivatives(
+    loss: Loss, labels: Any, raw: Any, weight: Any, gradient: Array, hessian: Array
+) -> tuple[Array, Array]:
     if has_no_weight(labels, weight):
         return np.zeros_like(raw), np.zeros_like(raw)
-    hessian = np.empty_like(raw, dtype=np.float32)
     factor = 2.0 if loss.multiclass else 1.0
     loss.write_gradient_hessian(labels, raw, weight, gradient, hessian, factor=factor)
     return gradient, hessian

@@ -84,15 +84,16 @@ def train(
     check_stopping(settings, early_stopping_rounds, callbacks)
     evals = named_data(evals)
     previous = None if xgb_model is None else load(xgb_model, loss)
-    n_classes = settings.get("num_class") if previous is None else np.size(init_score_of(previous))
-    labels, weight = rows_of_all(loss, dtrain, n_classes)
     margins = has_margins(dtrain)
+    # No variable holds labels or weights, which are copies: it would keep them in memory during training.
     if previous is None:
-        computed = computed_settings(loss, labels, weight, settings, margins=margins)
+        computed = computed_settings(
+            loss, *rows_of_all(loss, dtrain, settings.get("num_class")), settings, margins=margins
+        )
         n_scores = np.size(computed["base_score"])
     else:
-        computed = continued_settings(loss, labels, weight, previous)
         n_scores = np.size(init_score_of(previous))
+        computed = continued_settings(loss, *rows_of_all(loss, dtrain, n_scores), previous)
         settings.pop("base_score", None)
     settings = {**computed, **settings}
     objective: Any = InPlaceObjective(loss, n_scores)

@@ -276,8 +276,9 @@ class MulticlassArrayLoss(_OfArrays, MulticlassLoss):
             return False, True
         w = 1.0 if chunk.weight is None else chunk.weight[:, None].astype(np.float64)
         rows = slice(0, len(chunk.y))
-        gradient[rows] = w * self._of_labels(self.gradient, chunk, shift)
-        hessian[rows] = factor * w * self._of_labels(self.hessian, chunk, shift)
+        # Both are computed before either is written, because the gradient may be written over the raw scores.
+        first, second = (self._of_labels(function, chunk, shift) for function in (self.gradient, self.hessian))
+        gradient[rows], hessian[rows] = w * first, factor * w * second
         return True, chunk.weight is None or bool(chunk.weight.any())
 
     _fill_soft_derivatives = _fill_derivatives

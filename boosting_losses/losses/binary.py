@@ -25,6 +25,9 @@ from .serialization import register_loss
 
 _Result = TypeVar("_Result")
 
+#: The number of scores that are copied together before the gradient is written over them.
+_COPIED = 65536
+
 
 class BinaryLoss(Loss):
     """Base class of losses of one raw score per sample, which follow from a formula.
@@ -82,10 +85,11 @@ class BinaryLoss(Loss):
         data = _validation.binary(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
         init_score = _checked_shift(shift)
+        derive = self._overwrite if np.may_share_memory(gradient, data[1]) else self._fill_derivatives
 
         def fill(chunk: Chunk) -> tuple[bool, bool]:
             g, h = chunk.of(gradient), chunk.of(hessian)
-            flags = self._fill_derivatives(chunk.y, chunk.raw, init_score, chunk.weight, g, h)
+            flags = derive(chunk.y, chunk.raw, init_score, chunk.weight, g, h)
             if factor != 1.0:
                 h *= factor
             return flags
@@ -172,6 +176,25 @@ class BinaryLoss(Loss):
         return loops.gradient_hessian(
             y, raw, shift, weight, of, *weights, self.label_smoothing, floor, gradient, hessian
         )
+
+    def _overwrite(
+        self, y: Array, raw: Array, shift: float | None, weight: Array | None, gradient: Array, hessian: Array
+    ) -> tuple[bool, bool]:
+        """Fill derivatives where the gradient replaces the raw scores.
+
+        Each part of the scores is copied first, because compiled loops are slower if an output overlaps an input.
+        """
+        copy, flags = np.empty(min(len(raw), _COPIED), raw.dtype), []
+        for start in range(0, len(raw), len(copy)):
+            rows = slice(start, start + len(copy))
+            scores = copy[: len(raw[rows])]
+            scores[:] = raw[rows]
+            some = None if weight is None else weight[rows]
+            flags.append(self._fill_derivatives(y[rows], scores, shift, some, gradient[rows], hessian[rows]))
+            if not flags[-1][0] and not np.isfinite(scores).all():
+                gradient[rows] = scores  # for the error message
+        fine, weighs = zip(*flags, strict=True)
+        return all(fine), any(weighs)
 
     def _sums_of(
         self, data: tuple[Array, Array, Array | None], shift: float | None, each: Array | None
