@@ -8,9 +8,10 @@ import pytest
 import xgboost as xgb
 from numpy.testing import assert_allclose, assert_array_equal
 
-from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _validation
+from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.adapters.xgboost import Objective, train
 from boosting_losses.adapters.xgboost._objects import InPlaceObjective
+from boosting_losses.losses import binary
 
 from . import own_losses as own
 from .cases import sample
@@ -55,7 +56,7 @@ def test_the_objective_allocates_the_hessian_labels_and_weights_only(loss, weigh
         kept, peak = tracemalloc.get_traced_memory()
     assert results[0] is raw
     labels = (2 if weighted else 1) * 4 * ROWS
-    scratch = 4 * _validation.BLOCK + 200_000
+    scratch = 4 * binary._COPIED + 200_000
     assert kept == pytest.approx(raw.nbytes, abs=20_000)
     assert peak < raw.nbytes + labels + scratch
 
@@ -93,7 +94,7 @@ def test_no_array_lives_longer_than_a_round(loss, soft):
     labels = scores if soft else 4 * ROWS
     assert max(memory.held) < 200_000
     # The scores, the Hessian, labels and weights; the metric holds less.
-    assert max(memory.peaks) < 2 * scores + labels + 4 * ROWS + 4 * _validation.BLOCK + 200_000
+    assert max(memory.peaks) < 2 * scores + labels + 4 * ROWS + 4 * binary._COPIED + 200_000
 
 
 class ReadsLate(Scaled):
@@ -108,7 +109,12 @@ class ReadsLate(Scaled):
 @pytest.mark.parametrize(
     "loss",
     [
-        *(LogLoss(pos_weight=3.0, label_smoothing=0.1), FocalLoss(1.5), own.asymmetric_margin(margin=0.05), ReadsLate()),
+        *(
+            LogLoss(pos_weight=3.0, label_smoothing=0.1),
+            FocalLoss(1.5),
+            own.asymmetric_margin(margin=0.05),
+            ReadsLate(),
+        ),
         *(SoftmaxCrossEntropy(), SoftmaxFocalLoss(), own.softmax_poly1(2.0)),
         *OF_ARRAYS,
     ],
@@ -117,7 +123,7 @@ class ReadsLate(Scaled):
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_writing_over_the_scores_gives_the_same_derivatives(loss, soft, weighted, monkeypatch):
-    monkeypatch.setattr(_validation, "BLOCK", 64)
+    monkeypatch.setattr(binary, "_COPIED", 64)
     y, raw = sample(loss, soft=soft)
     raw = raw.astype(np.float32)
     weight = np.random.default_rng(1).random(len(y)) if weighted else None
@@ -134,7 +140,7 @@ def test_writing_over_the_scores_gives_the_same_derivatives(loss, soft, weighted
 @pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), OF_ARRAYS[0], SoftmaxCrossEntropy()], ids=repr)
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 def test_the_error_names_the_row_of_a_bad_score(loss, bad, monkeypatch):
-    monkeypatch.setattr(_validation, "BLOCK", 64)
+    monkeypatch.setattr(binary, "_COPIED", 64)
     data = matrix(loss, 300)
     raw = np.zeros((300, 4) if loss.multiclass else 300, np.float32)
     raw[170], raw[250] = bad, bad
