@@ -23,7 +23,7 @@ Codes = npt.NDArray[np.uint32]
 Real = Any
 
 #: The options of functions that are compiled only as a part of others.
-FAST: Any = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+FAST: Any = {"forceinline": True, "no_cpython_wrapper": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -51,7 +51,7 @@ def point(function: _Function) -> _Function:
     A call prevents vectorisation of the loop, and without this option LLVM inlines only short functions. Only the loops are
     stored on disk.
     """
-    return function if config.DISABLE_JIT else _dispatcher(function, {"contract"}, forceinline=True)
+    return function if config.DISABLE_JIT else _dispatcher(function, {"contract"}, forceinline=True, no_cpython_wrapper=True)
 
 
 def inlined(function: _Function) -> _Function:

@@ -47,6 +47,7 @@ def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Rea
     return positive * (keep * y + spread), negative * (keep * (type(y)(1) - y) + spread)
 
 
+@cache
 def losses_of_classes(formula: Formula, pair: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return the losses of class 1 and class 0 as functions of the probability of the own class."""
     compiled = point(with_compiled_helpers(formula, point))

@@ -123,7 +123,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
 
     ``flat`` is whether c is 0, as for cross-entropy, which makes the derivatives of the other classes simpler.
     """
-    loss_of_class, _ = losses_of_classes(formula, pair=False)
+    loss_of_class, _ = losses_of_classes(formula, False)
 
     @point
     def of_label(

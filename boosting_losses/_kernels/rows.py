@@ -168,7 +168,7 @@ def add_hessian(work: Array, classes: int, scale: float) -> None:
 @cache
 def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915  (they close over the formula)
     """Return the functions of a formula with a number of parameters, which compile on their first call."""
-    loss_of_class, _ = losses_of_classes(formula, pair=False)
+    loss_of_class, _ = losses_of_classes(formula, False)
     start = HEADER + n_parameters
 
     @point
