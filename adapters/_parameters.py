@@ -16,6 +16,15 @@ def without_none(params: Any) -> dict[str, Any]:
     return {name: value for name, value in (params or {}).items() if value is not None}
 
 
+def thread_count(settings: Mapping[str, Any], *names: str) -> int | None:
+    """Return the number of threads, given under one of the names; None for the default, such as 0 or -1."""
+    for name in names:
+        if name in settings:
+            text = str(settings[name])
+            return int(text) if text.isdecimal() and int(text) > 0 else None
+    return None
+
+
 def is_one(value: object) -> bool:
     """Return whether a parameter equals 1, given as a number or as a string."""
     try:

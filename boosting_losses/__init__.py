@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from ._threads import get_num_threads, num_threads, set_num_threads
 from ._version import __version__
 from .losses import (
     BinaryLoss,
@@ -31,7 +32,10 @@ __all__ = [
     "__version__",
     "binary_loss",
     "check_loss",
+    "get_num_threads",
     "multiclass_loss",
+    "num_threads",
+    "set_num_threads",
 ]
 # ``import *`` imports every name of ``__all__``, so the classifier is included only if scikit-learn is installed.
 if find_spec("sklearn"):

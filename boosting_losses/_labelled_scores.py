@@ -86,7 +86,7 @@ class LabelledScores(ABC):
 
 @dataclass(frozen=True)
 class Rows(LabelledScores):
-    """Labels, scores and weights, which ``blocks`` passes to the kernels."""
+    """Labels, scores and weights in memory."""
 
     y: Array
     raw: Array
@@ -154,13 +154,18 @@ class Rows(LabelledScores):
         return Rows(self.y[every].copy(), self.raw[every].copy(), weight)
 
     def add_up(self, kernel: Callable[..., Any], *parameters: float) -> Parameters:
-        unit = 1.0 / self.total
-        total: Parameters = np.sum([kernel(*block, unit, *parameters) for block in self.blocks()], axis=0)
-        return total
+        return self.sums(kernel, 1.0 / self.total, *parameters)
 
-    def blocks(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        """Yield blocks of labels, scores and weights in the form that the kernels require."""
-        return ((y, raw, weight) for _, y, raw, weight in _validation.blocks(self.y, self.raw, self.weight))
+    def sums(self, kernel: Callable[..., Any], unit: float, *parameters: float) -> Parameters:
+        """Return the sums of a kernel over all rows, with all weights multiplied by ``unit``."""
+
+        def of(chunk: _validation.Chunk) -> Any:
+            _, *data = chunk
+            return kernel(*data, unit, *parameters)
+
+        parts = _validation.each_chunk(of, self.y, self.raw, self.weight, width=self.n_scores, whole=True)
+        total: Parameters = np.sum(parts, axis=0)
+        return total
 
 
 def effective_count(total: float, squared_shares: float) -> float:

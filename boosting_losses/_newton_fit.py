@@ -186,12 +186,14 @@ def per_class(rows: LabelledScores) -> Parameters:
     return _minimise(rows, problem).reshape(2, columns)
 
 
-def _sums_of_classes(y: Array, raw: Array, weight: Array | None, unit: float, *parameters: float) -> Parameters:
+def _sums_of_classes(
+    y: Array, raw: Array, weight: Array | None, begin: int, end: int, unit: float, *parameters: float
+) -> Parameters:
     """Return the gradient and the upper triangle of the Hessian of :func:`per_class` in one array."""
     slope, constant = np.array(parameters).reshape(2, -1)
     gradient = np.zeros(len(parameters))
     hessian = np.zeros((len(parameters), len(parameters)))
-    scaling.per_class(y, raw, weight, unit, slope, constant, gradient, hessian)
+    scaling.per_class(y, raw, weight, begin, end, unit, slope, constant, gradient, hessian)
     return np.concatenate([gradient, hessian.ravel()])
 
 

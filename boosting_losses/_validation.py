@@ -7,20 +7,20 @@ value, ``refuse_binary`` or ``refuse_multiclass`` finds its row and raises the e
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from . import _threads
 from ._kernels.rows import ROW_SUM_TOLERANCE
 from ._types import Array
 
 #: Probabilities outside [0, 1] by no more than this are attributed to rounding.
 ROUNDING = 1e-6
 
-#: The number of rows per block if data must be converted for the kernels. Blocks avoid a copy of all data.
-BLOCK = 65536
+_Result = TypeVar("_Result")
 
 
 class RoundedWarning(UserWarning):
@@ -30,7 +30,7 @@ class RoundedWarning(UserWarning):
 def binary(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Return labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``blocks``."""
+    """Return labels ``(n,)``, raw scores ``(n,)`` and weights ``(n,)`` or None, for ``each_chunk``."""
     scores = numeric("raw", raw)
     refuse_other_dimensions(scores, multiclass=False)
     y = numeric("y_true", y_true)
@@ -43,7 +43,7 @@ def binary(
 def multiclass(
     y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    """Return labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``blocks``."""
+    """Return labels ``(n,)`` or ``(n, K)``, raw scores ``(n, K)`` and weights ``(n,)`` or None, for ``each_chunk``."""
     scores = numeric("raw", raw)
     refuse_other_dimensions(scores, multiclass=True)
     y, weight = labels_and_weights(y_true, sample_weight, multiclass=True)
@@ -52,25 +52,53 @@ def multiclass(
     return y, scores, weight
 
 
-def blocks(
-    y: Array, raw: Array, weight: Array | None, *, rows_together: bool = False
-) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    """Yield the row slice, labels, raw scores and weights of each block in the form that the kernels require.
+class Chunk(NamedTuple):
+    """Consecutive rows in the form that kernels require: the rows from ``begin`` to ``end`` of the arrays."""
 
-    Data that require no conversion form a single block. With ``rows_together``, raw scores are in C order.
+    rows: slice  #: their place in the whole data
+    y: Array
+    raw: Array
+    weight: Array | None
+    begin: int
+    end: int
+
+    def of(self, results: Array) -> Array:
+        """Return results for the whole data, or for the chunk, such that ``begin`` and ``end`` also refer to them."""
+        return results if self.begin == self.rows.start else results[self.rows]
+
+
+def each_chunk(
+    task: Callable[[Chunk], _Result],
+    y: Array,
+    raw: Array,
+    weight: Array | None,
+    *,
+    width: float = 1.0,
+    whole: bool = False,
+    rows_together: bool = False,
+) -> list[_Result]:
+    """Return the results of a task for consecutive chunks, in order, computed by several threads if the data are large.
+
+    ``width`` is the work for one row (see ``_threads.chunks``). With ``whole``, a chunk of data that require no conversion
+    contains the whole arrays. With ``rows_together``, raw scores are in C order.
     """
     same_dtype = weight is None or weight.dtype == y.dtype
     in_order = not rows_together or raw.flags.c_contiguous
-    if same_dtype and in_order and all(_is_ready(array) for array in (y, raw, weight) if array is not None):
-        yield slice(None), y, raw, weight
-        return
-    for start in range(0, len(y), BLOCK):
-        rows = slice(start, start + BLOCK)
-        some_y, some_weight = _ready(y[rows]), None if weight is None else _ready(weight[rows])
-        if some_weight is not None and some_weight.dtype != some_y.dtype:
-            some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
-        some_raw = _ready(raw[rows])
-        yield rows, some_y, np.ascontiguousarray(some_raw) if rows_together else some_raw, some_weight
+    ready = same_dtype and in_order and all(_is_ready(array) for array in (y, raw, weight) if array is not None)
+
+    def of(rows: slice) -> _Result:
+        if ready and (whole or rows.stop - rows.start == len(y)):
+            return task(Chunk(rows, y, raw, weight, rows.start, rows.stop))
+        some_y, some_raw, some_weight = y[rows], raw[rows], None if weight is None else weight[rows]
+        if not ready:
+            some_y, some_raw = _ready(some_y), _ready(some_raw)
+            some_raw = np.ascontiguousarray(some_raw) if rows_together else some_raw
+            some_weight = None if some_weight is None else _ready(some_weight)
+            if some_weight is not None and some_weight.dtype != some_y.dtype:
+                some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
+        return task(Chunk(rows, some_y, some_raw, some_weight, 0, rows.stop - rows.start))
+
+    return _threads.each(of, _threads.chunks(len(y), width))
 
 
 def check_outputs(raw: Array, **outputs: Array) -> None:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import catboost as cb
 import numpy as np
 
+from ..._threads import threads_of_library
 from ..._types import Array
 from ...losses import Loss
 from .._init_score import InitScore, as_init_score
 from .._loss import check_storable, naming
-from .._parameters import switch, without_none
+from .._parameters import switch, thread_count, without_none
 from ._builtin import builtin_settings, with_baseline
 from ._continuation import added, check_same_classes, checked_model, on_top_of
 from ._data import (
@@ -125,7 +126,8 @@ def train(
         own = {**settings, **companions(loss, init_score, names, settings)}
     else:
         pool, *evaluation = (with_baseline(data, init_score) for data in (pool, *evaluation))
-    model = _uninterrupted(cb.train, pool, own, eval_set=evaluation or None, **outlets)
+    with threads_of_library(thread_count(settings, "thread_count")):
+        model = _uninterrupted(cb.train, pool, own, eval_set=evaluation or None, **outlets)
     if previous is None:
         return finished(model, loss, init_score)
     return finished(added(previous, model), loss, as_init_score(previous.get_scale_and_bias()[1]))
@@ -183,7 +185,8 @@ def cv(pool: cb.Pool, params: Mapping[str, Any] | None = None, *, loss: Loss, **
     with tempfile.TemporaryDirectory() as folder:
         if not settings["allow_writing_files"]:
             settings["train_dir"] = folder  # catboost.cv creates a folder anyway
-        results = _uninterrupted(cb.cv, pool, settings, **options)
+        with threads_of_library(thread_count(settings, "thread_count")):
+            results = _uninterrupted(cb.cv, pool, settings, **options)
     if options.get("return_models"):
         for model in results[1]:
             finished(model, loss, init_score)

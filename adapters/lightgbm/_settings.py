@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy.typing as npt
 
+from ..._threads import threads_of_library
 from ...losses import Loss
 from .._init_score import as_init_score
 from .._loss import check_loss
-from .._parameters import checked_num_class, without_none
+from .._parameters import checked_num_class, thread_count, without_none
 from ._objects import Objective
 
 _OBJECTIVE = ("objective", "objective_type", "app", "application", "loss")
@@ -30,6 +32,7 @@ _MACHINES = (
 )
 _PORT = ("local_listen_port", "local_port", "port")
 _TREE_LEARNER = ("tree_learner", "tree", "tree_type", "tree_learner_type")
+_NUM_THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 _RANDOM_FOREST = ("rf", "random_forest")
 #: Parameters that LightGBM silently ignores with a custom objective, each with the value that has no effect.
 _IGNORED = {
@@ -130,6 +133,11 @@ def network_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], int]:
             f"tree_learner must be 'data' or 'voting', because each worker has some of the rows, got {learner!r}"
         )
     return {**settings, "tree_learner": learner}, port
+
+
+def threads_of(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Let losses and metrics use as many threads as LightGBM in a ``with`` block."""
+    return threads_of_library(thread_count(settings, *_NUM_THREADS))
 
 
 def is_dart(settings: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ from ._data import (
 )
 from ._model import Model, continued
 from ._objects import Feval, Objective, metrics_with_init_score
-from ._settings import is_dart, own_settings
+from ._settings import is_dart, own_settings, threads_of
 from ._unfinished import ShowFinished
 
 
@@ -140,16 +140,17 @@ def boost(
         handed_over = [(data, name) for data, name in evaluated if data is not train_set]
     constant = as_init_score(init_score)
     try:
-        return lgb.train(
-            {**settings, "objective": Objective(loss, constant)},
-            train_set,
-            num_boost_round,
-            valid_sets=[data for data, _ in handed_over] if evaluated else None,
-            valid_names=[name for _, name in handed_over],
-            feval=metrics_with_init_score(loss, feval, settings["metric"], constant),
-            init_model=previous,
-            callbacks=[*(callbacks or ()), *own],
-        )
+        with threads_of(settings):
+            return lgb.train(
+                {**settings, "objective": Objective(loss, constant)},
+                train_set,
+                num_boost_round,
+                valid_sets=[data for data, _ in handed_over] if evaluated else None,
+                valid_names=[name for _, name in handed_over],
+                feval=metrics_with_init_score(loss, feval, settings["metric"], constant),
+                init_model=previous,
+                callbacks=[*(callbacks or ()), *own],
+            )
     finally:
         if previous is not None:
             without_predictions(train_set, *(data for data, _ in evaluated))
@@ -225,21 +226,22 @@ def cv(
 
     results: dict[str, Any]
     try:
-        results = lgb.cv(
-            {**settings, "objective": Objective(loss)},
-            train_set,
-            num_boost_round,
-            feval=metrics_with_init_score(loss, feval, settings["metric"], 0.0),
-            fpreproc=prepare,
-            init_model=previous,
-            callbacks=[
-                *(callbacks or ()),
-                ShowFinished(loss, init_scores),
-                *([StopDart()] if is_dart(settings) else []),
-                *column_sampling(),
-            ],
-            **options,
-        )
+        with threads_of(settings):
+            results = lgb.cv(
+                {**settings, "objective": Objective(loss)},
+                train_set,
+                num_boost_round,
+                feval=metrics_with_init_score(loss, feval, settings["metric"], 0.0),
+                fpreproc=prepare,
+                init_model=previous,
+                callbacks=[
+                    *(callbacks or ()),
+                    ShowFinished(loss, init_scores),
+                    *([StopDart()] if is_dart(settings) else []),
+                    *column_sampling(),
+                ],
+                **options,
+            )
     finally:
         if previous is not None:
             without_predictions(train_set)

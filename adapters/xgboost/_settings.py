@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
 
+from ..._threads import threads_of_library
 from ..._types import Array
 from ..._validation import numbers
 from ...losses import LogLoss, Loss
 from .._loss import ATTRIBUTE, check_loss, check_same_loss, check_values
-from .._parameters import checked_num_class, is_one, switch, without_none
+from .._parameters import checked_num_class, is_one, switch, thread_count, without_none
 from ._model import IDENTITIES, has_vector_leaves, init_score_of, is_linear, objective_of
 from ._objects import RANK_METRICS, Metric, Objective
 
@@ -108,6 +110,11 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
         raise ValueError(f"booster must be a tree booster for {loss}, got 'gblinear', {_ONE_INIT_SCORE}")
     settings["num_class"] = checked_num_class(settings.get("num_class"), loss)
     return without_none(settings)
+
+
+def threads_of(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Let losses and metrics use as many threads as XGBoost in a ``with`` block."""
+    return threads_of_library(thread_count(settings, "nthread", "n_jobs"))
 
 
 def _mapping(params: Any) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 import xgboost as xgb
 
 from ..._kernels import sketch as kernels
+from ..._threads import each_part
 from ..._types import Array
 from ...losses import Loss
 from ._data import labels_and_weights
@@ -115,6 +116,9 @@ def vector_leaves(
     return VECTOR_LEAVES
 
 
+#: The work of a product with a direction, relative to that of a raw score.
+_WORK = 0.2
+
 #: Parameter values that trees with vector leaves support.
 _WANTED: dict[str, tuple[str, ...]] = {
     "multi_strategy": ("multi_output_tree",),
@@ -154,7 +158,11 @@ def sketched(loss: Loss, sketch: Sketch, first_round: int) -> Any:
             directions = sketch.directions(first_round + iteration, grad.shape[1])
             slope = np.empty((len(grad), sketch.columns), np.float32)
             curvature = np.empty_like(slope)
-            kernels.along(grad, hess, directions, slope, curvature)
+
+            def fill(rows: slice) -> None:
+                kernels.along(grad[rows], hess[rows], directions, slope[rows], curvature[rows])
+
+            each_part(fill, len(grad), width=_WORK * grad.shape[1] * sketch.columns)
             return slope, curvature
 
     return Sketched()

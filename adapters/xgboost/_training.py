@@ -16,7 +16,7 @@ from .._parameters import without_none
 from ._data import check_evaluation, has_margins, labels_and_weights, named_data, rows_of_all
 from ._model import ON_MARGINS, Model, init_score_of, load
 from ._objects import InPlaceObjective, Metric
-from ._settings import Params, check_metrics, computed_settings, continued_settings, own_settings
+from ._settings import Params, check_metrics, computed_settings, continued_settings, own_settings, threads_of
 from ._sketch import Sketch, sketched, vector_leaves
 from ._workers import anywhere
 
@@ -104,20 +104,21 @@ def train(
     for data, name in evals:
         check_evaluation(loss, data, name, settings, soft=soft, margins=margins)
     metric = default_metric(loss, custom_metric, settings.get("eval_metric"))
-    booster = xgb.train(
-        settings,
-        dtrain,
-        num_boost_round,
-        evals=evals,
-        obj=objective,
-        maximize=direction_of(maximize, metric, callbacks),
-        early_stopping_rounds=early_stopping_rounds,
-        evals_result=evals_result,
-        verbose_eval=verbose_eval,
-        xgb_model=previous,
-        callbacks=[CarryLoss(loss, margins=margins), *(callbacks or ())],
-        custom_metric=metric,
-    )
+    with threads_of(settings):
+        booster = xgb.train(
+            settings,
+            dtrain,
+            num_boost_round,
+            evals=evals,
+            obj=objective,
+            maximize=direction_of(maximize, metric, callbacks),
+            early_stopping_rounds=early_stopping_rounds,
+            evals_result=evals_result,
+            verbose_eval=verbose_eval,
+            xgb_model=previous,
+            callbacks=[CarryLoss(loss, margins=margins), *(callbacks or ())],
+            custom_metric=metric,
+        )
     forget_best_round(booster, previous)
     return booster
 
@@ -195,18 +196,19 @@ def cv(
         return train_part, test_part, own
 
     metric = default_metric(loss, custom_metric, asked)
-    return xgb.cv(
-        settings,
-        dtrain,
-        num_boost_round,
-        metrics=asked,
-        obj=objective,
-        maximize=direction_of(maximize, metric, callbacks),
-        fpreproc=prepare,
-        callbacks=callbacks,
-        custom_metric=metric,
-        **options,
-    )
+    with threads_of(settings):
+        return xgb.cv(
+            settings,
+            dtrain,
+            num_boost_round,
+            metrics=asked,
+            obj=objective,
+            maximize=direction_of(maximize, metric, callbacks),
+            fpreproc=prepare,
+            callbacks=callbacks,
+            custom_metric=metric,
+            **options,
+        )
 
 
 class CarryLoss(xgb.callback.TrainingCallback):

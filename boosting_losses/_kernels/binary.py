@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from .._types import Array
 from ._jit import Real, double, jit, jit_sum, point
 from ._source import with_compiled_helpers
-from .checks import is_finite, may_be_valid, may_be_weights
+from .blocks import part
+from .checks import is_finite, may_be_valid
 from .dual import as_dual, of_margin, opposite
 from .logistic import sigmoid
 from .vector import bits, exp, select
@@ -30,7 +31,7 @@ Formula = Callable[..., Any]
 class BinaryLoops(NamedTuple):
     """The compiled loops of a formula."""
 
-    gradient_hessian: Callable[..., bool]
+    gradient_hessian: Callable[..., tuple[bool, bool]]
     sums: Callable[..., tuple[bool, float, float, float]]
 
 
@@ -68,14 +69,6 @@ def losses_of_classes(formula: Formula, pair: bool) -> tuple[Callable[..., Any],
 
 
 # ---- loops ----------------------------------------------------------------------------------------------------------
-
-
-@jit
-def part(weight: Array | None, start: int, stop: int) -> Array | None:
-    """Return the weights of the rows from ``start`` to ``stop``."""
-    if weight is None:
-        return None
-    return weight[start:stop]
 
 
 @cache
@@ -168,8 +161,10 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
         floor: float,
         gradient: Array,
         hessian: Array,
-    ) -> bool:
-        """Fill the derivatives; ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
+    ) -> tuple[bool, bool]:
+        """Fill the derivatives, and return whether all values are valid, and whether any weight is above 0.
+
+        ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
 
         A Newton step is then a descent step. The magnitude is the sum of the magnitudes of the label's two terms, so that
         the Hessian is also positive for a soft label whose two terms cancel.
@@ -178,7 +173,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
             fine, weighs = soft_block(
                 y, raw, shift, weight, parameters, positive, negative, smoothing, floor, gradient, hessian
             )
-            return fine and (weight is None or weighs)
+            return fine, weight is None or weighs
         valid, any_weight, hard = True, weight is None, smoothing == 0.0
         for start in range(0, raw.shape[0], BLOCK):
             stop = min(start + BLOCK, raw.shape[0])
@@ -194,7 +189,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
                 )
             valid &= fine
             any_weight |= weighs
-        return valid and any_weight
+        return valid, any_weight
 
     @partial(jit_sum, of=formula)
     def sums(
@@ -239,8 +234,8 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
             squares += w * double(error * error)
         if weight is None:
             weights = float(raw.shape[0])
-        valid = may_be_valid(top_y, top_z, y, raw)
-        return valid and (weight is None or may_be_weights(top_w, weight)), scale * losses, squares, weights
+        valid = may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y)
+        return valid, scale * losses, squares, weights
 
     return BinaryLoops(gradient_hessian_of_cross_entropy if flat else gradient_hessian, sums)
 
@@ -258,7 +253,7 @@ def gradient_hessian_of_cross_entropy(
     floor: float,
     gradient: Array,
     hessian: Array,
-) -> bool:
+) -> tuple[bool, bool]:
     """Fill the derivatives of cross-entropy, without a guard, a fifth faster than the loop of its formula."""
     real = type(raw[0])
     plain = positive == 1.0 and negative == 1.0 and smoothing == 0.0
@@ -288,7 +283,7 @@ def gradient_hessian_of_cross_entropy(
             g, h = w * g, w * h
         gradient[i] = g
         hessian[i] = h
-    return may_be_valid(top_y, top_z, y, raw) and (weight is None or may_be_weights(top_w, weight))
+    return may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y), weight is None or top_w > 0
 
 
 @jit

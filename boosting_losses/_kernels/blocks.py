@@ -24,6 +24,14 @@ PADDING = 16
 
 
 @jit
+def part(weight: Array | None, start: int, stop: int) -> Array | None:
+    """Return the weights of the rows from ``start`` to ``stop``."""
+    if weight is None:
+        return None
+    return weight[start:stop]
+
+
+@jit
 def is_by_class(scores: Array) -> bool:
     """Return whether the scores of one class are contiguous, as in Fortran order."""
     return bool(scores.strides[0] < scores.strides[1])

@@ -19,9 +19,3 @@ def is_finite(top: int, values: Array) -> bool:
 def may_be_valid(top_y: int, top_z: int, y: Array, z: Array) -> bool:
     """Return whether the largest bits represent a label in [0, 1] and a finite magnitude of a score."""
     return bool(top_y <= bits(type(y[0])(1))) and is_finite(top_z, z)
-
-
-@jit
-def may_be_weights(top_w: int, weight: Array) -> bool:
-    """Return whether the largest bits of the weights represent a finite number > 0."""
-    return bool(top_w > 0) and is_finite(top_w, weight)

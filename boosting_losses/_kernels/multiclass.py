@@ -144,8 +144,10 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy's functions)
         y: Array,
         raw: Array,
-        shift: Array | None,
         weight: Array | None,
+        begin: int,
+        end: int,
+        shift: Array | None,
         parameters: tuple[float, ...],
         class_weight: Array,
         spread: Array | None,
@@ -154,12 +156,13 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
         gradient: Array,
         hessian: Array,
     ) -> tuple[bool, bool]:
-        """Fill the gradient and the Hessian's diagonal times ``factor``; return validity, and whether any weight is above 0.
+        """Fill the gradient and the Hessian's diagonal times ``factor`` for the rows from ``begin`` to ``end``.
 
+        Return whether all values are valid, and whether any weight is above 0.
         ``floor`` is that of the binary loop. ``spread`` contains the terms that label smoothing adds for each class, which
         is correct for cross-entropy only; ``class_weight`` then contains the sums of the terms of all classes.
         """
-        n, classes = raw.shape
+        classes = raw.shape[1]
         real = type(raw[0, 0])
         floor_, factor_ = real(floor if floor > 0.0 else -np.inf), real(factor)
         size = rows_of_block(raw)
@@ -173,8 +176,8 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
         for k in range(classes):
             weighted |= class_weight[k] != 1.0
         any_weight = False
-        for start in range(0, n, size):
-            rows = min(size, n - start)
+        for start in range(begin, end, size):
+            rows = min(size, end - start)
             fine, weighs = copy_weights(weight, start, rows, w)
             any_weight |= weighs
             if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
@@ -224,20 +227,22 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     def sums(
         y: Array,
         raw: Array,
-        shift: Array | None,
         weight: Array | None,
+        begin: int,
+        end: int,
+        shift: Array | None,
         parameters: tuple[float, ...],
         class_weight: Array,
         spread: Array | None,
         square: bool,
         each: Array | None,
     ) -> tuple[bool, float, float, float]:
-        """Return, in one pass, whether all values are valid, and three sums.
+        """Return, in one pass over the rows from ``begin`` to ``end``, whether all values are valid, and three sums.
 
         They are the weighted loss, the weighted squared error of the softmax if ``square``, and the weights. If given,
         ``each`` is filled with the weighted loss of every row. ``class_weight`` and ``spread`` are those of the derivatives.
         """
-        n, classes = raw.shape
+        classes = raw.shape[1]
         size = rows_of_block(raw)
         s = np.zeros((classes, size + PADDING), raw.dtype)
         top, rest, w = np.zeros(size, raw.dtype), np.zeros(size, raw.dtype), np.zeros(size, raw.dtype)
@@ -245,8 +250,8 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
         losses = np.zeros(size)
         label = np.zeros(size, np.uint32)
         total_loss, total_square, total_weight = 0.0, 0.0, 0.0
-        for start in range(0, n, size):
-            rows = min(size, n - start)
+        for start in range(begin, end, size):
+            rows = min(size, end - start)
             fine, _ = copy_weights(weight, start, rows, w)
             if not (fine and load(raw, start, rows, shift, s, top) and codes(y, start, rows, classes, label)):
                 return False, 0.0, 0.0, 0.0

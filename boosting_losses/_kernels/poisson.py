@@ -59,6 +59,7 @@ def counts(bits: npt.NDArray[np.uint16], out: Array) -> None:
 
 @jit
 def add(
+    tile: int,
     weight: Array,
     values: Array,
     cells: npt.NDArray[np.int32],
@@ -72,7 +73,7 @@ def add(
     cell_weight: Array,
     cell_amounts: Array,
 ) -> None:
-    """Add n rows to the sums of R replicates.
+    """Add n rows to the sums of a tile of R replicates. Several threads may add to different tiles.
 
     values : (n, m), and total_values : (m, R)
         The values whose means are computed, and their weighted sums.
@@ -83,29 +84,28 @@ def add(
     first, second : (R / 4,), and drawn : (R,)
         The state of the streams, and the most recent counts.
     """
-    n = weight.shape[0]
+    t = tile * TILE
     bits = np.zeros(TILE // 4, np.uint64)
     halves = bits.view(np.uint16)
-    for t in range(0, drawn.shape[0], TILE):
-        count = drawn[t : t + TILE]
-        a, b = first[t // 4 : (t + TILE) // 4], second[t // 4 : (t + TILE) // 4]
-        for i in range(n):
-            if not follows[i]:
-                advance(a, b, bits)
-                counts(halves, count)
-            w = weight[i]
-            total = total_weight[t : t + TILE]
+    count = drawn[t : t + TILE]
+    a, b = first[t // 4 : (t + TILE) // 4], second[t // 4 : (t + TILE) // 4]
+    for i in range(weight.shape[0]):
+        if not follows[i]:
+            advance(a, b, bits)
+            counts(halves, count)
+        w = weight[i]
+        total = total_weight[t : t + TILE]
+        for r in range(TILE):
+            total[r] += w * count[r]
+        for j in range(values.shape[1]):
+            x = w * values[i, j]
+            total = total_values[j, t : t + TILE]
+            for r in range(TILE):
+                total[r] += x * count[r]
+        for j in range(cells.shape[1]):
+            c = np.uintp(cells[i, j])
+            x = w * amounts[i, j]
+            total, amount = cell_weight[c, t : t + TILE], cell_amounts[c, t : t + TILE]
             for r in range(TILE):
                 total[r] += w * count[r]
-            for j in range(values.shape[1]):
-                x = w * values[i, j]
-                total = total_values[j, t : t + TILE]
-                for r in range(TILE):
-                    total[r] += x * count[r]
-            for j in range(cells.shape[1]):
-                c = np.uintp(cells[i, j])
-                x = w * amounts[i, j]
-                total, amount = cell_weight[c, t : t + TILE], cell_amounts[c, t : t + TILE]
-                for r in range(TILE):
-                    total[r] += w * count[r]
-                    amount[r] += x * count[r]
+                amount[r] += x * count[r]

@@ -14,7 +14,7 @@ import numpy as np
 from .._types import Array
 from ._jit import Codes, Real, double, jit, jit_sum, point
 from .blocks import codes
-from .checks import may_be_weights
+from .checks import is_finite
 from .rows import ROW_SUM_TOLERANCE
 from .vector import bits, minus_log, select
 
@@ -122,7 +122,7 @@ def binary_sums(y: Array, proba: Array, weight: Array | None, eps: float) -> tup
         moved, top_w = moved + part[3], max(top_w, part[4])
     if weight is None:
         return True, loss, square, float(n), moved
-    return may_be_weights(top_w, weight), loss, square, total, moved
+    return is_finite(top_w, weight), loss, square, total, moved
 
 
 @jit_sum
@@ -142,7 +142,7 @@ def binary_squares(y: Array, proba: Array, weight: Array | None) -> tuple[bool, 
     fine = bool(top_y <= bits(type(y[0])(1)) and top_p <= bits(type(proba[0])(1)))
     if weight is None:
         return fine, square, float(y.shape[0])
-    return fine and may_be_weights(top_w, weight), square, total
+    return fine and is_finite(top_w, weight), square, total
 
 
 @jit
@@ -269,7 +269,7 @@ def multiclass_sums(y: Array, proba: Array, weight: Array | None, eps: float) ->
             loss += select(w > 0.0, w * losses[b], 0.0)
             square += w * squares[b]
             total += w
-    return weight is None or may_be_weights(top_w, weight), loss, square, total, moved
+    return weight is None or is_finite(top_w, weight), loss, square, total, moved
 
 
 @jit

@@ -124,15 +124,17 @@ def class_term(share: float, class_weight: float, smoothing: float, classes: int
 
 
 @jit
-def load(y: Array, raw: Array, i: int, w: float, class_weight: Array, smoothing: float, work: Array) -> bool:
+def load(
+    y: Array, raw: Array, i: int, w: float, shift: Array, class_weight: Array, smoothing: float, work: Array
+) -> bool:
     """Store scores and terms of a row; return whether label, scores and weight are valid."""
     classes = raw.shape[1]
     valid, shares = 0.0 <= w < math.inf, 0.0
     for k in range(classes):
-        share = double(y[i, k])
-        valid &= 0.0 <= share <= 1.0 and -math.inf < raw[i, k] < math.inf
+        share, z = double(y[i, k]), double(raw[i, k]) + shift[k]
+        valid &= 0.0 <= share <= 1.0 and -math.inf < z < math.inf
         shares += share
-        work[SCORES * classes + k] = raw[i, k]
+        work[SCORES * classes + k] = z
         work[TERMS * classes + k] = class_term(share, class_weight[k], smoothing, classes)
     return valid and abs(shares - 1.0) <= ROW_SUM_TOLERANCE
 
@@ -212,6 +214,9 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         y: Array,
         raw: Array,
         weight: Array | None,
+        begin: int,
+        end: int,
+        shift: Array,
         parameters: tuple[float, ...],
         class_weight: Array,
         smoothing: float,
@@ -219,9 +224,9 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
     ) -> bool:
         classes = raw.shape[1]
         work = np.empty(HESSIAN * classes)
-        for i in range(raw.shape[0]):
+        for i in range(begin, end):
             w = 1.0 if weight is None else double(weight[i])
-            if not load(y, raw, i, w, class_weight, smoothing, work):
+            if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             top, _, rest = exponentials(work, classes)
             log_rest, scale = math.log1p(rest), 1.0 / (1.0 + rest)
@@ -239,6 +244,9 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         y: Array,
         raw: Array,
         weight: Array | None,
+        begin: int,
+        end: int,
+        shift: Array,
         parameters: tuple[float, ...],
         class_weight: Array,
         smoothing: float,
@@ -250,9 +258,9 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         """Fill the gradient and the diagonal of the Hessian, times ``factor``; ``floor`` is that of the other loops."""
         classes = raw.shape[1]
         work, h = np.empty(HESSIAN * classes), np.empty(classes)
-        for i in range(raw.shape[0]):
+        for i in range(begin, end):
             w = 1.0 if weight is None else double(weight[i])
-            if not load(y, raw, i, w, class_weight, smoothing, work):
+            if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             scale = derivatives(work, classes, parameters, 1.0, False)
             for k in range(classes):

@@ -1,7 +1,8 @@
 """Derivatives of the log loss of rescaled scores with respect to the parameters of the scaling, in one pass over rows.
 
 All computations are in double precision, because Newton's method depends on accurate sums over millions of rows. ``unit``
-multiplies every weight, so that sums become means. The caller must have checked labels, scores and weights.
+multiplies every weight, so that sums become means. The caller must have checked labels, scores and weights. The functions
+process the rows from ``begin`` to ``end``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 
 from .._types import Array
 from ._jit import Real, double, jit, jit_sum, point
-from .blocks import PADDING, codes, copy_weights, load, rows_of_block
+from .blocks import PADDING, codes, copy_weights, load, part, rows_of_block
 from .logistic import sigmoid, softplus
 from .vector import exp
 
@@ -29,6 +30,8 @@ def linear(
     y: Array,
     raw: Array,
     weight: Array | None,
+    begin: int,
+    end: int,
     unit: float,
     low: float,
     high: float,
@@ -41,14 +44,15 @@ def linear(
     The targets replace the labels 0 and 1. The five results are the gradient (slope, constant) and the Hessian (slope,
     mixed, constant).
     """
+    labels, scores, weights = y[begin:end], raw[begin:end], part(weight, begin, end)
     g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(raw.shape[0]):
-        z = double(raw[i]) - centre
-        first, second = derivatives(slope * z + constant, low + (high - low) * double(y[i]))
+    for i in range(scores.shape[0]):
+        z = double(scores[i]) - centre
+        first, second = derivatives(slope * z + constant, low + (high - low) * double(labels[i]))
         if weight is None:
             first, second = unit * first, unit * second
         else:
-            w = unit * double(weight[i])
+            w = unit * double(weights[i])
             first, second = w * first, w * second
         g_constant += first
         g_slope += first * z
@@ -60,17 +64,18 @@ def linear(
 
 @jit_sum
 def beta(
-    y: Array, raw: Array, weight: Array | None, unit: float, a: float, b: float, c: float
+    y: Array, raw: Array, weight: Array | None, begin: int, end: int, unit: float, a: float, b: float, c: float
 ) -> tuple[float, float, float, float, float, float, float, float, float]:
     """Return the gradient and the Hessian's upper triangle for the scores a log p - b log(1 - p) + c, p = sigmoid(raw)."""
+    labels, scores, weights = y[begin:end], raw[begin:end], part(weight, begin, end)
     g_a, g_b, g_c = 0.0, 0.0, 0.0
     h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(raw.shape[0]):
-        z = double(raw[i])
+    for i in range(scores.shape[0]):
+        z = double(scores[i])
         minus_log_q = softplus(z)
         log_p = z - minus_log_q
-        first, second = derivatives(a * log_p + b * minus_log_q + c, double(y[i]))
-        w = unit if weight is None else unit * double(weight[i])
+        first, second = derivatives(a * log_p + b * minus_log_q + c, double(labels[i]))
+        w = unit if weight is None else unit * double(weights[i])
         first, second = w * first, w * second
         g_a += first * log_p
         g_b += first * minus_log_q
@@ -88,17 +93,19 @@ def beta(
 
 
 @jit
-def temperature(y: Array, raw: Array, weight: Array | None, unit: float, inverse: float) -> tuple[float, float]:
+def temperature(
+    y: Array, raw: Array, weight: Array | None, begin: int, end: int, unit: float, inverse: float
+) -> tuple[float, float]:
     """Return the first and second derivatives with respect to ``inverse`` > 0 for the softmax of inverse * raw."""
-    n, classes = raw.shape
+    classes = raw.shape[1]
     size = rows_of_block(raw)
     s = np.zeros((classes, size + PADDING))
     top, rest, w, own = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     first, second = np.zeros(size), np.zeros(size)
     label = np.zeros(size, np.uint32)
     gradient, hessian = 0.0, 0.0
-    for start in range(0, n, size):
-        rows = min(size, n - start)
+    for start in range(begin, end, size):
+        rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
         load(raw, start, rows, None, s, top)
         codes(y, start, rows, classes, label)
@@ -138,6 +145,8 @@ def per_class(
     y: Array,
     raw: Array,
     weight: Array | None,
+    begin: int,
+    end: int,
     unit: float,
     slope: Array,
     constant: Array,
@@ -149,13 +158,13 @@ def per_class(
     The slopes come first, then the constants. In the Hessian, (2 K, 2 K), the slope-slope and constant-constant blocks get
     only their upper triangles, and the slope-constant block is filled completely.
     """
-    n, classes = raw.shape
+    classes = raw.shape[1]
     size = rows_of_block(raw)
     s, p = np.zeros((classes, size + PADDING)), np.zeros((classes, size + PADDING))
     top, total, w = np.zeros(size), np.zeros(size), np.zeros(size)
     label = np.zeros(size, np.uint32)
-    for start in range(0, n, size):
-        rows = min(size, n - start)
+    for start in range(begin, end, size):
+        rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
         load(raw, start, rows, None, s, top)
         codes(y, start, rows, classes, label)

@@ -221,8 +221,7 @@ def _added(
     function = _named(kernel)
     sums = _Added()
     for rows, _ in view.blocks(columns, start):
-        for block in rows.blocks():
-            sums.merge(_Added(np.asarray(function(*block, unit, *parameters))))
+        sums.merge(_Added(rows.sums(function, unit, *parameters)))
     return sums
 
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from dask.base import compute, get_scheduler, is_dask_collection
 from dask.delayed import delayed
 
+from .._threads import num_threads
+
 #: The columns of a partition by name; None for an argument that was not given.
 Columns = dict[str, Any]
 
@@ -172,7 +174,8 @@ def _applied(
                 f"{name} must have the rows of {first} in each partition, got {len(column)} rows instead of {n} in"
                 f" partition {number}"
             )
-    return function(columns, start, *shared, *own)
+    with num_threads(1):  # the workers compute partitions side by side
+        return function(columns, start, *shared, *own)
 
 
 def _merged(parts: Sequence[Mergeable]) -> Mergeable:

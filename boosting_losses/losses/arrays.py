@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,17 @@ import numpy.typing as npt
 from .. import _validation
 from .._kernels._source import text_digest
 from .._kernels.binary import BinaryLoops, Formula
+from .._kernels.rows import ROW_SUM_TOLERANCE
+from .._threads import num_threads
 from .._types import Array, Doubles
+from .._validation import Chunk
 from ._shape import MARGINS, Shape, examined
 from .binary import BinaryLoss
 from .multiclass import MulticlassLoss
 from .row_functions import RowFunction
 from .serialization import imported, register_loss
+
+_Result = TypeVar("_Result")
 
 #: A function ``(y, raw) -> array`` of labels that are 0 or 1 and raw scores, both float64 and of shape (n,).
 ArrayFunction = Callable[[Array, Array], npt.ArrayLike]
@@ -44,6 +50,11 @@ class _OfArrays:
 
     def formula(self) -> tuple[Formula, tuple[float, ...]]:
         raise TypeError(f"{self} has no formula")
+
+    def _each_chunk(self, task: Callable[[Chunk], _Result], data: tuple[Array, Array, Array | None]) -> list[_Result]:
+        # The functions may not be made for several threads.
+        with num_threads(1):
+            return _validation.each_chunk(task, *data, width=data[1].size / len(data[1]))
 
     def at(self, function: ArrayFunction, label: float, raw: Array) -> Doubles:
         """Return the result of a function for one label."""
@@ -107,12 +118,13 @@ class ArrayLoss(_OfArrays, BinaryLoss):
         floor: float,
         gradient: Array,
         hessian: Array,
-    ) -> bool:
-        _validation.refuse_binary(y, raw, None)
+    ) -> tuple[bool, bool]:
+        if not _are_valid(y, raw, weight):
+            return False, True
         w = 1.0 if weight is None else weight
         gradient[:] = w * self._mixed(self.gradient, y, raw, shift)
         hessian[:] = w * self._mixed(self.hessian, y, raw, shift)
-        return _are_weights(weight) and (weight is None or bool(weight.any()))
+        return True, weight is None or bool(weight.any())
 
     def _fill_sums(
         self,
@@ -126,12 +138,13 @@ class ArrayLoss(_OfArrays, BinaryLoss):
         smoothing: float,
         each: Array | None,
     ) -> tuple[bool, float, float, float]:
-        _validation.refuse_binary(y, raw, None)
+        if not _are_valid(y, raw, weight):
+            return False, 0.0, math.nan, 0.0
         losses = self._mixed(self.value, y, raw, shift) * (1.0 if weight is None else weight)
         if each is not None:
             each[:] = losses
         total = float(len(y)) if weight is None else float(weight.sum(dtype=np.float64))
-        return _are_weights(weight) and total > 0.0, float(losses.sum()), math.nan, total
+        return True, float(losses.sum()), math.nan, total
 
     def _mixed(self, function: ArrayFunction, y: Array, raw: Array, shift: float | None) -> Doubles:
         """Return the results of a function for the labels 1 and 0, weighted by the label."""
@@ -182,8 +195,14 @@ def _shape_of(loss: ArrayLoss) -> Shape:
         return examined({"class 1": d_1, "class 0": d_0}, convex, excess, loss.slope(MARGINS))
 
 
-def _are_weights(weight: Array | None) -> bool:
-    return weight is None or bool(((weight >= 0) & (weight < np.inf)).all())
+def _are_valid(y: Array, raw: Array, weight: Array | None) -> bool:
+    """Return whether labels lie in the range of their codes or shares, and scores and weights are finite."""
+    most = raw.shape[1] - 1 if raw.ndim > y.ndim else 1
+    labels = ((y >= 0) & (y <= most)).all() and (raw.ndim == y.ndim or (y == np.floor(y)).all())
+    if y.ndim == 2:
+        labels = labels and bool((abs(y.sum(axis=1, dtype=np.float64) - 1.0) <= ROW_SUM_TOLERANCE).all())
+    weights = weight is None or ((weight >= 0) & (weight < np.inf)).all()
+    return bool(labels and weights and np.isfinite(raw).all())
 
 
 @register_loss
@@ -227,50 +246,47 @@ class MulticlassArrayLoss(_OfArrays, MulticlassLoss):
 
         return row
 
-    def _in_blocks(self, y: Array) -> bool:
-        return y.ndim == 1
+    def _checked(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> tuple[Array, Array, Array | None]:
+        return _validation.multiclass(y_true, raw, sample_weight)
 
-    def _sums(
-        self, y: Array, raw: Array, shift: Array | None, weight: Array | None, each: Array | None
-    ) -> tuple[bool, float, float]:
-        scores = raw.astype(np.float64) + (0.0 if shift is None else shift)
-        _validation.refuse_multiclass(y, raw, None)
-        w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
-        losses = w * np.asarray(self.value(y.astype(np.float64), scores), np.float64)
-        if each is not None:
-            each[:] = losses
-        return _are_weights(weight), float(losses.sum()), float(w.sum())
+    def _sums_of(
+        self, data: tuple[Array, Array, Array | None], shift: Array | None, each: Array | None
+    ) -> tuple[float, float]:
+        losses = np.empty(len(data[0])) if each is None else each
+
+        def fill(chunk: Chunk) -> bool:
+            if not _are_valid(chunk.y, chunk.raw, chunk.weight):
+                return False
+            w = 1.0 if chunk.weight is None else chunk.weight
+            losses[chunk.rows] = w * self._of_labels(self.value, chunk, shift)
+            return True
+
+        if not all(self._each_chunk(fill, data)):
+            _validation.refuse_multiclass(*data)
+        _validation.refuse_weights(data[2])
+        return float(losses.sum()), float(len(losses) if data[2] is None else data[2].sum(dtype=np.float64))
 
     def _fill_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
+        self, chunk: Chunk, shift: Array | None, factor: float, gradient: Array, hessian: Array
     ) -> tuple[bool, bool]:
-        scores = raw.astype(np.float64) + (0.0 if shift is None else shift)
-        _validation.refuse_multiclass(y, raw, None)
-        w = 1.0 if weight is None else weight[:, None].astype(np.float64)
-        gradient[:] = w * np.asarray(self.gradient(y.astype(np.float64), scores))
-        hessian[:] = factor * w * np.asarray(self.hessian(y.astype(np.float64), scores))
-        return _are_weights(weight), weight is None or bool(weight.any())
+        if not _are_valid(chunk.y, chunk.raw, chunk.weight):
+            return False, True
+        w = 1.0 if chunk.weight is None else chunk.weight[:, None].astype(np.float64)
+        rows = slice(0, len(chunk.y))
+        gradient[rows] = w * self._of_labels(self.gradient, chunk, shift)
+        hessian[rows] = factor * w * self._of_labels(self.hessian, chunk, shift)
+        return True, chunk.weight is None or bool(chunk.weight.any())
 
-    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
-        _validation.refuse_multiclass(y, raw, None)
-        out[:] = self._mixed(self.value, y, raw) * (1.0 if weight is None else weight)
-        return _are_weights(weight)
+    _fill_soft_derivatives = _fill_derivatives
 
-    def _fill_soft_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, factor: float, gradient: Array, hessian: Array
-    ) -> bool:
-        _validation.refuse_multiclass(y, raw, None)
-        w = 1.0 if weight is None else weight[:, None]
-        gradient[:] = w * self._mixed(self.gradient, y, raw)
-        hessian[:] = factor * w * self._mixed(self.hessian, y, raw)
-        return _are_weights(weight)
+    def _of_labels(self, function: ArrayFunction, chunk: Chunk, shift: Array | None) -> Doubles:
+        """Return the results of a function for class codes or soft labels."""
+        scores = chunk.raw.astype(np.float64) + (0.0 if shift is None else shift)
+        if chunk.y.ndim == 2:
+            return self._mixed(function, chunk.y, scores)
+        return np.asarray(function(chunk.y.astype(np.float64), scores), np.float64)
 
     def _mixed(self, function: ArrayFunction, y: Array, raw: Array) -> Doubles:
         """Return the results of a function for each class, weighted by the soft label."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,17 @@ from .._kernels.blocks import softmax
 from .._kernels.multiclass import MulticlassLoops, multiclass_loops
 from .._kernels.posterior import posterior_loops
 from .._kernels.rows import RowLoops, known_parameters, row_loops
+from .._threads import each_part
 from .._types import Array, Doubles
+from .._validation import Chunk
 from . import parameters
 from ._shape import Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal
 from .row_functions import RowFunction, row_function
 from .serialization import register_loss
+
+_Result = TypeVar("_Result")
 
 
 class MulticlassLoss(Loss):
@@ -49,35 +54,15 @@ class MulticlassLoss(Loss):
         *,
         shift: float | Sequence[float] | None = None,
     ) -> tuple[float, float]:
-        data = _validation.multiclass(y_true, raw, sample_weight)
-        init_score, total, weights = _checked_shift(shift, data[1].shape[1]), 0.0, 0.0
-        for _, y, scores, weight in _validation.blocks(*data):
-            if self._in_blocks(y):
-                fine, loss, w = self._sums(y, scores, init_score, weight, None)
-            else:
-                losses = np.empty(len(y))
-                fine = self._fill_soft_losses(y, _shifted(scores, init_score), weight, losses)
-                loss, w = float(losses.sum()), float(len(y) if weight is None else weight.sum(dtype=np.float64))
-            if not fine:
-                _validation.refuse_multiclass(*data)
-            total, weights = total + loss, weights + w
-        if not 0.0 < weights < np.inf:
-            _validation.refuse_weights(data[2])
-        return total, weights
+        data = self._checked(y_true, raw, sample_weight)
+        return self._sums_of(data, _checked_shift(shift, data[1].shape[1]), None)
 
     def per_sample(
         self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float64]:
-        data = _validation.multiclass(y_true, raw, sample_weight)
-        _validation.refuse_weights(data[2])
+        data = self._checked(y_true, raw, sample_weight)
         losses = np.empty(len(data[0]))
-        for block, y, scores, weight in _validation.blocks(*data):
-            if self._in_blocks(y):
-                fine, _, _ = self._sums(y, scores, None, weight, losses[block])
-            else:
-                fine = self._fill_soft_losses(y, scores, weight, losses[block])
-            if not fine:
-                _validation.refuse_multiclass(*data)
+        self._sums_of(data, None, losses)
         return losses
 
     def write_gradient_hessian(
@@ -91,21 +76,16 @@ class MulticlassLoss(Loss):
         shift: float | Sequence[float] | None = None,
         factor: float = 1.0,
     ) -> None:
-        data = _validation.multiclass(y_true, raw, sample_weight)
+        data = self._checked(y_true, raw, sample_weight)
         _validation.check_outputs(data[1], gradient=gradient, hessian=hessian)
-        init_score, any_weight = _checked_shift(shift, data[1].shape[1]), False
-        for block, y, scores, weight in _validation.blocks(*data):
-            g, h = gradient[block], hessian[block]
-            if self._in_blocks(y):
-                fine, weighs = self._fill_derivatives(y, scores, init_score, weight, factor, g, h)
-            else:
-                fine = self._fill_soft_derivatives(y, _shifted(scores, init_score), weight, factor, g, h)
-                weighs = weight is None or bool(weight.any())
-            if not fine:
-                _validation.refuse_multiclass(*data)
-            any_weight |= weighs
-        if not any_weight:
-            _validation.refuse_weights(data[2])
+        constants = _checked_shift(shift, data[1].shape[1])
+        fill = self._fill_derivatives if data[0].ndim == 1 else self._fill_soft_derivatives
+        flags = self._each_chunk(
+            lambda chunk: fill(chunk, constants, factor, chunk.of(gradient), chunk.of(hessian)), data
+        )
+        fine, weighs = zip(*flags, strict=True)
+        if not (all(fine) and any(weighs)):
+            _validation.refuse_multiclass(*data)
 
     def row_function(
         self, n_classes: int, init_score: float | Sequence[float] = 0.0, factor: float = 1.0
@@ -228,9 +208,18 @@ class MulticlassLoss(Loss):
         posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
         return scores
 
-    def _in_blocks(self, y: Array) -> bool:
-        """Return whether the loops for class codes apply. Smoothed labels are soft labels, except for cross-entropy."""
-        return y.ndim == 1 and (self.label_smoothing == 0.0 or self.formula()[0] is cross_entropy)
+    def _checked(
+        self, y_true: npt.ArrayLike, raw: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+    ) -> tuple[Array, Array, Array | None]:
+        """Return checked data. Smoothed class codes become soft labels, except for cross-entropy."""
+        y, scores, weight = _validation.multiclass(y_true, raw, sample_weight)
+        if y.ndim == 1 and self.label_smoothing > 0.0 and self.formula()[0] is not cross_entropy:
+            _validation.refuse_class_labels(y, scores.shape[1])
+            y = np.eye(scores.shape[1], dtype=y.dtype)[y.astype(np.intp)]
+        return y, scores, weight
+
+    def _each_chunk(self, task: Callable[[Chunk], _Result], data: tuple[Array, Array, Array | None]) -> list[_Result]:
+        return _validation.each_chunk(task, *data, width=data[1].shape[1], whole=True)
 
     def _loops(self) -> tuple[MulticlassLoops, tuple[float, ...]]:
         formula, of = self.formula()
@@ -244,62 +233,75 @@ class MulticlassLoss(Loss):
         spread = weights * (smoothing / classes)
         return (1.0 - smoothing) * weights + spread.sum(), spread
 
-    def _sums(
-        self, y: Array, raw: Array, shift: Array | None, weight: Array | None, each: Array | None
-    ) -> tuple[bool, float, float]:
+    def _sums_of(
+        self, data: tuple[Array, Array, Array | None], shift: Array | None, each: Array | None
+    ) -> tuple[float, float]:
+        """Return the sums of weighted losses and weights; fill ``each`` with the weighted loss of every row, if given."""
+        add_up = self._sums if data[0].ndim == 1 else self._soft_sums
+        sums = self._each_chunk(lambda chunk: add_up(chunk, shift, None if each is None else chunk.of(each)), data)
+        fine, losses, weights = zip(*sums, strict=True)
+        if not (all(fine) and 0.0 < sum(weights) < math.inf):
+            _validation.refuse_multiclass(*data)
+        return sum(losses), sum(weights)
+
+    def _sums(self, chunk: Chunk, shift: Array | None, each: Array | None) -> tuple[bool, float, float]:
         loops, of = self._loops()
-        fine, loss, _, w = loops.sums(y, raw, shift, weight, of, *self._terms(raw.shape[1]), False, each)
+        _, y, raw, weight, *rows = chunk
+        fine, loss, _, w = loops.sums(y, raw, weight, *rows, shift, of, *self._terms(raw.shape[1]), False, each)
         return fine, loss, w
 
+    def _soft_sums(self, chunk: Chunk, shift: Array | None, each: Array | None) -> tuple[bool, float, float]:
+        losses = np.empty(len(chunk.y)) if each is None else each
+        fine = self._fill_soft_losses(chunk, shift, losses)
+        rows = slice(chunk.begin, chunk.end)
+        w = chunk.end - chunk.begin if chunk.weight is None else chunk.weight[rows].sum(dtype=np.float64)
+        return fine, float(losses[rows].sum()), float(w)
+
     def _fill_derivatives(
-        self,
-        y: Array,
-        raw: Array,
-        shift: Array | None,
-        weight: Array | None,
-        factor: float,
-        gradient: Array,
-        hessian: Array,
+        self, chunk: Chunk, shift: Array | None, factor: float, gradient: Array, hessian: Array
     ) -> tuple[bool, bool]:
-        """Return validity, and whether any weight is above 0."""
+        """Return whether all values are valid, and whether any weight is above 0."""
         loops, of = self._loops()
+        _, y, raw, weight, *rows = chunk
         terms, floor = self._terms(raw.shape[1]), self.hessian_floor()
-        return loops.gradient_hessian(y, raw, shift, weight, of, *terms, floor, factor, gradient, hessian)
+        return loops.gradient_hessian(y, raw, weight, *rows, shift, of, *terms, floor, factor, gradient, hessian)
 
     def _row_loops(self) -> tuple[RowLoops, tuple[float, ...]]:
         formula, of = self.formula()
         return row_loops(formula, len(of)), of
 
-    def _fill_soft_losses(self, y: Array, raw: Array, weight: Array | None, out: Array) -> bool:
+    def _fill_soft_losses(self, chunk: Chunk, shift: Array | None, out: Array) -> bool:
         loops, of = self._row_loops()
-        y = self._as_soft(y, raw.shape[1])
-        return loops.soft_losses(y, raw, weight, of, self._class_weights(raw.shape[1]), self.label_smoothing, out)
+        _, y, raw, weight, *rows = chunk
+        constants, weights = _or_zeros(shift, raw.shape[1]), self._class_weights(raw.shape[1])
+        return loops.soft_losses(y, raw, weight, *rows, constants, of, weights, self.label_smoothing, out)
 
     def _fill_soft_derivatives(
-        self, y: Array, raw: Array, weight: Array | None, factor: float, gradient: Array, hessian: Array
-    ) -> bool:
+        self, chunk: Chunk, shift: Array | None, factor: float, gradient: Array, hessian: Array
+    ) -> tuple[bool, bool]:
         loops, of = self._row_loops()
-        y, weights = self._as_soft(y, raw.shape[1]), self._class_weights(raw.shape[1])
-        fill, floor = loops.soft_gradient_hessian, self.hessian_floor()
-        return fill(y, raw, weight, of, weights, self.label_smoothing, floor, factor, gradient, hessian)
-
-    def _as_soft(self, y: Array, classes: int) -> Array:
-        """Return the labels as rows of shares; raise an error if they are no class codes."""
-        if y.ndim == 2:
-            return y
-        _validation.refuse_class_labels(y, classes)
-        return np.eye(classes, dtype=y.dtype)[y.astype(np.intp)]
+        _, y, raw, weight, *rows = chunk
+        constants, weights = _or_zeros(shift, raw.shape[1]), self._class_weights(raw.shape[1])
+        smoothing, floor = self.label_smoothing, self.hessian_floor()
+        fine = loops.soft_gradient_hessian(
+            y, raw, weight, *rows, constants, of, weights, smoothing, floor, factor, gradient, hessian
+        )
+        return fine, weight is None or bool(weight[chunk.begin : chunk.end].any())
 
     def _softmax(self, raw: Array, offset: Array, smoothing: float) -> Array:
         proba = np.empty_like(raw)
-        if not softmax(raw, offset, smoothing, proba):
+        fine = each_part(lambda rows: softmax(raw[rows], offset, smoothing, proba[rows]), len(raw), raw.shape[1])
+        if not all(fine):
             _validation.refuse_raw(raw)
         return proba
 
     def _fill_implied(self, raw: Array, as_logits: bool, out: Array) -> bool:
         self._check_posterior("posterior")
         formula, of = self.formula()
-        return posterior_loops(formula, False).multiclass(raw, of, self._undo_weights(raw.shape[1]), as_logits, out)
+        fill, offset = posterior_loops(formula, False).multiclass, self._undo_weights(raw.shape[1])
+        width = 16.0 * raw.shape[1]  # without SIMD instructions
+        fine = each_part(lambda rows: fill(raw[rows], of, offset, as_logits, out[rows]), len(raw), width)
+        return all(fine)
 
 
 def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.NDArray[np.float64] | None:
@@ -311,8 +313,8 @@ def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.N
     return np.broadcast_to(init_score, classes).copy()
 
 
-def _shifted(raw: Array, shift: npt.NDArray[np.float64] | None) -> Array:
-    return raw if shift is None else raw + shift
+def _or_zeros(shift: Array | None, classes: int) -> Array:
+    return np.zeros(classes) if shift is None else shift
 
 
 @register_loss

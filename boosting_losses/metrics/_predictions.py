@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from .._kernels import binning
 from .._kernels import probabilities as kernels
 from .._types import Array
 from ..losses import LogLoss, SoftmaxCrossEntropy
+
+_Result = TypeVar("_Result")
 
 Numbers = npt.NDArray[np.float64]
 
@@ -172,7 +174,7 @@ def add_up(data: Predictions, eps: float | None = None) -> Sums:
         weight = np.ones(len(losses)) if data.weight is None else np.asarray(data.weight, dtype=np.float64)
         return Sums(weighted_sum(weight, losses), float(squares @ weight), float(weight.sum()), moved)
     kernel = kernels.binary_sums if data.is_binary else kernels.multiclass_sums
-    parts = [kernel(y, p, w, inset) for _, y, p, w in _blocks(data)]
+    parts = _each_chunk(lambda c: kernel(c.y, c.raw, c.weight, inset), data)
     _, loss, square, weight_sum, moved = (sum(part) for part in zip(*parts, strict=True))
     if not (all(fine for fine, *_ in parts) and 0.0 < weight_sum < np.inf):
         return add_up(data.tried(), eps)
@@ -186,7 +188,7 @@ def mean_square(data: Predictions) -> float:
     if not data.is_binary:
         sums = add_up(data)
         return sums.square / sums.weight
-    parts = [kernels.binary_squares(y, p, w) for _, y, p, w in _blocks(data)]
+    parts = _each_chunk(lambda c: kernels.binary_squares(c.y, c.raw, c.weight), data)
     square, weight = (float(sum(part)) for part in list(zip(*parts, strict=True))[1:])
     if not (all(fine for fine, *_ in parts) and 0.0 < weight < np.inf):
         return mean_square(data.tried())
@@ -203,7 +205,7 @@ def each(data: Predictions, eps: float | None = None) -> tuple[Numbers, Numbers,
     kernel = (
         kernels.shares_each if data.y.ndim == 2 else kernels.binary_each if data.is_binary else kernels.multiclass_each
     )
-    parts = [kernel(y, p, inset, losses[rows], squares[rows]) for rows, y, p, _ in _blocks(data)]
+    parts = _each_chunk(lambda c: kernel(c.y, c.raw, inset, c.of(losses), c.of(squares)), data)
     if not all(fine for fine, _ in parts):
         return each(data.tried(), eps)
     _validation.refuse_weights(data.weight)
@@ -237,8 +239,10 @@ def _loss_of(raw: npt.NDArray[np.floating]) -> LogLoss | SoftmaxCrossEntropy:
     return LogLoss() if raw.ndim == 1 else SoftmaxCrossEntropy()
 
 
-def _blocks(data: Predictions) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-    return _validation.blocks(data.y, data.proba, data.weight, rows_together=not data.is_binary)
+def _each_chunk(task: Callable[[_validation.Chunk], _Result], data: Predictions) -> list[_Result]:
+    """Return the results of a task for chunks of rows; see ``_validation.each_chunk``."""
+    width, together = 1.0 if data.is_binary else data.classes, not data.is_binary
+    return _validation.each_chunk(task, data.y, data.proba, data.weight, width=width, rows_together=together)
 
 
 def class_columns(data: Predictions) -> Numbers:

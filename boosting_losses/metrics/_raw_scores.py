@@ -61,7 +61,9 @@ def means_of_raw(
         data = _validation.binary(y_true, raw, sample_weight)
         constant = None if shift is None else float(np.asarray(shift))
         loop = binary_loops(cross_entropy, False, True).sums
-        sums = [loop(y, z, constant, w, (), 1.0, 1.0, 0.0, None) for _, y, z, w in _validation.blocks(*data)]
+        sums = _validation.each_chunk(
+            lambda chunk: loop(chunk.y, chunk.raw, constant, chunk.weight, (), 1.0, 1.0, 0.0, None), *data
+        )
         refuse = _validation.refuse_binary
     else:
         data = _validation.multiclass(y_true, raw, sample_weight)
@@ -77,7 +79,13 @@ def means_of_raw(
             return of_rows.loss / of_rows.weight, of_rows.square / of_rows.weight
         ones = np.ones(classes)
         loop = multiclass_loops(cross_entropy, True).sums
-        sums = [loop(y, z, constants, w, (), ones, None, True, None) for _, y, z, w in _validation.blocks(*data)]
+
+        def of(chunk: _validation.Chunk) -> tuple[bool, float, float, float]:
+            _, *part = chunk
+            result: tuple[bool, float, float, float] = loop(*part, constants, (), ones, None, True, None)
+            return result
+
+        sums = _validation.each_chunk(of, *data, width=classes, whole=True)
         refuse = _validation.refuse_multiclass
     loss, square, weight = (sum(part) for part in list(zip(*sums, strict=True))[1:])
     if not (all(fine for fine, *_ in sums) and 0.0 < weight < np.inf):

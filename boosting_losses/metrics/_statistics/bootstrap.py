@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._kernels import poisson
+from ..._threads import each
 from .._predictions import Numbers
 from .streams import jumped
 
 if TYPE_CHECKING:
     from .base import Summed
+
+#: Fewer rows take less time than starting another thread.
+_LEAST_ROWS = 4096
 
 
 class Columns(NamedTuple):
@@ -65,17 +69,13 @@ class Bootstrap:
         """Add rows; ``follows`` marks each row that belongs to the group of the previous row, and so has the same count."""
         if follows is None:
             follows = np.zeros(len(weight), dtype=np.bool_)
-        values, cells, amounts = columns
-        poisson.add(
-            weight,
-            np.ascontiguousarray(values),
-            np.ascontiguousarray(cells),
-            np.ascontiguousarray(amounts),
-            follows,
-            self._first,
-            self._second,
-            self._drawn,
-            *self._sums,
+        values, cells, amounts = map(np.ascontiguousarray, columns)
+        streams = self._first, self._second, self._drawn
+        tiles = range(len(self._drawn) // poisson.TILE)
+        each(
+            lambda tile: poisson.add(tile, weight, values, cells, amounts, follows, *streams, *self._sums),
+            tiles,
+            1 if len(weight) >= _LEAST_ROWS else len(tiles),
         )
 
     def merge(self, later: Bootstrap) -> None:

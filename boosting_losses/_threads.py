@@ -1,0 +1,254 @@
+"""The threads that compute chunks of rows, and how many of them a call uses.
+
+The chunks depend on the shape of the data only, and their results are combined in order. So results do not depend on the
+number of threads, not even in the last bit. The kernels release the GIL, so plain Python threads compute side by side.
+Numba's own threads would compete with those of the boosting libraries (``_kernels/_jit.py``). Idle threads sleep.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+#: The fewest and the most numbers in a chunk. The fewest take long enough, some tenths of a millisecond, that starting a
+#: thread is cheap in comparison. The most bound the memory for conversions.
+FEWEST, MOST = 1 << 17, 1 << 20
+
+#: The number of chunks of larger data: enough for an even distribution over many threads.
+CHUNKS = 128
+
+#: The boundaries of chunks are multiples of this number of rows, so that vectors start at cache lines.
+ALIGNMENT = 64
+
+#: A thread computes at least this number of chunks. For less work, starting it would not pay.
+LEAST_PER_THREAD = 2
+
+# ---- the number of threads ------------------------------------------------------------------------------------------
+
+_VARIABLE = "BOOSTING_LOSSES_NUM_THREADS"
+_in_context: ContextVar[int | None] = ContextVar("boosting_losses_num_threads", default=None)
+_of_process: int | None = None
+
+
+def set_num_threads(n: int | None) -> None:
+    """Set the number of threads of all computations of this package in this process.
+
+    The default is the environment variable ``BOOSTING_LOSSES_NUM_THREADS``; otherwise, in a task of a Dask worker, the
+    worker's number of threads; otherwise the number of CPUs that the process may use (affinity, container quota), at most
+    ``OMP_NUM_THREADS``. Training uses the number of threads that the boosting library uses. Small data are computed by one
+    thread. Results do not depend on the number of threads.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1. None restores the default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is neither None nor an integer >= 1.
+    """
+    global _of_process  # noqa: PLW0603  (a setting of the process)
+    _of_process = None if n is None else _checked("n", n)
+
+
+def get_num_threads() -> int:
+    """Return the number of threads that a computation of this package may use here."""
+    for chosen in (_in_context.get(), _of_process, _of_environment(_VARIABLE), _of_dask_worker()):
+        if chosen is not None:
+            return chosen
+    return min(_of_environment("OMP_NUM_THREADS") or sys.maxsize, cpu_count())
+
+
+@contextmanager
+def num_threads(n: int | None) -> Iterator[None]:
+    """Set the number of threads for the computations of a ``with`` block, in the current Python thread.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1. None keeps the number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is neither None nor an integer >= 1.
+    """
+    before = _in_context.set(_in_context.get() if n is None else _checked("n", n))
+    try:
+        yield
+    finally:
+        _in_context.reset(before)
+
+
+def threads_of_library(n: int | None) -> AbstractContextManager[None]:
+    """Use the number of threads of a boosting library in a ``with`` block, unless the user has set a number.
+
+    None stands for the library's default, which is that of this package, too.
+    """
+    chosen = (_in_context.get(), _of_process, _of_environment(_VARIABLE))
+    return num_threads(n if chosen == (None, None, None) else None)
+
+
+@cache
+def cpu_count() -> int:
+    """Return the number of CPUs that this process may use: those of its affinity, at most the quota of its container."""
+    if hasattr(os, "sched_getaffinity"):
+        available = len(os.sched_getaffinity(0))
+    else:
+        available = os.cpu_count() or 1
+    return max(min(available, math.ceil(_quota())), 1)
+
+
+def _quota() -> float:
+    """Return the number of CPUs of the Linux control group, versions 2 and 1, or infinity."""
+    groups = Path("/sys/fs/cgroup")
+    for texts in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            quota, period = map(float, " ".join((groups / text).read_text(encoding="ascii") for text in texts).split())
+            return quota / period if quota > 0.0 else math.inf
+    return math.inf
+
+
+def _checked(name: str, n: object) -> int:
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"{name} must be an integer >= 1 or None, got {n!r}")
+    if n < 1:
+        raise ValueError(f"{name} must be >= 1, got {n}")
+    return n
+
+
+def _of_environment(variable: str) -> int | None:
+    """Return a number from the environment; OpenMP allows a list, of which the first number counts."""
+    text = os.environ.get(variable, "").split(",")[0].strip()
+    return max(int(text), 1) if text.isdecimal() else None
+
+
+def _of_dask_worker() -> int | None:
+    """Return the number of threads of the Dask worker whose task runs in this thread."""
+    worker = sys.modules.get("distributed.worker")
+    running = getattr(getattr(worker, "thread_state", None), "execution_state", None)
+    return None if running is None else int(running["worker"].state.nthreads)
+
+
+# ---- chunks of rows -------------------------------------------------------------------------------------------------
+
+
+def chunks(rows: int, width: float = 1.0) -> list[slice]:
+    """Return consecutive slices of rows.
+
+    Parameters
+    ----------
+    rows : int
+    width : float
+        The work for one row, in numbers: that of a raw score whose loss needs exponentials and logarithms is 1.
+    """
+    size = int(min(max(rows / CHUNKS, FEWEST / width), MOST / max(width, 1.0)))
+    if rows <= size:
+        return [slice(0, rows)]
+    count = -(-rows // max(size, 1))
+    count += count % 2  # two threads then finish at the same time
+    step = -(-rows // (count * ALIGNMENT)) * ALIGNMENT
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def each(
+    task: Callable[[_Item], _Result], items: Sequence[_Item], least_per_thread: int = LEAST_PER_THREAD
+) -> list[_Result]:
+    """Return the results of a task for all items, in order, computed by several threads if there are enough items.
+
+    The calling thread takes part, and never waits for a thread that has not started. If a task raises an error, no further
+    task starts, and the error is raised.
+    """
+    count = len(items)
+    helpers = min(get_num_threads(), count // least_per_thread) - 1 if count >= 2 * least_per_thread else 0
+    if helpers < 1:
+        return [task(item) for item in items]
+    results: list[Any] = [None] * count
+    waiting = deque(range(count))
+    permits = deque(range(helpers))  # a helper that gets none is too late
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def work() -> None:
+        while (i := _taken(waiting)) is not None:
+            results[i] = task(items[i])
+
+    def help_out() -> None:
+        if _taken(permits) is None:
+            return
+        error = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001  (the calling thread raises it)
+            waiting.clear()
+            error = raised
+        ended.put(error)
+
+    _start(help_out, helpers)
+    try:
+        work()
+    finally:
+        waiting.clear()  # after an error or an interrupt
+        while _taken(permits) is not None:
+            helpers -= 1
+        errors = [ended.get() for _ in range(helpers)]
+    for error in errors:
+        if error is not None:
+            raise error
+    return results
+
+
+def each_part(task: Callable[[slice], _Result], rows: int, width: float = 1.0) -> list[_Result]:
+    """Return the results of a task for consecutive slices of rows; see :func:`chunks` and :func:`each`."""
+    return each(task, chunks(rows, width))
+
+
+def _taken(numbers: deque[int]) -> int | None:
+    """Return the next number, which no other thread gets, or None."""
+    try:
+        return numbers.popleft()
+    except IndexError:
+        return None
+
+
+# ---- the pool -------------------------------------------------------------------------------------------------------
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_size = 0
+
+
+def _start(work: Callable[[], None], helpers: int) -> None:
+    """Start the work in other threads, if possible. All callers share one pool, as large as the most helpers of a call."""
+    global _pool, _size
+    with _lock, suppress(RuntimeError):  # the interpreter is shutting down, or the system starts no further thread
+        if _pool is None or _size < helpers:
+            if _pool is not None:
+                _pool.shutdown(wait=False)
+            _pool, _size = ThreadPoolExecutor(helpers, "boosting_losses"), helpers
+        for _ in range(helpers):
+            _pool.submit(work)
+
+
+def _forget_pool() -> None:
+    """Forget the threads of the parent process, which do not exist after a fork."""
+    global _pool, _size, _lock
+    _pool, _size, _lock = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
