@@ -9,6 +9,7 @@ for a negative value, and a loop with such a check is not vectorised.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .._types import Array
 from ._jit import Codes, jit, point
@@ -31,10 +32,19 @@ def part(weight: Array | None, start: int, stop: int) -> Array | None:
     return weight[start:stop]
 
 
+def or_empty(array: Array | None, dtype: npt.DTypeLike = np.float64) -> Array:
+    """Return an empty array for None: for None itself, Numba would compile another variant of every loop."""
+    return np.empty(0, dtype) if array is None else array
+
+
 @jit
 def is_by_class(scores: Array) -> bool:
-    """Return whether the scores of one class are contiguous, as in Fortran order."""
-    return bool(scores.strides[0] < scores.strides[1])
+    """Return whether the scores of one class are contiguous, as in Fortran order.
+
+    The flags are known at compile time, so code for C order contains nothing for Fortran order, and vice versa.
+    """
+    flags = scores.flags
+    return bool(not flags.c_contiguous and (flags.f_contiguous or scores.strides[0] < scores.strides[1]))
 
 
 @jit
@@ -64,9 +74,12 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
 
 @jit
 def load(  # noqa: PLR0912  (one branch per number of classes)
-    raw: Array, start: int, rows: int, shift: Array | None, s: Array, top: Array
+    raw: Array, start: int, rows: int, shift: Array, s: Array, top: Array
 ) -> bool:
-    """Copy a block of scores to ``s``, fill their maxima over classes, and return whether all are finite."""
+    """Copy a block of scores to ``s``, add ``shift`` unless it is empty, and fill the maxima over classes.
+
+    Return whether all scores are finite.
+    """
     classes = raw.shape[1]
     if is_by_class(raw):
         for k in range(classes):
@@ -82,7 +95,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
         turn_in(raw, start, rows, int(np.intp(5)), s)
     else:
         turn_in(raw, start, rows, classes, s)
-    if shift is not None:
+    if shift.shape[0] > 0:
         for k in range(classes):
             constant = type(top[0])(shift[k])
             for b in range(rows):
@@ -156,8 +169,11 @@ def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
 
 @jit
 def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
-    """Fill the weights of a block, or ones; return whether all are finite and >= 0, and whether any is above 0."""
-    if weight is None:
+    """Fill the weights of a block, or ones if there are none.
+
+    Return whether all are finite and >= 0, and whether any is above 0.
+    """
+    if weight is None or weight.shape[0] == 0:
         for b in range(rows):
             w[b] = 1.0
         return True, True

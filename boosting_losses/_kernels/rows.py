@@ -131,7 +131,9 @@ def load(
     classes = raw.shape[1]
     valid, shares = 0.0 <= w < math.inf, 0.0
     for k in range(classes):
-        share, z = double(y[i, k]), double(raw[i, k]) + shift[k]
+        share, z = double(y[i, k]), double(raw[i, k])
+        if shift.shape[0] > 0:
+            z += shift[k]
         valid &= 0.0 <= share <= 1.0 and -math.inf < z < math.inf
         shares += share
         work[SCORES * classes + k] = z
@@ -213,7 +215,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
     def soft_losses(
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
         shift: Array,
@@ -225,7 +227,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         classes = raw.shape[1]
         work = np.empty(HESSIAN * classes)
         for i in range(begin, end):
-            w = 1.0 if weight is None else double(weight[i])
+            w = double(weight[i]) if weight.shape[0] > 0 else 1.0
             if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             top, _, rest = exponentials(work, classes)
@@ -243,7 +245,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
     def soft_gradient_hessian(
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
         shift: Array,
@@ -259,7 +261,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         classes = raw.shape[1]
         work, h = np.empty(HESSIAN * classes), np.empty(classes)
         for i in range(begin, end):
-            w = 1.0 if weight is None else double(weight[i])
+            w = double(weight[i]) if weight.shape[0] > 0 else 1.0
             if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             scale = derivatives(work, classes, parameters, 1.0, False)

@@ -107,7 +107,7 @@ def temperature(
     for start in range(begin, end, size):
         rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
-        load(raw, start, rows, None, s, top)
+        load(raw, start, rows, top[:0], s, top)
         codes(y, start, rows, classes, label)
         for b in range(rows):
             own[b] = inverse * (s[label[b], b] - top[b])
@@ -166,7 +166,7 @@ def per_class(
     for start in range(begin, end, size):
         rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
-        load(raw, start, rows, None, s, top)
+        load(raw, start, rows, top[:0], s, top)
         codes(y, start, rows, classes, label)
         probabilities(s, rows, slope, constant, top, total, p)
         for b in range(rows):
