@@ -98,15 +98,16 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
         the Hessian is also positive for a soft label whose two terms cancel.
         """
         real, label = type(raw[0]), type(y[0])
-        weighted, guarded = positive != 1.0 or negative != 1.0, floor > 0.0
+        guarded, weighted = floor > 0.0, weight is not None or positive != 1.0 or negative != 1.0
         positive_, negative_, floor_ = real(positive), real(negative), real(floor)
         keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
-        top_y, top_z, top_w = bits(label(0)), bits(abs(raw[0])), bits(label(0))
+        valid, any_weight = True, weight is None
         hard = smoothing == 0.0 and not pair  # until a block with a soft label is found
         for start in range(0, raw.shape[0], BLOCK):
             stop = min(start + BLOCK, raw.shape[0])
             labels, scores, weights = y[start:stop], raw[start:stop], part(weight, start, stop)
             first, second = gradient[start:stop], hessian[start:stop]
+            top_y, top_z, top_w = bits(label(0)), bits(abs(scores[0])), bits(label(0))
             if hard:
                 soft = bits(label(0))
                 for i in range(scores.shape[0]):
@@ -118,12 +119,12 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
                     if guarded:
                         h = max(h, -floor_ * loss.d)
                     top_z = max(top_z, bits(abs(z)))
-                    if weighted:
-                        w = select(is_positive, positive_, negative_)
-                        g, h = w * g, w * h
+                    w = select(is_positive, positive_, negative_)
                     if weight is not None:
                         top_w = max(top_w, bits(weights[i]))
-                        g, h = real(weights[i]) * g, real(weights[i]) * h
+                        w *= real(weights[i])
+                    if weighted:
+                        g, h = w * g, w * h
                     first[i] = g
                     second[i] = h
                 hard = soft == bits(label(0))
@@ -142,7 +143,9 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
                         g, h = real(weights[i]) * g, real(weights[i]) * h
                     first[i] = g
                     second[i] = h
-        return may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y), weight is None or top_w > 0
+            valid &= may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y)
+            any_weight |= top_w > 0
+        return valid, any_weight
 
     @partial(jit_sum, of=formula)
     def sums(
