@@ -51,12 +51,21 @@ def point(function: _Function) -> _Function:
     A call prevents vectorisation of the loop, and without this option LLVM inlines only short functions. Only the loops are
     stored on disk.
     """
-    return function if config.DISABLE_JIT else _dispatcher(function, {"contract"}, forceinline=True, no_cpython_wrapper=True)
+    return (
+        function
+        if config.DISABLE_JIT
+        else _dispatcher(function, {"contract"}, forceinline=True, no_cpython_wrapper=True)
+    )
 
 
 def inlined(function: _Function) -> _Function:
     """Make a function available to compiled code, always inlined; for Python it remains a Python function."""
     return numba.extending.register_jitable(**FAST)(function)
+
+
+def jit_inner(function: _Function) -> _Function:
+    """Compile like ``jit``, for functions that only compiled code calls, and without the wrapper that Python calls."""
+    return _compiled(function, {"contract"}, no_cpython_wrapper=True)
 
 
 def jit_sum(function: _Function, of: Callable[..., object] | None = None) -> _Function:

@@ -157,11 +157,11 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
         positive: float,
         negative: float,
         smoothing: float,
-        each: Array,
+        each: Array | None,
     ) -> tuple[bool, float, float, float]:
         """Return, in one pass, whether all values are valid, and three sums.
 
-        They are the weighted loss, the weighted squared error of the sigmoid, and the weights. Unless empty, ``each`` is filled
+        They are the weighted loss, the weighted squared error of the sigmoid, and the weights. If given, ``each`` is filled
         with the weighted loss of every row.
         """
         real = type(raw[0])
@@ -169,7 +169,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
         positive_, negative_ = real(positive / scale), real(negative / scale)
         keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
         top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
-        losses, squares, weights, keep_each = 0.0, 0.0, 0.0, each.shape[0] > 0
+        losses, squares, weights = 0.0, 0.0, 0.0
         for i in range(raw.shape[0]):
             z = raw[i] if shift is None else real(raw[i] + shift)
             label = real(y[i])
@@ -184,7 +184,7 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
                 w = double(weight[i])
                 top_w = max(top_w, bits(weight[i]))
                 weights += w
-            if keep_each:
+            if each is not None:
                 each[i] = w * (scale * loss)
             losses += w * loss
             squares += w * double(error * error)

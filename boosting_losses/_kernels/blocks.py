@@ -8,11 +8,13 @@ for a negative value, and a loop with such a check is not vectorised.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from .._types import Array
-from ._jit import Codes, jit, point
+from ._jit import Codes, jit, jit_inner, point
 from .checks import is_finite
 from .vector import bits, exp, select
 
@@ -24,8 +26,8 @@ CELLS, FEWEST, MOST_BY_ROW, MOST_BY_CLASS = 32768, 64, 256, 1024
 PADDING = 16
 
 
-@jit
-def part(weight: Array | None, start: int, stop: int) -> Array | None:
+@jit_inner
+def part(weight: Array | None, start: int, stop: int) -> Any:
     """Return the weights of the rows from ``start`` to ``stop``."""
     if weight is None:
         return None
@@ -37,7 +39,7 @@ def or_empty(array: Array | None, dtype: npt.DTypeLike = np.float64) -> Array:
     return np.empty(0, dtype) if array is None else array
 
 
-@jit
+@jit_inner
 def is_by_class(scores: Array) -> bool:
     """Return whether the scores of one class are contiguous, as in Fortran order.
 
@@ -47,7 +49,7 @@ def is_by_class(scores: Array) -> bool:
     return bool(not flags.c_contiguous and (flags.f_contiguous or scores.strides[0] < scores.strides[1]))
 
 
-@jit
+@jit_inner
 def rows_of_block(raw: Array) -> int:
     most = MOST_BY_CLASS if is_by_class(raw) else MOST_BY_ROW
     return int(max(FEWEST, min(most, CELLS // raw.shape[1] // 16 * 16)))
@@ -72,7 +74,7 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
 # call, because Numba would treat a literal as a separate type and compile another variant of the function.
 
 
-@jit
+@jit_inner
 def load(  # noqa: PLR0912  (one branch per number of classes)
     raw: Array, start: int, rows: int, shift: Array, s: Array, top: Array
 ) -> bool:
@@ -110,7 +112,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
     return is_finite(biggest, top)
 
 
-@jit
+@jit_inner
 def store(s: Array, start: int, rows: int, out: Array) -> None:
     """Copy a block to the corresponding rows of ``out``."""
     classes = out.shape[1]
@@ -130,7 +132,7 @@ def store(s: Array, start: int, rows: int, out: Array) -> None:
         turn_out(s, start, rows, classes, out)
 
 
-@jit
+@jit_inner
 def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> None:
     """Replace scores by e = exp(score - top), and fill ``rest`` with the sum of e without the largest, which is exactly 1.
 
@@ -151,7 +153,7 @@ def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> N
         rest[b] += ties[b]
 
 
-@jit
+@jit_inner
 def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
     """Fill ``label`` with the labels of a block as integers; return whether they are valid class codes."""
     real = type(y[0])
@@ -167,7 +169,7 @@ def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
     return True
 
 
-@jit
+@jit_inner
 def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
     """Fill the weights of a block, or ones if there are none.
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array
-from ._jit import Codes, Real, double, jit, point
+from ._jit import Codes, Real, double, jit, jit_inner, point
 from .binary import Formula, losses_of_classes
 from .blocks import PADDING, codes, copy_weights, exponentials, is_by_class, load, rows_of_block, store
 from .dual import probability
@@ -39,7 +39,7 @@ def far_below(z: Real, top: Real) -> Real:
     return min(double(top) - double(z), largest(0.0))
 
 
-@jit
+@jit_inner
 def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) -> None:
     """Subtract the terms that label smoothing adds for all classes except the label's class from the gradient."""
     real = type(w[0])
@@ -52,7 +52,7 @@ def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) 
             g[k, b] += w[b] * select(label[b] == k, real(spread_of_others), -real(spread[k]))
 
 
-@jit
+@jit_inner
 def derivatives_of_block(
     s: Array,
     rows: int,
@@ -92,7 +92,7 @@ def derivatives_of_block(
         h[label[b], np.uintp(at + b)] = own_h[b]
 
 
-@jit
+@jit_inner
 def derivatives_of_cross_entropy(
     s: Array, rows: int, rest: Array, first: Array, second: Array, label: Codes, own: Array, h: Array, at: int
 ) -> None:
@@ -159,8 +159,9 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
         """Fill the gradient and the Hessian's diagonal times ``factor`` for the rows from ``begin`` to ``end``.
 
         Return whether all values are valid, and whether any weight is above 0. ``weight``, ``shift`` and ``spread`` may be
-        empty (see ``or_empty``). ``floor`` is that of the binary loop. ``spread`` contains the terms that label smoothing adds for each class, which
-        is correct for cross-entropy only; ``class_weight`` then contains the sums of the terms of all classes.
+        empty (see ``or_empty``). ``floor`` is that of the binary loop. ``spread`` contains the terms that label smoothing
+        adds for each class, which is correct for cross-entropy only; ``class_weight`` then contains the sums of the terms
+        of all classes.
         """
         classes = raw.shape[1]
         real = type(raw[0, 0])
@@ -277,7 +278,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     return MulticlassLoops(gradient_hessian, sums)
 
 
-@jit
+@jit_inner
 def sum_of_squares(s: Array, rows: int, rest: Array, label: Codes, w: Array, work: Array) -> float:
     """Return the weighted sum of the squared errors of the softmax of a block, given its exponentials."""
     real = type(rest[0])

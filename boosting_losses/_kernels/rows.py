@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._types import Array
-from ._jit import double, jit, jit_entry, point
+from ._jit import double, jit, jit_entry, jit_inner, point
 from ._tuples import as_tuple
 from .binary import Formula, losses_of_classes
 from .dual import probability
@@ -123,7 +123,7 @@ def class_term(share: float, class_weight: float, smoothing: float, classes: int
     return class_weight * ((1.0 - smoothing) * share + smoothing / classes)
 
 
-@jit
+@jit_inner
 def load(
     y: Array, raw: Array, i: int, w: float, shift: Array, class_weight: Array, smoothing: float, work: Array
 ) -> bool:
@@ -141,7 +141,7 @@ def load(
     return valid and abs(shares - 1.0) <= ROW_SUM_TOLERANCE
 
 
-@jit
+@jit_inner
 def add_hessian(work: Array, classes: int, scale: float) -> None:
     """Store the upper triangle of the Hessian in row-major order: 00, 01, ..., 0(K-1), 11, 12, ..."""
     total = 0.0

@@ -136,12 +136,12 @@ class ArrayLoss(_OfArrays, BinaryLoss):
         positive: float,
         negative: float,
         smoothing: float,
-        each: Array,
+        each: Array | None,
     ) -> tuple[bool, float, float, float]:
         if not _are_valid(y, raw, weight):
             return False, 0.0, math.nan, 0.0
         losses = self._mixed(self.value, y, raw, shift) * (1.0 if weight is None else weight)
-        if len(each):
+        if each is not None:
             each[:] = losses
         total = float(len(y)) if weight is None else float(weight.sum(dtype=np.float64))
         return True, float(losses.sum()), math.nan, total

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._kernels.binary import BinaryLoops, Formula, binary_loops, sigmoids
-from .._kernels.blocks import or_empty
 from .._kernels.posterior import posterior_loops
 from .._threads import each_part
 from .._types import Array
@@ -190,7 +189,7 @@ class BinaryLoss(Loss):
         self, y: Array, raw: Array, shift: float | None, weight: Array | None, each: Array | None
     ) -> tuple[bool, float, float, float]:
         loops, of = self._loops()
-        return loops.sums(y, raw, shift, weight, of, *self.class_weights, self.label_smoothing, or_empty(each))
+        return loops.sums(y, raw, shift, weight, of, *self.class_weights, self.label_smoothing, each)
 
     def _sigmoids(self, raw: npt.ArrayLike, offset: float, smoothing: float) -> Array:
         scores = _validation.raw_scores(raw, multiclass=False)

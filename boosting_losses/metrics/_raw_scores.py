@@ -62,7 +62,7 @@ def means_of_raw(
         constant = None if shift is None else float(np.asarray(shift))
         loop = binary_loops(cross_entropy, False, True).sums
         sums = _validation.each_chunk(
-            lambda chunk: loop(chunk.y, chunk.raw, constant, chunk.weight, (), 1.0, 1.0, 0.0, np.empty(0)), *data
+            lambda chunk: loop(chunk.y, chunk.raw, constant, chunk.weight, (), 1.0, 1.0, 0.0, None), *data
         )
         refuse = _validation.refuse_binary
     else:
