@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def main() -> int:
     settings = {name: value for name, value in vars(arguments).items() if name not in _WITHOUT_EFFECT}
     if "data" in settings:
         settings["data"] = [str(file) for file in settings["data"]]
-    publish(found, Output(settings, arguments.json, arguments.markdown))
+    rows, tables = found if isinstance(found, tuple) else (found, ())
+    publish(rows, Output(settings, arguments.json, arguments.markdown), tables)
     return 0
 
 
@@ -57,12 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         default="kept",
         help="memory of new arrays: reused from freed ones, new, or left to the C library (default: %(default)s)",
     )
-    training = add("training", "training", "whole training runs against the libraries' builtin losses", seconds=10.0)
-    training.add_argument("--threads", type=int, help="threads of the boosting library (default: all cores)")
-    training.add_argument(
-        "--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)"
-    )
-    training.add_argument("--quick", action="store_true", help="use a tenth of the rows and at most 10 classes")
+    threaded = _add_threaded(add)
     words = "training runs on a local Dask cluster against the libraries' builtin losses"
     cluster = add("dask", "cluster", words, seconds=60.0)
     cluster.add_argument("--rows", type=int, default=1_000_000, help="rows of data (default: %(default)s)")
@@ -88,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     probabilities = add("probabilities", "probabilities", words)
     probabilities.add_argument("--seeds", type=int, default=5, help="splits of every data set (default: %(default)s)")
     probabilities.add_argument("--rounds", type=int, default=100, help="boosting rounds (default: %(default)s)")
-    rows = (kernels, training, cluster, imports, calibration, metrics, coverage, monitoring, scale, probabilities)
+    rows = (kernels, *threaded, cluster, imports, calibration, metrics, coverage, monitoring, scale, probabilities)
     for command in rows:
         command.add_argument("--only", metavar="PATTERN", help="rows whose name contains this; * matches anything")
         command.add_argument("--json", type=Path, metavar="FILE", help="write rows and versions as JSON")
@@ -102,6 +99,37 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold", type=float, default=0.1, help="smallest change that counts as slower (default: %(default)s)"
     )
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """Return the type of an option that is a whole number with a lower bound."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be >= {least}, got {text}")
+        return int(text)
+
+    return number
+
+
+def _add_threaded(add: Any) -> tuple[Any, Any]:
+    training = add("training", "training", "whole training runs against the libraries' builtin losses", seconds=10.0)
+    training.add_argument(
+        "--threads",
+        type=_at_least(1),
+        nargs="+",
+        metavar="N",
+        help="numbers of threads of both sides, from which times at more cores are extrapolated (default: all cores)",
+    )
+    training.add_argument(
+        "--scale", type=float, default=1.0, help="factor for the number of rows (default: %(default)s)"
+    )
+    training.add_argument("--quick", action="store_true", help="use a tenth of the rows and at most 10 classes")
+    words = "several threads against one, and against independent processes"
+    threads = add("threads", "threads", words, seconds=5.0)
+    threads.add_argument("--threads", type=_at_least(2), default=2, metavar="N", help="(default: %(default)s)")
+    threads.add_argument("--rows", type=int, default=1_000_000, help="rows of the large data (default: %(default)s)")
+    return training, threads
 
 
 def _add_studies(add: Any, probabilities: Any) -> None:

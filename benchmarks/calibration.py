@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.calibration import _SigmoidCalibration
-from threadpoolctl import threadpool_limits
 
 from boosting_losses import LogLoss, SoftmaxCrossEntropy, metrics
 from boosting_losses._types import Array
 from boosting_losses.calibration import PlattScaling, TemperatureScaling
 
-from .measure import Bar, Budget, Row, chosen, interleave, speed_up_row
+from .measure import Bar, Budget, Row, chosen, interleave, one_thread, speed_up_row
 from .screen import progress
 
 try:
@@ -42,7 +41,7 @@ class _Case:
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure the rows whose names match ``--only``, on one thread."""
     rows, budget = [], Budget.of(arguments)
-    with threadpool_limits(1):
+    with one_thread():
         for case in progress(chosen(_cases(), lambda case: case.name, arguments.only), "calibration"):
             raw, y = case.data()
             columns = raw.reshape(len(raw), -1)

@@ -10,12 +10,15 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+import boosting_losses
 
 from .screen import progress
 
@@ -113,15 +116,22 @@ class Timings:
 
 def interleave(ours: Timed, reference: Timed, budget: Budget) -> Timings:
     """Time two functions in alternation, after one run of each that compiles code and warms the caches."""
-    ours()
-    reference()
-    timings = Timings([], [])
+    return interleave_pairs([(ours, reference)], budget)[0]
+
+
+def interleave_pairs(pairs: Sequence[Pair], budget: Budget) -> list[Timings]:
+    """Time several pairs, a block of each in turn, so that a drift affects all of them; the budget is for each pair."""
+    for ours, reference in pairs:
+        ours()
+        reference()
+    found = [Timings([], []) for _ in pairs]
     start = time.perf_counter()
-    while not budget.is_spent(len(timings.ours), time.perf_counter() - start):
-        first, second, third, fourth = (seconds_of(run) for run in (ours, reference, reference, ours))
-        timings.ours.append((first, fourth))
-        timings.reference.append((second, third))
-    return timings
+    while not budget.is_spent(len(found[0].ours), (time.perf_counter() - start) / len(pairs)):
+        for (ours, reference), timings in zip(pairs, found, strict=True):
+            first, second, third, fourth = (seconds_of(run) for run in (ours, reference, reference, ours))
+            timings.ours.append((first, fourth))
+            timings.reference.append((second, third))
+    return found
 
 
 def seconds_of(run: Timed) -> float:
@@ -129,6 +139,13 @@ def seconds_of(run: Timed) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit this package and the thread pools of compiled libraries to one thread."""
+    with boosting_losses.num_threads(1), threadpool_limits(1):
+        yield
 
 
 def speed_up_row(name: str, timings: Timings, items: float, rate_unit: str, bar: Bar | None) -> Row:
@@ -162,7 +179,7 @@ class Case:
 def speed_ups(cases: Iterable[Case], arguments: argparse.Namespace) -> list[Row]:
     """Measure the cases whose names match ``--only``, on one thread."""
     budget = Budget.of(arguments)
-    with threadpool_limits(1):
+    with one_thread():
         return [
             speed_up_row(case.name, interleave(*case.pair(), budget), case.items, case.rate_unit, case.bar)
             for case in progress(chosen(cases, lambda case: case.name, arguments.only), arguments.command)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .measure import Bar, Row
-from .screen import console, table
+from .screen import console, say, table
 
 _LIBRARIES = ("numpy", "numba", "llvmlite", "xgboost", "lightgbm", "catboost", "scikit-learn", "boosting-losses")
 _HEADINGS = ("", "figure", "95 % interval", "of what", "ours", "reference", "rate", "bar")
@@ -29,23 +29,42 @@ class Output:
     markdown: Path | None = None
 
 
-def publish(rows: Sequence[Row], output: Output) -> None:
-    """Print the rows and write the requested files."""
+@dataclass(frozen=True)
+class Table:
+    """A table in addition to the rows: a sentence about it, headings, and lines of cells."""
+
+    title: str
+    headings: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+def publish(rows: Sequence[Row], output: Output, tables: Sequence[Table] = ()) -> None:
+    """Print the rows and the additional tables, and write the requested files."""
     screen = console()
     screen.print(table(_HEADINGS, [_cells(row) for row in rows]))
+    for extra in tables:
+        say(extra.title, screen)
+        screen.print(table(extra.headings, extra.lines))
     missed = [row.name for row in rows if row.met is False]
     if missed:
         screen.print(f"[red]{len(missed)} of {sum(row.bar is not None for row in rows)} bars are not met.[/]")
     if output.json is not None:
-        document = {"environment": environment(output.settings), "rows": [_as_dict(row) for row in rows]}
+        document = {
+            "environment": environment(output.settings),
+            "rows": [_as_dict(row) for row in rows],
+            "tables": [vars(extra) for extra in tables],
+        }
         output.json.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if output.markdown is not None:
-        output.markdown.write_text(markdown(rows, environment(output.settings)), encoding="utf-8")
+        output.markdown.write_text(markdown(rows, environment(output.settings), tables), encoding="utf-8")
 
 
-def markdown(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
-    """Return the rows as a Markdown table, preceded by a line on how they were measured."""
-    return f"{measured(facts)}\n\n{markdown_table(_HEADINGS, [_cells(row) for row in rows])}\n"
+def markdown(rows: Sequence[Row], facts: Mapping[str, Any], tables: Sequence[Table] = ()) -> str:
+    """Return the rows and the additional tables in Markdown, preceded by a line on how they were measured."""
+    parts = [measured(facts), markdown_table(_HEADINGS, [_cells(row) for row in rows])]
+    for extra in tables:
+        parts += [extra.title, markdown_table(extra.headings, extra.lines)]
+    return "\n\n".join(parts) + "\n"
 
 
 def measured(facts: Mapping[str, Any]) -> str:

@@ -1,21 +1,21 @@
-"""Whole training runs with losses of this package and with builtin losses: time, share of the objective, and memory."""
+"""Whole training runs with losses of this package and with builtin losses: time, shares of its parts, and memory."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
+import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from .measure import Bar, Budget, Row, chosen, interleave, median_and_interval
+from .clock import COPY, Parts, clock
+from .measure import Bar, Budget, Pair, Row, Timings, chosen, interleave_pairs, median_and_interval
+from .report import Table
+from .scaling import Runs, groups_of, numbered, scaling_table, share
 from .screen import progress
 from .training_cases import Case, cases, pair
 
@@ -23,98 +23,80 @@ _SHARE_BAR = Bar(0.03, at_least=False)
 _MEMORY_BAR = Bar(2.0, at_least=False)
 
 
-def run(arguments: argparse.Namespace) -> list[Row]:
+def run(arguments: argparse.Namespace) -> tuple[list[Row], list[Table]]:
     """Measure the cases whose names match ``--only``."""
-    budget, threads = Budget.of(arguments), arguments.threads or os.cpu_count() or 1
+    budget, threads = Budget.of(arguments), sorted(set(arguments.threads or [os.cpu_count() or 1]))
     wanted = [case for case in cases() if not arguments.quick or case.classes <= 10]
     factor = arguments.scale * (0.1 if arguments.quick else 1.0)
     wanted = [replace(case, rows=max(int(case.rows * factor), 10 * case.classes)) for case in wanted]
     rows: list[Row] = []
+    scaling: dict[str, Runs] = {}
     for case in progress(chosen(wanted, lambda case: case.name, arguments.only), "training"):
         # The scratch memory of CatBoost hides other arrays, and only Linux reports the peak.
         if case.library != "CatBoost" and sys.platform == "linux":
-            rows.append(_memory_row(case, threads))
-        rows += _time_rows(case, budget, threads)
-    return rows
+            rows.append(_memory_row(case, threads[-1]))
+        timings, runs = _measured(case, threads, budget)
+        for n in threads:
+            rows += [_time_row(case, n, timings[n]), *_share_rows(case, n, runs.get(n, []))]
+        if runs:
+            scaling[case.name] = runs
+    return rows, [scaling_table(scaling, threads)] if scaling else []
 
 
 # ---- time --------------------------------------------------------------------------------------------------------------
 
 
-def _time_rows(case: Case, budget: Budget, threads: int) -> list[Row]:
-    ours, builtin = pair(case, threads)
-    shares: list[float] = []
+def _measured(case: Case, threads: Sequence[int], budget: Budget) -> tuple[dict[int, Timings], Runs]:
+    """Return the times of both sides, and the parts of this package's runs, for each number of threads."""
+    runs: dict[int, list[Parts]] = {}
 
-    def ours_with_clock() -> None:
-        with _clock(case.library) as clock:
-            ours()
-        if clock.calls:
-            shares.append(clock.seconds / (time.perf_counter() - clock.first))
+    def timed(n: int) -> Pair:
+        ours, builtin = pair(case, n)
+        if case.library == "CatBoost":  # it calls the objective per block or row: timing would dominate
+            return ours, builtin
+        parts = runs.setdefault(n, [])
 
-    counted = case.library != "CatBoost"  # CatBoost calls the objective per block or row: timing would dominate
-    timings = interleave(ours_with_clock if counted else ours, builtin, budget)
+        def ours_with_clock() -> None:
+            with clock(case.library) as running:
+                ours()
+                parts.append(running.parts())
+
+        return ours_with_clock, builtin
+
+    timings = interleave_pairs([timed(n) for n in threads], budget)
+    return dict(zip(threads, timings, strict=True)), {n: parts[1:] for n, parts in runs.items()}  # the first: warm-up
+
+
+def _time_row(case: Case, threads: int, timings: Timings) -> Row:
     middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
-    rows = [
-        Row(
-            f"{case.name}: training",
-            "time, ours / builtin",
+    return Row(
+        f"{case.name}, {numbered(threads)}: training",
+        "time, ours / builtin",
+        middle,
+        low,
+        high,
+        timings.median_ours,
+        timings.median_reference,
+        case.rows * case.rounds / timings.median_ours / 1e6,
+        "Mrow/s a round",
+        higher_is_better=False,
+    )
+
+
+def _share_rows(case: Case, threads: int, runs: Sequence[Parts]) -> Iterator[Row]:
+    for name, group in groups_of(runs[0]).items() if runs else ():
+        middle, low, high = median_and_interval([share(parts, group) for parts in runs])
+        yield Row(
+            f"{case.name}, {numbered(threads)}: {name}",
+            "share of the rounds' time",
             middle,
             low,
             high,
-            timings.median_ours,
-            timings.median_reference,
-            case.rows * case.rounds / timings.median_ours / 1e6,
-            "Mrow/s a round",
+            ours=statistics.median(sum(parts[part] for part in group) for parts in runs),
+            reference=statistics.median(sum(parts.values()) for parts in runs),
+            bar=None if name == COPY else _SHARE_BAR,
             higher_is_better=False,
         )
-    ]
-    if counted:
-        middle, low, high = median_and_interval(shares[1:])  # the first run was the warm-up
-        rows.append(
-            Row(
-                f"{case.name}: objective",
-                "share of the rounds' time",
-                middle,
-                low,
-                high,
-                bar=_SHARE_BAR,
-                higher_is_better=False,
-            )
-        )
-    return rows
-
-
-@dataclass
-class _Clock:
-    """The total seconds in the objective, its number of calls, and the start time of its first call."""
-
-    seconds: float = 0.0
-    calls: int = 0
-    first: float = 0.0
-
-
-@contextmanager
-def _clock(library: str) -> Iterator[_Clock]:
-    """Time each call of the objective that the adapter's ``train`` uses, within the block."""
-    name = "InPlaceObjective" if library == "XGBoost" else "Objective"
-    objective: Any = getattr(importlib.import_module(f"boosting_losses.adapters.{library.lower()}._objects"), name)
-    original: Callable[..., Any] = objective.__call__
-    clock = _Clock()
-
-    def timed(*arguments: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        if not clock.calls:
-            clock.first = start
-        result = original(*arguments, **options)
-        clock.seconds += time.perf_counter() - start
-        clock.calls += 1
-        return result
-
-    objective.__call__ = timed
-    try:
-        yield clock
-    finally:
-        objective.__call__ = original
 
 
 # ---- memory ------------------------------------------------------------------------------------------------------------

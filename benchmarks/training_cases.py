@@ -1,6 +1,7 @@
 """Training runs with a loss of this package and with the equivalent builtin loss: same data, settings and intercept.
 
-The data are binned beforehand if the library can store the bins; no metric is evaluated during training.
+Sketched trees are compared with XGBoost's trees with vector leaves: no builtin strategy makes the same trees. The data are
+binned beforehand if the library can store the bins; no metric is evaluated during training.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from .measure import Pair
 
 @dataclass(frozen=True)
 class Case:
-    """A training run; ``classes`` is 2 for a binary loss."""
+    """A training run; ``classes`` is 2 for a binary loss, and ``sketch`` means sketched trees of XGBoost."""
 
     library: str
     rows: int
     features: int
     classes: int
     rounds: int
+    sketch: bool = False
 
     @property
     def name(self) -> str:
         """The library, the size of the data and the number of classes, as text."""
         kind = "binary" if self.classes == 2 else f"K={self.classes}"
-        return f"{self.library} {self.rows:,} x {self.features}, {kind}"
+        return f"{self.library} {self.rows:,} x {self.features}, {kind}{', sketch' if self.sketch else ''}"
 
     @property
     def loss(self) -> Loss:
@@ -53,6 +55,7 @@ def cases() -> list[Case]:
     for library in ("XGBoost", "LightGBM"):
         for rows, rounds in ((1_000_000, {2: 10, 3: 5, 10: 2, 100: 1}), (100_000, {2: 50, 3: 25, 10: 10, 100: 2})):
             found += [Case(library, rows, 20, classes, count) for classes, count in rounds.items()]
+    found.append(Case("XGBoost", 100_000, 20, 100, 2, sketch=True))
     found.append(Case("CatBoost", 100_000, 10, 2, 50))
     found += [Case("CatBoost", 20_000, 10, classes, count) for classes, count in {5: 10, 10: 5, 50: 2}.items()]
     return found
@@ -71,8 +74,17 @@ def _xgboost(adapter: Any, case: Case, threads: int) -> Pair:
     data = xgb.QuantileDMatrix(X, y, nthread=threads)
     settings = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "nthread": threads}
     builtin = {**settings, **adapter.params(case.loss, y)}  # same link, classes and intercept, builtin objective
+    if case.sketch:
+        builtin["multi_strategy"] = "multi_output_tree"
     return (
-        partial(adapter.train, settings, data, case.rounds, loss=case.loss),
+        partial(
+            adapter.train,
+            settings,
+            data,
+            case.rounds,
+            loss=case.loss,
+            sketch=adapter.Sketch() if case.sketch else None,
+        ),
         partial(xgb.train, builtin, data, case.rounds),
     )
 

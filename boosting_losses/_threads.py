@@ -111,7 +111,7 @@ def cpu_count() -> int:
         available = len(os.sched_getaffinity(0))
     else:
         available = os.cpu_count() or 1
-    return max(min(available, math.ceil(_quota())), 1)
+    return max(math.ceil(min(available, _quota())), 1)
 
 
 def _quota() -> float:
@@ -157,10 +157,10 @@ def chunks(rows: int, width: float = 1.0) -> list[slice]:
     width : float
         The work for one row, in numbers: that of a raw score whose loss needs exponentials and logarithms is 1.
     """
-    size = int(min(max(rows / CHUNKS, FEWEST / width), MOST / max(width, 1.0)))
-    if rows <= size:
+    if rows * width <= FEWEST:
         return [slice(0, rows)]
-    count = -(-rows // max(size, 1))
+    size = max(int(min(max(rows / CHUNKS, FEWEST / width), MOST / max(width, 1.0))), 1)
+    count = -(-rows // size)
     count += count % 2  # two threads then finish at the same time
     step = -(-rows // (count * ALIGNMENT)) * ALIGNMENT
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
@@ -175,6 +175,8 @@ def each(
     task starts, and the error is raised.
     """
     count = len(items)
+    if count == 1:
+        return [task(items[0])]
     helpers = min(get_num_threads(), count // least_per_thread) - 1 if count >= 2 * least_per_thread else 0
     if helpers < 1:
         return [task(item) for item in items]

@@ -84,10 +84,13 @@ def each_chunk(
     """
     same_dtype = weight is None or weight.dtype == y.dtype
     in_order = not rows_together or raw.flags.c_contiguous
-    ready = same_dtype and in_order and all(_is_ready(array) for array in (y, raw, weight) if array is not None)
+    ready = same_dtype and in_order and _is_ready(y) and _is_ready(raw) and (weight is None or _is_ready(weight))
+    slices = _threads.chunks(len(y), width)
+    if ready and len(slices) == 1:
+        return [task(Chunk(slices[0], y, raw, weight, 0, len(y)))]
 
     def of(rows: slice) -> _Result:
-        if ready and (whole or rows.stop - rows.start == len(y)):
+        if ready and whole:
             return task(Chunk(rows, y, raw, weight, rows.start, rows.stop))
         some_y, some_raw, some_weight = y[rows], raw[rows], None if weight is None else weight[rows]
         if not ready:
@@ -98,7 +101,7 @@ def each_chunk(
                 some_y, some_weight = some_y.astype(np.float64, copy=False), some_weight.astype(np.float64, copy=False)
         return task(Chunk(rows, some_y, some_raw, some_weight, 0, rows.stop - rows.start))
 
-    return _threads.each(of, _threads.chunks(len(y), width))
+    return _threads.each(of, slices)
 
 
 def check_outputs(raw: Array, **outputs: Array) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses._kernels.posterior import posterior_loops
 from boosting_losses._kernels.rows import row_loops
+
+from . import own_losses as own
 
 BINARY = {
     "log": LogLoss(),
@@ -19,6 +23,10 @@ BINARY = {
     "focal-2": FocalLoss(gamma=2.0),
     "focal-2-exact": FocalLoss(gamma=2.0, alpha=0.7, hessian="exact"),
     "focal-5": FocalLoss(gamma=5.0, hessian="exact"),
+    "poly1": own.poly1(2.0, pos_weight=3.5),
+    "gce": own.gce(0.7, label_smoothing=0.1),
+    "asymmetric-focusing": own.asymmetric_focusing(1.0, 4.0),
+    "asymmetric-margin": own.asymmetric_margin(0.1, pos_weight=2.0),
 }
 MULTICLASS = {
     "softmax": SoftmaxCrossEntropy(),
@@ -29,14 +37,42 @@ MULTICLASS = {
     "softmax-focal-1": SoftmaxFocalLoss(gamma=1.0, class_weight=(1.0, 0.3, 2.5, 4.0)),
     "softmax-focal-2": SoftmaxFocalLoss(gamma=2.0),
     "softmax-focal-5": SoftmaxFocalLoss(gamma=5.0, class_weight=(1.0, 0.3, 2.5, 4.0), hessian="exact"),
+    "softmax-poly1": own.softmax_poly1(2.0, class_weight=(1.0, 0.3, 2.5, 4.0), label_smoothing=0.2),
+    "softmax-gce": own.softmax_gce(0.7),
+    "softmax-huberised": own.softmax_huberised(50.0, hessian="exact"),
 }
 LOSSES = {**BINARY, **MULTICLASS}
 CLASSES = 4
 
-each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
-each_binary = pytest.mark.parametrize("loss", BINARY.values(), ids=BINARY.keys())
-each_multiclass = pytest.mark.parametrize("loss", MULTICLASS.values(), ids=MULTICLASS.keys())
+#: Formulas take seconds to compile, so that the default tests do without some.
+SLOW = {"gce", "asymmetric-margin", "softmax-gce"}
+
+
+def each(losses, *quick):
+    """Return a decorator that runs a test for each loss, and marks it slow except for the named losses, if any are named."""
+    slow = losses.keys() - set(quick) if quick else SLOW
+    cases = [
+        pytest.param(loss, id=name, marks=[pytest.mark.slow] if name in slow else []) for name, loss in losses.items()
+    ]
+    return pytest.mark.parametrize("loss", cases)
+
+
+each_loss, each_binary, each_multiclass = each(LOSSES), each(BINARY), each(MULTICLASS)
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def exact(loss):
+    """Return the loss without a guard of its Hessian."""
+    return replace(loss, hessian="exact") if hasattr(loss, "hessian") else loss
+
+
+def of_classes(loss, classes):
+    """Return the loss with weights for another number of classes, if it has weights."""
+    return replace(loss, class_weight=tuple(np.linspace(0.3, 4.0, classes))) if loss.class_weight else loss
+
+
+def has_posterior(loss):
+    return loss.shape().obstacle is None
 
 
 def mostly_slow(values, *quick):

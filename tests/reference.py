@@ -1,16 +1,35 @@
-"""The losses as their definitions say, in mpmath: slow, obvious, and the only second copy of a formula.
+"""The losses in mpmath: a formula is evaluated with many digits, and its derivatives are central differences.
 
-Derivatives are central differences with a step of 1e-20, so they share no algebra with the kernels.
+A step of 1e-20 shares no algebra with the kernels.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
+import mpmath
 import numpy as np
-from mpmath import mp, mpf
+
+#: mpmath with numbers that know the functions of NumPy which a formula may contain.
+mp = mpmath.mp.clone()
+mpf = mp.mpf
+_FUNCTIONS = {
+    np.log: mp.log,
+    np.log1p: lambda x: mp.log(1 + x),
+    np.exp: mp.exp,
+    np.expm1: lambda x: mp.exp(x) - 1,
+    np.logaddexp: lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
+    np.sqrt: mp.sqrt,
+    np.square: lambda x: x * x,
+    np.tanh: mp.tanh,
+    np.maximum: max,
+    np.minimum: min,
+}
+mpf.__array_ufunc__ = lambda self, function, method, *arguments: _FUNCTIONS[function](*map(mpf, arguments))
 
 STEP_EXPONENT = -20
+MULTIPLE = 8
 
 
 def digits(spread):
@@ -22,39 +41,34 @@ def digits(spread):
     return min(100 + math.ceil(2 * abs(float(spread)) / math.log(10)), 710)
 
 
-def binary_value(loss, y, z):
-    """Return the loss of one row; y and z are taken as the floats they are."""
-    y, z = mpf(y), mpf(z)
-    gamma = mpf(getattr(loss, "gamma", 0.0))
-    smoothing = mpf(getattr(loss, "label_smoothing", 0.0))
-    positive, negative = class_weights(loss)
-    p = 1 / (1 + mp.exp(-z))
-    target = (1 - smoothing) * y + smoothing / 2
-    return -positive * target * (1 - p) ** gamma * mp.log(p) - negative * (1 - target) * p**gamma * mp.log(1 - p)
+def class_weights(loss, classes):
+    """Return the weights of the classes."""
+    if loss.multiclass:
+        return loss.class_weight or [1.0] * classes
+    if (alpha := getattr(loss, "alpha", None)) is not None:
+        return 1 - mpf(alpha), alpha
+    return 1.0, getattr(loss, "pos_weight", 1.0)
 
 
-def class_weights(loss):
-    """Return the weights of the terms of y = 1 and y = 0."""
-    alpha = getattr(loss, "alpha", None)
-    if alpha is not None:
-        return mpf(alpha), 1 - mpf(alpha)
-    return mpf(getattr(loss, "pos_weight", 1.0)), mpf(1)
+def losses_of_classes(loss, probabilities):
+    """Return the weighted loss of each class, given the probability of each class."""
+    formula, parameters = loss.formula()
+    if not loss.multiclass and loss.pair:
+        losses = reversed(formula(probabilities[1], *parameters))
+    else:
+        losses = [formula(p, *parameters) for p in probabilities]
+    weights = class_weights(loss, len(probabilities))
+    return [mpf(weight) * each for weight, each in zip(weights, losses, strict=True)]
 
 
-def multiclass_value(loss, shares, z):
-    """Return the loss of one row with the given share of each class."""
-    z = [mpf(score) for score in z]
-    gamma = mpf(getattr(loss, "gamma", 0.0))
-    smoothing = mpf(getattr(loss, "label_smoothing", 0.0))
-    weights = [mpf(weight) for weight in loss.class_weight or [1.0] * len(z)]
-    exponentials = [mp.exp(score) for score in z]
+def value(loss, shares, scores):
+    """Return the loss of a row with the given share of each class; the numbers are taken as the floats they are."""
+    exponentials = [mp.exp(score) for score in (scores if loss.multiclass else [mpf(0), *scores])]
     total = mp.fsum(exponentials)
-    value = mpf(0)
-    for share, weight, e in zip(shares, weights, exponentials, strict=True):
-        target = (1 - smoothing) * mpf(share) + smoothing / len(z)
-        if target:
-            value -= weight * target * (1 - e / total) ** gamma * mp.log(e / total)
-    return value
+    smoothing = mpf(loss.label_smoothing)
+    targets = [(1 - smoothing) * mpf(share) + smoothing / len(shares) for share in shares]
+    losses = losses_of_classes(loss, [e / total for e in exponentials])
+    return mp.fsum(target * each for target, each in zip(targets, losses, strict=True) if target)
 
 
 def derivatives(function, z):
@@ -64,52 +78,36 @@ def derivatives(function, z):
     return (above - below) / (2 * step), (above - 2 * here + below) / step**2
 
 
-def binary_terms(loss, y, z):
-    """Return value, gradient and Hessian of one row, and the sum of magnitudes that gradient and Hessian are made of."""
-    with mp.workdps(digits(z)):
-        value = binary_value(loss, y, z)
-        own = gradient, hessian = derivatives(lambda x: binary_value(loss, y, x), z)
-        # A soft label's two terms pull in opposite directions.
-        ends = [
-            (share, own if share == 1 else derivatives(lambda x, c=c: binary_value(loss, c, x), z))
-            for share, c in ((mpf(y), 1.0), (1 - mpf(y), 0.0))
-            if share
-        ]
-        sizes = [mp.fsum(share * abs(end[order]) for share, end in ends) for order in (0, 1)]
-        return value, gradient, hessian, sizes[0], sizes[1] + _hessian_magnitude(loss, y, z)
+def along(loss, shares, scores, k):
+    """Return the loss of a row as a function of one of its scores."""
+    return lambda score: value(loss, shares, [*scores[:k], score, *scores[k + 1 :]])
 
 
-def _hessian_magnitude(loss, y, z):
-    """Return the sum of magnitudes of the terms of the focal Hessian, which have both signs."""
-    gamma = mpf(getattr(loss, "gamma", 0.0))
-    total = mpf(0)
-    for share, weight, x in zip((mpf(y), 1 - mpf(y)), class_weights(loss), (mpf(z), -mpf(z)), strict=True):
-        p = 1 / (1 + mp.exp(-x))
-        q = 1 - p
-        total += share * weight * q**gamma * p * ((2 * gamma + 1) * q - gamma * (gamma * p + q) * mp.log(p))
-    return total
+class Terms(NamedTuple):
+    """The value of a row and its derivatives, and the sums of the magnitudes of the terms of these."""
+
+    value: Any
+    gradient: list[Any]
+    hessian: list[Any]
+    gradient_size: list[Any]
+    hessian_size: list[Any]
 
 
-def multiclass_terms(loss, shares, z):
-    """Return value, gradients and diagonal Hessian of one row, and the magnitudes that they are made of."""
-    with mp.workdps(digits(max(z) - min(z))):
-        value = multiclass_value(loss, shares, z)
-        gradient, hessian, sizes = [], [], []
-        gamma = mpf(getattr(loss, "gamma", 0.0))
-        for k in range(len(z)):
-
-            def along(x, mixture=shares, k=k):
-                return multiclass_value(loss, mixture, [*z[:k], x, *z[k + 1 :]])
-
-            own = g, h = derivatives(along, z[k])
-            size = mpf(0)
-            for j in np.flatnonzero(shares):
-                pure = np.eye(len(z))[j]
-                g_j, h_j = own if shares[j] == 1 else derivatives(lambda x, p=pure, f=along: f(x, p), z[k])
-                size += mpf(shares[j]) * (abs(g_j) + abs(h_j))
-            # At a zero crossing of the focal Hessian its terms, each about as large as the gradient, cancel.
-            size += (1 + gamma) ** 2 * abs(g)
-            gradient.append(g)
-            hessian.append(h)
-            sizes.append(size)
-        return value, gradient, hessian, sizes
+def terms(loss, shares, scores):
+    """Return the terms of a row, given the share of each class and one score, or one for each class."""
+    scores = [mpf(score) for score in scores]
+    found = Terms(None, [], [], [], [])
+    with mp.workdps(digits(max(scores) - min(scores) if loss.multiclass else scores[0])):
+        for k, score in enumerate(scores):
+            # The derivatives of the classes of a soft label pull in opposite directions.
+            ends = [
+                (mpf(share), derivatives(along(loss, np.eye(len(shares))[j], scores, k), score))
+                for j, share in enumerate(shares)
+                if share
+            ]
+            found.gradient.append(mp.fsum(share * g for share, (g, _) in ends))
+            found.hessian.append(mp.fsum(share * h for share, (_, h) in ends))
+            found.gradient_size.append(mp.fsum(share * abs(g) for share, (g, _) in ends))
+            # Where a Hessian changes its sign, its terms are as large as multiples of the gradient.
+            found.hessian_size.append(mp.fsum(share * (abs(h) + MULTIPLE * abs(g)) for share, (g, h) in ends))
+        return found._replace(value=value(loss, shares, scores))

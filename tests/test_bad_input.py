@@ -8,7 +8,7 @@ import pytest
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.metrics import brier_score, log_loss
 
-from .cases import each_binary, each_loss, each_multiclass, sample
+from .cases import each_binary, each_loss, each_multiclass, has_posterior, sample
 
 NAN, INF = float("nan"), float("inf")
 
@@ -71,6 +71,13 @@ def label_call(loss, y, weight=None):
     yield lambda: loss.init_score(y, weight)
 
 
+def raw_calls(loss, raw):
+    yield lambda: loss.activation(raw)
+    yield lambda: loss.posterior_logits(raw)
+    if has_posterior(loss):
+        yield lambda: loss.posterior(raw)
+
+
 def check(calls, error, message):
     for call in calls:
         with pytest.raises(error) as raised:
@@ -94,9 +101,7 @@ def test_values_without_meaning(loss, dtype):
     for bad in (NAN, INF, -INF):
         scores = spoil(raw, (3, 1) if loss.multiclass else 3, bad).astype(dtype)
         check(every_call(loss, y, scores), ValueError, f"raw must be finite, got {bad} in row 3")
-        check(
-            [lambda s=scores: loss.posterior(s), lambda s=scores: loss.activation(s)], ValueError, "raw must be finite"
-        )
+        check(raw_calls(loss, scores), ValueError, "raw must be finite")
     for bad in (NAN, INF, -0.5):
         weight = spoil(ones, 5, bad).astype(dtype)
         message = f"sample_weight must be finite and >= 0, got {bad} in row 5"
@@ -126,7 +131,7 @@ def test_shapes(loss):
 def test_binary_losses_want_one_score_per_sample(loss):
     message = "raw must have shape (n,) for a binary loss, got"
     for raw in (np.zeros((5, 3)), np.zeros((5, 1))):
-        calls = [*every_call(loss, np.zeros(5), raw), lambda r=raw: loss.posterior(r), lambda r=raw: loss.activation(r)]
+        calls = [*every_call(loss, np.zeros(5), raw), *raw_calls(loss, raw)]
         check(calls, ValueError, f"{message} {raw.shape}")
     check([lambda: loss.init_score([0, 1], n_classes=3)], ValueError, "n_classes must be 2 or None for a binary loss")
 
@@ -135,7 +140,7 @@ def test_binary_losses_want_one_score_per_sample(loss):
 def test_multiclass_losses_want_a_score_per_class(loss):
     message = "raw must have shape (n, K) with K >= 2 for a multiclass loss, got"
     for raw in (np.zeros(5), np.zeros((5, 1)), np.zeros((5, 2, 2))):
-        calls = [*every_call(loss, np.zeros(5), raw), lambda r=raw: loss.posterior(r), lambda r=raw: loss.activation(r)]
+        calls = [*every_call(loss, np.zeros(5), raw), *raw_calls(loss, raw)]
         check(calls, ValueError, f"{message} {raw.shape}")
 
 
@@ -171,7 +176,7 @@ def test_dtypes(loss):
     y, raw = sample(loss, 20)
     rule = "must be of a float32, float64, integer or boolean dtype, got"
     check(every_call(loss, y, raw.astype(np.float16)), TypeError, f"raw {rule} float16")
-    check([lambda: loss.posterior(raw.astype(np.float16))], TypeError, f"raw {rule} float16")
+    check(raw_calls(loss, raw.astype(np.float16)), TypeError, f"raw {rule} float16")
     check(every_call(loss, y, raw.astype(np.longdouble)), TypeError, f"raw {rule} float128")
     check(every_call(loss, y, raw.astype(complex)), TypeError, f"raw {rule} complex128")
     check(every_call(loss, y.astype(str), raw), TypeError, f"y_true {rule} <U")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numba.core import event
 
-from benchmarks import cold_start, compare, imports, numpy_losses, probabilities, training, training_cases
+import boosting_losses
+from benchmarks import cold_start, compare, imports, numpy_losses, probabilities, training_cases
 from benchmarks.__main__ import main
-from benchmarks.measure import Bar, Budget, Row, chosen, interleave, median_and_interval
+from benchmarks.measure import Bar, Budget, Row, chosen, interleave, interleave_pairs, median_and_interval, one_thread
 from benchmarks.report import Output, publish, read
 from benchmarks.study import data_sets
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
@@ -31,7 +32,8 @@ def benchmark_command(monkeypatch, tmp_path):
         assert main() == 0
         document = json.loads(path.read_text(encoding="utf-8"))
         assert document["rows"]
-        assert table.read_text(encoding="utf-8").count("\n") == len(document["rows"]) + 4
+        lines = len(document["rows"]) + 4 + sum(len(extra["lines"]) + 5 for extra in document["tables"])
+        assert table.read_text(encoding="utf-8").count("\n") == lines
         assert list(read(path)[1]) == [row["name"] for row in document["rows"]]
         return document
 
@@ -66,13 +68,26 @@ def test_the_kernels_benchmark_runs(benchmark_command):
 
 @pytest.mark.slow
 def test_the_training_benchmark_runs(benchmark_command):
-    names = [
-        row["name"]
-        for row in benchmark_command(
-            "training", "--quick", "--scale", "0.01", "--repeats", "1", "--threads", "1", "--only", "xgboost*K=3"
-        )["rows"]
-    ]
-    assert {name.rsplit(": ")[-1] for name in names} == {"extra peak memory", "training", "objective"}
+    budget = ("--quick", "--scale", "0.01", "--repeats", "1", "--threads", "1", "2")
+    document = benchmark_command("training", *budget, "--only", "xgboost 1,000 *K=3")
+    case = "XGBoost 1,000 x 20, K=3"
+    parts = ("training", "objective", "copy of the scores")
+    of_threads = [f"{case}, {threads}: {part}" for threads in ("1 thread", "2 threads") for part in parts]
+    assert [row["name"] for row in document["rows"]] == [f"{case}: extra peak memory", *of_threads]
+    (extra,) = document["tables"]
+    measured = ["1 thread, measured", "2 threads, measured", "speed-up with 2 threads, measured"]
+    assert extra["headings"][1:5] == [*measured, "8 cores, extrapolated"]
+    assert [line[0] for line in extra["lines"]] == [f"{case}: objective", f"{case}: copy of the scores"]
+
+
+@pytest.mark.slow
+def test_the_threads_benchmark_runs(benchmark_command):
+    rows = benchmark_command("threads", "--rows", "2000", "--repeats", "1", "--only", "*raw scores*")["rows"]
+    work = "mean loss of raw scores, K = 10"
+    many = [f"{work}, 2,000 rows: {what}" for what in ("2 threads", "2 processes", "threads / processes")]
+    assert [row["name"] for row in rows] == many + [f"{work}, {n} rows: 2 threads" for n in ("100", "1,000", "10,000")]
+    assert rows[2]["figure"] == pytest.approx(rows[0]["figure"] / rows[1]["figure"])
+    assert rows[1]["figure"] == pytest.approx(2 * rows[1]["reference"] / rows[1]["ours"], rel=1e-6)
 
 
 @pytest.mark.slow
@@ -211,10 +226,7 @@ def test_numpy_formulas_are_our_softmax_losses(gamma):
 def test_both_sides_train_the_same_model(library, classes):
     case = training_cases.Case(library, rows=600, features=4, classes=classes, rounds=3)
     train_ours, train_builtin = training_cases.pair(case, threads=1)
-    with training._clock(library) as clock:
-        ours, builtin = train_ours(), train_builtin()
-    if library != "CatBoost":  # which calls per block or row
-        assert clock.calls == 3
+    ours, builtin = train_ours(), train_builtin()
     X, _ = training_cases.rows_of(case)
     if library == "XGBoost":
         import xgboost as xgb
@@ -230,6 +242,24 @@ def test_both_sides_train_the_same_model(library, classes):
 
 
 # ---- measuring and comparing -------------------------------------------------------------------------------------------
+
+
+def test_benchmarks_on_one_thread_limit_this_package():
+    with boosting_losses.num_threads(2):
+        with one_thread():
+            assert boosting_losses.get_num_threads() == 1
+        assert boosting_losses.get_num_threads() == 2
+
+
+def test_pairs_take_turns():
+    order = []
+    pairs = [
+        (lambda: order.append("A"), lambda: order.append("B")),
+        (lambda: order.append("C"), lambda: order.append("D")),
+    ]
+    first, second = interleave_pairs(pairs, Budget(seconds=0.0, repeats=2))
+    assert "".join(order) == "ABCD" + "ABBACDDC" * 2
+    assert len(first.ours) == len(second.ours) == 2
 
 
 def test_blocks_take_turns():

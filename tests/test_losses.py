@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss
 from boosting_losses.losses import loss_from_json, loss_to_json
 
-from .cases import CLASSES, each_binary, each_dtype, each_loss, each_multiclass, sample
+from . import own_losses as own
+from .cases import CLASSES, each_binary, each_dtype, each_loss, each_multiclass, exact, has_posterior, sample
 
 
 def test_the_samples_reach_both_tails():
@@ -75,6 +77,19 @@ def test_soft_labels_mix_the_losses_of_the_classes(loss):
     assert_allclose(loss.per_sample(y, raw), mixture, rtol=1e-12)
 
 
+@each_loss
+def test_smoothed_labels_are_soft_labels(loss):
+    if "label_smoothing" not in vars(loss):
+        return
+    y, raw = sample(loss)
+    smoothed, plain = replace(loss, label_smoothing=0.3), replace(loss, label_smoothing=0.0)
+    soft = 0.7 * np.eye(CLASSES)[y] + 0.3 / CLASSES if loss.multiclass else 0.7 * y + 0.15
+    assert_allclose(smoothed.per_sample(y, raw), plain.per_sample(soft, raw), rtol=1e-12)
+    for one, other in zip(smoothed.gradient_hessian(y, raw), plain.gradient_hessian(soft, raw), strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+    assert_allclose(smoothed.init_score(y), plain.init_score(soft), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("focal", "plain"),
     [
@@ -105,6 +120,9 @@ def test_focal_with_gamma_0_is_cross_entropy(focal, plain):
         (SoftmaxFocalLoss(2.0), FocalLoss(2.0)),
         (SoftmaxFocalLoss(0.5, (0.75, 0.25)), FocalLoss(0.5, 0.25)),
         (SoftmaxFocalLoss(5.0, hessian="exact"), FocalLoss(5.0, hessian="exact")),
+        (own.softmax_poly1(2.0, label_smoothing=0.1), own.poly1(2.0, label_smoothing=0.1)),
+        pytest.param(own.softmax_gce(0.7), own.gce(0.7), marks=pytest.mark.slow),
+        pytest.param(own.softmax_gce(1.0), own.gce(1.0), marks=pytest.mark.slow),  # has no posterior
     ],
     ids=repr,
 )
@@ -116,24 +134,26 @@ def test_two_classes_are_binary(multiclass, binary):
     g, h = binary.gradient_hessian(y, raw)
     assert_allclose(gradient, np.column_stack([-g, g]), rtol=1e-11)
     assert_allclose(hessian, np.column_stack([h, h]), rtol=1e-10)
-    assert_allclose(multiclass.posterior(pair)[:, 1], binary.posterior(raw), rtol=1e-12)
+    assert has_posterior(multiclass) == has_posterior(binary)
+    if has_posterior(binary):
+        assert_allclose(multiclass.posterior(pair)[:, 1], binary.posterior(raw), rtol=1e-12)
     assert_allclose(multiclass.activation(pair)[:, 1], binary.activation(raw), rtol=1e-12)
     assert_allclose(np.diff(multiclass.init_score(y)), binary.init_score(y), rtol=1e-12)
 
 
-@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 5.0])
-def test_guard_keeps_the_hessian_in_proportion_to_the_gradient(gamma):
-    for guarded, exact in [
-        (FocalLoss(gamma), FocalLoss(gamma, hessian="exact")),
-        (SoftmaxFocalLoss(gamma), SoftmaxFocalLoss(gamma, hessian="exact")),
-    ]:
-        y, raw = sample(guarded, 2000, spread=6.0)
-        gradient, hessian = guarded.gradient_hessian(y, raw)
-        exact_gradient, exact_hessian = exact.gradient_hessian(y, raw)
-        floor = 0.25 * min(gamma, 1.0) * abs(gradient)
-        assert (exact_hessian < 0).any(), "the sample must hold confident mistakes"
-        assert_array_equal(gradient, exact_gradient)
-        assert_allclose(hessian, np.maximum(exact_hessian, floor), rtol=1e-14)
+@each_loss
+def test_guard_keeps_the_hessian_in_proportion_to_the_gradient(loss):
+    guarded = replace(loss, hessian="guarded") if hasattr(loss, "hessian") else loss
+    y, raw = sample(guarded, 2000, spread=6.0)
+    gradient, hessian = guarded.gradient_hessian(y, raw)
+    exact_gradient, exact_hessian = exact(loss).gradient_hessian(y, raw)
+    assert (exact_hessian < 0).any() == (guarded.hessian_floor() > 0) == (not loss.shape().convex)
+    assert_array_equal(gradient, exact_gradient)
+    lowest = np.maximum(exact_hessian, guarded.hessian_floor() * abs(gradient))
+    if loss.label_smoothing:  # the magnitudes of the terms of a soft label add up
+        assert (hessian >= lowest * (1 - 1e-13)).all()
+    else:
+        assert_allclose(hessian, lowest, rtol=1e-14)
 
 
 def test_guard_holds_where_the_gradients_of_a_soft_label_cancel():
@@ -149,9 +169,10 @@ def test_guard_holds_where_the_gradients_of_a_soft_label_cancel():
 def test_dtypes_and_layouts(loss, dtype):
     y, raw = sample(loss)
     raw = raw.astype(dtype)
-    expected = [loss.per_sample(y, raw), *loss.gradient_hessian(y, raw), loss.posterior(raw), loss.activation(raw)]
-    assert [array.dtype for array in expected] == [np.dtype(np.float64)] + 4 * [np.dtype(dtype)]
-    assert [array.shape for array in expected[1:]] == 4 * [raw.shape]
+    predict = [loss.activation, *([loss.posterior] if has_posterior(loss) else [])]
+    expected = [loss.per_sample(y, raw), *loss.gradient_hessian(y, raw), *(each(raw) for each in predict)]
+    assert [array.dtype for array in expected] == [np.dtype(np.float64), *(len(expected) - 1) * [np.dtype(dtype)]]
+    assert [array.shape for array in expected[1:]] == (len(expected) - 1) * [raw.shape]
     strided = np.repeat(raw, 2, axis=0)[::2]
     read_only = raw.copy()
     read_only.setflags(write=False)
@@ -161,13 +182,14 @@ def test_dtypes_and_layouts(loss, dtype):
         actual = [
             loss.per_sample(labels, other),
             *loss.gradient_hessian(labels, other),
-            loss.posterior(other),
-            loss.activation(other),
+            *(each(other) for each in predict),
         ]
         for one, two in zip(actual, expected, strict=True):
-            assert_allclose(
-                one, two, rtol=4e-6 if isinstance(other, list) else 0, atol=3e-7 if isinstance(other, list) else 0
-            )
+            if isinstance(other, list):  # float64
+                assert_allclose(one, two, rtol=4e-6, atol=3e-7)
+            else:
+                assert_array_equal(one, two)
+                assert one.dtype == two.dtype
 
 
 @each_loss
@@ -210,7 +232,9 @@ def test_inputs_stay_as_they_are(loss):
     before = y.copy(), raw.copy(), weight.copy()
     loss(y, raw, weight)
     loss.gradient_hessian(y, raw, weight)
-    loss.posterior(raw)
+    loss.activation(raw)
+    if has_posterior(loss):
+        loss.posterior(raw)
     loss.init_score(y, weight)
     for one, other in zip(before, (y, raw, weight), strict=True):
         assert_array_equal(one, other)

@@ -89,7 +89,7 @@ OF_ARRAYS = [ArrayLoss(value, gradient, hessian), MulticlassArrayLoss(value_of_k
 
 @each_library
 @pytest.mark.parametrize(
-    "loss", [*LOSSES, own.asymmetric(margin=0.05), *OF_ARRAYS, Scaled()], ids=lambda loss: type(loss).__name__
+    "loss", [*LOSSES, own.asymmetric_margin(), *OF_ARRAYS, Scaled()], ids=lambda loss: type(loss).__name__
 )
 def test_training_lowers_the_loss(library, loss):
     X, y = data_of(loss)
@@ -167,3 +167,13 @@ def test_functions_of_arrays_are_a_loss(loss, soft):
     assert_allclose(loss.posterior(raw), plain.posterior(raw), rtol=1e-9, atol=1e-9)
     with pytest.raises(ValueError, match="raw must be finite"):
         loss(y, np.full_like(raw, np.nan))
+
+
+def test_classes_of_functions_of_arrays_need_not_be_alike():
+    costs = np.array([1.0, 2.0, 4.0])
+
+    def weighted(function):
+        return lambda y, raw: (costs[y.astype(int)] * function(y, raw).T).T
+
+    loss = MulticlassArrayLoss(*map(weighted, (value_of_k, gradient_of_k, hessian_of_k)))
+    assert_allclose(loss.init_score([0, 1, 2]), np.log(costs) - np.log(costs).mean(), atol=1e-12)

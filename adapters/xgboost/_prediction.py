@@ -92,6 +92,7 @@ def rounds_of(booster: xgb.Booster) -> int:
 
 
 def checked_rounds_of(rounds: object, booster: xgb.Booster) -> int:
+    """Return the number of rounds to use; raise an error unless the model has them. A linear model has only its last."""
     trained = int(booster.num_boosted_rounds())
     if is_linear(booster) and rounds != trained:
         raise ValueError(

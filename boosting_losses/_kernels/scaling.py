@@ -7,6 +7,8 @@ process the rows from ``begin`` to ``end``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._types import Array
@@ -44,7 +46,8 @@ def linear(
     The targets replace the labels 0 and 1. The five results are the gradient (slope, constant) and the Hessian (slope,
     mixed, constant).
     """
-    labels, scores, weights = y[begin:end], raw[begin:end], part(weight, begin, end)
+    labels, scores = y[begin:end], raw[begin:end]
+    weights: Any = part(weight, begin, end)
     g_slope, g_constant, h_slope, h_mixed, h_constant = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(scores.shape[0]):
         z = double(scores[i]) - centre
@@ -67,7 +70,8 @@ def beta(
     y: Array, raw: Array, weight: Array | None, begin: int, end: int, unit: float, a: float, b: float, c: float
 ) -> tuple[float, float, float, float, float, float, float, float, float]:
     """Return the gradient and the Hessian's upper triangle for the scores a log p - b log(1 - p) + c, p = sigmoid(raw)."""
-    labels, scores, weights = y[begin:end], raw[begin:end], part(weight, begin, end)
+    labels, scores = y[begin:end], raw[begin:end]
+    weights: Any = part(weight, begin, end)
     g_a, g_b, g_c = 0.0, 0.0, 0.0
     h_aa, h_ab, h_ac, h_bb, h_bc, h_cc = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(scores.shape[0]):

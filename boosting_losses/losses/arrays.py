@@ -18,6 +18,7 @@ from .._kernels.rows import ROW_SUM_TOLERANCE
 from .._threads import num_threads
 from .._types import Array, Doubles
 from .._validation import Chunk
+from ._constant_scores import minimising_scores
 from ._shape import MARGINS, Shape, examined
 from .binary import BinaryLoss
 from .multiclass import MulticlassLoss
@@ -309,13 +310,5 @@ class MulticlassArrayLoss(_OfArrays, MulticlassLoss):
         out[:] = np.log(eta) if as_logits else eta
         return bool(np.isfinite(raw).all())
 
-    def _best_scores(self, log_terms: Doubles) -> Doubles:
-        shares, scores = np.exp(log_terms)[None], log_terms[None].copy()
-        for _ in range(1000):
-            gradient, hessian = (self._mixed(function, shares, scores) for function in (self.gradient, self.hessian))
-            step = gradient / np.maximum(2.0 * hessian, np.abs(gradient) + 1e-300)
-            scores -= step
-            if np.abs(step).max() < 1e-13:
-                break
-        best: Doubles = scores[0]
-        return best
+    def _best_scores(self, shares: Doubles, log_terms: Doubles) -> Doubles:
+        return minimising_scores(self, shares, log_terms, np.arange(len(shares)))

@@ -85,7 +85,7 @@ class Loss(ABC):
         second array contains the diagonal of each sample's K x K Hessian.
         """
         scores = _validation.numeric("raw", raw)
-        dtype: npt.DTypeLike = np.float32 if scores.dtype == np.float32 else np.float64
+        dtype: npt.DTypeLike = np.float32 if scores.dtype.newbyteorder("=") == np.float32 else np.float64
         gradient: Array = np.empty_like(scores, dtype=dtype)
         hessian: Array = np.empty_like(scores, dtype=dtype)
         self.write_gradient_hessian(y_true, scores, sample_weight, gradient, hessian)
@@ -133,7 +133,8 @@ class Loss(ABC):
         Returns
         -------
         float or ndarray of shape (K,)
-            For K classes the scores sum to 0, since a common constant does not change the loss.
+            For K classes the scores sum to 0, since a common constant does not change the loss. If the loss has no posterior,
+            the minimiser may be infinite, and margins of the classes are then kept within -30 and 30.
 
         Raises
         ------

@@ -205,12 +205,22 @@ class BinaryLoss(Loss):
         return all(each_part(lambda rows: fill(raw[rows], of, offset, as_logits, out[rows]), len(raw), 8.0))
 
     def _searched_init_score(self, share: float) -> float:
-        """Return the minimiser of the expected loss on a grid that is refined, for a loss without posterior."""
-        grid = MARGINS
-        for _ in range(8):
-            best = int(self.per_sample(np.full(len(grid), share), grid).argmin())
-            grid = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], len(grid))
-        return float(grid[len(grid) // 2])
+        """Return the minimiser of the expected loss for a loss without posterior, by bisection from the best of a grid.
+
+        Among minima that are equal up to rounding, the best is the middle one: 0 if the two classes are equal.
+        """
+        losses = self.per_sample(np.full(len(MARGINS), share), MARGINS)
+        lowest = np.flatnonzero(losses <= losses.min() + 1e-15 * abs(losses.min()))
+        best = int(lowest[len(lowest) // 2])
+        low, high = MARGINS[max(best - 1, 0)], MARGINS[min(best + 1, len(MARGINS) - 1)]
+        middle = 0.5 * (low + high)
+        while low < middle < high:
+            slope = self.gradient_hessian([share], [middle])[0][0]
+            if slope == 0.0:
+                break
+            low, high = (low, middle) if slope > 0.0 else (middle, high)
+            middle = 0.5 * (low + high)
+        return float(middle)
 
     def _best_init_score(self, target: float) -> float:
         """Return the raw score whose log odds, before class weights, are ``target``."""

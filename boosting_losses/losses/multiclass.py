@@ -21,6 +21,7 @@ from .._threads import each_part
 from .._types import Array, Doubles
 from .._validation import Chunk
 from . import parameters
+from ._constant_scores import minimising_scores
 from ._shape import Shape, shape_of
 from .base import Loss
 from .formulas import cross_entropy, focal
@@ -132,17 +133,17 @@ class MulticlassLoss(Loss):
         present = np.flatnonzero(shares > 0.0)
         if len(present) == 1:
             raise ValueError(f"y_true must hold at least 2 classes with positive weight, got only class {present[0]}")
-        shares = (1.0 - self.label_smoothing) * (shares / shares.sum()) + self.label_smoothing / classes
-        if not (shares > 0.0).all():
-            missing = np.flatnonzero(shares == 0.0)
+        shares /= shares.sum()
+        terms = (1.0 - self.label_smoothing) * shares + self.label_smoothing / classes
+        if not (terms > 0.0).all():
+            missing = np.flatnonzero(terms == 0.0)
             raise ValueError(
                 f"y_true must hold every class 0..{classes - 1} with positive weight, got none of class {missing[0]}: its"
                 " best score is minus infinity"
             )
-        log_p = np.log(shares) + np.log(self._class_weights(classes))
+        log_p = np.log(terms) + np.log(self._class_weights(classes))
         if self.shape().offset is None:
-            self._check_posterior("init_score")
-            log_p = self._best_scores(log_p)
+            log_p = self._best_scores(shares, log_p)
         best: npt.NDArray[np.float64] = log_p - log_p.mean()
         return best
 
@@ -201,8 +202,13 @@ class MulticlassLoss(Loss):
         offset: npt.NDArray[np.float64] = 0.0 - np.log(self._class_weights(classes))
         return offset
 
-    def _best_scores(self, log_terms: Doubles) -> Doubles:
-        """Return the minimiser, given for each class the logarithm of its mean label multiplied by its weight."""
+    def _best_scores(self, shares: Doubles, log_terms: Doubles) -> Doubles:
+        """Return the minimiser, given each class's share and the logarithm of its smoothed share times its weight."""
+        if self.shape().obstacle:
+            _, alike = np.unique(log_terms.round(12), return_inverse=True)
+            guarded = getattr(self, "hessian", "exact") == "guarded"
+            loss = replace(self, hessian="exact") if guarded else self  # type: ignore[type-var]
+            return minimising_scores(loss, shares, log_terms, alike)
         formula, of = self.formula()
         scores = np.empty_like(log_terms)
         posterior_loops(formula, False).multiclass_init_score(log_terms, of, scores)
@@ -237,7 +243,9 @@ class MulticlassLoss(Loss):
         self, data: tuple[Array, Array, Array | None], shift: Array | None, each: Array | None
     ) -> tuple[float, float]:
         """Return the sums of weighted losses and weights; fill ``each`` with the weighted loss of every row, if given."""
-        add_up = self._sums if data[0].ndim == 1 else self._soft_sums
+        add_up = self._sums
+        if data[0].ndim == 2:
+            add_up, each = self._soft_sums, np.empty(len(data[0])) if each is None else each
         sums = self._each_chunk(lambda chunk: add_up(chunk, shift, None if each is None else chunk.of(each)), data)
         fine, losses, weights = zip(*sums, strict=True)
         if not (all(fine) and 0.0 < sum(weights) < math.inf):
@@ -251,11 +259,12 @@ class MulticlassLoss(Loss):
         return fine, loss, w
 
     def _soft_sums(self, chunk: Chunk, shift: Array | None, each: Array | None) -> tuple[bool, float, float]:
-        losses = np.empty(len(chunk.y)) if each is None else each
-        fine = self._fill_soft_losses(chunk, shift, losses)
+        assert each is not None
+        fine = self._fill_soft_losses(chunk, shift, each)
         rows = slice(chunk.begin, chunk.end)
-        w = chunk.end - chunk.begin if chunk.weight is None else chunk.weight[rows].sum(dtype=np.float64)
-        return fine, float(losses[rows].sum()), float(w)
+        with np.errstate(over="ignore"):  # the caller refuses an infinite sum of weights
+            w = chunk.end - chunk.begin if chunk.weight is None else chunk.weight[rows].sum(dtype=np.float64)
+            return fine, float(each[rows].sum()), float(w)
 
     def _fill_derivatives(
         self, chunk: Chunk, shift: Array | None, factor: float, gradient: Array, hessian: Array
