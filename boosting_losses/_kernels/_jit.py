@@ -23,7 +23,13 @@ Codes = npt.NDArray[np.uint32]
 Real = Any
 
 #: The options of functions that are compiled only as a part of others.
-FAST: Any = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+FAST: Any = {
+    "forceinline": True,
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -46,17 +52,17 @@ def jit(function: _Function, of: Callable[..., object] | None = None) -> _Functi
 
 
 def point(function: _Function) -> _Function:
-    """Compile like ``jit``, and always inline: for the point functions that loops call.
+    """Make a function available to compiled code, always inlined: for the point functions that loops call.
 
-    A call prevents vectorisation of the loop, and without this option LLVM inlines only short functions. Only the loops are
-    stored on disk.
+    A call prevents vectorisation of the loop, and without this option LLVM inlines only short functions. Python calls the
+    function itself, so nothing is compiled to examine a new formula.
     """
-    return function if config.DISABLE_JIT else _dispatcher(function, {"contract"}, forceinline=True)
-
-
-def inlined(function: _Function) -> _Function:
-    """Make a function available to compiled code, always inlined; for Python it remains a Python function."""
     return numba.extending.register_jitable(**FAST)(function)
+
+
+def jit_inner(function: _Function) -> _Function:
+    """Compile like ``jit``, for functions that only compiled code calls, and without the wrapper that Python calls."""
+    return _compiled(function, {"contract"}, no_cpython_wrapper=True)
 
 
 def jit_sum(function: _Function, of: Callable[..., object] | None = None) -> _Function:

@@ -48,6 +48,7 @@ def class_terms(y: Real, positive: Real, negative: Real, keep: Real, spread: Rea
     return positive * (keep * y + spread), negative * (keep * (type(y)(1) - y) + spread)
 
 
+@cache
 def losses_of_classes(formula: Formula, pair: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return the losses of class 1 and class 0 as functions of the probability of the own class."""
     compiled = point(with_compiled_helpers(formula, point))
@@ -75,78 +76,6 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
     """Return the loops of a formula, which compile on their first call; ``flat`` is whether it is cross-entropy."""
     loss_of_1, loss_of_0 = losses_of_classes(formula, pair)
 
-    @point
-    def hard_block(
-        y: Array,
-        raw: Array,
-        shift: float | None,
-        weight: Array | None,
-        parameters: tuple[float, ...],
-        positive: float,
-        negative: float,
-        floor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> tuple[bool, bool, bool]:
-        real, label = type(raw[0]), type(y[0])
-        weighted, guarded = positive != 1.0 or negative != 1.0, floor > 0.0
-        positive_, negative_, floor_ = real(positive), real(negative), real(floor)
-        soft, top_z, top_w = bits(label(0)), bits(abs(raw[0])), bits(label(0))
-        for i in range(raw.shape[0]):
-            z = raw[i] if shift is None else real(raw[i] + shift)
-            is_positive = y[i] > label(0)
-            soft = max(soft, bits(abs(y[i] - select(is_positive, label(1), label(0)))))
-            p = of_margin(select(is_positive, z, -z))
-            loss = loss_of_1(p, parameters)
-            g, h = select(is_positive, loss.d, -loss.d), loss.h
-            if guarded:
-                h = max(h, -floor_ * loss.d)
-            top_z = max(top_z, bits(abs(z)))
-            if weighted:
-                w = select(is_positive, positive_, negative_)
-                g, h = w * g, w * h
-            if weight is not None:
-                top_w = max(top_w, bits(weight[i]))
-                g, h = real(weight[i]) * g, real(weight[i]) * h
-            gradient[i] = g
-            hessian[i] = h
-        return soft == bits(label(0)), is_finite(top_z, raw) and is_finite(top_w, y), top_w > 0
-
-    @point
-    def soft_block(
-        y: Array,
-        raw: Array,
-        shift: float | None,
-        weight: Array | None,
-        parameters: tuple[float, ...],
-        positive: float,
-        negative: float,
-        smoothing: float,
-        floor: float,
-        gradient: Array,
-        hessian: Array,
-    ) -> tuple[bool, bool]:
-        real = type(raw[0])
-        positive_, negative_, floor_ = real(positive), real(negative), real(floor)
-        keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
-        top_y, top_z, top_w = bits(y[0]), bits(abs(raw[0])), bits(type(y[0])(0))
-        for i in range(raw.shape[0]):
-            z = raw[i] if shift is None else real(raw[i] + shift)
-            a, b = class_terms(real(y[i]), positive_, negative_, keep, spread)
-            p = of_margin(z)
-            one, zero = loss_of_1(p, parameters), loss_of_0(opposite(p), parameters)
-            h = a * one.h + b * zero.h
-            if floor > 0.0:
-                h = max(h, -floor_ * (a * one.d + b * zero.d))
-            w = real(1)
-            top_y, top_z = max(top_y, bits(y[i])), max(top_z, bits(abs(z)))
-            if weight is not None:
-                top_w = max(top_w, bits(weight[i]))
-                w = real(weight[i])
-            gradient[i] = w * (a * one.d - b * zero.d)
-            hessian[i] = w * h
-        return may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y), top_w > 0
-
     @partial(jit, of=formula)
     def gradient_hessian(
         y: Array,
@@ -168,26 +97,54 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
         A Newton step is then a descent step. The magnitude is the sum of the magnitudes of the label's two terms, so that
         the Hessian is also positive for a soft label whose two terms cancel.
         """
-        if pair:
-            fine, weighs = soft_block(
-                y, raw, shift, weight, parameters, positive, negative, smoothing, floor, gradient, hessian
-            )
-            return fine, weight is None or weighs
-        valid, any_weight, hard = True, weight is None, smoothing == 0.0
+        real, label = type(raw[0]), type(y[0])
+        guarded, weighted = floor > 0.0, weight is not None or positive != 1.0 or negative != 1.0
+        positive_, negative_, floor_ = real(positive), real(negative), real(floor)
+        keep, spread = real(1.0 - smoothing), real(0.5 * smoothing)
+        valid, any_weight = True, weight is None
+        hard = smoothing == 0.0 and not pair  # until a block with a soft label is found
         for start in range(0, raw.shape[0], BLOCK):
             stop = min(start + BLOCK, raw.shape[0])
             labels, scores, weights = y[start:stop], raw[start:stop], part(weight, start, stop)
-            g, h = gradient[start:stop], hessian[start:stop]
-            if hard:  # until a block with a soft label is found
-                hard, fine, weighs = hard_block(
-                    labels, scores, shift, weights, parameters, positive, negative, floor, g, h
-                )
+            first, second = gradient[start:stop], hessian[start:stop]
+            top_y, top_z, top_w = bits(label(0)), bits(abs(scores[0])), bits(label(0))
+            if hard:
+                soft = bits(label(0))
+                for i in range(scores.shape[0]):
+                    z = scores[i] if shift is None else real(scores[i] + shift)
+                    is_positive = labels[i] > label(0)
+                    soft = max(soft, bits(abs(labels[i] - select(is_positive, label(1), label(0)))))
+                    loss = loss_of_1(of_margin(select(is_positive, z, -z)), parameters)
+                    g, h = select(is_positive, loss.d, -loss.d), loss.h
+                    if guarded:
+                        h = max(h, -floor_ * loss.d)
+                    top_z = max(top_z, bits(abs(z)))
+                    w = select(is_positive, positive_, negative_)
+                    if weight is not None:
+                        top_w = max(top_w, bits(weights[i]))
+                        w *= real(weights[i])
+                    if weighted:
+                        g, h = w * g, w * h
+                    first[i] = g
+                    second[i] = h
+                hard = soft == bits(label(0))
             if not hard:
-                fine, weighs = soft_block(
-                    labels, scores, shift, weights, parameters, positive, negative, smoothing, floor, g, h
-                )
-            valid &= fine
-            any_weight |= weighs
+                for i in range(scores.shape[0]):
+                    z = scores[i] if shift is None else real(scores[i] + shift)
+                    a, b = class_terms(real(labels[i]), positive_, negative_, keep, spread)
+                    p = of_margin(z)
+                    one, zero = loss_of_1(p, parameters), loss_of_0(opposite(p), parameters)
+                    g, h = a * one.d - b * zero.d, a * one.h + b * zero.h
+                    if guarded:
+                        h = max(h, -floor_ * (a * one.d + b * zero.d))
+                    top_y, top_z = max(top_y, bits(labels[i])), max(top_z, bits(abs(z)))
+                    if weight is not None:
+                        top_w = max(top_w, bits(weights[i]))
+                        g, h = real(weights[i]) * g, real(weights[i]) * h
+                    first[i] = g
+                    second[i] = h
+            valid &= may_be_valid(top_y, top_z, y, raw) and is_finite(top_w, y)
+            any_weight |= top_w > 0
         return valid, any_weight
 
     @partial(jit_sum, of=formula)

@@ -8,10 +8,13 @@ for a negative value, and a loop with such a check is not vectorised.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .._types import Array
-from ._jit import Codes, jit, point
+from ._jit import Codes, jit, jit_inner, point
 from .checks import is_finite
 from .vector import bits, exp, select
 
@@ -23,21 +26,30 @@ CELLS, FEWEST, MOST_BY_ROW, MOST_BY_CLASS = 32768, 64, 256, 1024
 PADDING = 16
 
 
-@jit
-def part(weight: Array | None, start: int, stop: int) -> Array | None:
+@jit_inner
+def part(weight: Array | None, start: int, stop: int) -> Any:
     """Return the weights of the rows from ``start`` to ``stop``."""
     if weight is None:
         return None
     return weight[start:stop]
 
 
-@jit
+def or_empty(array: Array | None, dtype: npt.DTypeLike = np.float64) -> Array:
+    """Return an empty array for None: for None itself, Numba would compile another variant of every loop."""
+    return np.empty(0, dtype) if array is None else array
+
+
+@jit_inner
 def is_by_class(scores: Array) -> bool:
-    """Return whether the scores of one class are contiguous, as in Fortran order."""
-    return bool(scores.strides[0] < scores.strides[1])
+    """Return whether the scores of one class are contiguous, as in Fortran order.
+
+    The flags are known at compile time, so code for C order contains nothing for Fortran order, and vice versa.
+    """
+    flags = scores.flags
+    return bool(not flags.c_contiguous and (flags.f_contiguous or scores.strides[0] < scores.strides[1]))
 
 
-@jit
+@jit_inner
 def rows_of_block(raw: Array) -> int:
     most = MOST_BY_CLASS if is_by_class(raw) else MOST_BY_ROW
     return int(max(FEWEST, min(most, CELLS // raw.shape[1] // 16 * 16)))
@@ -62,11 +74,14 @@ def turn_out(s: Array, start: int, rows: int, classes: int, out: Array) -> None:
 # call, because Numba would treat a literal as a separate type and compile another variant of the function.
 
 
-@jit
+@jit_inner
 def load(  # noqa: PLR0912  (one branch per number of classes)
-    raw: Array, start: int, rows: int, shift: Array | None, s: Array, top: Array
+    raw: Array, start: int, rows: int, shift: Array, s: Array, top: Array
 ) -> bool:
-    """Copy a block of scores to ``s``, fill their maxima over classes, and return whether all are finite."""
+    """Copy a block of scores to ``s``, add ``shift`` unless it is empty, and fill the maxima over classes.
+
+    Return whether all scores are finite.
+    """
     classes = raw.shape[1]
     if is_by_class(raw):
         for k in range(classes):
@@ -82,7 +97,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
         turn_in(raw, start, rows, int(np.intp(5)), s)
     else:
         turn_in(raw, start, rows, classes, s)
-    if shift is not None:
+    if shift.shape[0] > 0:
         for k in range(classes):
             constant = type(top[0])(shift[k])
             for b in range(rows):
@@ -97,7 +112,7 @@ def load(  # noqa: PLR0912  (one branch per number of classes)
     return is_finite(biggest, top)
 
 
-@jit
+@jit_inner
 def store(s: Array, start: int, rows: int, out: Array) -> None:
     """Copy a block to the corresponding rows of ``out``."""
     classes = out.shape[1]
@@ -117,7 +132,7 @@ def store(s: Array, start: int, rows: int, out: Array) -> None:
         turn_out(s, start, rows, classes, out)
 
 
-@jit
+@jit_inner
 def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> None:
     """Replace scores by e = exp(score - top), and fill ``rest`` with the sum of e without the largest, which is exactly 1.
 
@@ -138,7 +153,7 @@ def exponentials(s: Array, rows: int, top: Array, rest: Array, ties: Array) -> N
         rest[b] += ties[b]
 
 
-@jit
+@jit_inner
 def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
     """Fill ``label`` with the labels of a block as integers; return whether they are valid class codes."""
     real = type(y[0])
@@ -154,10 +169,13 @@ def codes(y: Array, start: int, rows: int, classes: int, label: Codes) -> bool:
     return True
 
 
-@jit
+@jit_inner
 def copy_weights(weight: Array | None, start: int, rows: int, w: Array) -> tuple[bool, bool]:
-    """Fill the weights of a block, or ones; return whether all are finite and >= 0, and whether any is above 0."""
-    if weight is None:
+    """Fill the weights of a block, or ones if there are none.
+
+    Return whether all are finite and >= 0, and whether any is above 0.
+    """
+    if weight is None or weight.shape[0] == 0:
         for b in range(rows):
             w[b] = 1.0
         return True, True

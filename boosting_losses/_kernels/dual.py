@@ -22,7 +22,7 @@ from numba import extending, types
 from numba.core import cgutils
 from numba.core.typing import templates
 
-from ._jit import FAST, Real, inlined, point
+from ._jit import FAST, Real, point
 from .logistic import sigmoid
 from .vector import exp as exp_of_negative
 from .vector import exp_minus_product, log1p, minus_log, select
@@ -153,7 +153,7 @@ def _(x):  # type: ignore[no-untyped-def]
     return (lambda x: Dual(x.v, x.d, x.c, x.h)) if isinstance(x, _ProbabilityType) else (lambda x: x)
 
 
-@inlined
+@point
 def _dual_of_power(x: Any) -> Any:
     return Dual(x.v, x.v * x.d, x.v * x.c, x.v * x.h)
 
@@ -170,7 +170,7 @@ def _(x):  # type: ignore[no-untyped-def]
 # ---- probabilities --------------------------------------------------------------------------------------------------
 
 
-@inlined
+@point
 def probability(p: Real, q: Real, high: Real, low: Real, q_high: Real, q_low: Real) -> Any:
     """Return the probability p = sigmoid(m), given q = 1 - p, -log p = high + low and -log q = q_high + q_low."""
     pq = p * q
@@ -178,7 +178,7 @@ def probability(p: Real, q: Real, high: Real, low: Real, q_high: Real, q_low: Re
     return Probability(p, pq, pq * q, pq * (q - p), high, low, q, zero, -pq, q, q_high, q_low, -p, -p, -pq)
 
 
-@inlined
+@point
 def of_margin(m: Real) -> Any:
     """Return sigmoid(m)."""
     zero, low = type(m)(0), log1p(exp_of_negative(-abs(m)))
@@ -186,7 +186,7 @@ def of_margin(m: Real) -> Any:
     return probability(p, q, max(-m, zero), low, max(m, zero), low)
 
 
-@inlined
+@point
 def opposite(x: Any) -> Any:
     """Return the probability sigmoid(-m) of the other class as a function of its own margin, -m."""
     return probability(x.w, x.v, x.w_high, x.w_low, x.high, x.low)
@@ -250,7 +250,7 @@ def _(a):  # type: ignore[no-untyped-def]
     return Power(a.v * a.v, two * a.log_d, two * (a.log_c + square), two * (a.log_h + square))
 
 
-@inlined
+@point
 def with_derivatives(p: Any, value: Real, first: Real, second: Real) -> Any:
     """Return the loss of a formula that computes its derivatives itself.
 
@@ -273,7 +273,7 @@ def _exp(x: Real) -> Real:
     return select(x > type(x)(0), type(x)(1) / e, e)
 
 
-@inlined
+@point
 def _chain(x: Any, v: Real, first: Real, second: Real) -> Any:
     """Return f(x), given the value and the derivatives of f."""
     square = second * (x.d * x.d)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array
-from ._jit import Codes, Real, double, jit, point
+from ._jit import Codes, Real, double, jit, jit_inner, point
 from .binary import Formula, losses_of_classes
 from .blocks import PADDING, codes, copy_weights, exponentials, is_by_class, load, rows_of_block, store
 from .dual import probability
@@ -39,7 +39,7 @@ def far_below(z: Real, top: Real) -> Real:
     return min(double(top) - double(z), largest(0.0))
 
 
-@jit
+@jit_inner
 def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) -> None:
     """Subtract the terms that label smoothing adds for all classes except the label's class from the gradient."""
     real = type(w[0])
@@ -52,7 +52,7 @@ def subtract_spread(w: Array, rows: int, spread: Array, label: Codes, g: Array) 
             g[k, b] += w[b] * select(label[b] == k, real(spread_of_others), -real(spread[k]))
 
 
-@jit
+@jit_inner
 def derivatives_of_block(
     s: Array,
     rows: int,
@@ -92,7 +92,7 @@ def derivatives_of_block(
         h[label[b], np.uintp(at + b)] = own_h[b]
 
 
-@jit
+@jit_inner
 def derivatives_of_cross_entropy(
     s: Array, rows: int, rest: Array, first: Array, second: Array, label: Codes, own: Array, h: Array, at: int
 ) -> None:
@@ -123,7 +123,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
 
     ``flat`` is whether c is 0, as for cross-entropy, which makes the derivatives of the other classes simpler.
     """
-    loss_of_class, _ = losses_of_classes(formula, pair=False)
+    loss_of_class, _ = losses_of_classes(formula, False)
 
     @point
     def of_label(
@@ -144,13 +144,13 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     def gradient_hessian(  # noqa: PLR0912  (Numba compiles a loop faster than NumPy's functions)
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
-        shift: Array | None,
+        shift: Array,
         parameters: tuple[float, ...],
         class_weight: Array,
-        spread: Array | None,
+        spread: Array,
         floor: float,
         factor: float,
         gradient: Array,
@@ -158,9 +158,10 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     ) -> tuple[bool, bool]:
         """Fill the gradient and the Hessian's diagonal times ``factor`` for the rows from ``begin`` to ``end``.
 
-        Return whether all values are valid, and whether any weight is above 0.
-        ``floor`` is that of the binary loop. ``spread`` contains the terms that label smoothing adds for each class, which
-        is correct for cross-entropy only; ``class_weight`` then contains the sums of the terms of all classes.
+        Return whether all values are valid, and whether any weight is above 0. ``weight``, ``shift`` and ``spread`` may be
+        empty (see ``or_empty``). ``floor`` is that of the binary loop. ``spread`` contains the terms that label smoothing
+        adds for each class, which is correct for cross-entropy only; ``class_weight`` then contains the sums of the terms
+        of all classes.
         """
         classes = raw.shape[1]
         real = type(raw[0, 0])
@@ -218,7 +219,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
                     s, rows, rest, first, second, others, curvature, floor_, factor_, label, own, own_h, block, 0
                 )
                 store(block, start, rows, hessian)
-            if spread is not None:
+            if spread.shape[0] > 0:
                 subtract_spread(w, rows, spread, label, s)
             store(s, start, rows, gradient)
         return True, any_weight
@@ -227,19 +228,19 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     def sums(
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
-        shift: Array | None,
+        shift: Array,
         parameters: tuple[float, ...],
         class_weight: Array,
-        spread: Array | None,
+        spread: Array,
         square: bool,
-        each: Array | None,
+        each: Array,
     ) -> tuple[bool, float, float, float]:
         """Return, in one pass over the rows from ``begin`` to ``end``, whether all values are valid, and three sums.
 
-        They are the weighted loss, the weighted squared error of the softmax if ``square``, and the weights. If given,
+        They are the weighted loss, the weighted squared error of the softmax if ``square``, and the weights. Unless empty,
         ``each`` is filled with the weighted loss of every row. ``class_weight`` and ``spread`` are those of the derivatives.
         """
         classes = raw.shape[1]
@@ -257,7 +258,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
                 return False, 0.0, 0.0, 0.0
             for b in range(rows):
                 distance[b], losses[b] = below(s[label[b], b], top[b]), 0.0
-            if spread is not None:  # the distances of all classes, relative to that of the label's class
+            if spread.shape[0] > 0:  # the distances of all classes, relative to that of the label's class
                 for k in range(classes):
                     for b in range(rows):
                         losses[b] += spread[k] * (far_below(s[k, b], top[b]) - double(distance[b]))
@@ -268,7 +269,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
                 loss = double(w[b]) * (class_weight[label[b]] * double(work[b]) + losses[b])
                 total_loss += loss
                 total_weight += double(w[b])
-                if each is not None:
+                if each.shape[0] > 0:
                     each[np.uintp(start + b)] = loss
             if square:
                 total_square += sum_of_squares(s, rows, rest, label, w, work)
@@ -277,7 +278,7 @@ def multiclass_loops(formula: Formula, flat: bool) -> MulticlassLoops:  # noqa: 
     return MulticlassLoops(gradient_hessian, sums)
 
 
-@jit
+@jit_inner
 def sum_of_squares(s: Array, rows: int, rest: Array, label: Codes, w: Array, work: Array) -> float:
     """Return the weighted sum of the squared errors of the softmax of a block, given its exponentials."""
     real = type(rest[0])

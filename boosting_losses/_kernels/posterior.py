@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array
-from ._jit import double, jit, point
+from ._jit import double, jit, jit_inner, point
 from .binary import Formula, losses_of_classes
 from .checks import is_finite
 from .dual import of_margin
@@ -41,7 +41,7 @@ class PosteriorLoops(NamedTuple):
     multiclass_init_score: Callable[..., None]
 
 
-@jit
+@jit_inner
 def normalise(scores: Array) -> None:
     """Replace scores by their softmax."""
     top, total = scores.max(), 0.0

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._types import Array
-from ._jit import double, jit, jit_entry, point
+from ._jit import double, jit, jit_entry, jit_inner, point
 from ._tuples import as_tuple
 from .binary import Formula, losses_of_classes
 from .dual import probability
@@ -123,7 +123,7 @@ def class_term(share: float, class_weight: float, smoothing: float, classes: int
     return class_weight * ((1.0 - smoothing) * share + smoothing / classes)
 
 
-@jit
+@jit_inner
 def load(
     y: Array, raw: Array, i: int, w: float, shift: Array, class_weight: Array, smoothing: float, work: Array
 ) -> bool:
@@ -131,7 +131,9 @@ def load(
     classes = raw.shape[1]
     valid, shares = 0.0 <= w < math.inf, 0.0
     for k in range(classes):
-        share, z = double(y[i, k]), double(raw[i, k]) + shift[k]
+        share, z = double(y[i, k]), double(raw[i, k])
+        if shift.shape[0] > 0:
+            z += shift[k]
         valid &= 0.0 <= share <= 1.0 and -math.inf < z < math.inf
         shares += share
         work[SCORES * classes + k] = z
@@ -139,7 +141,7 @@ def load(
     return valid and abs(shares - 1.0) <= ROW_SUM_TOLERANCE
 
 
-@jit
+@jit_inner
 def add_hessian(work: Array, classes: int, scale: float) -> None:
     """Store the upper triangle of the Hessian in row-major order: 00, 01, ..., 0(K-1), 11, 12, ..."""
     total = 0.0
@@ -170,7 +172,7 @@ def add_hessian(work: Array, classes: int, scale: float) -> None:
 @cache
 def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915  (they close over the formula)
     """Return the functions of a formula with a number of parameters, which compile on their first call."""
-    loss_of_class, _ = losses_of_classes(formula, pair=False)
+    loss_of_class, _ = losses_of_classes(formula, False)
     start = HEADER + n_parameters
 
     @point
@@ -213,7 +215,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
     def soft_losses(
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
         shift: Array,
@@ -225,7 +227,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         classes = raw.shape[1]
         work = np.empty(HESSIAN * classes)
         for i in range(begin, end):
-            w = 1.0 if weight is None else double(weight[i])
+            w = double(weight[i]) if weight.shape[0] > 0 else 1.0
             if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             top, _, rest = exponentials(work, classes)
@@ -243,7 +245,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
     def soft_gradient_hessian(
         y: Array,
         raw: Array,
-        weight: Array | None,
+        weight: Array,
         begin: int,
         end: int,
         shift: Array,
@@ -259,7 +261,7 @@ def row_loops(formula: Formula, n_parameters: int) -> RowLoops:  # noqa: PLR0915
         classes = raw.shape[1]
         work, h = np.empty(HESSIAN * classes), np.empty(classes)
         for i in range(begin, end):
-            w = 1.0 if weight is None else double(weight[i])
+            w = double(weight[i]) if weight.shape[0] > 0 else 1.0
             if not load(y, raw, i, w, shift, class_weight, smoothing, work):
                 return False
             scale = derivatives(work, classes, parameters, 1.0, False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._types import Array
-from ._jit import Real, double, jit, jit_sum, point
+from ._jit import Real, double, jit, jit_inner, jit_sum, point
 from .blocks import PADDING, codes, copy_weights, load, part, rows_of_block
 from .logistic import sigmoid, softplus
 from .vector import exp
@@ -111,7 +111,7 @@ def temperature(
     for start in range(begin, end, size):
         rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
-        load(raw, start, rows, None, s, top)
+        load(raw, start, rows, top[:0], s, top)
         codes(y, start, rows, classes, label)
         for b in range(rows):
             own[b] = inverse * (s[label[b], b] - top[b])
@@ -125,7 +125,7 @@ def temperature(
     return gradient / inverse, hessian / (inverse * inverse)
 
 
-@jit
+@jit_inner
 def moments(s: Array, rows: int, top: Array, inverse: float, rest: Array, first: Array, second: Array) -> None:
     """Fill the sums of exp(t), t exp(t) and t^2 exp(t) over classes, where t = inverse * (score - largest score).
 
@@ -170,7 +170,7 @@ def per_class(
     for start in range(begin, end, size):
         rows = min(size, end - start)
         copy_weights(weight, start, rows, w)
-        load(raw, start, rows, None, s, top)
+        load(raw, start, rows, top[:0], s, top)
         codes(y, start, rows, classes, label)
         probabilities(s, rows, slope, constant, top, total, p)
         for b in range(rows):
@@ -180,7 +180,7 @@ def per_class(
         add_moments(s, p, rows, w, gradient, hessian)
 
 
-@jit
+@jit_inner
 def probabilities(s: Array, rows: int, slope: Array, constant: Array, top: Array, total: Array, p: Array) -> None:
     """Fill the softmax of the scaled scores of a block."""
     for b in range(rows):

@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ._jit import point
+from ._jit import FAST, point
 
 _f4, _f8, _i4, _i8 = np.float32, np.float64, np.int32, np.int64
 
@@ -64,11 +64,7 @@ def _by_precision(single: Any, double: Any) -> Any:
     def function(x, *more):  # type: ignore[no-untyped-def]
         return single(x, *more) if isinstance(x, np.float32) else double(x, *more)
 
-    @overload(function)
-    def choose(x, *more):  # type: ignore[no-untyped-def]
-        chosen = single if x == types.float32 else double
-        return lambda x, *more: chosen(x, *more)  # noqa: PLW0108  (Numba requires this signature)
-
+    overload(function, strict=False, jit_options=FAST)(lambda x, *_: single if x == types.float32 else double)
     return function
 
 
@@ -103,7 +99,6 @@ def _exp_reduced_64(rounded: Any, r: Any) -> Any:
     return _f8(_i8(_i8(_f8(p).view(_i8)) + exponent).view(_f8) * _SCALE_64)
 
 
-@point
 def _exp_32(x: Any) -> Any:
     x = max(x, _LOWEST_32)
     rounded = x * _LOG2_E_32 + _ROUND_32
@@ -111,7 +106,6 @@ def _exp_32(x: Any) -> Any:
     return _exp_reduced_32(rounded, (x - n * _LOG_2_HIGH_32) - n * _LOG_2_LOW_32)
 
 
-@point
 def _exp_64(x: Any) -> Any:
     x = max(_f8(x), _LOWEST_64)
     rounded = x * _LOG2_E_64 + _ROUND_64
@@ -122,7 +116,6 @@ def _exp_64(x: Any) -> Any:
 # ---- exp of a product -------------------------------------------------------------------------------------------------
 
 
-@point
 def _exp_minus_product_32(a: Any, b: Any, c: Any) -> Any:
     half = _i4(-4096)  # this mask keeps 12 of 24 bits, so that products of two such numbers are exact
     a1, b1 = _i4(_i4(_f4(a).view(_i4)) & half).view(_f4), _i4(_i4(_f4(b + c).view(_i4)) & half).view(_f4)
@@ -135,7 +128,6 @@ def _exp_minus_product_32(a: Any, b: Any, c: Any) -> Any:
     return _exp_reduced_32(rounded, ((-high - n * _LOG_2_HIGH_32) - n * _LOG_2_LOW_32) - low)
 
 
-@point
 def _exp_minus_product_64(a: Any, b: Any, c: Any) -> Any:
     half = _i8(-(2**27))  # this mask keeps 26 of 53 bits
     a1, b1 = _i8(_i8(_f8(a).view(_i8)) & half).view(_f8), _i8(_i8(_f8(b + c).view(_i8)) & half).view(_f8)
@@ -151,7 +143,6 @@ def _exp_minus_product_64(a: Any, b: Any, c: Any) -> Any:
 # ---- log1p ----------------------------------------------------------------------------------------------------------
 
 
-@point
 def _log1p_32(x: Any) -> Any:
     one = _f4(1)
     u = one + x
@@ -168,7 +159,6 @@ def _log1p_32(x: Any) -> Any:
     return select(x == _f4(math.inf), x, _f4(result))
 
 
-@point
 def _log1p_64(x: Any) -> Any:
     x = _f8(x)
     u = 1.0 + x
@@ -190,7 +180,6 @@ def _log1p_64(x: Any) -> Any:
 # ---- log ------------------------------------------------------------------------------------------------------------
 
 
-@point
 def _minus_log_32(x: Any) -> Any:
     tiny = x < _f4(2.0**-64)
     shifted = _i4(_i4(_f4(select(tiny, min(x, _f4(1)) * _f4(2.0**64), x)).view(_i4)) + _i4(0x3F800000 - 0x3F3504F3))
@@ -202,7 +191,6 @@ def _minus_log_32(x: Any) -> Any:
     return _f4(-n * _LOG_2_HIGH_32), _f4(-(n * _LOG_2_LOW_32 + log))
 
 
-@point
 def _minus_log_64(x: Any) -> Any:
     x = _f8(x)
     tiny = x < 2.0**-512
@@ -222,22 +210,18 @@ def _minus_log_64(x: Any) -> Any:
 # ---- bits -----------------------------------------------------------------------------------------------------------
 
 
-@point
 def _bits_32(x: Any) -> Any:
     return _f4(x).view(np.uint32)
 
 
-@point
 def _bits_64(x: Any) -> Any:
     return _f8(x).view(np.uint64)
 
 
-@point
 def _largest_32(x: Any) -> Any:
     return _f4(3.4028234663852886e38)
 
 
-@point
 def _largest_64(x: Any) -> Any:
     return _f8(1.7976931348623157e308)
 

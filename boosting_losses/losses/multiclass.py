@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._kernels.binary import Formula
-from .._kernels.blocks import softmax
+from .._kernels.blocks import or_empty, softmax
 from .._kernels.multiclass import MulticlassLoops, multiclass_loops
 from .._kernels.posterior import posterior_loops
 from .._kernels.rows import RowLoops, known_parameters, row_loops
@@ -233,11 +233,11 @@ class MulticlassLoss(Loss):
         formula, of = self.formula()
         return multiclass_loops(formula, formula is cross_entropy), of
 
-    def _terms(self, classes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+    def _terms(self, classes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the sums of the factors of the losses of all classes by label, and what label smoothing adds to each."""
         weights, smoothing = self._class_weights(classes), self.label_smoothing
         if smoothing == 0.0:
-            return weights, None
+            return weights, np.empty(0)
         spread = weights * (smoothing / classes)
         return (1.0 - smoothing) * weights + spread.sum(), spread
 
@@ -256,8 +256,8 @@ class MulticlassLoss(Loss):
 
     def _sums(self, chunk: Chunk, shift: Array | None, each: Array | None) -> tuple[bool, float, float]:
         loops, of = self._loops()
-        _, y, raw, weight, *rows = chunk
-        fine, loss, _, w = loops.sums(y, raw, weight, *rows, shift, of, *self._terms(raw.shape[1]), False, each)
+        data, terms = _arguments(chunk, shift), self._terms(chunk.raw.shape[1])
+        fine, loss, _, w = loops.sums(*data, of, *terms, False, or_empty(each))
         return fine, loss, w
 
     def _soft_sums(self, chunk: Chunk, shift: Array | None, each: Array | None) -> tuple[bool, float, float]:
@@ -273,9 +273,8 @@ class MulticlassLoss(Loss):
     ) -> tuple[bool, bool]:
         """Return whether all values are valid, and whether any weight is above 0."""
         loops, of = self._loops()
-        _, y, raw, weight, *rows = chunk
-        terms, floor = self._terms(raw.shape[1]), self.hessian_floor()
-        return loops.gradient_hessian(y, raw, weight, *rows, shift, of, *terms, floor, factor, gradient, hessian)
+        data, terms = _arguments(chunk, shift), self._terms(chunk.raw.shape[1])
+        return loops.gradient_hessian(*data, of, *terms, self.hessian_floor(), factor, gradient, hessian)
 
     def _row_loops(self) -> tuple[RowLoops, tuple[float, ...]]:
         formula, of = self.formula()
@@ -283,21 +282,17 @@ class MulticlassLoss(Loss):
 
     def _fill_soft_losses(self, chunk: Chunk, shift: Array | None, out: Array) -> bool:
         loops, of = self._row_loops()
-        _, y, raw, weight, *rows = chunk
-        constants, weights = _or_zeros(shift, raw.shape[1]), self._class_weights(raw.shape[1])
-        return loops.soft_losses(y, raw, weight, *rows, constants, of, weights, self.label_smoothing, out)
+        data, weights = _arguments(chunk, shift), self._class_weights(chunk.raw.shape[1])
+        return loops.soft_losses(*data, of, weights, self.label_smoothing, out)
 
     def _fill_soft_derivatives(
         self, chunk: Chunk, shift: Array | None, factor: float, gradient: Array, hessian: Array
     ) -> tuple[bool, bool]:
         loops, of = self._row_loops()
-        _, y, raw, weight, *rows = chunk
-        constants, weights = _or_zeros(shift, raw.shape[1]), self._class_weights(raw.shape[1])
+        data, weights = _arguments(chunk, shift), self._class_weights(chunk.raw.shape[1])
         smoothing, floor = self.label_smoothing, self.hessian_floor()
-        fine = loops.soft_gradient_hessian(
-            y, raw, weight, *rows, constants, of, weights, smoothing, floor, factor, gradient, hessian
-        )
-        return fine, weight is None or bool(weight[chunk.begin : chunk.end].any())
+        fine = loops.soft_gradient_hessian(*data, of, weights, smoothing, floor, factor, gradient, hessian)
+        return fine, chunk.weight is None or bool(chunk.weight[chunk.begin : chunk.end].any())
 
     def _softmax(self, raw: Array, offset: Array, smoothing: float) -> Array:
         proba = np.empty_like(raw)
@@ -324,8 +319,9 @@ def _checked_shift(shift: float | Sequence[float] | None, classes: int) -> npt.N
     return np.broadcast_to(init_score, classes).copy()
 
 
-def _or_zeros(shift: Array | None, classes: int) -> Array:
-    return np.zeros(classes) if shift is None else shift
+def _arguments(chunk: Chunk, shift: Array | None) -> tuple[Array, Array, Array, int, int, Array]:
+    """Return the first arguments of loops: labels, scores, weights, the range of rows, and the constants to add to scores."""
+    return chunk.y, chunk.raw, or_empty(chunk.weight, chunk.y.dtype), chunk.begin, chunk.end, or_empty(shift)
 
 
 @register_loss

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .. import _validation
 from .._kernels.binary import binary_loops
-from .._kernels.blocks import softmax
+from .._kernels.blocks import or_empty, softmax
 from .._kernels.multiclass import multiclass_loops
 from .._types import Array
 from ..losses.formulas import cross_entropy
@@ -81,8 +81,11 @@ def means_of_raw(
         loop = multiclass_loops(cross_entropy, True).sums
 
         def of(chunk: _validation.Chunk) -> tuple[bool, float, float, float]:
-            _, *part = chunk
-            result: tuple[bool, float, float, float] = loop(*part, constants, (), ones, None, True, None)
+            _, y, z, w, *part = chunk
+            nothing = np.empty(0)
+            result: tuple[bool, float, float, float] = loop(
+                y, z, or_empty(w, y.dtype), *part, or_empty(constants), (), ones, nothing, True, nothing
+            )
             return result
 
         sums = _validation.each_chunk(of, *data, width=classes, whole=True)
