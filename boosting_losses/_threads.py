@@ -68,7 +68,13 @@ def set_num_threads(n: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """Return the number of threads that a computation of this package may use here."""
+    """Return the number of threads that a computation of this package may use here.
+
+    Raises
+    ------
+    ValueError
+        If the environment variable ``BOOSTING_LOSSES_NUM_THREADS`` is not an integer >= 1.
+    """
     for number in (_chosen(), _of_dask_worker()):
         if number is not None:
             return number
@@ -266,7 +272,7 @@ _size = 0
 
 def _start(work: Callable[[], None], helpers: int) -> None:
     """Start the work in other threads, if possible. All callers share one pool, as large as the most helpers of a call."""
-    global _pool, _size, _starter  # noqa: PLW0603
+    global _pool, _size, _starter  # noqa: PLW0603  (the pool of the process)
     if _starter == threading.get_ident():  # a signal handler interrupted this function, and the pool's locks are taken
         return
     with _lock, suppress(RuntimeError):  # the interpreter is shutting down, or the system starts no further thread

@@ -7,6 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFocalLoss, _threads, num_threads
+from boosting_losses._kernels.binary import binary_loops
+from boosting_losses._kernels.multiclass import multiclass_loops
+from boosting_losses._kernels.rows import row_loops
 from boosting_losses.adapters.xgboost import Sketch
 from boosting_losses.adapters.xgboost._sketch import sketched
 from boosting_losses.calibration import (
@@ -21,11 +24,14 @@ from boosting_losses.metrics import bootstrap, confidence_interval, paired_diffe
 from boosting_losses.metrics._raw_scores import means_of_raw
 from boosting_losses.report import SCORES
 
-from .cases import each_dtype, each_loss, sample
+from .cases import LOSSES, each_dtype, sample
 from .several_threads import take_part
 
 ROWS = 2_500
 COUNTS = (1, 2, 3, 7)
+
+#: The losses that default tests cover: cross-entropy and another formula, of two and of many classes.
+QUICK = ("log-weighted", "focal-2", "softmax-weighted", "softmax-focal-2")
 
 
 def exponential(y, raw):
@@ -126,7 +132,10 @@ def forms(loss, dtype):
 
 
 @each_dtype
-@each_loss
+@pytest.mark.parametrize(
+    "loss",
+    [pytest.param(loss, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, loss in LOSSES.items()],
+)
 def test_losses(loss, dtype, everyone):
     for y, raw, weight in forms(loss, dtype):
         chunked = assert_same_bits(lambda: of_loss(loss, y, raw, weight), everyone)  # noqa: B023
@@ -250,6 +259,22 @@ def test_sketches(everyone):
     directions = Sketch(2).directions(3, 20)
     assert_allclose(chunked[0], grad @ directions.T, rtol=1e-5, atol=1e-5)
     assert_allclose(chunked[1], hess @ (directions**2).T, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loops", "loss", "soft"),
+    [
+        (binary_loops, FocalLoss(), False),
+        (multiclass_loops, SoftmaxFocalLoss(), False),
+        (row_loops, SoftmaxFocalLoss(), True),
+    ],
+)
+def test_loops_are_made_once(loops, loss, soft, everyone):
+    y, raw = sample(loss, ROWS, soft=soft)
+    loops.cache_clear()
+    with num_threads(3):
+        loss.gradient_hessian(y, raw)
+    assert loops.cache_info().misses == 1
 
 
 # ---- invalid rows -----------------------------------------------------------------------------------------------------

@@ -136,6 +136,10 @@ def test_losses_use_as_many_threads_as_the_library(library, name, monkeypatch):
     assert [number(value) for value in (2, np.int64(2), -1, None)] == [2, 2, 5, 5]
     if library is not CATBOOST:  # which refuses text
         assert [number(value) for value in ("2", 0)] == [2, 5]
+    if library is XGBOOST:
+        with monkeypatch.context() as patch:  # XGBoost's own context manager does not restore this setting
+            patch.setattr(xgb, "get_config", lambda: {"nthread": 3})
+            assert [number(value) for value in (2, 0)] == [2, 3]
     with num_threads(4):
         assert number(2) == 4
     set_num_threads(3)

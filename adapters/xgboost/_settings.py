@@ -114,7 +114,8 @@ def own_settings(params: Params | None, loss: Loss) -> dict[str, Any]:
 
 def threads_of(settings: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Let losses and metrics use as many threads as XGBoost in a ``with`` block."""
-    return threads_of_library(thread_count(settings, "nthread", "n_jobs"))
+    number = thread_count(settings, "nthread", "n_jobs") or thread_count(xgb.get_config(), "nthread")
+    return threads_of_library(number)
 
 
 def _mapping(params: Any) -> Mapping[str, Any]:
