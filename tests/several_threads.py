@@ -3,6 +3,7 @@
 import threading
 
 from boosting_losses import _threads
+from boosting_losses._threads import _chunks
 from boosting_losses.metrics._statistics import bootstrap
 
 _EACH = _threads.each
@@ -14,8 +15,8 @@ class Everyone:
     def __init__(self):
         self.most = 0
 
-    def __call__(self, task, items, least_per_thread=_threads.LEAST_PER_THREAD):
-        threads = max(min(_threads.get_num_threads(), len(items) // least_per_thread), 1)
+    def __call__(self, task, items, *, several=True):
+        threads = max(min(_threads.get_num_threads(), len(items)), 1) if several else 1
         everyone, own = threading.Barrier(threads), threading.local()
         self.most = max(self.most, threads)
 
@@ -25,15 +26,15 @@ class Everyone:
                 everyone.wait(timeout=60)
             return task(item)
 
-        return _EACH(after_all, items, least_per_thread)
+        return _EACH(after_all, items, several=several)
 
 
 def take_part(monkeypatch):
     """Cut small data into many chunks, and let all threads take part; return the function that sees to it."""
-    for name, size in {"FEWEST": 64, "MOST": 512, "CHUNKS": 1_000_000}.items():
-        monkeypatch.setattr(_threads, name, size)
+    for name, size in {"FEWEST": 64, "MOST": 512, "CHUNKS": 1_000_000, "ALIGNMENT": 64}.items():
+        monkeypatch.setattr(_chunks, name, size)
     each = Everyone()
-    monkeypatch.setattr(_threads, "each", each)
-    monkeypatch.setattr(bootstrap, "each", each)
+    for module in (_threads, _chunks, bootstrap):
+        monkeypatch.setattr(module, "each", each)
     monkeypatch.setattr(bootstrap, "_LEAST_ROWS", 1)
     return each

@@ -5,11 +5,14 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
 
-from boosting_losses import FocalLoss, SoftmaxCrossEntropy, _threads, num_threads
+from boosting_losses import FocalLoss, SoftmaxCrossEntropy, _threads, get_num_threads, num_threads
+from boosting_losses._threads import _chunks
+from boosting_losses._threads._pool import Pool
 from boosting_losses.calibration import PlattScaling
 from boosting_losses.metrics import calibration_error, log_loss
 
@@ -17,11 +20,11 @@ from boosting_losses.metrics import calibration_error, log_loss
 @pytest.fixture(autouse=True)
 def pool(monkeypatch):
     """Give each test a pool of its own, and end its threads."""
-    monkeypatch.setattr(_threads, "_pool", None)
-    monkeypatch.setattr(_threads, "_size", 0)
-    yield
-    if _threads._pool is not None:
-        _threads._pool.shutdown()
+    own = Pool()
+    monkeypatch.setattr(_chunks, "pool", own)
+    yield own
+    if own._executor is not None:
+        own._executor.shutdown()
 
 
 def together(threads):
@@ -45,13 +48,12 @@ def test_as_many_threads_as_asked_take_part_and_results_are_in_order(threads):
     assert len(set(idents)) == threads
 
 
-@pytest.mark.parametrize(
-    ("items", "least", "threads"), [(0, 2, 1), (1, 1, 1), (3, 2, 1), (4, 2, 2), (7, 2, 3), (3, 1, 3)]
-)
-def test_a_thread_has_at_least_so_many_items(items, least, threads):
+@pytest.mark.parametrize(("items", "threads"), [(0, 1), (1, 1), (3, 3), (20, 16)])
+def test_there_are_no_more_threads_than_items(items, threads):
     with num_threads(16):
-        results = _threads.each(together(threads), range(items), least)
-    assert len({ident for _, ident in results}) == min(threads, items)
+        results = _threads.each(together(threads), range(items))
+        assert len({ident for _, ident in results}) == min(threads, items)
+        assert len({ident for _, ident in _threads.each(together(1), range(items), several=False)}) == min(items, 1)
 
 
 def test_threads_of_a_pool_serve_several_callers():
@@ -76,7 +78,7 @@ def test_tasks_have_the_settings_of_the_caller():
     def seen(item):
         del item
         together_(None)
-        return _threads.get_num_threads(), np.geterr()["over"]
+        return get_num_threads(), np.geterr()["over"]
 
     together_ = together(2)
     with num_threads(2), np.errstate(over="raise"):
@@ -110,7 +112,7 @@ def test_ctrl_c_while_the_caller_waits_lets_the_helpers_end(monkeypatch):
     """A helper must not write to arrays that the caller uses again after the interrupt."""
     interrupts, running, ended = iter([KeyboardInterrupt, KeyboardInterrupt]), threading.Event(), threading.Event()
 
-    class Interrupted(_threads.SimpleQueue):
+    class Interrupted(SimpleQueue):
         def get(self):
             for interrupt in interrupts:
                 raise interrupt
@@ -125,13 +127,13 @@ def test_ctrl_c_while_the_caller_waits_lets_the_helpers_end(monkeypatch):
         ended.set()
 
     caller = threading.get_ident()
-    monkeypatch.setattr(_threads, "SimpleQueue", Interrupted)
+    monkeypatch.setattr(_chunks, "SimpleQueue", Interrupted)
     with num_threads(2), pytest.raises(KeyboardInterrupt):
         _threads.each(task, range(4))
     assert ended.is_set()
 
 
-def test_ctrl_c_while_threads_start_ends_them(monkeypatch):
+def test_ctrl_c_while_threads_start_ends_them(monkeypatch, pool):
     submit, submitted = ThreadPoolExecutor.submit, []
 
     def interrupted(self, *work):
@@ -144,7 +146,7 @@ def test_ctrl_c_while_threads_start_ends_them(monkeypatch):
     done = []
     with num_threads(4), pytest.raises(KeyboardInterrupt):
         _threads.each(done.append, range(100))
-    assert _threads._pool is None
+    assert pool.size == 0
     count = len(done)
     time.sleep(0.05)
     assert len(done) == count
@@ -195,8 +197,7 @@ def test_a_helper_that_comes_too_late_does_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("n", [100, 1_000, 10_000])
-def test_small_data_start_no_thread(monkeypatch, n):
-    monkeypatch.setattr(_threads, "_start", None)  # not callable
+def test_small_data_start_no_thread(pool, n):
     rng = np.random.default_rng(0)
     y, raw = rng.integers(0, 2, n), rng.standard_normal((n, 10))
     with num_threads(8):
@@ -208,16 +209,17 @@ def test_small_data_start_no_thread(monkeypatch, n):
             log_loss(y, proba)
             calibration_error(y, proba)
         PlattScaling().fit(raw[:, 0], y)
+    assert pool.size == 0
 
 
-def test_no_thread_takes_part_without_need_of_the_pool():
+def test_no_thread_takes_part_without_need_of_the_pool(pool):
     """The pool starts with the first large data, and grows with the number of threads."""
     threads = threading.active_count()
     with num_threads(1):
         _threads.each(abs, range(100))
-    assert _threads._pool is None
+    assert pool.size == 0
     for count in (2, 4, 3):
         with num_threads(count):
             _threads.each(together(count), range(100))
-    assert _threads._size == 3
+    assert pool.size == 3
     assert threading.active_count() <= threads + 4

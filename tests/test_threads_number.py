@@ -8,6 +8,7 @@ import pytest
 
 import boosting_losses
 from boosting_losses import LogLoss, _threads, get_num_threads, num_threads, set_num_threads
+from boosting_losses._threads import _number
 from boosting_losses.adapters._parameters import thread_count
 
 VARIABLE = "BOOSTING_LOSSES_NUM_THREADS"
@@ -18,19 +19,19 @@ def groups(monkeypatch, tmp_path):
     """Simulate a machine with 16 CPUs and nothing set; return the folder of the control groups, which is empty."""
     for variable in (VARIABLE, "OMP_NUM_THREADS"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(_threads.os, "sched_getaffinity", lambda process: set(range(16)), raising=False)
-    monkeypatch.setattr(_threads, "Path", lambda folder: tmp_path)
-    _threads._quota.cache_clear()
+    monkeypatch.setattr(_number.os, "sched_getaffinity", lambda process: set(range(16)), raising=False)
+    monkeypatch.setattr(_number, "Path", lambda folder: tmp_path)
+    _number._quota.cache_clear()
     yield tmp_path
     set_num_threads(None)
-    _threads._quota.cache_clear()
+    _number._quota.cache_clear()
 
 
 def test_the_nearest_setting_wins(monkeypatch):
     assert get_num_threads() == 16
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     assert get_num_threads() == 8
-    monkeypatch.setattr(_threads, "_of_dask_worker", lambda: 7)
+    monkeypatch.setattr(_number, "_of_dask_worker", lambda: 7)
     assert get_num_threads() == 7
     monkeypatch.setenv(VARIABLE, "6")
     assert get_num_threads() == 6
@@ -56,7 +57,7 @@ def test_a_library_counts_unless_the_user_has_set_a_number(monkeypatch):
             return get_num_threads()
 
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    monkeypatch.setattr(_threads, "_of_dask_worker", lambda: 7)
+    monkeypatch.setattr(_number, "_of_dask_worker", lambda: 7)
     assert (of(3), of(None)) == (3, 7)
     with num_threads(2):
         assert (of(3), of(None)) == (2, 2)
@@ -140,10 +141,10 @@ def test_a_container_limits_the_number_of_cpus(groups, files, number):
 
 
 def test_affinity_may_change(monkeypatch):
-    monkeypatch.setattr(_threads.os, "sched_getaffinity", lambda process: {3, 5}, raising=False)
+    monkeypatch.setattr(_number.os, "sched_getaffinity", lambda process: {3, 5}, raising=False)
     assert get_num_threads() == 2
-    monkeypatch.delattr(_threads.os, "sched_getaffinity")
-    monkeypatch.setattr(_threads.os, "cpu_count", lambda: None)
+    monkeypatch.delattr(_number.os, "sched_getaffinity")
+    monkeypatch.setattr(_number.os, "cpu_count", lambda: None)
     assert get_num_threads() == 1
 
 
@@ -206,14 +207,15 @@ def test_tasks_of_dask_use_the_threads_of_their_worker():
 
     def in_task():
         from boosting_losses import _threads
+        from boosting_losses._threads import _chunks
 
         before = get_num_threads()
         with num_threads(2):
             inside = get_num_threads()
         seen = []
-        n = 4 * _threads.FEWEST * 5  # cross-entropy takes a quarter of the work
+        n = 4 * _chunks.FEWEST * 5  # cross-entropy takes a quarter of the work
         each = _threads.each
-        _threads.each = lambda task, items, least=2: seen.append(get_num_threads()) or each(task, items, least)
+        _threads.each = lambda task, items: seen.append(get_num_threads()) or each(task, items)
         try:
             y = np.arange(n) % 2
             value = LogLoss()(y, np.where(y == 1, 1.0, -1.0))

@@ -10,6 +10,7 @@ from boosting_losses import FocalLoss, LogLoss, SoftmaxCrossEntropy, SoftmaxFoca
 from boosting_losses._kernels.binary import binary_loops
 from boosting_losses._kernels.multiclass import multiclass_loops
 from boosting_losses._kernels.rows import row_loops
+from boosting_losses._threads import _chunks
 from boosting_losses.adapters.xgboost import Sketch
 from boosting_losses.adapters.xgboost._sketch import sketched
 from boosting_losses.calibration import (
@@ -89,7 +90,8 @@ def assert_same_bits(compute, everyone, least=2):
 def in_one_pass(compute):
     """Return results that were computed without chunks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_threads, "chunks", lambda rows, width=1.0: [slice(0, rows)])
+        for module in (_threads, _chunks):
+            patch.setattr(module, "chunks", lambda rows, width=1.0: [slice(0, rows)])
         return compute()
 
 
@@ -164,13 +166,13 @@ def test_numbers_of_rows_around_the_borders_of_chunks(loss, rows, everyone):
 
 @pytest.mark.parametrize("width", [0.25, 1.0, 3.0, 100.0, 1e7])
 def test_chunks_are_all_rows_in_order(width, monkeypatch):
-    monkeypatch.setattr(_threads, "FEWEST", 256)
-    monkeypatch.setattr(_threads, "MOST", 2048)
+    monkeypatch.setattr(_chunks, "FEWEST", 256)
+    monkeypatch.setattr(_chunks, "MOST", 2048)
     for rows in [*range(300), *range(1000, 1100), 99_999]:
         chunks = _threads.chunks(rows, width)
         joined = np.concatenate([np.arange(chunk.start, chunk.stop) for chunk in chunks])
         assert (joined == np.arange(rows)).all()
-        assert all(chunk.start % _threads.ALIGNMENT == 0 for chunk in chunks)
+        assert all(chunk.start % _chunks.ALIGNMENT == 0 for chunk in chunks)
 
 
 def predictions(classes):

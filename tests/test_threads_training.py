@@ -11,6 +11,7 @@ import pytest
 import xgboost as xgb
 
 from boosting_losses import FocalLoss, SoftmaxCrossEntropy, _threads, get_num_threads, num_threads, set_num_threads
+from boosting_losses._threads import _number
 from boosting_losses.classifier import CalibratedBoostingClassifier
 
 from .libraries import CATBOOST, LIBRARIES, LIGHTGBM, XGBOOST
@@ -75,7 +76,7 @@ def test_classifiers_do_not_depend_on_the_number_of_threads(estimator, loss, eve
 
 @pytest.mark.parametrize("estimator", estimators(2), ids=map(repr, LIBRARIES))
 def test_folds_at_once_use_the_threads_of_their_estimator(estimator, monkeypatch):
-    monkeypatch.setattr(_threads, "cpu_count", lambda: 5)
+    monkeypatch.setattr(_number, "cpu_count", lambda: 5)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     seen = []
 
@@ -112,7 +113,7 @@ NAMES = {XGBOOST: ("nthread", "n_jobs"), LIGHTGBM: ("num_threads", "nthread", "n
 
 @pytest.mark.parametrize(("library", "name"), [(library, name) for library in LIBRARIES for name in NAMES[library]])
 def test_losses_use_as_many_threads_as_the_library(library, name, monkeypatch):
-    monkeypatch.setattr(_threads, "cpu_count", lambda: 5)
+    monkeypatch.setattr(_number, "cpu_count", lambda: 5)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     seen = []
 

@@ -16,7 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from boosting_losses import FocalLoss, _threads, num_threads, set_num_threads
+from boosting_losses import FocalLoss, num_threads, set_num_threads
+from boosting_losses._threads import _chunks
+from boosting_losses._threads._pool import pool
 from boosting_losses.metrics import log_loss
 
 #: Without compilation, fewer rows take as long.
@@ -100,7 +102,7 @@ WAYS = {
 
 def set_up():
     """Use chunks of this many numbers, and three threads."""
-    _threads.FEWEST = ROWS // 40
+    _chunks.FEWEST, _chunks.ALIGNMENT = ROWS // 40, 64
     set_num_threads(3)
 
 
@@ -110,7 +112,7 @@ def matrix(way, when):
         expected = numbers()
     if when == "after":
         assert numbers() == expected
-        assert _threads._size == 2
+        assert pool.size == 2
     if when == "during":
         for _ in range(2):
             threading.Thread(target=endless, daemon=True).start()
@@ -211,7 +213,7 @@ def handlers():
     end = time.monotonic() + 2.0
     while time.monotonic() < end:
         assert numbers() == expected
-        _threads._forget_pool()
+        pool.__init__()
     signal.setitimer(signal.ITIMER_REAL, 0.0)
     assert seen
     assert set(seen) == {expected}
@@ -221,7 +223,7 @@ def handlers():
 def idle():
     """Threads without work use no CPU time."""
     numbers()
-    assert _threads._size == 2
+    assert pool.size == 2
     time.sleep(0.2)
     before = resource.getrusage(resource.RUSAGE_SELF)
     time.sleep(0.5)

@@ -22,7 +22,7 @@ d) *The precision of the scores*, float32 or float64. The elementary functions c
 e) *Checks inside the loops.* A loop returns False if it finds an invalid label, score or weight. The caller then searches
    for the row and raises the error. A separate pass over the labels would take a third of the time of a binary kernel.
 f) *No threads of Numba.* Numba's pool would compete with the thread pool of the boosting library. The loops release the
-   GIL, and ``_threads.py`` computes chunks of rows in plain Python threads. Loops of K classes take the range of rows of a
+   GIL, and ``_threads/`` computes chunks of rows in plain Python threads. Loops of K classes take the range of rows of a
    chunk as arguments, because a slice of an array in Fortran order would compile another variant.
 
 The kernels do not depend on classes, frameworks or error messages. All of them also run, at the same accuracy, with

@@ -75,7 +75,7 @@ class Bootstrap:
         each(
             lambda tile: poisson.add(tile, weight, values, cells, amounts, follows, *streams, *self._sums),
             tiles,
-            1 if len(weight) >= _LEAST_ROWS else len(tiles),
+            several=len(weight) >= _LEAST_ROWS,
         )
 
     def merge(self, later: Bootstrap) -> None:
