@@ -15,7 +15,7 @@ from boosting_losses.losses import Loss
 
 from .measure import Timed
 
-REPLICATES = 128
+REPLICATES = 512
 
 
 def _scores(rows: int, classes: int | None, dtype: type = np.float32) -> tuple[Array, Array]:

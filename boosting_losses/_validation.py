@@ -269,7 +269,9 @@ def tried_probabilities(proba: npt.NDArray[Any]) -> Array:
 
 def refuse_raw(raw: Array) -> None:
     """Raise ValueError for the first raw score that is not finite, if any."""
-    _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
+    width = 0.25 * raw.size / max(len(raw), 1)
+    if not all(_threads.each_part(lambda rows: bool(np.isfinite(raw[rows]).all()), len(raw), width)):
+        _refuse_first(~np.isfinite(raw), raw, "raw must be finite")
 
 
 def refuse_other_dimensions(raw: Array, *, multiclass: bool) -> None:
