@@ -84,28 +84,32 @@ def add(
     first, second : (R / 4,), and drawn : (R,)
         The state of the streams, and the most recent counts.
     """
-    t = tile * TILE
+    # All numbers that change are copied: a cache line that two tiles share would move from core to core in each row.
+    some, streams = slice(tile * TILE, (tile + 1) * TILE), slice(tile * TILE // 4, (tile + 1) * TILE // 4)
+    a, b, count = first[streams].copy(), second[streams].copy(), drawn[some].copy()
+    weights, sums = total_weight[some].copy(), total_values[:, some].copy()
+    weights_of_cells, amounts_of_cells = cell_weight[:, some].copy(), cell_amounts[:, some].copy()
     bits = np.zeros(TILE // 4, np.uint64)
     halves = bits.view(np.uint16)
-    count = drawn[t : t + TILE]
-    a, b = first[t // 4 : (t + TILE) // 4], second[t // 4 : (t + TILE) // 4]
     for i in range(weight.shape[0]):
         if not follows[i]:
             advance(a, b, bits)
             counts(halves, count)
         w = weight[i]
-        total = total_weight[t : t + TILE]
         for r in range(TILE):
-            total[r] += w * count[r]
+            weights[r] += w * count[r]
         for j in range(values.shape[1]):
             x = w * values[i, j]
-            total = total_values[j, t : t + TILE]
+            total = sums[j]
             for r in range(TILE):
                 total[r] += x * count[r]
         for j in range(cells.shape[1]):
             c = np.uintp(cells[i, j])
             x = w * amounts[i, j]
-            total, amount = cell_weight[c, t : t + TILE], cell_amounts[c, t : t + TILE]
+            total, amount = weights_of_cells[c], amounts_of_cells[c]
             for r in range(TILE):
                 total[r] += w * count[r]
                 amount[r] += x * count[r]
+    first[streams], second[streams], drawn[some] = a, b, count
+    total_weight[some], total_values[:, some] = weights, sums
+    cell_weight[:, some], cell_amounts[:, some] = weights_of_cells, amounts_of_cells
