@@ -137,7 +137,9 @@ def test_writing_over_the_scores_gives_the_same_derivatives(loss, soft, weighted
         assert_allclose(one, other, rtol=1e-6)
 
 
-@pytest.mark.parametrize("loss", [LogLoss(), FocalLoss(), OF_ARRAYS[0], SoftmaxCrossEntropy()], ids=repr)
+@pytest.mark.parametrize(
+    "loss", [LogLoss(), FocalLoss(), OF_ARRAYS[0], SoftmaxCrossEntropy()], ids=lambda loss: type(loss).__name__
+)
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 def test_the_error_names_the_row_of_a_bad_score(loss, bad, monkeypatch):
     monkeypatch.setattr(binary, "_COPIED", 64)
