@@ -16,8 +16,7 @@ from ._workers import anywhere, classes_of_all, has_no_weight, several
 
 def labels_and_weights(data: xgb.DMatrix) -> tuple[Array, Array | None]:
     """Return labels ``(n,)`` or ``(n, K)`` and weights ``(n,)`` or None."""
-    if not isinstance(data, xgb.DMatrix):
-        raise TypeError(f"the data must be a DMatrix, got {type(data).__name__}")
+    _check_type(data)
     labels, weight = data.get_label(), data.get_weight()
     rows = data.num_row()
     if labels.size != rows and rows and labels.size:
@@ -33,7 +32,13 @@ def rows_of_all(loss: Loss, data: xgb.DMatrix, n_classes: int | None) -> tuple[A
 
 def has_margins(data: xgb.DMatrix) -> bool:
     """Return whether the rows have base margins, which replace the init score."""
+    _check_type(data)
     return anywhere(bool(data.get_base_margin().size))
+
+
+def _check_type(data: object) -> None:
+    if not isinstance(data, xgb.DMatrix):
+        raise TypeError(f"the data must be a DMatrix, got {type(data).__name__}")
 
 
 def named_data(evals: Any) -> list[tuple[xgb.DMatrix, str]]:
