@@ -105,7 +105,8 @@ def test_another_process_needs_nothing_of_this_package(library, tmp_path):
     code = library.reader + STRANGER
     subprocess.run([sys.executable, "-c", code, f".{library.suffix}"], check=True, cwd=tmp_path)
     for name, (raw, proba) in expected.items():
-        found = np.load(tmp_path / f"{name}.npz")
+        with np.load(tmp_path / f"{name}.npz") as file:
+            found = dict(file)
         if raw is not None:
             assert_array_equal(found["raw"], raw)
         if proba is not None:
