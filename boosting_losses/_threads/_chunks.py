@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ._number import get_num_threads
 from ._pool import pool
 
@@ -58,6 +60,7 @@ def each(task: Callable[[_Item], _Result], items: Sequence[_Item], *, several: b
     permits = deque(range(helpers))  # a helper that gets none is too late
     ended: list[BaseException | None] = []
     news: SimpleQueue[None] = SimpleQueue()
+    errors: Any = np.geterr()
 
     def work() -> None:
         while (i := _taken(waiting)) is not None:
@@ -68,7 +71,8 @@ def each(task: Callable[[_Item], _Result], items: Sequence[_Item], *, several: b
             return
         error = None
         try:
-            work()
+            with np.errstate(**errors):  # before NumPy 2, these settings belong to a thread
+                work()
         except BaseException as raised:  # noqa: BLE001  (the calling thread raises it)
             waiting.clear()
             error = raised
