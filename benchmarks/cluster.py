@@ -16,9 +16,9 @@ import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
 
-from .measure import Bar, Budget, Pair, Row, chosen, interleave, median_and_interval
+from .measure import Bar, Budget, Pair, Row, chosen, interleave
 from .screen import progress
-from .training_cases import Case, rows_of
+from .training_cases import Case, ratio_row, rows_of
 
 _BAR = Bar(1.08, at_least=False)
 
@@ -45,20 +45,7 @@ def _row(case: Case, client: Any, budget: Budget) -> Row:
     X, y = rows_of(case)
     pair = _xgboost if case.library == "XGBoost" else _lightgbm
     timings = interleave(*pair(case, client, _spread(client, X), _spread(client, y)), budget)
-    middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
-    return Row(
-        f"{case.name}, {len(client.ncores())} workers",
-        "time, ours / builtin",
-        middle,
-        low,
-        high,
-        timings.median_ours,
-        timings.median_reference,
-        case.rows * case.rounds / timings.median_ours / 1e6,
-        "Mrow/s a round",
-        bar=_BAR,
-        higher_is_better=False,
-    )
+    return ratio_row(f"{case.name}, {len(client.ncores())} workers", case, timings, _BAR)
 
 
 def _spread(client: Any, values: Any) -> Any:

@@ -17,7 +17,7 @@ from .measure import Bar, Budget, Pair, Row, Timings, chosen, interleave_pairs, 
 from .report import Table
 from .scaling import Runs, groups_of, numbered, scaling_table, share
 from .screen import progress
-from .training_cases import Case, cases, pair
+from .training_cases import Case, cases, pair, ratio_row
 
 _SHARE_BAR = Bar(0.03, at_least=False)
 #: XGBoost itself holds two copies of the raw scores for a custom objective, which writes the gradient over one of them.
@@ -38,7 +38,8 @@ def run(arguments: argparse.Namespace) -> tuple[list[Row], list[Table]]:
             rows.append(_memory_row(case, threads[-1]))
         timings, runs = _measured(case, threads, budget)
         for n in threads:
-            rows += [_time_row(case, n, timings[n]), *_share_rows(case, n, runs.get(n, []))]
+            rows.append(ratio_row(f"{case.name}, {numbered(n)}: training", case, timings[n]))
+            rows += _share_rows(case, n, runs.get(n, []))
         if runs:
             scaling[case.name] = runs
     return rows, [scaling_table(scaling, threads)] if scaling else []
@@ -66,22 +67,6 @@ def _measured(case: Case, threads: Sequence[int], budget: Budget) -> tuple[dict[
 
     timings = interleave_pairs([timed(n) for n in threads], budget)
     return dict(zip(threads, timings, strict=True)), {n: parts[1:] for n, parts in runs.items()}  # the first: warm-up
-
-
-def _time_row(case: Case, threads: int, timings: Timings) -> Row:
-    middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
-    return Row(
-        f"{case.name}, {numbered(threads)}: training",
-        "time, ours / builtin",
-        middle,
-        low,
-        high,
-        timings.median_ours,
-        timings.median_reference,
-        case.rows * case.rounds / timings.median_ours / 1e6,
-        "Mrow/s a round",
-        higher_is_better=False,
-    )
 
 
 def _share_rows(case: Case, threads: int, runs: Sequence[Parts]) -> Iterator[Row]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from boosting_losses import LogLoss, SoftmaxCrossEntropy
 from boosting_losses.losses import Loss
 
-from .measure import Pair
+from .measure import Bar, Pair, Row, Timings, median_and_interval
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,24 @@ def _catboost(adapter: Any, case: Case, threads: int) -> Pair:
     if case.classes > 2:
         del builtin["boost_from_average"]  # does not apply to MultiClass
     return partial(adapter.train, pool, settings, loss=case.loss), partial(cb.train, pool, builtin)
+
+
+def ratio_row(name: str, case: Case, timings: Timings, bar: Bar | None = None) -> Row:
+    """Return the time of this package / the time of the builtin loss, with its interval."""
+    middle, low, high = median_and_interval([1.0 / speed_up for speed_up in timings.speed_ups()])
+    return Row(
+        name,
+        "time, ours / builtin",
+        middle,
+        low,
+        high,
+        timings.median_ours,
+        timings.median_reference,
+        case.rows * case.rounds / timings.median_ours / 1e6,
+        "Mrow/s a round",
+        bar=bar,
+        higher_is_better=False,
+    )
 
 
 def rows_of(case: Case) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -74,15 +74,22 @@ def test_classifiers_do_not_depend_on_the_number_of_threads(estimator, loss, eve
     assert predicted[0].tobytes() == predicted[1].tobytes()
 
 
-@pytest.mark.parametrize("estimator", estimators(2), ids=map(repr, LIBRARIES))
-def test_folds_at_once_use_the_threads_of_their_estimator(estimator, monkeypatch):
-    monkeypatch.setattr(_number, "cpu_count", lambda: 5)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+def noted():
+    """Return a list and a score that notes in it the number of threads it may use."""
     seen = []
 
     def score(y, p, sample_weight=None):
         seen.append(get_num_threads())
         return 1.0
+
+    return seen, score
+
+
+@pytest.mark.parametrize("estimator", estimators(2), ids=map(repr, LIBRARIES))
+def test_folds_at_once_use_the_threads_of_their_estimator(estimator, monkeypatch):
+    monkeypatch.setattr(_number, "cpu_count", lambda: 5)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    seen, score = noted()
 
     X, y, _ = rows(FocalLoss())
     stopping = {"rounds": 2, "metric": score}
@@ -115,11 +122,7 @@ NAMES = {XGBOOST: ("nthread", "n_jobs"), LIGHTGBM: ("num_threads", "nthread", "n
 def test_losses_use_as_many_threads_as_the_library(library, name, monkeypatch):
     monkeypatch.setattr(_number, "cpu_count", lambda: 5)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    seen = []
-
-    def score(y, p, sample_weight=None):
-        seen.append(get_num_threads())
-        return 1.0
+    seen, score = noted()
 
     def number(value):
         seen.clear()

@@ -92,10 +92,9 @@ def binary_loops(formula: Formula, pair: bool, flat: bool = False) -> BinaryLoop
     ) -> tuple[bool, bool]:
         """Fill the derivatives, and return whether all values are valid, and whether any weight is above 0.
 
-        ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude.
-
-        A Newton step is then a descent step. The magnitude is the sum of the magnitudes of the label's two terms, so that
-        the Hessian is also positive for a soft label whose two terms cancel.
+        ``floor`` > 0 keeps the Hessian at or above that multiple of the gradient's magnitude, so a Newton step is a descent
+        step. The magnitude is the sum of the magnitudes of the label's two terms: the Hessian is then also positive for a
+        soft label whose two terms cancel.
         """
         real, label = type(raw[0]), type(y[0])
         guarded, weighted = floor > 0.0, weight is not None or positive != 1.0 or negative != 1.0
